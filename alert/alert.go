@@ -1,0 +1,179 @@
+// Package alert is the vocabulary of what is said: alerts and their
+// transitions, the events of the log, the messages in Slack that show alerts,
+// and what sinks report back. It does no I/O and knows no time of its own.
+package alert
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"numwatch/phone"
+)
+
+// Severity is how much an alert matters. A lower value matters more, so that
+// sorting puts the worst first.
+type Severity uint8
+
+// The severities.
+const (
+	Critical Severity = iota
+	High
+	Warning
+	Info
+)
+
+var severityNames = []string{"critical", "high", "warning", "info"}
+
+// Severities lists the names, worst first.
+func Severities() []string { return slices.Clone(severityNames) }
+
+// String returns the name.
+func (s Severity) String() string { return name(severityNames, s) }
+
+// MarshalText writes the name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name.
+func (s *Severity) UnmarshalText(b []byte) error { return parse(s, severityNames, "severity", b) }
+
+// State is where an alert stands.
+type State uint8
+
+// The states. Pending: the condition holds, but not for long enough yet.
+// Resolved: the value moved to one that the rule does not match. Ended: it can
+// no longer be judged (number gone, rule removed, a notice that was given).
+const (
+	Pending State = iota
+	Firing
+	Resolved
+	Ended
+)
+
+var stateNames = []string{"pending", "firing", "resolved", "ended"}
+
+// String returns the name.
+func (s State) String() string { return name(stateNames, s) }
+
+// Closed reports whether the alert is resolved or ended.
+func (s State) Closed() bool { return s == Resolved || s == Ended }
+
+// MarshalText writes the name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name.
+func (s *State) UnmarshalText(b []byte) error { return parse(s, stateNames, "state", b) }
+
+// Transition is what happened to an alert.
+type Transition uint8
+
+// The transitions.
+const (
+	NoTransition Transition = iota // of a pending alert: nothing was said yet
+	Opened
+	GotWorse
+	GotBetter
+	WasResolved
+	WasEnded
+	Reopened
+)
+
+var transitionNames = []string{"none", "opened", "worse", "better", "resolved", "ended", "reopened"}
+
+// String returns the name.
+func (t Transition) String() string { return name(transitionNames, t) }
+
+// MarshalText writes the name.
+func (t Transition) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads a name.
+func (t *Transition) UnmarshalText(b []byte) error {
+	return parse(t, transitionNames, "transition", b)
+}
+
+func name[T ~uint8](names []string, v T) string {
+	if int(v) < len(names) {
+		return names[v]
+	}
+	return fmt.Sprintf("unknown (%d)", v)
+}
+
+func parse[T ~uint8](v *T, names []string, what string, b []byte) error {
+	i := slices.Index(names, string(b))
+	if i < 0 {
+		return fmt.Errorf("unknown %s %q (one of %v)", what, b, names)
+	}
+	*v = T(i)
+	return nil
+}
+
+// Key identifies the alert of a rule on one field of a subject: there is at
+// most one at a time.
+type Key struct {
+	Rule    string
+	Subject phone.Subject
+	Field   phone.Field
+}
+
+// Alert is one rule that speaks up for one field of a subject, from its opening
+// to its end. Values of the type are snapshots: whoever changes one raises
+// Revision and hands on a copy; slices and Change.Number are never modified.
+type Alert struct {
+	ID       string        `json:"id"` // kept from opening to end, reopening included
+	Rule     string        `json:"rule"`
+	Severity Severity      `json:"severity"` // as it was when the alert opened
+	Subject  phone.Subject `json:"subject"`
+	Field    phone.Field   `json:"field"`
+	State    State         `json:"state"`
+
+	// Change is the one that caused the last transition, with Old and New of
+	// Field: what the texts show.
+	Change phone.Change `json:"change"`
+	// Before is the field's value before the alert opened: back there, or
+	// better, resolves a rule that names no values.
+	Before string `json:"before,omitempty"`
+
+	Transition Transition `json:"transition"` // the last one
+	Revision   uint64     `json:"revision"`   // raised by every transition, from 1
+	Since      time.Time  `json:"since"`      // of the (last) opening; of a pending one, since the condition holds
+	Changed    time.Time  `json:"changed"`    // of the last transition
+	Openings   int        `json:"openings"`   // 1, and 1 more for every reopening
+	// Notified is the revision of the last transition that people are told
+	// anew, by a message or a reply: opened, worse, resolved, ended, and
+	// reopened where that is worse. Others only show in place.
+	Notified uint64 `json:"notified"`
+	Closing  string `json:"closing,omitempty"` // why it ended, for people
+
+	Summary  Text     `json:"summary"`
+	Action   Text     `json:"action,omitempty"`
+	Runbook  string   `json:"runbook,omitempty"`
+	Channels []string `json:"channels,omitempty"` // names from rules.yaml, sorted
+	HeldBy   []string `json:"held_by,omitempty"`  // what holds back Slack now
+	Ack      *Ack     `json:"ack,omitempty"`
+	Baseline bool     `json:"baseline,omitempty"` // opened at the first sight of its space
+	Drill    bool     `json:"drill,omitempty"`
+}
+
+// Key returns what the alert is the one alert of.
+func (a *Alert) Key() Key { return Key{a.Rule, a.Subject, a.Field} }
+
+// Ack says who takes care of an alert.
+type Ack struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// ID derives an alert's id from its key and the time at which it first opened,
+// so that judging the same input again gives the same id.
+func ID(k Key, opened time.Time) string {
+	h := sha256.New()
+	for _, s := range []string{k.Rule, k.Subject.Account, k.Subject.Space, k.Subject.PhoneNumber, k.Subject.Part, k.Field.String()} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(s))))
+		h.Write([]byte(s))
+	}
+	h.Write(binary.AppendVarint(nil, opened.UnixNano()))
+	return "a-" + hex.EncodeToString(h.Sum(nil)[:8])
+}

@@ -1,0 +1,103 @@
+package alert
+
+import (
+	"time"
+
+	"numwatch/phone"
+)
+
+// MessageState is where a message in Slack stands.
+type MessageState uint8
+
+// The states of a message. Sending: the call was about to be made, and whether
+// it took effect is not known. Dead: Slack refuses it for good.
+const (
+	Sending MessageState = iota
+	Posted
+	Dead
+)
+
+var messageStateNames = []string{"sending", "posted", "dead"}
+
+// String returns the name.
+func (s MessageState) String() string { return name(messageStateNames, s) }
+
+// MarshalText writes the name.
+func (s MessageState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name.
+func (s *MessageState) UnmarshalText(b []byte) error {
+	return parse(s, messageStateNames, "message state", b)
+}
+
+// Message is one message in a Slack channel: a fixed set of alerts, and which
+// revision of each it shows.
+type Message struct {
+	ID      string       `json:"id"`      // opaque, also in the message's metadata
+	Channel string       `json:"channel"` // the name in rules.yaml
+	Target  string       `json:"target"`  // Slack's channel id
+	TS      string       `json:"ts,omitempty"`
+	State   MessageState `json:"state"`
+	At      time.Time    `json:"at"` // of the first attempt
+	Reason  string       `json:"reason,omitempty"`
+	Alerts  []Shown      `json:"alerts"`
+	// Reply is the reply in the message's thread that is being sent, if any.
+	Reply *Reply `json:"reply,omitempty"`
+	// Plain marks a message that Slack took only as plain text.
+	Plain bool `json:"plain,omitempty"`
+}
+
+// Shown is an alert of a message with the revision that the message shows, and
+// the last one that people were told of by the post or a reply.
+type Shown struct {
+	Alert    string `json:"alert"`
+	Revision uint64 `json:"revision"`
+	Told     uint64 `json:"told"`
+}
+
+// Reply is a reply whose outcome is not known yet.
+type Reply struct {
+	ID   string            `json:"id"`
+	At   time.Time         `json:"at"`
+	Told map[string]uint64 `json:"told"` // alert id → revision it tells
+}
+
+// Cursor is how far the stream in NATS has got: every event up to Seq was
+// acknowledged by the stream that was created at Stream.
+type Cursor struct {
+	Seq    uint64    `json:"seq"`
+	Stream time.Time `json:"stream"`
+}
+
+// Receipt is what a sink reports to the loop, which commits it. Members that
+// are zero say nothing.
+type Receipt struct {
+	Messages []Message // to be put
+	Drop     []string  // ids of messages to be forgotten
+	Forget   []string  // ids of closed alerts that every channel has seen the end of
+	Cursor   *Cursor
+	Sink     *SinkReport
+}
+
+// SinkReport says that a sink, or a channel of it, works or is parked.
+type SinkReport struct {
+	Part   string // "nats", "slack", "slack:ops"
+	Value  string // phone.OK or phone.Parked
+	Code   string // the sink's own error code
+	Reason string // for people: what is wrong and what to do
+	At     time.Time
+}
+
+// Change returns the report as a change, old being the value before.
+func (r *SinkReport) Change(old string) phone.Change {
+	return phone.Change{
+		Subject:   phone.Subject{Part: r.Part},
+		Field:     phone.Sink,
+		Old:       old,
+		New:       r.Value,
+		Direction: phone.Sink.Direction(old, r.Value),
+		SeenAt:    r.At,
+		Code:      r.Code,
+		Reason:    r.Reason,
+	}
+}

@@ -1,0 +1,78 @@
+package phone
+
+import "time"
+
+// Snapshot is a space's complete list of numbers at one time, as one successful
+// poll brought it. Numbers are sorted by PhoneNumber, without repetition.
+type Snapshot struct {
+	Space     SpaceKey
+	Numbers   []Number
+	At        time.Time // when the answer was complete
+	RequestId string
+}
+
+// Roster is what numwatch knows of a space: the numbers of its last snapshot
+// and those that are missing from it but not yet confirmed so.
+type Roster struct {
+	Space     SpaceKey
+	Entries   []Entry // sorted by PhoneNumber
+	At        time.Time
+	RequestId string
+}
+
+// Entry is one number of a roster. Missed counts the complete lists in a row
+// that did not hold it, the first of them at MissedSince; both are zero for a
+// number that the last list held.
+type Entry struct {
+	Number
+	Missed      int
+	MissedSince time.Time
+}
+
+// Change is one field of a subject that went from one value to another. Values
+// are canonical.
+type Change struct {
+	Subject   Subject   `json:"subject"`
+	Field     Field     `json:"field"`
+	Old       string    `json:"old"` // "" also where nothing was known before
+	New       string    `json:"new"`
+	Direction Direction `json:"direction"`
+	// The change happened after SeenAfter (zero at first sight) and was seen at
+	// SeenAt, in the answer to RequestId.
+	SeenAfter time.Time `json:"seen_after,omitzero"`
+	SeenAt    time.Time `json:"seen_at"`
+	RequestId string    `json:"request_id,omitempty"`
+	// Number is the whole number as it then was; nil for other subjects.
+	Number *Number `json:"number,omitempty"`
+	// Baseline marks the first sight of a space.
+	Baseline bool `json:"baseline,omitempty"`
+	// MovedFrom is the id of the space in which the number was known before.
+	MovedFrom string `json:"moved_from,omitempty"`
+	// Code and Reason tell why a poll failed or a sink is parked.
+	Code   string `json:"code,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Get returns a field's value on the change's subject after the change: the new
+// value of the field that changed, or the number's value of another.
+func (c *Change) Get(f Field) string {
+	switch {
+	case f == c.Field:
+		return c.New
+	case c.Number != nil:
+		return c.Number.Get(f)
+	default:
+		return ""
+	}
+}
+
+// Condition is the present value of a subject that is not a number: a space or
+// account that fails to answer, a sink that is parked.
+type Condition struct {
+	Subject Subject   `json:"subject"`
+	Field   Field     `json:"field"`
+	Value   string    `json:"value"` // OK conditions need not be kept
+	Code    string    `json:"code,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+	Since   time.Time `json:"since"`
+}
