@@ -1,0 +1,155 @@
+// Package diff compares what is known of a space with a new snapshot of it and
+// says what changed. It is pure: the same input gives the same changes in the
+// same order (by number, then by field), and the time comes with the snapshot.
+package diff
+
+import (
+	"strings"
+	"time"
+
+	"numwatch/phone"
+)
+
+// Options say when a number that is no longer listed counts as missing: after
+// MissingAfter complete lists in a row that span at least MissingFor, and twice
+// that where the list came empty or lost more than half of its numbers, which
+// is more likely to be a fault of the answer than the truth.
+type Options struct {
+	MissingAfter int
+	MissingFor   time.Duration
+}
+
+// Compare returns what is known after snap, and the changes that lead there
+// from old. A nil old is the first sight of the space: every number appears,
+// marked Baseline. Numbers in old.Entries and snap.Numbers are sorted by
+// PhoneNumber without repetition; old.At is when the space was last seen.
+//
+// A field that old does not know yet, or that snap does not hold, is no change.
+func Compare(old *phone.Roster, snap *phone.Snapshot, o Options) (phone.Roster, []phone.Change) {
+	c := comparison{
+		snap:   snap,
+		roster: phone.Roster{Space: snap.Space, At: snap.At, RequestId: snap.RequestId},
+	}
+	if old == nil {
+		c.baseline = true
+		old = &phone.Roster{}
+	}
+	c.seenAfter = old.At
+	c.roster.Entries = make([]phone.Entry, 0, max(len(snap.Numbers), len(old.Entries)))
+	if doubtful(old.Entries, snap.Numbers) {
+		o.MissingAfter *= 2
+		o.MissingFor *= 2
+	}
+	for was, is := range pairs(old.Entries, snap.Numbers) {
+		switch {
+		case was == nil:
+			c.appeared(*is)
+		case is == nil:
+			c.missed(*was, o)
+		default:
+			c.present(&was.Number, *is)
+		}
+	}
+	return c.roster, c.changes
+}
+
+// comparison gathers what Compare returns.
+type comparison struct {
+	snap      *phone.Snapshot
+	seenAfter time.Time
+	baseline  bool
+	roster    phone.Roster
+	changes   []phone.Change
+}
+
+func (c *comparison) appeared(n phone.Number) {
+	c.roster.Entries = append(c.roster.Entries, phone.Entry{Number: n})
+	c.change(&n, phone.Presence, "", phone.Appeared)
+}
+
+func (c *comparison) missed(e phone.Entry, o Options) {
+	if e.Missed == 0 {
+		e.MissedSince = c.snap.At
+	}
+	e.Missed++
+	if e.Missed >= o.MissingAfter && c.snap.At.Sub(e.MissedSince) >= o.MissingFor {
+		c.change(&e.Number, phone.Presence, phone.Appeared, phone.Missing)
+		return
+	}
+	c.roster.Entries = append(c.roster.Entries, e)
+}
+
+func (c *comparison) present(was *phone.Number, is phone.Number) {
+	now := is
+	if was.Known() != is.Known() {
+		now = is.Over(*was)
+	}
+	c.roster.Entries = append(c.roster.Entries, phone.Entry{Number: now})
+	if now == *was {
+		return
+	}
+	for f, v := range is.All() {
+		if was.Has(f) && was.Get(f) != v {
+			c.change(&now, f, was.Get(f), v)
+		}
+	}
+}
+
+func (c *comparison) change(n *phone.Number, f phone.Field, from, to string) {
+	c.changes = append(c.changes, phone.Change{
+		Subject:   phone.SubjectOf(c.snap.Space, n.PhoneNumber),
+		Field:     f,
+		Old:       from,
+		New:       to,
+		Direction: f.Direction(from, to),
+		SeenAfter: c.seenAfter,
+		SeenAt:    c.snap.At,
+		RequestId: c.snap.RequestId,
+		Number:    n,
+		Baseline:  c.baseline,
+	})
+}
+
+// doubtful reports whether a list came empty or lost more than half of what was
+// known.
+func doubtful(old []phone.Entry, numbers []phone.Number) bool {
+	gone := 0
+	for _, is := range pairs(old, numbers) {
+		if is == nil {
+			gone++
+		}
+	}
+	return gone > 0 && (len(numbers) == 0 || 2*gone > len(old))
+}
+
+// pairs walks two lists sorted by PhoneNumber side by side and yields the
+// entries of the same number together, with nil for what one of them lacks.
+func pairs(old []phone.Entry, numbers []phone.Number) func(func(*phone.Entry, *phone.Number) bool) {
+	return func(yield func(*phone.Entry, *phone.Number) bool) {
+		i, j := 0, 0
+		for i < len(old) || j < len(numbers) {
+			var order int
+			switch {
+			case i == len(old):
+				order = 1
+			case j == len(numbers):
+				order = -1
+			default:
+				order = strings.Compare(old[i].PhoneNumber, numbers[j].PhoneNumber)
+			}
+			var was *phone.Entry
+			var is *phone.Number
+			if order <= 0 {
+				was = &old[i]
+				i++
+			}
+			if order >= 0 {
+				is = &numbers[j]
+				j++
+			}
+			if !yield(was, is) {
+				return
+			}
+		}
+	}
+}

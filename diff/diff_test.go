@@ -1,0 +1,279 @@
+package diff_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/diff"
+	"numwatch/phone"
+)
+
+var (
+	space   = phone.SpaceKey{Account: "main", ID: "1001"}
+	start   = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	options = diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute}
+)
+
+func number(phoneNumber string, fields ...string) phone.Number {
+	n := phone.Number{PhoneNumber: phoneNumber}
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, "=")
+		field, ok := phone.ParseField(name)
+		if !ok {
+			panic(f)
+		}
+		n.Set(field, value)
+	}
+	return n
+}
+
+func snapshot(after time.Duration, numbers ...phone.Number) *phone.Snapshot {
+	return &phone.Snapshot{Space: space, Numbers: numbers, At: start.Add(after), RequestId: fmt.Sprintf("R%d", after/time.Second)}
+}
+
+func said(changes []phone.Change) []string {
+	out := []string{}
+	for _, c := range changes {
+		out = append(out, fmt.Sprintf("%s %s %s→%s %s", c.Subject.PhoneNumber, c.Field, c.Old, c.New, c.Direction))
+	}
+	return out
+}
+
+func TestFirstSightIsTheBaseline(t *testing.T) {
+	roster, changes := diff.Compare(nil, snapshot(0, number("1", "Status=BANNED"), number("2")), options)
+	require.Equal(t, []string{"1 Number →APPEARED none", "2 Number →APPEARED none"}, said(changes))
+	for _, c := range changes {
+		require.True(t, c.Baseline)
+		require.True(t, c.SeenAfter.IsZero())
+	}
+	require.Equal(t, "BANNED", changes[0].Number.Get(phone.Status))
+	require.Len(t, roster.Entries, 2)
+}
+
+func TestFieldsThatChange(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		was, is  phone.Number
+		expected []string
+	}{
+		{"nothing", number("1", "Status=CONNECTED"), number("1", "Status=CONNECTED"), []string{}},
+		{"case and space are no change", number("1", "NameStatus=Approval"), number("1", "NameStatus= APPROVAL\n"), []string{}},
+		{"worse", number("1", "QualityRating=GREEN"), number("1", "QualityRating=RED"), []string{"1 QualityRating GREEN→RED worse"}},
+		{"better", number("1", "Status=BANNED"), number("1", "Status=CONNECTED"), []string{"1 Status BANNED→CONNECTED better"}},
+		{"sideways", number("1", "Status=RESTRICTED"), number("1", "Status=RATE_LIMITED"), []string{"1 Status RESTRICTED→RATE_LIMITED sideways"}},
+		{"off the scale", number("1", "Status=CONNECTED"), number("1", "Status=UNKNOWN"), []string{"1 Status CONNECTED→UNKNOWN none"}},
+		{"unlisted", number("1", "Status=CONNECTED"), number("1", "Status=Frozen"), []string{"1 Status CONNECTED→FROZEN none"}},
+		{"text keeps its case", number("1", "VerifiedName=Acme"), number("1", "VerifiedName=ACME"), []string{"1 VerifiedName Acme→ACME none"}},
+		{"emptied", number("1", "UpCallbackUrl=https://a/"), number("1", "UpCallbackUrl="), []string{"1 UpCallbackUrl https://a/→ none"}},
+		{"an absent key is no change", number("1", "Status=CONNECTED"), number("1"), []string{}},
+		{"a field not known before is no change", number("1"), number("1", "IsOfficial=N"), []string{}},
+		{
+			"several, in the fields' order",
+			number("1", "Status=CONNECTED", "QualityRating=GREEN", "VerifiedName=a"),
+			number("1", "Status=BANNED", "QualityRating=RED", "VerifiedName=b"),
+			[]string{"1 VerifiedName a→b none", "1 Status CONNECTED→BANNED worse", "1 QualityRating GREEN→RED worse"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			old, _ := diff.Compare(nil, snapshot(0, tc.was), options)
+			roster, changes := diff.Compare(&old, snapshot(time.Minute, tc.is), options)
+			require.Equal(t, tc.expected, said(changes))
+			for _, c := range changes {
+				require.Equal(t, roster.Entries[0].Number, *c.Number)
+				require.Equal(t, start, c.SeenAfter)
+				require.Equal(t, start.Add(time.Minute), c.SeenAt)
+				require.Equal(t, "R60", c.RequestId)
+				require.False(t, c.Baseline)
+			}
+		})
+	}
+}
+
+func TestAbsentKeyKeepsTheOldValue(t *testing.T) {
+	old, _ := diff.Compare(nil, snapshot(0, number("1", "Status=BANNED", "UpQueue=q")), options)
+	mid, _ := diff.Compare(&old, snapshot(time.Minute, number("1", "UpQueue=q")), options)
+	require.Equal(t, "BANNED", mid.Entries[0].Get(phone.Status))
+	_, changes := diff.Compare(&mid, snapshot(2*time.Minute, number("1", "Status=CONNECTED", "UpQueue=q")), options)
+	require.Equal(t, []string{"1 Status BANNED→CONNECTED better"}, said(changes))
+}
+
+// poll is one list of a series, and what it must say.
+type poll struct {
+	after   time.Duration
+	present string // numbers, one letter each
+	says    []string
+}
+
+func TestMissingNumbers(t *testing.T) {
+	gone := func(n string) []string { return []string{n + " Number APPEARED→MISSING worse"} }
+	for name, polls := range map[string][]poll{
+		"after three lists and ten minutes": {
+			{0, "abc", nil},
+			{5 * time.Minute, "ab", nil},
+			{10 * time.Minute, "ab", nil},
+			{15 * time.Minute, "ab", gone("c")},
+			{20 * time.Minute, "ab", nil},
+		},
+		"three lists are not enough in a short time": {
+			{0, "abc", nil},
+			{1 * time.Minute, "ab", nil},
+			{2 * time.Minute, "ab", nil},
+			{3 * time.Minute, "ab", nil},
+			{11 * time.Minute, "ab", gone("c")},
+		},
+		"a long time is not enough with two lists": {
+			{0, "abc", nil},
+			{time.Hour, "ab", nil},
+			{3 * time.Hour, "ab", nil},
+			{3*time.Hour + time.Minute, "ab", gone("c")},
+		},
+		"back in between": {
+			{0, "abc", nil},
+			{5 * time.Minute, "ab", nil},
+			{10 * time.Minute, "ab", nil},
+			{11 * time.Minute, "abc", nil},
+			{15 * time.Minute, "ab", nil},
+			{20 * time.Minute, "ab", nil},
+		},
+		"an empty list needs twice as much": {
+			{0, "a", nil},
+			{5 * time.Minute, "", nil},
+			{10 * time.Minute, "", nil},
+			{15 * time.Minute, "", nil},
+			{20 * time.Minute, "", nil},
+			{24 * time.Minute, "", nil},
+			{25 * time.Minute, "", gone("a")},
+		},
+		"so does a list that lost more than half": {
+			{0, "abc", nil},
+			{5 * time.Minute, "a", nil},
+			{10 * time.Minute, "a", nil},
+			{15 * time.Minute, "a", nil},
+			{20 * time.Minute, "a", nil},
+			{24 * time.Minute, "a", nil},
+			{25 * time.Minute, "a", append(gone("b"), gone("c")...)},
+		},
+		"appears again as new": {
+			{0, "abc", nil},
+			{5 * time.Minute, "ab", nil},
+			{10 * time.Minute, "ab", nil},
+			{15 * time.Minute, "ab", gone("c")},
+			{20 * time.Minute, "abc", []string{"c Number →APPEARED none"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var roster *phone.Roster
+			for _, p := range polls {
+				var numbers []phone.Number
+				for _, n := range p.present {
+					numbers = append(numbers, number(string(n)))
+				}
+				next, changes := diff.Compare(roster, snapshot(p.after, numbers...), options)
+				if roster != nil {
+					require.ElementsMatch(t, p.says, said(changes), "at %s", p.after)
+				}
+				roster = &next
+			}
+		})
+	}
+}
+
+// TestProperties holds what is true of any two lists: comparing a list with
+// itself says nothing, and what was known plus what is said is what is known.
+func TestProperties(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	at := time.Duration(0)
+	var roster *phone.Roster
+	for range 2000 {
+		at += time.Duration(r.IntN(600)) * time.Second
+		snap := snapshot(at, randomNumbers(r)...)
+		next, changes := diff.Compare(roster, snap, options)
+		again, same := diff.Compare(roster, snap, options)
+		require.Equal(t, next, again)
+		require.Equal(t, changes, same)
+		if roster != nil {
+			told := apply(known(roster), changes)
+			require.Equal(t, learned(known(&next), told), told)
+		}
+		complete := *snap
+		complete.Numbers = nil
+		for _, e := range next.Entries {
+			if e.Missed == 0 {
+				complete.Numbers = append(complete.Numbers, e.Number)
+			}
+		}
+		present := next
+		present.Entries = slices.DeleteFunc(slices.Clone(next.Entries), func(e phone.Entry) bool { return e.Missed > 0 })
+		_, none := diff.Compare(&present, &complete, options)
+		require.Empty(t, none)
+		roster = &next
+	}
+}
+
+func randomNumbers(r *rand.Rand) []phone.Number {
+	var out []phone.Number
+	for i := range 6 {
+		if r.IntN(4) == 0 {
+			continue
+		}
+		n := phone.Number{PhoneNumber: fmt.Sprint(i)}
+		for f := range phone.FieldsOfNumber() {
+			if r.IntN(5) > 0 {
+				n.Set(f, []string{"A", "B", ""}[r.IntN(3)])
+			}
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+type values map[string]map[phone.Field]string
+
+func known(r *phone.Roster) values {
+	v := values{}
+	for _, e := range r.Entries {
+		v[e.PhoneNumber] = map[phone.Field]string{}
+		for f, s := range e.All() {
+			v[e.PhoneNumber][f] = s
+		}
+	}
+	return v
+}
+
+// learned takes the fields out of v that nobody was told of: a field that
+// becomes known is no change.
+func learned(v, told values) values {
+	for n, fields := range v {
+		maps.DeleteFunc(fields, func(f phone.Field, _ string) bool {
+			_, ok := told[n][f]
+			return !ok
+		})
+	}
+	return v
+}
+
+// apply changes what is known as a reader of the log would.
+func apply(v values, changes []phone.Change) values {
+	for _, c := range changes {
+		n := c.Subject.PhoneNumber
+		switch {
+		case c.Field == phone.Presence && c.New == phone.Missing:
+			delete(v, n)
+		case c.Field == phone.Presence:
+			v[n] = map[phone.Field]string{}
+			for f, s := range c.Number.All() {
+				v[n][f] = s
+			}
+		default:
+			v[n][c.Field] = c.New
+		}
+	}
+	return v
+}
