@@ -1,0 +1,208 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/phone"
+)
+
+const smallest = `accounts: [{name: main, spaces: [{id: "1"}]}]` + "\n"
+
+func noFiles(name string) ([]byte, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+func files(content map[string]string) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		if text, ok := content[name]; ok {
+			return []byte(text), nil
+		}
+		return noFiles(name)
+	}
+}
+
+func parse(t *testing.T, text string, environ ...string) *Config {
+	t.Helper()
+	c, err := Parse("config.yaml", []byte(text), environ, noFiles)
+	require.NoError(t, err)
+	return c
+}
+
+func TestDefaultsAreFilledIn(t *testing.T) {
+	c := parse(t, smallest)
+	require.Equal(t, "ap-southeast-1", c.Accounts[0].Region)
+	require.InDelta(t, 8.0, c.Accounts[0].RequestsPerSecond, 0)
+	require.Equal(t, 5*time.Minute, c.Poll.MaxAge.Std())
+	require.Equal(t, 3, c.Poll.MissingAfter)
+	require.True(t, c.NATS.CreateStream)
+	require.True(t, c.NATS.Embedded())
+	require.True(t, c.Slack.Print)
+	require.Equal(t, "127.0.0.1:8080", c.HTTP.Listen)
+	require.Empty(t, c.Warnings)
+}
+
+// Whatever the design's sample says must be what its keys mean here.
+func TestEveryKeyIsRead(t *testing.T) {
+	text, err := os.ReadFile("testdata/full.yaml")
+	require.NoError(t, err)
+	c, err := Parse("full.yaml", text, []string{"SLACK_BOT_TOKEN=xoxb-1", "NATS_TOKEN=t"}, files(map[string]string{
+		"app-token":  "xapp-1\n",
+		"spaces.csv": "id,name\n7,Seven,tier=gold\n",
+	}))
+	require.NoError(t, err)
+
+	a := c.Accounts[0]
+	require.Equal(t, "https://cams.example.com", a.Endpoint)
+	require.Equal(t, "SECRET", a.Credentials.AccessKeySecret.Reveal())
+	require.Equal(t, []Space{{ID: "0123", Name: "Acme", Labels: map[string]string{"tier": "gold", "since": "2024"}}}, a.Spaces)
+	require.True(t, a.Discover.Enabled)
+	require.InDelta(t, 2.5, a.RequestsPerSecond, 0)
+	require.Equal(t, Poll{
+		MaxAge: Duration(90 * time.Minute), MinInterval: minute, Timeout: Duration(1500 * time.Millisecond),
+		MissingAfter: 2, MissingFor: 0,
+	}, c.Poll)
+	require.Equal(t, Store{Path: "x.db", History: 7 * day}, c.Store)
+	require.Equal(t, NATS{
+		URL: NewSecret("tls://a:4222,tls://b:4222"), Listen: "127.0.0.1:0", Dir: "n", Stream: "S",
+		CreateStream: false, MaxAge: 2 * day, MaxBytes: 10 << 30, PublishChanges: false, RedactURLs: true,
+		Token: NewSecret("t"), TLS: TLS{CAFile: "ca", CertFile: "cert", KeyFile: "key"},
+	}, c.NATS)
+	require.Equal(t, Slack{
+		BotToken: NewSecret("xoxb-1"), AppToken: NewSecret("xapp-1"), APIURL: "http://127.0.0.1:1/api/",
+		Print: false, Operators: []string{"U1"},
+	}, c.Slack)
+	require.Equal(t, HTTP{Listen: "0.0.0.0:80", Token: NewSecret("pa$$word"), PublicURL: "https://wa.example.com"}, c.HTTP)
+	require.Equal(t, Log{Level: "debug", Format: "json"}, c.Log)
+	require.Equal(t, "https://hc.example.com/ping/1", c.HeartbeatURL.Reveal())
+
+	spaces, problems, err := a.Fleet(files(map[string]string{"spaces.csv": "8\n"}))
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	require.Equal(t, phone.SpaceKey{Account: "main", ID: "0123"}, spaces[0].SpaceKey)
+	require.Equal(t, phone.SpaceKey{Account: "main", ID: "8"}, spaces[1].SpaceKey)
+}
+
+func TestCredentialsOfEachType(t *testing.T) {
+	for _, credentials := range []string{
+		`{}`, `~`,
+		`{type: access_key, access_key_id: a, access_key_secret: b}`,
+		`{type: sts, access_key_id: a, access_key_secret: b, security_token: c}`,
+		`{type: ecs_ram_role}`,
+		`{type: ecs_ram_role, role_name: r}`,
+		`{type: ram_role_arn, access_key_id: a, access_key_secret: b, role_arn: r, external_id: e}`,
+		`{type: oidc_role_arn, role_arn: r, oidc_provider_arn: p, oidc_token_file: f}`,
+		`{type: credentials_uri, url: "http://127.0.0.1:9/?token=x"}`,
+	} {
+		text := fmt.Sprintf("accounts: [{name: main, spaces: [{id: a}], credentials: %s}]", credentials)
+		_, err := Parse("config.yaml", []byte(text), nil, noFiles)
+		require.NoError(t, err, credentials)
+	}
+}
+
+// A value cannot become anything but the one value that it is put into.
+func TestVariablesCannotInject(t *testing.T) {
+	hostile := "x\"}]\npoll: {max_age: 1s}\n${HOME} # "
+	c := parse(t, "accounts: [{name: main, spaces: [{id: a, name: '${EVIL}'}]}]", "EVIL="+hostile, "HOME=/root")
+	require.Equal(t, hostile, c.Accounts[0].Spaces[0].Name)
+	require.Equal(t, 5*minute, c.Poll.MaxAge)
+}
+
+func TestVariablesInEveryKindOfScalar(t *testing.T) {
+	c := parse(t, smallest+`
+poll: {max_age: "${AGE}", missing_after: "${N:-7}"}
+nats: {create_stream: "${CREATE:-false}"}
+log:
+  level: ${LEVEL:-warn}
+`, "AGE=1h", "LEVEL=")
+	require.Equal(t, 60*minute, c.Poll.MaxAge)
+	require.Equal(t, 7, c.Poll.MissingAfter)
+	require.False(t, c.NATS.CreateStream)
+	require.Equal(t, "warn", c.Log.Level)
+}
+
+func TestListeningBeyondLoopbackNeedsAToken(t *testing.T) {
+	for listen, open := range map[string]bool{
+		"127.0.0.1:1": false, "[::1]:1": false, "localhost:1": false, "127.8.8.8:1": false,
+		":1": true, "0.0.0.0:1": true, "[::]:1": true, "10.0.0.1:1": true, "example.com:1": true,
+	} {
+		for _, part := range []string{"http", "nats"} {
+			without := fmt.Sprintf("%s%s: {listen: %q}", smallest, part, listen)
+			with := fmt.Sprintf("%s%s: {listen: %q, token: \"${T}\"}", smallest, part, listen)
+			_, err := Parse("config.yaml", []byte(without), nil, noFiles)
+			require.Equal(t, open, err != nil, without)
+			_, err = Parse("config.yaml", []byte(with), []string{"T=t"}, noFiles)
+			require.NoError(t, err, with)
+		}
+	}
+	external := smallest + `nats: {url: "nats://host", listen: ":4222"}`
+	parse(t, external) // listen is not used then
+}
+
+func TestWarnings(t *testing.T) {
+	c, err := Parse("config.yaml", []byte(`
+accounts:
+  - {name: slow, requests_per_second: 0.01, spaces: [{id: a}, {id: b}, {id: c}, {id: d}]}
+  - {name: listed, spaces_file: some.csv}
+  - {name: none, spaces_file: none.csv}
+nats: {creds_file: x}
+`), nil, files(map[string]string{"some.csv": "a\n,b\nc", "none.csv": "# none yet\n"}))
+	require.NoError(t, err)
+	require.Equal(t, strings.TrimLeft(`
+config.yaml:3:39: accounts[0].requests_per_second: 4 spaces take 400 seconds a round, which is more than poll.max_age, 5m
+    3 |   - {name: slow, requests_per_second: 0.01, spaces: [{id: a}, {id: b}, {id: c}, {id: d}]}
+      |                                       ^
+config.yaml:5:31: accounts[2].spaces_file: names no space
+    5 |   - {name: none, spaces_file: none.csv}
+      |                               ^
+config.yaml:6:20: nats.creds_file: is not used by the embedded server (nats.url is empty)
+    6 | nats: {creds_file: x}
+      |                    ^
+some.csv:2:1: the space has no id
+    2 | ,b
+      | ^`, "\n"), c.Warnings.Error())
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "config.yaml")
+	_, err := Load(name, nil)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "token"), []byte("xoxb-1\n"), 0o600))
+	text := smallest + fmt.Sprintf("slack: {bot_token: '${SLACK_BOT_TOKEN:-}', bot_token_file: %q}\n", filepath.Join(dir, "token"))
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	c, err := Load(name, nil)
+	require.NoError(t, err)
+	require.Equal(t, "xoxb-1", c.Slack.BotToken.Reveal())
+}
+
+// The sample that is shipped runs as it is.
+func TestSample(t *testing.T) {
+	c, err := Load("../../config.yaml", nil)
+	require.NoError(t, err)
+	require.Empty(t, c.Warnings)
+	require.True(t, c.Slack.BotToken.Empty())
+	require.True(t, c.Slack.Print)
+	require.Empty(t, c.Accounts[0].Credentials.Type)
+
+	want := parse(t, smallest)
+	want.Accounts = c.Accounts
+	require.Equal(t, want, c, "the sample shows the defaults")
+}
+
+func TestProblemsAreAnError(t *testing.T) {
+	_, err := Parse("config.yaml", []byte("log: {level: x}"), nil, noFiles)
+	var problems Problems
+	require.True(t, errors.As(err, &problems))
+	require.Len(t, problems, 2)
+	require.Equal(t, "log.level", problems[1].Key)
+}

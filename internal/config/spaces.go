@@ -1,0 +1,192 @@
+package config
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"numwatch/phone"
+)
+
+// Discover says whether to look for spaces in the account itself, and for
+// which: patterns of *, ? and [a-z] that a space's id or name must match.
+type Discover struct {
+	Enabled bool     `yaml:"enabled"`
+	Include []string `yaml:"include"` // empty: all
+	Exclude []string `yaml:"exclude"` // stronger than Include
+}
+
+// Wants reports whether a space that was found is to be watched.
+func (d *Discover) Wants(id, name string) bool {
+	matches := func(pattern string) bool {
+		byID, _ := path.Match(pattern, id)
+		byName, _ := path.Match(pattern, name)
+		return byID || byName
+	}
+	return (len(d.Include) == 0 || anyOf(d.Include, matches)) && !anyOf(d.Exclude, matches)
+}
+
+func anyOf(patterns []string, matches func(string) bool) bool {
+	for _, p := range patterns {
+		if matches(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Fleet returns the spaces that the configuration names for the account: those
+// of config.yaml, then those of SpacesFile, read anew by readFile. Problems
+// name the lines that were left out, which includes ids that are there twice.
+// An error means that the file could not be read: keep what was known.
+func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, Problems, error) {
+	var spaces []phone.Space
+	for i := range a.Spaces {
+		spaces = append(spaces, a.Spaces[i].of(a.Name))
+	}
+	if a.SpacesFile == "" {
+		return spaces, nil, nil
+	}
+	data, err := readFile(a.SpacesFile)
+	if err != nil {
+		return spaces, nil, fmt.Errorf("reading the spaces of account %s: %w", a.Name, err)
+	}
+	listed, problems := readSpaces(bytes.NewReader(data), a.Name, spaces)
+	for i := range problems {
+		problems[i].File = a.SpacesFile
+	}
+	return append(spaces, listed...), problems, nil
+}
+
+// ReadSpaces reads lines of CSV: id,name,label=value,… Empty lines, lines that
+// begin with # and a first line that begins with the word id are passed over. A
+// line that is no good is left out and named in a problem; the others count.
+func ReadSpaces(r io.Reader, account string) ([]phone.Space, Problems) {
+	return readSpaces(r, account, nil)
+}
+
+func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space, Problems) {
+	seen := make(map[string]bool, len(known))
+	for _, s := range known {
+		seen[s.ID] = true
+	}
+	var spaces []phone.Space
+	var problems Problems
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	number := 0
+	for lines.Scan() {
+		number++
+		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
+		if line == "" || line[0] == '#' || number == 1 && isHeader(line) {
+			continue
+		}
+		space, err := readSpace(line)
+		if err == nil && seen[space.ID] {
+			err = fmt.Errorf("space %s is there twice", quote(space.ID))
+		}
+		if err != nil {
+			problems = append(problems, Problem{Line: number, Column: 1, Text: err.Error(), Excerpt: excerpt(line, number, 1)})
+			continue
+		}
+		seen[space.ID] = true
+		spaces = append(spaces, space.of(account))
+	}
+	if err := lines.Err(); err != nil {
+		problems = append(problems, Problem{Line: number + 1, Column: 1, Text: fmt.Sprintf("cannot be read from here on: %s", err)})
+	}
+	return spaces, problems
+}
+
+func isHeader(line string) bool {
+	first, _, _ := strings.Cut(line, ",")
+	return strings.EqualFold(strings.Trim(first, `" `), "id")
+}
+
+func readSpace(line string) (Space, error) {
+	if !utf8.ValidString(line) {
+		return Space{}, fmt.Errorf("is not UTF-8")
+	}
+	csvLine := csv.NewReader(strings.NewReader(line))
+	csvLine.TrimLeadingSpace = true
+	cells, err := csvLine.Read()
+	if err != nil {
+		return Space{}, fmt.Errorf("is not CSV (a text with quotes or commas stands in quotes, quotes in it twice)")
+	}
+	s := Space{ID: strings.TrimSpace(cells[0])}
+	if len(cells) > 1 {
+		s.Name = strings.TrimSpace(cells[1])
+	}
+	if err := checkID(s.ID); err != nil {
+		return Space{}, err
+	}
+	for _, cell := range cells[min(2, len(cells)):] {
+		name, value, ok := strings.Cut(cell, "=")
+		if name = strings.TrimSpace(name); name == "" || !ok {
+			if strings.TrimSpace(cell) == "" {
+				continue
+			}
+			return Space{}, fmt.Errorf("%s is not a label (write name=value)", quote(cell))
+		}
+		if s.Labels == nil {
+			s.Labels = map[string]string{}
+		}
+		s.Labels[name] = strings.TrimSpace(value)
+	}
+	return s, nil
+}
+
+// checkID says what is wrong with a space's id, whose form is not known.
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("the space has no id")
+	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
+		return fmt.Errorf("the id %s holds white space or a control character", quote(id))
+	default:
+		return nil
+	}
+}
+
+// fleet judges where an account's spaces come from, and whether the limit
+// suffices for them.
+func (d *decoder) fleet(at string, a *Account, maxAge Duration) {
+	seen := map[string]bool{}
+	for i := range a.Spaces {
+		id, here := a.Spaces[i].ID, fmt.Sprintf("%s.spaces[%d]", at, i)
+		if d.bad[here] {
+			continue
+		}
+		if err := checkID(id); err != nil {
+			d.report(join(here, "id"), "%s", err)
+		} else if seen[id] {
+			d.report(join(here, "id"), "space %s is there twice", quote(id))
+		}
+		seen[id] = true
+	}
+	if len(a.Spaces) == 0 && a.SpacesFile == "" && !a.Discover.Enabled && !d.bad[join(at, "spaces")] {
+		d.report(at, "has no spaces: give spaces, spaces_file or discover: {enabled: true}")
+	}
+	spaces, bad, err := a.Fleet(d.readFile)
+	if err != nil {
+		d.report(join(at, "spaces_file"), "%s", err)
+		return
+	}
+	d.warnings = append(d.warnings, bad...)
+	if a.SpacesFile != "" && len(spaces) == len(a.Spaces) {
+		d.warn(join(at, "spaces_file"), "names no space")
+	}
+	if d.bad[join(at, "requests_per_second")] {
+		return
+	}
+	if round := float64(len(spaces)) / a.RequestsPerSecond; round > maxAge.Std().Seconds() {
+		d.warn(join(at, "requests_per_second"), "%d spaces take %.0f seconds a round, which is more than poll.max_age, %s",
+			len(spaces), round, maxAge)
+	}
+}
