@@ -1,0 +1,177 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// mode of the file: callback URLs carry tokens.
+const (
+	fileMode = 0o600
+	dirMode  = 0o700
+)
+
+// lockTimeout is how long to wait for another process by default.
+const lockTimeout = time.Second
+
+// access is how a file is opened.
+type access struct {
+	timeout  time.Duration
+	readOnly bool
+	create   bool
+	noSync   bool // the caller syncs once at the end
+	headroom bool // map more than the file holds, for a store that grows
+}
+
+// openFile opens and locks the database at path. Damage is an error, never a
+// panic. The *os.File is bbolt's own and closes with it.
+func openFile(path string, a access) (*bolt.DB, *os.File, error) {
+	for range 3 {
+		db, file, err := openOnce(path, a)
+		if err != nil {
+			return nil, nil, fmt.Errorf("opening store %s: %w", path, explain(err))
+		}
+		if isAt(file, path) {
+			return db, file, nil
+		}
+		// Compacting replaced the file while this process waited for the lock:
+		// what it holds now has no name any more.
+		if err := db.Close(); err != nil {
+			return nil, nil, fmt.Errorf("closing the replaced store %s: %w", path, err)
+		}
+	}
+	return nil, nil, fmt.Errorf("opening store %s: the file is replaced again and again: find out by what", path)
+}
+
+func openOnce(path string, a access) (db *bolt.DB, file *os.File, err error) {
+	o := &bolt.Options{
+		Timeout:         a.timeout,
+		ReadOnly:        a.readOnly,
+		NoSync:          a.noSync,
+		PreLoadFreelist: true,
+		FreelistType:    bolt.FreelistMapType,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			if !a.create {
+				flag &^= os.O_CREATE
+			}
+			var err error
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
+	}
+	if a.timeout <= 0 {
+		o.Timeout = lockTimeout
+	}
+	if a.headroom {
+		o.InitialMmapSize = mapSize(path)
+	}
+	err = guard(func() error {
+		var err error
+		if db, err = bolt.Open(path, fileMode, o); err != nil {
+			return err
+		}
+		return checkLength(db, file)
+	})
+	if err == nil {
+		return db, file, nil
+	}
+	if db != nil {
+		err = errors.Join(err, db.Close())
+	} else if file != nil {
+		_ = file.Close() // bbolt closes it on an error, not on a panic
+	}
+	return nil, nil, err
+}
+
+// mapSize leaves room to grow: bbolt cannot enlarge its map while a reader, a
+// backup say, is at work, and commits would wait for it. Only addresses are
+// taken, no memory.
+func mapSize(path string) int {
+	if math.MaxInt == math.MaxInt32 {
+		return 0
+	}
+	size := int64(1 << 30)
+	if info, err := os.Stat(path); err == nil {
+		size = max(size, 2*info.Size())
+	}
+	return int(size)
+}
+
+// checkLength finds a file that was cut short, which bbolt would meet as a
+// fault when it first touches a page that is not there.
+func checkLength(db *bolt.DB, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	return db.View(func(tx *bolt.Tx) error {
+		if tx.Size() > info.Size() {
+			return &damage{fmt.Sprintf("the file is cut short: it has %d bytes of %d", info.Size(), tx.Size())}
+		}
+		return nil
+	})
+}
+
+func isAt(file *os.File, path string) bool {
+	a, errA := file.Stat()
+	b, errB := os.Stat(path)
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// damage is what is found broken in the file itself.
+type damage struct{ what string }
+
+func (d *damage) Error() string {
+	return d.what + ": stop numwatch, look at it with `numwatch db check`, and restore a backup"
+}
+
+// guard turns into an error what bbolt does about a damaged page: it panics, or
+// follows a wrong page number out of the mapped file.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = &damage{fmt.Sprintf("the file is damaged (%v)", p)}
+		}
+	}()
+	return fn()
+}
+
+// explain adds what to do about an error of the file.
+func explain(err error) error {
+	if advice := adviceOn(err); advice != "" {
+		return fmt.Errorf("%s: %w", advice, err)
+	}
+	return err
+}
+
+func adviceOn(err error) string {
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return "it is locked by another process: is another numwatch running? " +
+			"A running bot's store is read through its HTTP API"
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
+		return "it is no bbolt database, or its first pages are damaged: check the path, or restore a backup"
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("user %d must be allowed to read and write the file and its directory", os.Getuid())
+	case errors.Is(err, syscall.EROFS):
+		return "the file system is read-only: choose another store.path, or mount it for writing"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return "there is no room: free some on the disk"
+	case errors.Is(err, syscall.EISDIR):
+		return "the path must name a file"
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no such file: check the path"
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// Roster returns what is stored of a space; nil where nothing is.
+func (s *Store) Roster(k phone.SpaceKey) (roster *phone.Roster, err error) {
+	err = s.view("a roster", func(tx *bolt.Tx) (err error) {
+		if v := tx.Bucket(rosters.name()).Get(appendSpaceKey(nil, k)); v != nil {
+			roster, err = decodeRoster(k, v)
+		}
+		return err
+	})
+	return roster, err
+}
+
+// Same reports whether the stored roster of the snapshot's space holds exactly
+// its numbers, with the same fields and values, and none that is missing. It
+// compares bytes, without decoding.
+func (s *Store) Same(snap *phone.Snapshot) (same bool, err error) {
+	buf := s.scratch.Get().(*[]byte)
+	defer s.scratch.Put(buf)
+	key := appendSpaceKey((*buf)[:0], snap.Space)
+	*buf = appendSnapshotNumbers(key, snap.Numbers)
+	key, section := (*buf)[:len(key)], (*buf)[len(key):]
+	err = s.view("a roster", func(tx *bolt.Tx) error {
+		same = sameNumbers(tx.Bucket(rosters.name()).Get(key), section)
+		return nil
+	})
+	return same, err
+}
+
+// Homes returns the spaces in whose roster the number is, in no certain order.
+func (s *Store) Homes(phoneNumber string) (spaces []phone.SpaceKey, err error) {
+	prefix := homesPrefix(phoneNumber)
+	err = s.view("the spaces of a number", func(tx *bolt.Tx) error {
+		c := tx.Bucket(homes.name()).Cursor()
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			space, err := parseSpaceKey(k[len(prefix):])
+			if err != nil {
+				return err
+			}
+			spaces = append(spaces, space)
+		}
+		return nil
+	})
+	return spaces, err
+}
+
+// spacesPerRead bounds the transactions of Spaces.
+const spacesPerRead = 1000
+
+// Spaces yields the key of every space that has a roster, in order, until yield
+// returns false. No transaction is open meanwhile: yield may take its time and
+// use the store.
+func (s *Store) Spaces(yield func(phone.SpaceKey) bool) error {
+	var from []byte
+	for {
+		page, next, err := s.spacesFrom(from)
+		if err != nil {
+			return err
+		}
+		for _, k := range page {
+			if !yield(k) {
+				return nil
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		from = next
+	}
+}
+
+// spacesFrom reads a page of keys from one on, and returns the key behind it.
+func (s *Store) spacesFrom(from []byte) (page []phone.SpaceKey, next []byte, err error) {
+	err = s.view("the spaces", func(tx *bolt.Tx) error {
+		c := tx.Bucket(rosters.name()).Cursor()
+		k, _ := c.Seek(from)
+		for ; k != nil && len(page) < spacesPerRead; k, _ = c.Next() {
+			space, err := parseSpaceKey(k)
+			if err != nil {
+				return err
+			}
+			page = append(page, space)
+		}
+		next = bytes.Clone(k)
+		return nil
+	})
+	return page, next, err
+}
+
+// Alerts returns all alerts, by id.
+func (s *Store) Alerts() ([]alert.Alert, error) { return readAll[alert.Alert](s, alerts) }
+
+// Messages returns all messages, by id.
+func (s *Store) Messages() ([]alert.Message, error) { return readAll[alert.Message](s, messages) }
+
+// Conditions returns the conditions that are not OK.
+func (s *Store) Conditions() ([]phone.Condition, error) {
+	return readAll[phone.Condition](s, conditions)
+}
+
+func readAll[T any](s *Store, t table) (all []T, err error) {
+	err = s.view("the "+t.String(), func(tx *bolt.Tx) error {
+		return tx.Bucket(t.name()).ForEach(func(k, v []byte) error {
+			var one T
+			if err := json.Unmarshal(v, &one); err != nil {
+				return fmt.Errorf("%q: %w", k, err)
+			}
+			all = append(all, one)
+			return nil
+		})
+	})
+	return all, err
+}
+
+// Checkpoint returns the bytes kept under a name; nil where there are none.
+func (s *Store) Checkpoint(name string) (value []byte, err error) {
+	err = s.view("a checkpoint", func(tx *bolt.Tx) error {
+		value = bytes.Clone(tx.Bucket(checkpoints.name()).Get([]byte(name)))
+		return nil
+	})
+	return value, err
+}
+
+// ReadLog returns at most limit events in order, from the first whose sequence
+// is from or higher. What was trimmed is passed over: compare with FirstSeq.
+func (s *Store) ReadLog(from uint64, limit int) (events []alert.Event, err error) {
+	err = s.view("the log", func(tx *bolt.Tx) error {
+		c := tx.Bucket(eventLog.name()).Cursor()
+		for k, v := c.Seek(seqKey(from)); k != nil && len(events) < limit; k, v = c.Next() {
+			seq, err := parseSeqKey(k)
+			if err != nil {
+				return err
+			}
+			e, err := decodeEvent(seq, v)
+			if err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, err
+}

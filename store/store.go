@@ -1,0 +1,114 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Options of a store.
+type Options struct {
+	// Timeout is how long to wait for a file that another process has locked;
+	// zero means a second.
+	Timeout time.Duration
+}
+
+// Store is an open store. Its methods may be called from several goroutines.
+type Store struct {
+	path  string
+	db    *bolt.DB
+	epoch string
+
+	commit  sync.Mutex // held by Commit, so that the bounds below follow in order
+	first   atomic.Uint64
+	last    atomic.Uint64
+	scratch sync.Pool // *[]byte
+}
+
+// Open opens the store at path, and creates it, with its directory, where there
+// is none. It does not scan. Errors name the file, what is wrong, and what to do.
+func Open(path string, o Options) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
+		return nil, fmt.Errorf("creating the directory of store %s: %w", path, explain(err))
+	}
+	db, _, err := openFile(path, access{timeout: o.Timeout, create: true, headroom: true})
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, db: db, scratch: sync.Pool{New: func() any { return new([]byte) }}}
+	if err := guard(s.load); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("opening store %s: %w", path, explain(err))
+	}
+	return s, nil
+}
+
+func (s *Store) load() error {
+	if err := create(s.db); err != nil {
+		return err
+	}
+	return s.db.View(func(tx *bolt.Tx) (err error) {
+		if s.epoch, err = header(tx); err != nil {
+			return err
+		}
+		return s.loadBounds(tx)
+	})
+}
+
+func (s *Store) loadBounds(tx *bolt.Tx) error {
+	first, last, err := logBounds(tx.Bucket(eventLog.name()))
+	if err != nil {
+		return err
+	}
+	s.first.Store(first)
+	s.last.Store(last)
+	return nil
+}
+
+// logBounds returns the lowest and the highest sequence in the log; 1 and 0
+// while it is empty.
+func logBounds(log *bolt.Bucket) (first, last uint64, err error) {
+	c := log.Cursor()
+	k, _ := c.First()
+	if k == nil {
+		return 1, 0, nil
+	}
+	if first, err = parseSeqKey(k); err != nil {
+		return 0, 0, err
+	}
+	k, _ = c.Last()
+	last, err = parseSeqKey(k)
+	return first, last, err
+}
+
+// Close waits for the transactions under way, backups included, and releases
+// the file.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("closing store %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Epoch is the six characters that tell this store's sequences from those of
+// any other, made at its creation and anew when a backup is restored.
+func (s *Store) Epoch() string { return s.epoch }
+
+// FirstSeq is the lowest sequence in the log: 1 while nothing was trimmed.
+func (s *Store) FirstSeq() uint64 { return s.first.Load() }
+
+// LastSeq is the sequence of the newest event, 0 while there is none.
+func (s *Store) LastSeq() uint64 { return s.last.Load() }
+
+// view runs a short read transaction; what says what for.
+func (s *Store) view(what string, fn func(*bolt.Tx) error) error {
+	if err := guard(func() error { return s.db.View(fn) }); err != nil {
+		return fmt.Errorf("reading %s from store %s: %w", what, s.path, explain(err))
+	}
+	return nil
+}
