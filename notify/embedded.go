@@ -1,0 +1,101 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const embeddedStart = 10 * time.Second
+
+// EmbeddedOptions configures the NATS server that runs within the process where
+// no other is configured.
+type EmbeddedOptions struct {
+	Listen string // host:port for consumers; port 0 takes a free one
+	Dir    string // JetStream's files; no other server may use it, which nothing checks
+	Token  string // asked of every client, if set
+	Logger *slog.Logger
+}
+
+// Embedded is a NATS server with JetStream in this process.
+type Embedded struct {
+	server *server.Server
+	token  string
+}
+
+// StartEmbedded starts a server and returns once it takes connections.
+func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
+	host, port, err := splitListen(o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.NewServer(&server.Options{
+		ServerName: "numwatch", Host: host, Port: port, Authorization: o.Token,
+		JetStream: true, StoreDir: o.Dir, NoSigs: true, NoSystemAccount: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("embedded nats server: %w", err)
+	}
+	s.SetLoggerV2(&serverLog{log: loggerOr(o.Logger)}, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(embeddedStart) || !s.JetStreamEnabled() {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, fmt.Errorf("embedded nats server did not start on %s with its files in %s: is the port taken or the folder not writable?", o.Listen, o.Dir)
+	}
+	return &Embedded{server: s, token: o.Token}, nil
+}
+
+func splitListen(listen string) (string, int, error) {
+	host, digits, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("nats.listen %q: want host:port: %w", listen, err)
+	}
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("nats.listen %q: port: %w", listen, errors.Unwrap(err))
+	}
+	if port == 0 {
+		return host, server.RANDOM_PORT, nil
+	}
+	return host, int(port), nil
+}
+
+// URL is where clients connect.
+func (e *Embedded) URL() string { return e.server.ClientURL() }
+
+// Shutdown stops the server and waits until its files are closed.
+func (e *Embedded) Shutdown() {
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+}
+
+// serverLog keeps the server's notices for debugging and passes on what is
+// wrong. The server formats its own lines; nothing in them is parsed.
+type serverLog struct{ log *slog.Logger }
+
+func (l *serverLog) say(level slog.Level, format string, v []any) {
+	if ctx := context.Background(); l.log.Enabled(ctx, level) {
+		l.log.Log(ctx, level, "embedded nats server", "said", fmt.Sprintf(format, v...))
+	}
+}
+
+func (l *serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
+func (l *serverLog) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
+func (l *serverLog) Debugf(string, ...any)           {}
+func (l *serverLog) Tracef(string, ...any)           {}
+
+func loggerOr(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
+}

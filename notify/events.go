@@ -1,0 +1,219 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// Types and schemas of the events, version 1: it only ever gains members.
+const (
+	TypeChange = "numwatch.change.v1"
+	TypeAlert  = "numwatch.alert.v1"
+	TypeBot    = "numwatch.bot.v1"
+
+	schemaBase  = "urn:numwatch:events:"
+	contentType = "application/cloudevents+json"
+)
+
+// LateAfter is how long after it was decided an event or a message counts as
+// told late, as after an outage.
+const LateAfter = 5 * time.Minute
+
+// Renderer turns events of the log into CloudEvents 1.0 in structured JSON. It
+// is safe for concurrent use if Space is.
+type Renderer struct {
+	Epoch      string                           // of the store
+	Space      func(phone.SpaceKey) phone.Space // how the configuration describes a space
+	RedactURLs bool                             // also in events, where consumers need no callback URLs
+}
+
+type envelope struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Subject         string          `json:"subject,omitempty"`
+	Type            string          `json:"type"`
+	Time            time.Time       `json:"time"`
+	DataContentType string          `json:"datacontenttype"`
+	DataSchema      string          `json:"dataschema"`
+	Data            json.RawMessage `json:"data"`
+}
+
+type changeData struct {
+	Account   string          `json:"account,omitempty"`
+	Space     *spaceData      `json:"space,omitempty"`
+	Number    *phone.Number   `json:"number,omitempty"`
+	Part      string          `json:"part,omitempty"`
+	Field     phone.Field     `json:"field"`
+	Old       string          `json:"old"`
+	New       string          `json:"new"`
+	Direction phone.Direction `json:"direction"`
+	SeenAfter time.Time       `json:"seen_after,omitzero"`
+	SeenAt    time.Time       `json:"seen_at"`
+	RequestID string          `json:"request_id,omitempty"`
+	MovedFrom string          `json:"moved_from,omitempty"`
+	Code      string          `json:"code,omitempty"`
+	Reason    string          `json:"reason,omitempty"`
+	Baseline  bool            `json:"baseline"`
+	Drill     bool            `json:"drill"`
+	Late      bool            `json:"late"`
+	Alert     *alertData      `json:"alert,omitempty"`
+}
+
+type spaceData struct {
+	ID     string            `json:"id"`
+	Name   string            `json:"name,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+type alertData struct {
+	ID         string           `json:"id"`
+	Rule       string           `json:"rule"`
+	Severity   alert.Severity   `json:"severity"`
+	Transition alert.Transition `json:"transition"`
+	State      alert.State      `json:"state"`
+	Since      time.Time        `json:"since"`
+	Revision   uint64           `json:"revision"`
+	Openings   int              `json:"openings"`
+	HeldBy     []string         `json:"held_by"`
+	Ack        *alert.Ack       `json:"ack"`
+	Closing    string           `json:"closing,omitempty"`
+	Summary    string           `json:"summary"`
+	Action     string           `json:"action,omitempty"`
+	Runbook    string           `json:"runbook,omitempty"`
+}
+
+type botData struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+	Late bool   `json:"late"`
+}
+
+// ID returns the id of the event with that sequence: it is the same whenever
+// and however often the event is published.
+func (r *Renderer) ID(seq uint64) string { return fmt.Sprintf("%s-%012d", r.Epoch, seq) }
+
+// seq returns the sequence of an id of this epoch.
+func (r *Renderer) seq(id string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(id, r.Epoch+"-")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return n, err == nil && n > 0
+}
+
+// Render returns the event as it is published at now.
+func (r *Renderer) Render(e *alert.Event, now time.Time) ([]byte, error) {
+	data, err := r.data(e, now.Sub(e.Time) > LateAfter)
+	if err != nil {
+		return nil, fmt.Errorf("rendering event %s: %w", r.ID(e.Seq), err)
+	}
+	name := eventType(e.Kind)
+	return json.Marshal(envelope{
+		SpecVersion: "1.0", ID: r.ID(e.Seq), Source: source(e.Subject()), Subject: eventSubject(e), Type: name,
+		Time: e.Time.UTC(), DataContentType: "application/json",
+		DataSchema: schemaBase + strings.TrimPrefix(name, "numwatch.") + ".json", Data: data,
+	})
+}
+
+func eventType(k alert.Kind) string { return "numwatch." + k.String() + ".v1" }
+
+// source is a URI reference to where the event arose: the space's identifiers
+// are opaque, so they are escaped.
+func source(s phone.Subject) string {
+	path := "/numwatch"
+	for _, part := range []string{s.Account, s.Space} {
+		if part != "" {
+			path += "/" + url.PathEscape(part)
+		}
+	}
+	return path
+}
+
+// eventSubject is what the event is about within its source.
+func eventSubject(e *alert.Event) string {
+	if e.Kind == alert.KindBot {
+		return e.Notice.Kind
+	}
+	s := e.Subject()
+	return s.PhoneNumber + s.Part // never both
+}
+
+func (r *Renderer) data(e *alert.Event, late bool) ([]byte, error) {
+	if e.Kind == alert.KindBot {
+		return json.Marshal(botData{Kind: e.Notice.Kind, Text: e.Notice.Text, Late: late})
+	}
+	s, field := e.Subject(), e.Change.Field
+	if e.Kind == alert.KindAlert {
+		field = e.Alert.Field
+	}
+	d := r.change(&e.Change, s, field)
+	d.Late = late
+	if a := e.Alert; a != nil {
+		d.Drill, d.Baseline, d.Alert = a.Drill, a.Baseline, alertOf(a)
+	}
+	return json.Marshal(d)
+}
+
+func (r *Renderer) change(c *phone.Change, s phone.Subject, field phone.Field) changeData {
+	d := changeData{
+		Account: s.Account, Space: r.space(s), Number: r.number(c, s), Part: s.Part,
+		Field: field, Old: c.Old, New: c.New, Direction: c.Direction,
+		SeenAfter: c.SeenAfter.UTC(), SeenAt: c.SeenAt.UTC(), RequestID: c.RequestId,
+		MovedFrom: c.MovedFrom, Code: c.Code, Reason: c.Reason, Baseline: c.Baseline,
+	}
+	if r.RedactURLs {
+		d.Old, d.New = field.Shown(c.Old), field.Shown(c.New)
+	}
+	return d
+}
+
+func (r *Renderer) space(s phone.Subject) *spaceData {
+	if s.Space == "" {
+		return nil
+	}
+	d := &spaceData{ID: s.Space}
+	if r.Space != nil {
+		described := r.Space(s.SpaceKey())
+		d.Name, d.Labels = described.Name, described.Labels
+	}
+	return d
+}
+
+func (r *Renderer) number(c *phone.Change, s phone.Subject) *phone.Number {
+	switch {
+	case s.PhoneNumber == "":
+		return nil
+	case c.Number == nil:
+		return &phone.Number{PhoneNumber: s.PhoneNumber}
+	case !r.RedactURLs:
+		return c.Number
+	}
+	n := *c.Number
+	for f, v := range c.Number.All() {
+		if f.IsURL() {
+			n.Set(f, phone.Redact(v))
+		}
+	}
+	return &n
+}
+
+func alertOf(a *alert.Alert) *alertData {
+	held := a.HeldBy
+	if held == nil {
+		held = []string{}
+	}
+	return &alertData{
+		ID: a.ID, Rule: a.Rule, Severity: a.Severity, Transition: a.Transition, State: a.State,
+		Since: a.Since.UTC(), Revision: a.Revision, Openings: a.Openings, HeldBy: held, Ack: a.Ack,
+		Closing: a.Closing, Summary: a.Summary.Plain(), Action: a.Action.Plain(), Runbook: a.Runbook,
+	}
+}

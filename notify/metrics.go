@@ -1,0 +1,39 @@
+package notify
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// natsMetrics counts what the cursor does. Outcomes: ok, held (the stream had
+// it), failed (an attempt), dead (passed over for good), trimmed (left the log
+// unpublished).
+type natsMetrics struct {
+	published *prometheus.CounterVec
+	lag       prometheus.Gauge
+	parked    prometheus.Gauge
+}
+
+func newNATSMetrics(r prometheus.Registerer) *natsMetrics {
+	f := promauto.With(r)
+	return &natsMetrics{
+		published: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "numwatch_nats_events_total", Help: "Events taken to NATS, by outcome.",
+		}, []string{"outcome"}),
+		lag: f.NewGauge(prometheus.GaugeOpts{
+			Name: "numwatch_nats_lag_events", Help: "Events in the log that NATS has not acknowledged.",
+		}),
+		parked: f.NewGauge(prometheus.GaugeOpts{
+			Name: "numwatch_nats_parked", Help: "1 while NATS cannot be delivered to.",
+		}),
+	}
+}
+
+func (m *natsMetrics) setParked(parked bool) { m.parked.Set(truth(parked)) }
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,299 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+const (
+	natsPart    = "nats"
+	parkAfter   = 10 * time.Second
+	backoffMin  = 200 * time.Millisecond
+	backoffMax  = 15 * time.Second
+	saveTimeout = 5 * time.Second
+	heartbeat   = 30 * time.Second
+)
+
+// NATSOptions configures the cursor over the log.
+type NATSOptions struct {
+	Log      Log
+	Keeper   Keeper
+	Renderer *Renderer
+	Cursor   alert.Cursor // as stored, zero if none is
+	Login    NATSLogin
+	Stream   StreamOptions
+	// PublishChanges false passes over change events: only alerts and the bot's
+	// own notices are published.
+	PublishChanges bool
+
+	Logger     *slog.Logger          // nil: none
+	Registerer prometheus.Registerer // nil: none
+	Trace      func(point string)    // nil: none; for tests
+}
+
+// NATS publishes the log to a JetStream stream, every event once and in order
+// per subject. An event that can never be published (too large for the server)
+// is logged, counted and passed over. Its methods are safe for concurrent use.
+type NATS struct {
+	events  Log
+	keeper  Keeper
+	render  *Renderer
+	login   NATSLogin
+	stream  StreamOptions
+	changes bool
+	log     *slog.Logger
+	trace   func(string)
+	metrics *natsMetrics
+	beat    time.Duration
+
+	wake   signal // something was appended to the log
+	looked signal // the connection came up: look again at once
+	closed chan struct{}
+
+	// Of the publishing goroutine alone.
+	cursor  alert.Cursor // as last known
+	saved   alert.Cursor
+	savedAt time.Time
+	failing time.Time // since when; zero while it works
+	told    string    // what was last reported through Keeper
+
+	mu     sync.Mutex
+	conn   *nats.Conn
+	status NATSStatus
+}
+
+// NATSStatus is a view for pages.
+type NATSStatus struct {
+	Connected bool
+	Parked    bool
+	Cursor    uint64 // every event up to here is acknowledged
+	Lag       uint64 // events of the log behind it
+	LastError string // "" once it works again
+	ErrorAt   time.Time
+}
+
+// NewNATS returns a cursor that does nothing until Run.
+func NewNATS(o NATSOptions) *NATS {
+	n := &NATS{
+		events: o.Log, keeper: o.Keeper, render: o.Renderer, login: o.Login, stream: o.Stream, changes: o.PublishChanges,
+		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat,
+		wake: newSignal(), looked: newSignal(), closed: make(chan struct{}),
+		cursor: o.Cursor, saved: o.Cursor, status: NATSStatus{Cursor: o.Cursor.Seq},
+	}
+	if n.trace == nil {
+		n.trace = func(string) {}
+	}
+	return n
+}
+
+// Wake says that the log has grown. It never blocks.
+func (n *NATS) Wake() { n.wake.signal() }
+
+// Status returns how publishing stands.
+func (n *NATS) Status() NATSStatus {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := n.status
+	s.Connected = n.conn != nil && n.conn.IsConnected()
+	return s
+}
+
+// Run publishes until ctx ends, through outages of any length. It then waits a
+// bounded time for what is in flight, reports the cursor and closes the
+// connection. It is called once.
+func (n *NATS) Run(ctx context.Context) error {
+	nc, err := n.reach(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // ctx ended before anything was begun
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.heartbeat(gctx, nc) })
+	g.Go(func() error { return n.publish(gctx, nc) })
+	return errors.Join(g.Wait(), n.disconnect(nc))
+}
+
+// reach makes the connection, trying until the files it needs are there.
+func (n *NATS) reach(ctx context.Context) (*nats.Conn, error) {
+	for attempt := 0; ; attempt++ {
+		nc, err := n.connect()
+		if err == nil {
+			n.mu.Lock()
+			n.conn = nc
+			n.mu.Unlock()
+			return nc, nil
+		}
+		if err := n.fail(ctx, err, attempt); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (n *NATS) publish(ctx context.Context, nc *nats.Conn) error {
+	for attempt := 0; ; attempt++ {
+		before := n.cursor
+		err := n.session(ctx, nc)
+		if ctx.Err() != nil {
+			return n.lastSave(ctx)
+		}
+		if n.cursor.Seq > before.Seq {
+			attempt = 0
+		}
+		if n.fail(ctx, err, attempt) != nil {
+			return n.lastSave(ctx)
+		}
+	}
+}
+
+// session goes from a look at the stream to the next failure.
+func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
+	if !nc.IsConnected() {
+		return fmt.Errorf("nats at %s is not reachable: %w", n.login.where(), cmp.Or(nc.LastError(), nats.ErrNoServers))
+	}
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*window),
+		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(ackTimeout))
+	if err != nil {
+		return fmt.Errorf("using jetstream: %w", err)
+	}
+	defer js.CleanupPublisher()
+	s, err := n.stream.open(ctx, js)
+	if err != nil {
+		return err
+	}
+	t, err := n.look(ctx, s)
+	if err != nil {
+		return err
+	}
+	c := n.newCourse(js, t)
+	n.log.Info("publishing to nats goes on", "stream", n.stream.Name, "from", t.from)
+	err = c.run(ctx)
+	c.drain(ctx)
+	n.cursor = c.cursor()
+	n.progress(n.cursor.Seq, n.events.LastSeq())
+	return err
+}
+
+// fail notes a failure and waits a while, or until the connection is up again.
+// It returns an error only when ctx ended.
+func (n *NATS) fail(ctx context.Context, err error, attempt int) error {
+	n.metrics.published.WithLabelValues("failed").Inc()
+	now := time.Now()
+	if n.failing.IsZero() {
+		n.failing = now
+		n.log.Warn("publishing to nats fails", "err", err)
+	}
+	parked := now.Sub(n.failing) >= parkAfter
+	n.mu.Lock()
+	n.status.LastError, n.status.ErrorAt, n.status.Parked = err.Error(), now, parked
+	n.mu.Unlock()
+	if parked {
+		n.tell(ctx, alert.SinkReport{Value: phone.Parked, Reason: err.Error()})
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.looked:
+	case <-time.After(jitter(min(backoffMax, backoffMin<<min(attempt, 10)))):
+	}
+	return nil
+}
+
+// working notes that it works again.
+func (n *NATS) working(ctx context.Context) {
+	if n.failing.IsZero() && n.told == phone.OK {
+		return
+	}
+	if !n.failing.IsZero() {
+		n.log.Info("publishing to nats works again", "after", time.Since(n.failing).Round(time.Second))
+	}
+	n.failing = time.Time{}
+	n.mu.Lock()
+	n.status.LastError, n.status.Parked = "", false
+	n.mu.Unlock()
+	n.tell(ctx, alert.SinkReport{Value: phone.OK})
+}
+
+// tell reports a change of fortune once. What the store last knew is not known
+// here, so the first report is always made.
+func (n *NATS) tell(ctx context.Context, r alert.SinkReport) {
+	if n.told == r.Value {
+		return
+	}
+	r.Part, r.At = natsPart, time.Now()
+	if err := n.keeper.Keep(ctx, alert.Receipt{Sink: &r}); err != nil {
+		n.log.Warn("the state of nats could not be kept", "err", err)
+		return
+	}
+	n.told = r.Value
+	n.metrics.setParked(r.Value == phone.Parked)
+}
+
+// save reports the cursor if it moved and the last report is old enough.
+func (n *NATS) save(ctx context.Context, c alert.Cursor, every time.Duration) error {
+	n.cursor = c
+	if !n.unsaved() || time.Since(n.savedAt) < every {
+		return nil
+	}
+	if err := n.keeper.Keep(ctx, alert.Receipt{Cursor: &c}); err != nil {
+		return fmt.Errorf("keeping the cursor at event %d: %w", c.Seq, err)
+	}
+	n.saved, n.savedAt = c, time.Now()
+	return nil
+}
+
+func (n *NATS) unsaved() bool {
+	return n.cursor.Seq != n.saved.Seq || !n.cursor.Stream.Equal(n.saved.Stream)
+}
+
+func (n *NATS) lastSave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	return n.save(ctx, n.cursor, 0)
+}
+
+// bury passes over an event that can never be published.
+func (n *NATS) bury(e *alert.Event, err error) {
+	n.metrics.published.WithLabelValues("dead").Inc()
+	n.log.Error("an event can never be published and is passed over", "event_id", n.render.ID(e.Seq), "err", err)
+}
+
+func (n *NATS) progress(acked, end uint64) {
+	lag := end - min(end, acked)
+	n.metrics.lag.Set(float64(lag))
+	n.mu.Lock()
+	n.status.Cursor, n.status.Lag = acked, lag
+	n.mu.Unlock()
+}
+
+func (n *NATS) connectFailed(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status.LastError, n.status.ErrorAt = err.Error(), time.Now()
+}
+
+// redactServers drops user names and passwords from a list of URLs.
+func redactServers(list string) string {
+	servers := strings.Split(list, ",")
+	for i, s := range servers {
+		if u, err := url.Parse(strings.TrimSpace(s)); err == nil && u.Host != "" {
+			servers[i] = u.Scheme + "://" + u.Host
+		} else if _, host, found := strings.Cut(s, "@"); found {
+			servers[i] = host
+		}
+	}
+	return strings.Join(servers, ",")
+}

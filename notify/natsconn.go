@@ -1,0 +1,156 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	clientName    = "numwatch"
+	closeWithin   = 5 * time.Second
+	reconnectMin  = 100 * time.Millisecond
+	reconnectMax  = 5 * time.Second
+	reconnectStep = 6 // attempts after which the longest wait is reached
+)
+
+// NATSLogin says where NATS is and how to be let in. Files are read when
+// connecting. Nothing of it is ever logged but the URL, redacted.
+type NATSLogin struct {
+	Server *Embedded // in this process; the URL and files are then unused
+	URL    string    // one or more, separated by commas
+
+	CredsFile, NKeyFile, Token string
+	CAFile, CertFile, KeyFile  string
+}
+
+func (l *NATSLogin) where() string {
+	if l.Server != nil {
+		return "the embedded server"
+	}
+	return redactServers(l.URL)
+}
+
+// connect returns a connection that keeps trying for ever, connected or not. An
+// error says that the files or the URL are no good.
+func (n *NATS) connect() (*nats.Conn, error) {
+	o, err := n.login.options()
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(n.login.URL, append(o, n.handlers()...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to nats at %s: %w", n.login.where(), err)
+	}
+	return nc, nil
+}
+
+func (l *NATSLogin) options() ([]nats.Option, error) {
+	o := []nats.Option{
+		nats.Name(clientName),
+		nats.MaxReconnects(-1),
+		nats.RetryOnFailedConnect(true),
+		nats.CustomReconnectDelay(reconnectDelay),
+		nats.ReconnectBufSize(-1), // else what is published meanwhile is lost on exit
+		nats.IgnoreAuthErrorAbort(),
+	}
+	if l.Server != nil {
+		return append(o, nats.InProcessServer(l.Server.server), nats.Token(l.Server.token)), nil
+	}
+	if l.Token != "" {
+		o = append(o, nats.Token(l.Token))
+	}
+	if l.CredsFile != "" {
+		o = append(o, nats.UserCredentials(l.CredsFile))
+	}
+	if l.NKeyFile != "" {
+		key, err := nats.NkeyOptionFromSeed(l.NKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("nats.nkey_file %s: %w", l.NKeyFile, err)
+		}
+		o = append(o, key)
+	}
+	if l.CAFile != "" {
+		o = append(o, nats.RootCAs(l.CAFile))
+	}
+	if l.CertFile != "" {
+		o = append(o, nats.ClientCert(l.CertFile, l.KeyFile))
+	}
+	return o, nil
+}
+
+func reconnectDelay(attempts int) time.Duration {
+	return jitter(min(reconnectMax, reconnectMin<<min(attempts, reconnectStep)))
+}
+
+// jitter returns between half of d and d.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+func (n *NATS) handlers() []nats.Option {
+	log := n.log.With("url", n.login.where())
+	up := func(*nats.Conn) { log.Info("nats is connected"); n.looked.signal() }
+	return []nats.Option{
+		nats.ConnectHandler(up),
+		nats.ReconnectHandler(up),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("nats is disconnected", "err", err)
+			}
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { n.connectFailed(err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Warn("nats reports an error", "err", err)
+		}),
+		nats.ClosedHandler(func(*nats.Conn) { close(n.closed) }),
+	}
+}
+
+// disconnect closes the connection and waits for it, for a bounded time.
+func (n *NATS) disconnect(nc *nats.Conn) error {
+	if err := nc.Drain(); err != nil { // not connected
+		nc.Close()
+	}
+	select {
+	case <-n.closed:
+		return nil
+	case <-time.After(closeWithin):
+		nc.Close()
+		return errors.New("closing the nats connection: it did not close in time")
+	}
+}
+
+// heartbeat tells, outside the log, that the bot lives.
+func (n *NATS) heartbeat(ctx context.Context, nc *nats.Conn) error {
+	tick := time.NewTicker(n.beat)
+	defer tick.Stop()
+	for {
+		s := n.Status()
+		text := fmt.Sprintf(`{"time":%q,"epoch":%q,"cursor":%d,"lag":%d}`,
+			time.Now().UTC().Format(time.RFC3339), n.render.Epoch, s.Cursor, s.Lag)
+		if err := nc.Publish(SubjectHeartbeat, []byte(text)); err != nil {
+			n.log.Log(ctx, slog.LevelDebug, "heartbeat was not sent", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// signal is a wake-up call that is never lost and never blocks.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) signal() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,90 @@
+package notify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// Subjects on NATS. Their depth is fixed, so that consumers can count tokens.
+const (
+	SubjectAll       = "numwatch.v1.>"
+	SubjectHeartbeat = "numwatch.heartbeat" // core NATS, in no stream
+
+	subjectPrefix = "numwatch.v1."
+	// maxToken keeps the longest subject (an alert's, with four tokens from
+	// outside) under 256 bytes: an over-long subject closes the connection.
+	maxToken = 48
+	hashLen  = 8
+)
+
+// Subject returns the NATS subject of the event.
+func Subject(e *alert.Event) string {
+	switch e.Kind {
+	case alert.KindAlert:
+		return subjectPrefix + "alert." + e.Alert.Severity.String() + "." + token(e.Alert.Rule) + "." +
+			place(e.Alert.Subject) + "." + e.Alert.Field.String()
+	case alert.KindChange:
+		return subjectPrefix + "change." + place(e.Change.Subject) + "." + e.Change.Field.String()
+	default:
+		return subjectPrefix + "bot." + token(e.Notice.Kind)
+	}
+}
+
+// subjectsOf returns the wildcard subjects under which everything said of s is
+// found.
+func subjectsOf(s phone.Subject) []string {
+	if s == (phone.Subject{}) {
+		return []string{subjectPrefix + "bot.*"}
+	}
+	return []string{
+		subjectPrefix + "change." + place(s) + ".*",
+		subjectPrefix + "alert.*.*." + place(s) + ".*",
+	}
+}
+
+// place is account, space and number as tokens; the part of the bot stands in
+// the number's place.
+func place(s phone.Subject) string {
+	return token(s.Account) + "." + token(s.Space) + "." + token(s.PhoneNumber+s.Part)
+}
+
+// token returns s as one token of a subject. What had to be changed or cut gets
+// a hash of the whole, so that different values stay different.
+func token(s string) string {
+	if s == "" {
+		return "-"
+	}
+	clean := strings.Map(tokenRune, s)
+	if clean == s && len(s) <= maxToken && s != "-" {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return clean[:min(len(clean), maxToken-1-hashLen)] + "-" + hex.EncodeToString(sum[:hashLen/2])
+}
+
+func tokenRune(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+		return r
+	default:
+		return '_'
+	}
+}
+
+// covers reports whether a stream's subject takes in everything that want does.
+func covers(pattern, want string) bool {
+	p, w := strings.Split(pattern, "."), strings.Split(want, ".")
+	for i, t := range p {
+		switch {
+		case t == ">":
+			return i < len(w)
+		case i >= len(w), w[i] == ">", t != "*" && t != w[i]:
+			return false
+		}
+	}
+	return len(p) == len(w)
+}
