@@ -1,0 +1,274 @@
+package poller
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"numwatch/phone"
+)
+
+// ClientOptions say how to reach one account.
+type ClientOptions struct {
+	Account     string // its name in the configuration
+	Credentials Credentials
+	Region      string // empty: ap-southeast-1, the only documented one
+	Endpoint    string // a whole URL, for tests and private links; empty: by region
+	UserAgent   string // empty: numwatch
+	// Timeout bounds each request, the answer's body included; 0: 10 s.
+	Timeout time.Duration
+	// Pace is where further requests of one call wait for their turn: pages,
+	// and the second attempt after a refused clock or nonce. Nil: nowhere.
+	Pace *Pace
+	Now  func() time.Time // nil: time.Now
+}
+
+// Client calls the cloud API for one account. It is safe for concurrent use.
+type Client struct {
+	account  string
+	base     url.URL
+	agent    string
+	timeout  time.Duration
+	pace     *Pace
+	now      func() time.Time
+	keys     *keyring
+	http     *http.Client
+	transfer *http.Transport
+	buffers  sync.Pool // of *[]byte
+}
+
+// NewClient makes a client. An error names what is wrong with the options; no
+// request is sent.
+func NewClient(o ClientOptions) (*Client, error) {
+	endpoint := cmp.Or(o.Endpoint, "https://cams."+cmp.Or(o.Region, "ap-southeast-1")+".aliyuncs.com")
+	base, err := url.Parse(endpoint)
+	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
+		return nil, fmt.Errorf("account %s: the endpoint %q is not a whole URL such as https://cams.ap-southeast-1.aliyuncs.com", o.Account, phone.Redact(endpoint))
+	}
+	keys, err := newKeyring(o.Credentials)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", o.Account, err)
+	}
+	c := &Client{
+		account: o.Account,
+		base:    url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/"},
+		agent:   cmp.Or(o.UserAgent, "numwatch"),
+		timeout: cmp.Or(o.Timeout, 10*time.Second),
+		pace:    o.Pace,
+		now:     o.Now,
+		keys:    keys,
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	c.transfer = newTransport(c.timeout)
+	c.http = &http.Client{
+		Transport:     c.transfer,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c, nil
+}
+
+func newTransport(timeout time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    timeout,
+		ResponseHeaderTimeout:  timeout,
+		MaxResponseHeaderBytes: 256 << 10,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    64,
+		// Shorter than load balancers keep theirs: a request on a connection
+		// that the other side has just closed would fail.
+		IdleConnTimeout:   10 * time.Second,
+		ForceAttemptHTTP2: true,
+	}
+}
+
+// Close gives up idle connections and waits until no key is being fetched.
+func (c *Client) Close() {
+	c.transfer.CloseIdleConnections()
+	c.keys.wait()
+}
+
+// Fetch asks for a space's complete list of numbers. The caller has waited for
+// its turn on the account's Pace. The error is always an *Error; a snapshot is
+// never partial.
+func (c *Client) Fetch(ctx context.Context, space phone.SpaceKey) (*phone.Snapshot, error) {
+	call := call{action: "ChatappSyncPhoneNumber", space: space.ID, params: map[string]string{"CustSpaceId": space.ID}}
+	var answer syncAnswer
+	if err := c.do(ctx, &call, &answer); err != nil {
+		return nil, err
+	}
+	numbers, err := answer.numbers()
+	if err != nil {
+		return nil, c.doubtful(&call, &answer.envelope, err.Error())
+	}
+	return &phone.Snapshot{Space: space, Numbers: numbers, At: c.now(), RequestId: call.requestID(&answer.envelope)}, nil
+}
+
+// pageSize is how many instances are asked for at once; maxPages ends a list
+// that never does.
+const (
+	pageSize = 100
+	maxPages = 10_000
+)
+
+// ListInstance asks for the account's WhatsApp instances, page by page, each
+// waiting for its turn, as spaces without labels, in the cloud's order. It needs
+// the RAM action cams:ListInstance. The error is always an *Error.
+func (c *Client) ListInstance(ctx context.Context) ([]phone.Space, error) {
+	var list []phone.Space
+	seen := map[string]bool{}
+	for page := 1; page <= maxPages; page++ {
+		answer, err := c.listPage(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		before := len(seen)
+		for _, i := range answer.Data {
+			if i == nil {
+				continue
+			}
+			if s := i.space(c.account); s.ID != "" && !seen[s.ID] {
+				seen[s.ID] = true
+				list = append(list, s)
+			}
+		}
+		total, err := strconv.Atoi(answer.TotalCount.value)
+		if len(answer.Data) == 0 || len(seen) == before || err == nil && page*pageSize >= total {
+			return list, nil
+		}
+	}
+	return list, nil
+}
+
+func (c *Client) listPage(ctx context.Context, page int) (*instanceAnswer, error) {
+	call := call{action: "ListInstance", params: map[string]string{
+		"ChannelType": "whatsapp",
+		"PageIndex":   strconv.Itoa(page),
+		"PageSize":    strconv.Itoa(pageSize),
+	}}
+	if err := c.turn(ctx, &call); err != nil {
+		return nil, err
+	}
+	answer := new(instanceAnswer)
+	sent := c.now()
+	if err := c.do(ctx, &call, answer); err != nil {
+		if c.pace != nil && err.Class == Throttled {
+			c.pace.Throttled(sent, err.RetryAfter)
+		}
+		return nil, err
+	}
+	return answer, nil
+}
+
+// call is one operation and what its last attempt brought.
+type call struct {
+	action string
+	space  string
+	params map[string]string
+	status int
+	header http.Header
+}
+
+func (c *call) requestID(e *envelope) string {
+	return clean(cmp.Or(e.RequestId.value, c.header.Get("x-acs-request-id")), maxCode)
+}
+
+// do performs a call, signed anew once if the cloud refuses the date or nonce.
+func (c *Client) do(ctx context.Context, call *call, answer interface{ head() *envelope }) *Error {
+	err := c.attempt(ctx, call, answer)
+	if err == nil || err.Class != Clock {
+		return err
+	}
+	if waitErr := c.turn(ctx, call); waitErr != nil {
+		return err
+	}
+	*answer.head() = envelope{}
+	return c.attempt(ctx, call, answer)
+}
+
+func (c *Client) turn(ctx context.Context, call *call) *Error {
+	if c.pace == nil {
+		return nil
+	}
+	if err := c.pace.Wait(ctx); err != nil {
+		return c.failed(call, err, "waiting for a turn", nil)
+	}
+	return nil
+}
+
+func (c *Client) attempt(ctx context.Context, call *call, answer interface{ head() *envelope }) *Error {
+	call.status, call.header = 0, nil
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	k, err := c.keys.get(ctx)
+	if err != nil {
+		return c.withoutKey(call, err)
+	}
+	body, err := c.send(ctx, call, k)
+	defer c.reuse(body)
+	if err != nil {
+		return c.failed(call, err, "", k.secrets())
+	}
+	if err := json.Unmarshal(*body, answer); err != nil {
+		return c.unreadable(call, len(*body), err)
+	}
+	head := answer.head()
+	if call.status == http.StatusOK && head.ok() {
+		return nil
+	}
+	refused := c.refused(call, head, k)
+	if refused.Class == DeniedAccount && ofCredentials(refused.Code) {
+		c.keys.forget(ctx)
+	}
+	return refused
+}
+
+// send exchanges one request for the whole body of its answer.
+func (c *Client) send(ctx context.Context, call *call, k key) (*[]byte, error) {
+	u := c.base
+	u.RawQuery = encode(call.params)
+	req := (&http.Request{
+		Method: http.MethodPost, URL: &u, Host: u.Host, Body: http.NoBody,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}},
+	}).WithContext(ctx)
+	sign(req, call.action, call.params, k, c.now())
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer resp.Body.Close()
+	call.status, call.header = resp.StatusCode, resp.Header
+	return c.read(resp)
+}
+
+// encode writes the parameters as they are signed: url.Values sorts them, and
+// a space is sent as %20 rather than +.
+func encode(params map[string]string) string {
+	v := make(url.Values, len(params))
+	for name, value := range maps.All(params) {
+		v.Set(name, value)
+	}
+	return strings.ReplaceAll(v.Encode(), "+", "%20")
+}
+
+// withoutURL leaves out what url.Error repeats of the request.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
