@@ -59,7 +59,7 @@ func FuzzParse(f *testing.F) {
 			require.ErrorAs(t, err, &problems)
 			for _, p := range problems {
 				require.NotEmpty(t, p.Text)
-				require.LessOrEqual(t, p.Line, strings.Count(string(data), "\n")+1)
+				require.LessOrEqual(t, p.Line, strings.Count(string(data), "\n")+strings.Count(string(data), "\r")+1)
 			}
 			return
 		}

@@ -24,7 +24,7 @@ func newSource(file string, data []byte) source {
 	return source{
 		file:   file,
 		data:   data,
-		lines:  strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"),
+		lines:  strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), "\n"),
 		hidden: map[int][]span{},
 	}
 }
