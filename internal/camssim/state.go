@@ -34,6 +34,15 @@ func (sp *Space) find(phone string) int {
 	return slices.IndexFunc(sp.Numbers, func(n Number) bool { return n["PhoneNumber"] == phone })
 }
 
+// put adds a number, or replaces the one with its PhoneNumber.
+func (sp *Space) put(n Number) {
+	if i := sp.find(n["PhoneNumber"]); i >= 0 {
+		sp.Numbers[i] = n.clone()
+		return
+	}
+	sp.Numbers = append(sp.Numbers, n.clone())
+}
+
 // SetKey replaces an account's credential, as a rotation of keys does.
 func (s *Server) SetKey(account string, k Key) error {
 	return s.withAccount(account, func(acc *tenant) error {
@@ -74,14 +83,18 @@ func (s *Server) RemoveSpace(account, space string) error {
 	})
 }
 
+// RenameSpace changes the name that ListInstance shows.
+func (s *Server) RenameSpace(account, space, name string) error {
+	return s.withSpace(account, space, func(sp *Space) error {
+		sp.Name = name
+		return nil
+	})
+}
+
 // SetNumber adds a number to a space or replaces the one with its PhoneNumber.
 func (s *Server) SetNumber(account, space string, n Number) error {
 	return s.withSpace(account, space, func(sp *Space) error {
-		if i := sp.find(n["PhoneNumber"]); i >= 0 {
-			sp.Numbers[i] = n.clone()
-			return nil
-		}
-		sp.Numbers = append(sp.Numbers, n.clone())
+		sp.put(n)
 		return nil
 	})
 }
@@ -132,11 +145,12 @@ func (s *Server) withAccount(name string, do func(*tenant) error) error {
 	defer s.mu.Unlock()
 	acc, ok := s.accounts[name]
 	if !ok {
-		known := slices.Sorted(maps.Keys(s.accounts))
-		return fmt.Errorf("no simulated account %q: there are %q", name, known)
+		return fmt.Errorf("no simulated account %q: there are %q", name, sortedKeys(s.accounts))
 	}
 	return do(acc)
 }
+
+func sortedKeys(m map[string]*tenant) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (acc *tenant) space(id string) (*Space, error) {
 	sp, ok := acc.spaces[id]
