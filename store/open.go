@@ -14,7 +14,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// mode of the file: callback URLs carry tokens.
+// Modes of the file and its directory: callback URLs carry tokens.
 const (
 	fileMode = 0o600
 	dirMode  = 0o700
@@ -86,8 +86,9 @@ func openOnce(path string, a access) (db *bolt.DB, file *os.File, err error) {
 	}
 	if db != nil {
 		err = errors.Join(err, db.Close())
-	} else if file != nil {
-		_ = file.Close() // bbolt closes it on an error, not on a panic
+	} else if found := new(damage); errors.As(err, &found) && file != nil {
+		// bbolt panicked: on an error it would have closed the file.
+		err = errors.Join(err, unlock(file), file.Close())
 	}
 	return nil, nil, err
 }
@@ -146,10 +147,23 @@ func guard(fn func() error) (err error) {
 	return fn()
 }
 
-// explain adds what to do about an error of the file.
+// explained is an error of the file with what to do about it.
+type explained struct {
+	advice string
+	error
+}
+
+func (e *explained) Error() string { return e.advice + ": " + e.error.Error() }
+func (e *explained) Unwrap() error { return e.error }
+
+// explain adds what to do, once.
 func explain(err error) error {
+	var already *explained
+	if errors.As(err, &already) {
+		return err
+	}
 	if advice := adviceOn(err); advice != "" {
-		return fmt.Errorf("%s: %w", advice, err)
+		return &explained{advice, err}
 	}
 	return err
 }
