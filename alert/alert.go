@@ -135,6 +135,9 @@ type Alert struct {
 	// Before is the field's value before the alert opened: back there, or
 	// better, resolves a rule that names no values.
 	Before string `json:"before,omitempty"`
+	// Opened is the field's value at the (last) opening: who was told of it
+	// needs to be told of a reopening only if that is worse.
+	Opened string `json:"opened,omitempty"`
 
 	Transition Transition `json:"transition"` // the last one
 	Revision   uint64     `json:"revision"`   // raised by every transition, from 1
