@@ -1,0 +1,107 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// checker walks an expression while it is compiled: it collects the fields it
+// looks at, puts constants that are compared with enum fields into canonical
+// form, and reports what the types do not show.
+type checker struct{ x *expression }
+
+// Visit is called for each node, children first.
+func (c *checker) Visit(n *ast.Node) {
+	switch n := (*n).(type) {
+	case *ast.IdentifierNode:
+		c.identifier(n)
+	case *ast.BinaryNode:
+		c.binary(n)
+	}
+}
+
+func (c *checker) identifier(n *ast.IdentifierNode) {
+	if f, ok := phone.ParseField(n.Value); ok && f.OfNumber() {
+		c.x.depends = c.x.depends.With(f)
+	}
+	switch n.Value {
+	case "$env":
+		c.x.failAt(n.Location().From, "name the value", "$env is not available in rules")
+	case "Old", "Direction":
+		if c.x.volatile == nil {
+			at := c.x.place(n.Location().From)
+			c.x.volatile = &at
+		}
+	}
+}
+
+func (c *checker) binary(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "..":
+		c.x.failAt(n.Location().From, "compare with < and >", "ranges are not available in rules")
+	case "==", "!=", "<", ">", "<=", ">=":
+		c.compare(n.Left, n.Right)
+		c.compare(n.Right, n.Left)
+	case "in":
+		if list, ok := n.Right.(*ast.ArrayNode); ok {
+			for _, member := range list.Nodes {
+				c.compare(n.Left, member)
+			}
+		}
+	}
+}
+
+// compare looks at a constant that is compared with a name.
+func (c *checker) compare(name, constant ast.Node) {
+	id, ok := name.(*ast.IdentifierNode)
+	if !ok {
+		return
+	}
+	value, ok := constant.(*ast.StringNode)
+	if !ok {
+		return
+	}
+	switch id.Value {
+	case "Severity":
+		c.oneOf(value, alert.Severities())
+	case "Direction":
+		c.oneOf(value, []string{"none", "better", "worse", "sideways"})
+	case "Field":
+		c.oneOf(value, allFieldNames())
+	case "Old", "New":
+		c.enum(value, c.x.fields)
+	default:
+		if f, ok := phone.ParseField(id.Value); ok {
+			c.enum(value, []phone.Field{f})
+		}
+	}
+}
+
+func (c *checker) oneOf(n *ast.StringNode, known []string) {
+	if !slices.Contains(known, n.Value) {
+		c.x.failAt(n.Location().From, didYouMean(n.Value, known), "%q is none of the values that this can have", n.Value)
+	}
+}
+
+// enum makes a constant canonical if it can only be meant for enum fields.
+func (c *checker) enum(n *ast.StringNode, fields []phone.Field) {
+	if len(fields) == 0 || slices.ContainsFunc(fields, func(f phone.Field) bool { return !f.IsEnum() }) {
+		return
+	}
+	n.Value = strings.ToUpper(strings.TrimSpace(n.Value))
+	if !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(n.Value) }) {
+		c.x.warn(c.x.place(n.Location().From), didYouMean(n.Value, valuesOf(fields)), "%q is no documented value of %s", n.Value, fieldNames(fields))
+	}
+}
+
+func allFieldNames() (list []string) {
+	for f := range phone.Fields() {
+		list = append(list, f.String())
+	}
+	return list
+}

@@ -1,0 +1,132 @@
+package rules
+
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// State is the alerts as they stand, open and lately closed, with the indexes
+// that Step needs. It belongs to one goroutine: Step only reads it, and the
+// caller Applies what came of it.
+type State struct {
+	all       map[string]*alert.Alert          // by ID
+	bySubject map[phone.Subject][]*alert.Alert // open ones
+	byRule    map[string]map[string]*alert.Alert
+	pending   map[string]*alert.Alert
+	closed    map[alert.Key]*alert.Alert // the last one that was closed
+}
+
+// NewState returns a state that holds the alerts.
+func NewState(alerts []alert.Alert) *State {
+	s := &State{
+		all:       make(map[string]*alert.Alert, len(alerts)),
+		bySubject: make(map[phone.Subject][]*alert.Alert, len(alerts)),
+		byRule:    map[string]map[string]*alert.Alert{},
+		pending:   map[string]*alert.Alert{},
+		closed:    map[alert.Key]*alert.Alert{},
+	}
+	for _, a := range alerts {
+		s.Apply(a)
+	}
+	return s
+}
+
+// Unsaid reports whether the alert is gone before anything was said of it: a
+// pending one whose condition went false. It is to be forgotten, not stored.
+func Unsaid(a *alert.Alert) bool { return a.State.Closed() && a.Revision == 0 }
+
+// Apply puts an alert in the place of the one with its ID. One that is Unsaid
+// is dropped.
+func (s *State) Apply(a alert.Alert) {
+	s.Drop(a.ID)
+	if Unsaid(&a) {
+		return
+	}
+	s.all[a.ID] = &a
+	if a.State.Closed() {
+		if last := s.closed[a.Key()]; last == nil || !a.Changed.Before(last.Changed) {
+			s.closed[a.Key()] = &a
+		}
+		return
+	}
+	s.bySubject[a.Subject] = append(s.bySubject[a.Subject], &a)
+	if s.byRule[a.Rule] == nil {
+		s.byRule[a.Rule] = map[string]*alert.Alert{}
+	}
+	s.byRule[a.Rule][a.ID] = &a
+	if a.State == alert.Pending {
+		s.pending[a.ID] = &a
+	}
+}
+
+// Drop forgets an alert; an unknown id is fine.
+func (s *State) Drop(id string) {
+	a, ok := s.all[id]
+	if !ok {
+		return
+	}
+	delete(s.all, id)
+	delete(s.pending, id)
+	if s.closed[a.Key()] == a {
+		delete(s.closed, a.Key())
+	}
+	if a.State.Closed() {
+		return
+	}
+	open := slices.DeleteFunc(s.bySubject[a.Subject], func(o *alert.Alert) bool { return o == a })
+	if s.bySubject[a.Subject] = open; len(open) == 0 {
+		delete(s.bySubject, a.Subject)
+	}
+	if delete(s.byRule[a.Rule], id); len(s.byRule[a.Rule]) == 0 {
+		delete(s.byRule, a.Rule)
+	}
+}
+
+// Get returns the alert with the id.
+func (s *State) Get(id string) (alert.Alert, bool) {
+	if a, ok := s.all[id]; ok {
+		return *a, true
+	}
+	return alert.Alert{}, false
+}
+
+// All yields every alert, open or closed, in no particular order.
+func (s *State) All() iter.Seq[alert.Alert] {
+	return func(yield func(alert.Alert) bool) {
+		for _, a := range s.all {
+			if !yield(*a) {
+				return
+			}
+		}
+	}
+}
+
+// Len is how many alerts the state holds.
+func (s *State) Len() int { return len(s.all) }
+
+// open yields the open alerts by subject.
+func (s *State) open() iter.Seq[*alert.Alert] {
+	return func(yield func(*alert.Alert) bool) {
+		for group := range maps.Values(s.bySubject) {
+			for _, a := range group {
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// openOf returns the open alert of a rule on a subject's field, nil if none.
+func (s *State) openOf(rule string, subject phone.Subject, f phone.Field) *alert.Alert {
+	for _, a := range s.bySubject[subject] {
+		if a.Rule == rule && a.Field == f {
+			return a
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package rules
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// What holes show in place of a value.
+const (
+	emptyHole  = "(none)"
+	failedHole = "(error)"
+)
+
+// text is a compiled summary or action: literals with holes between them.
+type text struct {
+	source   string
+	literals []string // one more than holes
+	holes    []hole
+}
+
+// hole is a value in a text: a plain name, which costs little, or a program.
+type hole struct {
+	name    string
+	program *vm.Program
+}
+
+// render fills the holes from an environment that people may see.
+func (t *text) render(m *machine, e *environment) alert.Text {
+	if t.source == "" {
+		return nil
+	}
+	out := make(alert.Text, 0, 2*len(t.holes)+1)
+	for i, h := range t.holes {
+		out = append(out, t.literals[i], h.render(m, e))
+	}
+	return append(out, t.literals[len(t.holes)])
+}
+
+func (h *hole) render(m *machine, e *environment) string {
+	var v string
+	if h.program == nil {
+		v = *at(e, h.name)
+	} else {
+		var err error
+		if v, err = m.value(h.program, e); err != nil {
+			return failedHole
+		}
+	}
+	if v == "" {
+		return emptyHole
+	}
+	return v
+}
+
+// compileText never returns nil; a text that is wrong is reported.
+func (r *report) compileText(t term, fields []phone.Field) *text {
+	c := &text{source: t.value}
+	var literal strings.Builder
+	for rest := t.value; rest != ""; {
+		i := strings.IndexAny(rest, "{}")
+		if i < 0 {
+			literal.WriteString(rest)
+			break
+		}
+		literal.WriteString(rest[:i])
+		brace := rest[i]
+		start := len(t.value) - len(rest) + i // in bytes
+		rest = rest[i+1:]
+		switch {
+		case rest != "" && rest[0] == brace:
+			literal.WriteByte(brace)
+			rest = rest[1:]
+		case brace == '}':
+			r.fail(r.src.locate(t.node, runes(t.value[:start])), "write }} for a brace", "} without {")
+		default:
+			end := holeEnd(rest)
+			if end < 0 {
+				r.fail(r.src.locate(t.node, runes(t.value[:start])), "write {{ for a brace", "{ without }")
+				return c
+			}
+			c.literals = append(c.literals, literal.String())
+			literal.Reset()
+			c.holes = append(c.holes, r.compileHole(t, start+1, rest[:end], fields))
+			rest = rest[end+1:]
+		}
+	}
+	c.literals = append(c.literals, literal.String())
+	return c
+}
+
+func (r *report) compileHole(t term, start int, source string, fields []phone.Field) hole {
+	name := strings.TrimSpace(source)
+	if at(&environment{}, name) != nil {
+		return hole{name: name}
+	}
+	x := expression{report: r, node: t.node, offset: runes(t.value[:start]), source: source, fields: fields}
+	program := x.compile(expr.AsAny())
+	if program != nil && !showable(program) {
+		x.failAt(0, "", "a hole must give text, a number, or true or false")
+	}
+	return hole{program: program}
+}
+
+// holeEnd finds the brace that closes a hole: not one within quotes, nor one
+// that the expression opened.
+func holeEnd(s string) int {
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quote != 0:
+			if c == '\\' && quote != '`' {
+				i++
+			} else if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'' || c == '`':
+			quote = c
+		case c == '{':
+			depth++
+		case c == '}' && depth == 0:
+			return i
+		case c == '}':
+			depth--
+		}
+	}
+	return -1
+}
+
+func runes(s string) int { return utf8.RuneCountInString(s) }

@@ -1,0 +1,243 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// kind is what a node of the file is.
+type kind uint8
+
+const (
+	aText kind = iota
+	aNumber
+	aBool
+	aNull
+	aList
+	aMapping
+)
+
+var kindNames = [...]string{"text", "a number", "true or false", "nothing", "a list", "a mapping"}
+
+func (k kind) String() string { return kindNames[k] }
+
+// node is a piece of the file: the little of YAML that rules need.
+type node struct {
+	at    position
+	kind  kind
+	text  string // of scalars, as written
+	style byte   // of text: ' " | or 0 for plain
+	pairs []pair
+	items []*node
+}
+
+type pair struct {
+	key   string
+	at    position
+	value *node
+}
+
+// get returns the value of the first pair with the key, nil if there is none.
+func (n *node) get(key string) *node {
+	for _, p := range n.pairs {
+		if p.key == key {
+			return p.value
+		}
+	}
+	return nil
+}
+
+const (
+	maxDepth  = 16  // of nested lists and mappings
+	maxIndent = 100 // columns before a block's dash or key
+)
+
+// parseTree reads the file's one document; nil if that failed.
+func parseTree(r *report) *node {
+	tokens, err := tokenize(r.src.text)
+	if err != nil {
+		r.fail(position{1, 1}, "", "%v", err)
+		return nil
+	}
+	if !checkTokens(r, tokens) {
+		return nil
+	}
+	file, err := parseTokens(tokens)
+	if err != nil {
+		failSyntax(r, err)
+		return nil
+	}
+	t := treeBuilder{r}
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			return t.build(doc.Body, position{1, 1}, 0)
+		}
+	}
+	r.fail(position{1, 1}, "start with `version: 1`", "the file is empty")
+	return nil
+}
+
+// tokenize and parseTokens keep a fault of the YAML library from taking the
+// bot down with it: a file that makes the library panic is a bad file.
+func tokenize(text string) (tokens token.Tokens, err error) {
+	defer recoverTo(&err)
+	return lexer.Tokenize(text), nil
+}
+
+func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
+	defer recoverTo(&err)
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+func recoverTo(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("not YAML that can be read: %v", p)
+	}
+}
+
+func failSyntax(r *report, err error) {
+	var at interface {
+		GetToken() *token.Token
+		GetMessage() string
+	}
+	if errors.As(err, &at) && at.GetToken() != nil {
+		r.fail(place(at.GetToken()), "", "not YAML: %s", at.GetMessage())
+		return
+	}
+	r.fail(position{1, 1}, "", "not YAML: %v", err)
+}
+
+func place(t *token.Token) position {
+	if t == nil || t.Position == nil {
+		return position{1, 1}
+	}
+	return position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
+}
+
+// checkTokens refuses what rules do not need and what makes a YAML parser
+// work without end: anchors and aliases, tags, merged and complex keys, several
+// documents, deep nesting.
+func checkTokens(r *report, tokens token.Tokens) bool {
+	depth, content := 0, false
+	for _, t := range tokens {
+		switch t.Type {
+		case token.AnchorType, token.AliasType:
+			return refuse(r, t, "write the value where it is needed", "anchors and aliases are not read")
+		case token.TagType:
+			return refuse(r, t, "put text in quotes", "tags are not read")
+		case token.MergeKeyType:
+			return refuse(r, t, "write the keys where they are needed", "merge keys are not read")
+		case token.MappingKeyType:
+			return refuse(r, t, "write `key: value`", "complex keys are not read")
+		case token.DirectiveType:
+			return refuse(r, t, "remove it", "directives are not read")
+		case token.DocumentHeaderType:
+			if content {
+				return refuse(r, t, "one file holds one document", "a second document begins")
+			}
+			continue
+		case token.CommentType:
+			continue
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		case token.SequenceEntryType:
+			if t.Position.Column > maxIndent {
+				return refuse(r, t, "", "nested too deeply")
+			}
+		}
+		if depth > maxDepth {
+			return refuse(r, t, "", "nested too deeply")
+		}
+		content = true
+	}
+	return true
+}
+
+func refuse(r *report, t *token.Token, hint, text string) bool {
+	r.fail(place(t), hint, "%s", text)
+	return false
+}
+
+// treeBuilder makes nodes of what the YAML parser built.
+type treeBuilder struct{ *report }
+
+// build never returns nil; key is the place to name for values without one.
+func (t treeBuilder) build(n ast.Node, key position, depth int) *node {
+	if depth > maxDepth {
+		t.fail(key, "", "nested too deeply")
+		return &node{at: key, kind: aNull}
+	}
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return t.mapping(n.Values, key, depth)
+	case *ast.MappingValueNode:
+		return t.mapping([]*ast.MappingValueNode{n}, key, depth)
+	case *ast.SequenceNode:
+		list := &node{at: place(n.GetToken()), kind: aList}
+		for _, v := range n.Values {
+			list.items = append(list.items, t.build(v, list.at, depth+1))
+		}
+		return list
+	default:
+		return t.scalar(n, key)
+	}
+}
+
+func (t treeBuilder) mapping(values []*ast.MappingValueNode, at position, depth int) *node {
+	m := &node{at: at, kind: aMapping}
+	seen := make(map[string]position, len(values))
+	for i, v := range values {
+		k := t.scalar(v.Key, at)
+		if i == 0 {
+			m.at = k.at
+		}
+		if first, ok := seen[k.text]; ok {
+			t.fail(k.at, fmt.Sprintf("first on line %d", first.line), "key %q is given twice", k.text)
+			continue
+		}
+		seen[k.text] = k.at
+		m.pairs = append(m.pairs, pair{key: k.text, at: k.at, value: t.build(v.Value, k.at, depth+1)})
+	}
+	return m
+}
+
+func (t treeBuilder) scalar(n ast.Node, key position) *node {
+	if n == nil || n.GetToken() == nil {
+		return &node{at: key, kind: aNull}
+	}
+	tk := n.GetToken()
+	s := &node{at: place(tk), text: tk.Value}
+	switch n := n.(type) {
+	case *ast.StringNode:
+		s.text = n.Value
+		switch tk.Type {
+		case token.SingleQuoteType:
+			s.style = '\''
+		case token.DoubleQuoteType:
+			s.style = '"'
+		}
+	case *ast.LiteralNode:
+		s.style = '|'
+		s.text = n.Value.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		s.kind = aNumber
+	case *ast.BoolNode:
+		s.kind = aBool
+	case *ast.NullNode:
+		s.kind = aNull
+		if tk.Type == token.ImplicitNullType {
+			s.at = key
+		}
+	default:
+		s.kind = aNull
+		t.fail(s.at, "", "%s is not read here", n.Type().YAMLName())
+	}
+	return s
+}

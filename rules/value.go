@@ -1,0 +1,98 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"numwatch/phone"
+)
+
+// unlisted stands, in `to` and `from`, for every value that is not documented.
+const unlisted = "unlisted"
+
+// matcher is a compiled list of values, canonical for one field.
+type matcher struct {
+	named    []string
+	except   []string // "!X": any value on the scale but these
+	unlisted bool
+}
+
+// indexable reports whether the named values are all that match.
+func (m *matcher) indexable() bool { return len(m.except) == 0 && !m.unlisted }
+
+func (m *matcher) names(v string) bool { return slices.Contains(m.named, v) }
+
+func (m *matcher) match(f phone.Field, v string) bool {
+	switch {
+	case m.names(v):
+		return true
+	case m.unlisted && !f.Listed(v):
+		return true
+	default:
+		return len(m.except) > 0 && !offScale(f, v) && !slices.Contains(m.except, v)
+	}
+}
+
+// offScale reports whether the value says nothing: it neither opens an alert,
+// unless a rule names it, nor resolves one. Text fields have no such value.
+func offScale(f phone.Field, v string) bool {
+	if !f.IsEnum() {
+		return false
+	}
+	_, on := f.Rank(v)
+	return !on
+}
+
+// matcherFor compiles the values for one of the rule's fields; nil where the
+// rule names none.
+func matcherFor(f phone.Field, values []term) *matcher {
+	if len(values) == 0 {
+		return nil
+	}
+	m := &matcher{}
+	for _, t := range values {
+		switch negated, ok := strings.CutPrefix(t.value, "!"); {
+		case ok:
+			m.except = append(m.except, f.Canonical(negated))
+		case t.value == unlisted:
+			m.unlisted = true
+		default:
+			m.named = append(m.named, f.Canonical(t.value))
+		}
+	}
+	return m
+}
+
+// checkValues reports values that make no sense on any of the fields.
+func (r *report) checkValues(what string, fields []phone.Field, values []term) {
+	enum := slices.ContainsFunc(fields, phone.Field.IsEnum)
+	for _, t := range values {
+		value, negated := strings.CutPrefix(t.value, "!")
+		switch {
+		case value == unlisted && negated:
+			r.fail(t.node.at, "name the values instead", "%q has no meaning in %s", t.value, what)
+		case value == unlisted && !enum:
+			r.fail(t.node.at, "only fields with documented values have unlisted ones", "%q has no meaning on %s", unlisted, fieldNames(fields))
+		case value == unlisted || slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(f.Canonical(value)) }):
+		default:
+			r.warn(t.node.at, didYouMean(value, valuesOf(fields)), "%q is no documented value of %s", value, fieldNames(fields))
+		}
+	}
+}
+
+func valuesOf(fields []phone.Field) (values []string) {
+	for _, f := range fields {
+		values = append(values, f.Values()...)
+	}
+	slices.Sort(values)
+	values = slices.Compact(values)
+	return slices.DeleteFunc(values, func(v string) bool { return v == "" })
+}
+
+func fieldNames(fields []phone.Field) string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.String()
+	}
+	return strings.Join(names, ", ")
+}
