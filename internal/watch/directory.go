@@ -1,0 +1,62 @@
+package watch
+
+import (
+	"iter"
+	"maps"
+	"sync"
+
+	"numwatch/phone"
+)
+
+// Directory knows the spaces of the configuration by key. It is safe for
+// concurrent use; only the loop changes it.
+type Directory struct {
+	mu     sync.RWMutex
+	spaces map[phone.SpaceKey]phone.Space
+}
+
+// NewDirectory returns one without spaces.
+func NewDirectory() *Directory {
+	return &Directory{spaces: map[phone.SpaceKey]phone.Space{}}
+}
+
+// Space returns a space as configured; of an unknown one, or of an account,
+// just the key.
+func (d *Directory) Space(k phone.SpaceKey) phone.Space {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if s, ok := d.spaces[k]; ok {
+		return s
+	}
+	return phone.Space{SpaceKey: k}
+}
+
+// Has reports whether the space is configured.
+func (d *Directory) Has(k phone.SpaceKey) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	_, ok := d.spaces[k]
+	return ok
+}
+
+// Keys yields every space's key, in no order. The directory must not be changed
+// meanwhile, which only the loop does.
+func (d *Directory) Keys() iter.Seq[phone.SpaceKey] { return maps.Keys(d.spaces) }
+
+// replace sets the spaces of an account and returns those that left.
+func (d *Directory) replace(account string, spaces []phone.Space) (left []phone.SpaceKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	kept := make(map[phone.SpaceKey]bool, len(spaces))
+	for _, s := range spaces {
+		kept[s.SpaceKey] = true
+		d.spaces[s.SpaceKey] = s
+	}
+	for k := range d.spaces {
+		if k.Account == account && !kept[k] {
+			left = append(left, k)
+			delete(d.spaces, k)
+		}
+	}
+	return left
+}

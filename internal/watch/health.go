@@ -1,0 +1,183 @@
+package watch
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/poller"
+)
+
+const (
+	// failingAfter is how many failures in a row make a space FAILING.
+	failingAfter = 3
+	// An account is FAILING when this many polls in a row failed, of at least
+	// accountSpaces spaces: then one alert says what many would.
+	accountFailures = 6
+	accountSpaces   = 3
+)
+
+// health knows which spaces, accounts and sinks are not well.
+type health struct {
+	conditions map[phone.Subject]phone.Condition // those that are not OK
+	failures   map[phone.SpaceKey]int            // in a row
+	accounts   map[string]*streak
+	recovered  map[string]time.Time // when an account was last well again
+}
+
+// streak is a run of failed polls of an account.
+type streak struct {
+	polls  int
+	spaces map[string]struct{} // at most accountSpaces of them
+}
+
+func newHealth(conditions []phone.Condition) *health {
+	h := &health{
+		conditions: map[phone.Subject]phone.Condition{},
+		failures:   map[phone.SpaceKey]int{},
+		accounts:   map[string]*streak{},
+		recovered:  map[string]time.Time{},
+	}
+	for _, c := range conditions {
+		h.conditions[c.Subject] = c
+	}
+	return h
+}
+
+// value returns a subject's condition, OK if nothing else is known.
+func (h *health) value(s phone.Subject) string {
+	if c, ok := h.conditions[s]; ok {
+		return c.Value
+	}
+	return phone.OK
+}
+
+// set remembers a condition.
+func (h *health) set(c phone.Condition) {
+	if c.Value != phone.OK {
+		h.conditions[c.Subject] = c
+		return
+	}
+	delete(h.conditions, c.Subject)
+	if c.Subject.Kind() == phone.OfAccount {
+		h.recovered[c.Subject.Account] = c.Since
+	}
+}
+
+// forget drops what is known of a space; ok says that a stored condition has to
+// go as well.
+func (h *health) forget(k phone.SpaceKey) (c phone.Condition, ok bool) {
+	delete(h.failures, k)
+	s := phone.Subject{Account: k.Account, Space: k.ID}
+	_, ok = h.conditions[s]
+	delete(h.conditions, s)
+	return phone.Condition{Subject: s, Field: phone.Poll, Value: phone.OK}, ok
+}
+
+// failed counts a failed poll and returns whether it makes its space or its
+// account fail.
+func (h *health) failed(k phone.SpaceKey) (space, account bool) {
+	h.failures[k]++
+	a := h.accounts[k.Account]
+	if a == nil {
+		a = &streak{spaces: map[string]struct{}{}}
+		h.accounts[k.Account] = a
+	}
+	a.polls++
+	if len(a.spaces) < accountSpaces {
+		a.spaces[k.ID] = struct{}{}
+	}
+	return h.failures[k] >= failingAfter, a.polls >= accountFailures && len(a.spaces) >= accountSpaces
+}
+
+func (h *health) succeeded(k phone.SpaceKey) {
+	delete(h.failures, k)
+	delete(h.accounts, k.Account)
+}
+
+// pollFailed drafts what a failed poll means. A throttled one means nothing but
+// delay; a space that goes without polls for too long is found by its age.
+func (d *draft) pollFailed(r poller.Result) {
+	account := phone.Subject{Account: r.Space.Account}
+	space := phone.Subject{Account: r.Space.Account, Space: r.Space.ID}
+	switch r.Err.Class {
+	case poller.Throttled:
+	case poller.DeniedAccount:
+		d.condition(account, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
+	case poller.DeniedSpace:
+		d.condition(space, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
+	default:
+		spaceFails, accountFails := d.l.health.failed(r.Space)
+		if accountFails {
+			d.condition(account, phone.Failing, r.Err.Code, r.Err.Error(), r.At)
+		}
+		if spaceFails && d.l.health.value(account) == phone.OK {
+			d.condition(space, phone.Failing, r.Err.Code, r.Err.Error(), r.At)
+		}
+	}
+}
+
+// pollSucceeded drafts the recovery of a space and its account.
+func (d *draft) pollSucceeded(k phone.SpaceKey, at time.Time) {
+	d.l.health.succeeded(k)
+	d.condition(phone.Subject{Account: k.Account}, phone.OK, "", "", at)
+	d.condition(phone.Subject{Account: k.Account, Space: k.ID}, phone.OK, "", "", at)
+}
+
+// condition drafts the Poll of a space or account where it changed. What is
+// DENIED stays so until a poll succeeds.
+func (d *draft) condition(s phone.Subject, value, code, reason string, at time.Time) {
+	old := d.l.health.value(s)
+	if old == value || old == phone.Denied && value == phone.Failing {
+		return
+	}
+	d.become(phone.Change{
+		Subject: s, Field: phone.Poll, Old: old, New: value, Direction: phone.Poll.Direction(old, value),
+		SeenAt: at, Code: code, Reason: reason,
+	})
+}
+
+// sinkReported drafts the Sink of a part of the bot where it changed.
+func (d *draft) sinkReported(r *alert.SinkReport) {
+	old := d.l.health.value(phone.Subject{Part: r.Part})
+	if old != r.Value {
+		d.become(r.Change(old))
+	}
+}
+
+// become drafts a change of a subject that is no number, and remembers it.
+func (d *draft) become(c phone.Change) {
+	condition := phone.Condition{
+		Subject: c.Subject, Field: c.Field, Value: c.New, Code: c.Code, Reason: c.Reason, Since: c.SeenAt,
+	}
+	d.l.health.set(condition)
+	d.commit.Conditions = append(d.commit.Conditions, condition)
+	space := phone.Space{SpaceKey: c.Subject.SpaceKey()}
+	if c.Subject.Kind() == phone.OfSpace {
+		space = d.l.o.Directory.Space(c.Subject.SpaceKey())
+	}
+	d.changed(space, []phone.Change{c})
+}
+
+// findBlind drafts FAILING for the spaces that nobody could poll for too long,
+// whatever the reason. An account that is not well speaks for its spaces, and
+// once it is well again they need time to be polled.
+func (d *draft) findBlind(since time.Time) {
+	if d.l.o.BlindAfter == nil {
+		return
+	}
+	h := d.l.health
+	for k := range d.l.o.Directory.Keys() {
+		last := latest(since, d.l.seen[k], h.recovered[k.Account])
+		limit := d.l.o.BlindAfter(k.Account)
+		if limit <= 0 || d.now.Sub(last) < limit || h.value(phone.Subject{Account: k.Account}) != phone.OK {
+			continue
+		}
+		d.condition(phone.Subject{Account: k.Account, Space: k.ID}, phone.Failing, "NotPolled",
+			fmt.Sprintf("no successful poll since %s", last.UTC().Format(time.RFC3339)), d.now)
+	}
+}
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }

@@ -1,0 +1,135 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/poller"
+	"numwatch/rules"
+)
+
+// CursorCheckpoint is the checkpoint that holds NATS' alert.Cursor as JSON.
+const CursorCheckpoint = "nats"
+
+// Deliver takes the result of one poll and returns once what came of it is
+// committed.
+func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, error) {
+	var out poller.Outcome
+	err := l.submit(ctx, func(d *draft) error {
+		if !l.o.Directory.Has(r.Space) {
+			return nil // it left while it was polled
+		}
+		d.roundGoesOn(r.Space)
+		if r.Err != nil {
+			d.pollFailed(r)
+			return nil
+		}
+		var err error
+		out, err = d.observe(r.Snapshot)
+		return err
+	})
+	return out, err
+}
+
+// Keep commits what a sink reports.
+func (l *Loop) Keep(ctx context.Context, r alert.Receipt) error {
+	return l.submit(ctx, func(d *draft) error {
+		c := &d.commit
+		c.Messages = append(c.Messages, r.Messages...)
+		c.DropMessages = append(c.DropMessages, r.Drop...)
+		for _, id := range r.Forget {
+			d.forget(id)
+		}
+		if r.Sink != nil {
+			d.sinkReported(r.Sink)
+		}
+		if r.Cursor == nil {
+			return nil
+		}
+		b, err := json.Marshal(r.Cursor)
+		if err != nil {
+			return fmt.Errorf("encoding the cursor: %w", err)
+		}
+		d.checkpoint(CursorCheckpoint, b)
+		return nil
+	})
+}
+
+// Save commits a checkpoint under a name.
+func (l *Loop) Save(ctx context.Context, name string, value []byte) error {
+	return l.submit(ctx, func(d *draft) error {
+		d.checkpoint(name, value)
+		return nil
+	})
+}
+
+// Note puts an event about the bot into the log.
+func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
+	return l.submit(ctx, func(d *draft) error {
+		d.notice(n)
+		return nil
+	})
+}
+
+// SetSpaces replaces the spaces of an account. The alerts of those that leave
+// end, and what was known of them is dropped.
+func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
+	return l.submit(ctx, func(d *draft) error {
+		left := l.o.Directory.replace(account, spaces)
+		for _, k := range left {
+			d.leave(k)
+		}
+		l.rounds[account] = newRound(l.seen, spaces)
+		return nil
+	})
+}
+
+// Started ends the alerts of spaces that left the configuration while the bot
+// was not running, and of rules that are gone. Call it once after SetSpaces of
+// every account.
+func (l *Loop) Started(ctx context.Context) error {
+	return l.submit(ctx, func(d *draft) error {
+		left := map[phone.SpaceKey]bool{}
+		for a := range l.state.All() {
+			if k := a.Subject.SpaceKey(); k.ID != "" && !l.o.Directory.Has(k) {
+				left[k] = true
+			}
+		}
+		for _, k := range slices.SortedFunc(maps.Keys(left), phone.SpaceKey.Compare) {
+			d.leave(k)
+		}
+		d.judge(rules.Reloaded{})
+		l.o.Board.Channels(l.rules.Channels())
+		return nil
+	})
+}
+
+// Reload puts a new set of rules in force, between two inputs.
+func (l *Loop) Reload(ctx context.Context, set *rules.Set) error {
+	return l.submit(ctx, func(d *draft) error {
+		l.rules = set
+		d.judge(rules.Reloaded{})
+		d.notice(alert.Notice{Kind: "rules-reloaded", Text: fmt.Sprintf("%d rules are in force", len(set.Rules()))})
+		l.o.Board.Channels(set.Channels())
+		return nil
+	})
+}
+
+// OpenAlerts returns the alerts that are pending or firing.
+func (l *Loop) OpenAlerts(ctx context.Context) ([]alert.Alert, error) {
+	var out []alert.Alert
+	err := l.submit(ctx, func(*draft) error {
+		for a := range l.state.All() {
+			if !a.State.Closed() {
+				out = append(out, a)
+			}
+		}
+		return nil
+	})
+	return out, err
+}

@@ -1,0 +1,97 @@
+package watch
+
+import (
+	"numwatch/diff"
+	"numwatch/phone"
+	"numwatch/poller"
+)
+
+// observe compares a snapshot with what was known and drafts what changed.
+func (d *draft) observe(snap *phone.Snapshot) (poller.Outcome, error) {
+	l := d.l
+	d.pollSucceeded(snap.Space, snap.At)
+	out := poller.Outcome{Hot: hot(snap)}
+	seenBefore := l.seen[snap.Space]
+	l.seen[snap.Space] = snap.At
+
+	old, ahead := d.rosters[snap.Space]
+	if !ahead {
+		same, err := l.o.Store.Same(snap)
+		if err != nil || same {
+			return out, err
+		}
+		if old, err = l.o.Store.Roster(snap.Space); err != nil {
+			return out, err
+		}
+	}
+	if old != nil && seenBefore.After(old.At) {
+		old.At = seenBefore // unchanged polls are not stored
+	}
+	roster, changes := diff.Compare(old, snap, l.o.Diff)
+	if err := d.follow(changes); err != nil {
+		return out, err
+	}
+	d.rosters[snap.Space] = &roster
+	d.commit.Rosters = append(d.commit.Rosters, roster)
+	out.Changes = len(changes)
+	if old == nil {
+		out.Changes = 0 // a first sight tells nothing of how often a space changes
+	}
+	space := l.o.Directory.Space(snap.Space)
+	for start := 0; start < len(changes); {
+		end := start + 1
+		for end < len(changes) && changes[end].Subject == changes[start].Subject {
+			end++
+		}
+		d.changed(space, changes[start:end])
+		start = end
+	}
+	return out, nil
+}
+
+// follow finds out which numbers moved from one space to another: one that
+// appears here while another space knows it comes from there, and one that is
+// missing here while another space lists it is not missing.
+func (d *draft) follow(changes []phone.Change) error {
+	for i := range changes {
+		c := &changes[i]
+		if c.Field != phone.Presence {
+			continue
+		}
+		homes, err := d.l.o.Store.Homes(c.Subject.PhoneNumber)
+		if err != nil {
+			return err
+		}
+		for _, home := range homes {
+			if home == c.Subject.SpaceKey() {
+				continue
+			}
+			if c.New == phone.Missing {
+				c.New, c.Direction = phone.Moved, phone.NoDirection
+			} else {
+				c.MovedFrom = home.ID
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// hot reports whether something in the snapshot is likely to change soon.
+func hot(s *phone.Snapshot) bool {
+	for i := range s.Numbers {
+		n := &s.Numbers[i]
+		switch n.Get(phone.Status) {
+		case "FLAGGED", "PENDING", "RATE_LIMITED", "RESTRICTED":
+			return true
+		}
+		if n.Get(phone.QualityRating) == "YELLOW" || underReview(n.Get(phone.NameStatus)) || underReview(n.Get(phone.NewNameStatus)) {
+			return true
+		}
+	}
+	return false
+}
+
+func underReview(nameStatus string) bool {
+	return nameStatus == "PENDING_REVIEW" || nameStatus == "PENDING" || nameStatus == "DEFERRED"
+}

@@ -1,0 +1,463 @@
+package watch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/diff"
+	"numwatch/internal/watch"
+	"numwatch/phone"
+	"numwatch/poller"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+const rulesFile = `
+version: 1
+defaults: {notify: [ops]}
+channels:
+  ops: {slack: C0000000001}
+rules:
+  - {name: quality-red, on: QualityRating, to: [RED], severity: critical, summary: "{PhoneNumber} is {New}"}
+  - {name: banned, on: Status, to: [BANNED], severity: critical, summary: "{PhoneNumber} is {New}"}
+  - {name: missing, on: Number, to: [MISSING], severity: high, summary: "{PhoneNumber} is gone"}
+  - {name: blind, on: Poll, to: [FAILING, DENIED], severity: high, summary: "{Space} is {New}: {Code}"}
+  - {name: parked, on: Sink, to: [PARKED], severity: high, summary: "{Part} is {New}"}
+`
+
+// board remembers what it was told.
+type board struct {
+	mu       sync.Mutex
+	alerts   []alert.Alert
+	rounds   []string
+	notices  []string
+	channels int
+}
+
+func (b *board) Update(a []alert.Alert) {
+	b.mu.Lock()
+	b.alerts = append(b.alerts, a...)
+	b.mu.Unlock()
+}
+func (b *board) BaselineDone(account string) {
+	b.mu.Lock()
+	b.rounds = append(b.rounds, account)
+	b.mu.Unlock()
+}
+func (b *board) Notice(text string)           { b.mu.Lock(); b.notices = append(b.notices, text); b.mu.Unlock() }
+func (b *board) Channels(set []rules.Channel) { b.mu.Lock(); b.channels = len(set); b.mu.Unlock() }
+
+// said lists the transitions in order.
+func (b *board) said() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := []string{}
+	for _, a := range b.alerts {
+		out = append(out, fmt.Sprintf("%s %s %s", a.Rule, a.Subject, a.Transition))
+	}
+	b.alerts = nil
+	return out
+}
+
+// flaky is a store whose commits fail as long as broken is set.
+type flaky struct {
+	*store.Store
+	mu      sync.Mutex
+	broken  error
+	commits int
+}
+
+func (f *flaky) Commit(c *store.Commit) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return f.broken
+	}
+	f.commits++
+	return f.Store.Commit(c)
+}
+
+func (f *flaky) breakWith(err error) { f.mu.Lock(); f.broken = err; f.mu.Unlock() }
+
+// bench is a loop at work on a real store.
+type bench struct {
+	t     *testing.T
+	loop  *watch.Loop
+	store *flaky
+	board *board
+	stop  func()
+}
+
+var spaces = []phone.Space{
+	{SpaceKey: phone.SpaceKey{Account: "main", ID: "1"}, Name: "Acme"},
+	{SpaceKey: phone.SpaceKey{Account: "main", ID: "2"}},
+	{SpaceKey: phone.SpaceKey{Account: "main", ID: "3"}},
+}
+
+func start(t *testing.T, path string) *bench {
+	t.Helper()
+	s, err := store.Open(path, store.Options{})
+	require.NoError(t, err)
+	set, err := rules.Parse("rules.yaml", []byte(rulesFile))
+	require.NoError(t, err)
+	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}}
+	b.loop, err = watch.New(watch.Options{
+		Store: b.store, Rules: set, Directory: watch.NewDirectory(), Board: b.board, Wake: func() {},
+		Diff:       diff.Options{MissingAfter: 2, MissingFor: time.Minute},
+		BlindAfter: func(string) time.Duration { return 15 * time.Minute },
+		History:    24 * time.Hour,
+		Log:        slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.loop.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-done)
+		require.NoError(t, s.Close())
+	})
+	t.Cleanup(b.stop)
+	require.NoError(t, b.loop.SetSpaces(ctx, "main", spaces))
+	require.NoError(t, b.loop.Started(ctx))
+	return b
+}
+
+func number(phoneNumber, status, quality string) phone.Number {
+	n := phone.Number{PhoneNumber: phoneNumber}
+	n.Set(phone.Status, status)
+	n.Set(phone.QualityRating, quality)
+	return n
+}
+
+func (b *bench) poll(space string, numbers ...phone.Number) poller.Outcome {
+	b.t.Helper()
+	k := phone.SpaceKey{Account: "main", ID: space}
+	out, err := b.loop.Deliver(context.Background(), poller.Result{
+		Space: k, At: time.Now(), Snapshot: &phone.Snapshot{Space: k, Numbers: numbers, At: time.Now(), RequestId: "R"},
+	})
+	require.NoError(b.t, err)
+	return out
+}
+
+func (b *bench) fail(space string, class poller.Class, code string) {
+	b.t.Helper()
+	k := phone.SpaceKey{Account: "main", ID: space}
+	_, err := b.loop.Deliver(context.Background(), poller.Result{
+		Space: k, At: time.Now(), Err: &poller.Error{Class: class, Account: "main", Space: space, Code: code},
+	})
+	require.NoError(b.t, err)
+}
+
+func (b *bench) log() []string {
+	b.t.Helper()
+	events, err := b.store.ReadLog(1, 1000)
+	require.NoError(b.t, err)
+	var out []string
+	for _, e := range events {
+		switch e.Kind {
+		case alert.KindChange:
+			out = append(out, fmt.Sprintf("%s %s→%s", e.Change.Field, e.Change.Old, e.Change.New))
+		case alert.KindAlert:
+			out = append(out, fmt.Sprintf("%s %s", e.Alert.Rule, e.Alert.Transition))
+		default:
+			out = append(out, e.Notice.Kind)
+		}
+	}
+	return out
+}
+
+func TestAChangeIsLoggedJudgedAndShown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	require.Equal(t, poller.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
+	require.Equal(t, poller.Outcome{Changes: 1, Hot: true}, b.poll("1", number("86", "CONNECTED", "YELLOW")))
+	require.Equal(t, poller.Outcome{Changes: 1}, b.poll("1", number("86", "CONNECTED", "RED")))
+	require.Equal(t, []string{"quality-red main/1/86 opened"}, b.board.said())
+	b.stop()
+
+	b = start(t, path)
+	b.poll("1", number("86", "CONNECTED", "GREEN"))
+	require.Equal(t, []string{"quality-red main/1/86 resolved"}, b.board.said(), "the alert was open over the restart")
+	require.Equal(t, []string{
+		"Number →APPEARED", "QualityRating GREEN→YELLOW", "QualityRating YELLOW→RED", "quality-red opened",
+		"QualityRating RED→GREEN", "quality-red resolved",
+	}, b.log())
+}
+
+func TestAnUnchangedPollWritesNothing(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1", number("86", "CONNECTED", "GREEN"))
+	before := b.store.commits
+	for range 5 {
+		require.Equal(t, poller.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
+	}
+	require.Equal(t, before, b.store.commits)
+}
+
+func TestSeenAfterIsTheLastPollAlthoughItWasNotStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.poll("1", number("86", "CONNECTED", "GREEN"))
+		time.Sleep(5 * time.Minute)
+		b.poll("1", number("86", "CONNECTED", "GREEN"))
+		unchanged := time.Now()
+		time.Sleep(5 * time.Minute)
+		b.poll("1", number("86", "BANNED", "GREEN"))
+		events, err := b.store.ReadLog(2, 1)
+		require.NoError(t, err)
+		require.True(t, unchanged.Equal(events[0].Change.SeenAfter))
+		b.stop()
+	})
+}
+
+func TestANumberThatMovedIsNotMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.poll("1", number("86", "BANNED", "GREEN"), number("87", "CONNECTED", "GREEN"), number("88", "CONNECTED", "GREEN"))
+		b.poll("2")
+		b.poll("2", number("86", "CONNECTED", "GREEN"))
+		b.board.said()
+		for range 3 {
+			time.Sleep(time.Minute)
+			b.poll("1", number("87", "CONNECTED", "GREEN"), number("88", "CONNECTED", "GREEN"))
+		}
+		require.Equal(t, []string{"banned main/1/86 ended"}, b.board.said())
+		log := b.log()
+		require.Contains(t, log, "Number APPEARED→MOVED")
+		require.NotContains(t, log, "missing opened")
+		events, err := b.store.ReadLog(1, 100)
+		require.NoError(t, err)
+		moved := 0
+		for _, e := range events {
+			if e.Kind == alert.KindChange && e.Change.MovedFrom == "1" && e.Change.Subject.Space == "2" {
+				moved++
+			}
+		}
+		require.Equal(t, 1, moved)
+		b.stop()
+	})
+}
+
+func TestFailedPollsChangeNoNumber(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1", number("86", "CONNECTED", "GREEN"))
+	for _, class := range []poller.Class{poller.Throttled, poller.Transient, poller.Doubtful, poller.Clock} {
+		b.fail("1", class, "X")
+		require.Equal(t, poller.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
+	}
+	require.Equal(t, []string{"Number →APPEARED"}, b.log())
+	require.Empty(t, b.board.said())
+}
+
+func TestASpaceThatKeepsFailingIsOneAlert(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	for range 5 {
+		b.fail("1", poller.Transient, "ServiceUnavailable")
+	}
+	require.Equal(t, []string{"blind main/1 opened"}, b.board.said())
+	b.fail("1", poller.DeniedSpace, "Unknown.ResourceOwnerId")
+	require.Equal(t, []string{"blind main/1 worse"}, b.board.said())
+	b.fail("1", poller.Transient, "ServiceUnavailable")
+	require.Empty(t, b.board.said(), "what is denied stays so until a poll succeeds")
+	b.poll("1")
+	require.Equal(t, []string{"blind main/1 resolved"}, b.board.said())
+}
+
+func TestADeniedAccountIsOneAlert(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	for _, s := range spaces {
+		b.fail(s.ID, poller.DeniedAccount, "InvalidAccessKeyId.NotFound")
+	}
+	require.Equal(t, []string{"blind main opened"}, b.board.said())
+	b.stop()
+	b = start(t, path)
+	b.fail("1", poller.DeniedAccount, "InvalidAccessKeyId.NotFound")
+	require.Empty(t, b.board.said(), "it is known over the restart")
+	b.poll("2")
+	require.Equal(t, []string{"blind main resolved"}, b.board.said())
+}
+
+func TestAnOutageOfTheAccountIsOneAlert(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	for range 4 {
+		for _, s := range spaces {
+			b.fail(s.ID, poller.Transient, "")
+		}
+	}
+	require.Equal(t, []string{"blind main opened"}, b.board.said())
+}
+
+func TestASpaceThatNobodyPollsIsBlind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		for range 20 {
+			b.poll("1")
+			b.poll("2")
+			b.fail("3", poller.Throttled, "Throttling.User")
+			time.Sleep(time.Minute)
+		}
+		require.Equal(t, []string{"blind main/3 opened"}, b.board.said())
+		b.stop()
+	})
+}
+
+func TestTheBotTellsOfItsSinks(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	parked := alert.SinkReport{Part: "slack:ops", Value: phone.Parked, Code: "is_archived", At: time.Now()}
+	for range 2 {
+		require.NoError(t, b.loop.Keep(context.Background(), alert.Receipt{Sink: &parked}))
+	}
+	require.Equal(t, []string{"parked slack:ops opened"}, b.board.said())
+	parked.Value = phone.OK
+	require.NoError(t, b.loop.Keep(context.Background(), alert.Receipt{Sink: &parked}))
+	require.Equal(t, []string{"parked slack:ops resolved"}, b.board.said())
+}
+
+func TestReceiptsAreStored(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	ctx := context.Background()
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	open, err := b.loop.OpenAlerts(ctx)
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+	require.NoError(t, b.loop.Keep(ctx, alert.Receipt{
+		Messages: []alert.Message{{ID: "m1", Channel: "ops"}, {ID: "m2", Channel: "ops"}}, Cursor: &alert.Cursor{Seq: 2},
+	}))
+	require.NoError(t, b.loop.Keep(ctx, alert.Receipt{Drop: []string{"m1"}, Forget: []string{open[0].ID}}))
+	messages, err := b.store.Messages()
+	require.NoError(t, err)
+	require.Len(t, messages, 1)
+	alerts, err := b.store.Alerts()
+	require.NoError(t, err)
+	require.Empty(t, alerts)
+	cursor, err := b.store.Checkpoint(watch.CursorCheckpoint)
+	require.NoError(t, err)
+	require.Contains(t, string(cursor), `"seq":2`)
+}
+
+func TestASpaceThatLeavesEndsItsAlerts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	b.poll("2", number("87", "BANNED", "GREEN"))
+	b.board.said()
+	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces[1:]))
+	require.Equal(t, []string{"banned main/1/86 ended"}, b.board.said())
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	require.Empty(t, b.board.said(), "a late answer for a space that left counts for nothing")
+	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces))
+	b.poll("1", number("86", "CONNECTED", "GREEN"))
+	require.Contains(t, b.log(), "Number →APPEARED")
+	require.NotContains(t, b.log(), "Status BANNED→CONNECTED", "what was known of it is gone")
+}
+
+func TestASpaceThatLeftWhileTheBotWasDown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "9"}})))
+	b.poll("9", number("99", "BANNED", "GREEN"))
+	b.stop()
+	b = start(t, path)
+	require.Equal(t, []string{"banned main/9/99 ended"}, b.board.said())
+}
+
+func TestTheFirstRoundEndsWhenEverySpaceWasPolled(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1")
+	b.fail("2", poller.Transient, "")
+	b.poll("1")
+	require.Empty(t, b.board.rounds)
+	b.poll("3")
+	require.Equal(t, []string{"main"}, b.board.rounds)
+	b.poll("3")
+	require.Equal(t, []string{"main"}, b.board.rounds)
+}
+
+func TestAFailedCommitIsTriedAgainAndNothingIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.poll("1", number("86", "CONNECTED", "GREEN"))
+		b.store.breakWith(errors.New("no space left on device"))
+		polled := make(chan struct{})
+		go func() {
+			b.poll("1", number("86", "BANNED", "GREEN"))
+			close(polled)
+		}()
+		time.Sleep(time.Minute)
+		require.ErrorContains(t, b.loop.Ready(), "no space left on device")
+		require.Len(t, b.board.notices, 1)
+		require.Empty(t, b.board.said(), "nobody is told before it is stored")
+		b.store.breakWith(nil)
+		<-polled
+		require.NoError(t, b.loop.Ready())
+		require.Equal(t, []string{"banned main/1/86 opened"}, b.board.said())
+		require.Equal(t, []string{"Number →APPEARED", "Status CONNECTED→BANNED", "banned opened"}, b.log())
+		b.stop()
+	})
+}
+
+func TestInputsThatWaitShareACommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.store.breakWith(errors.New("busy"))
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				require.NoError(t, b.loop.Note(context.Background(), alert.Notice{Kind: "start", Text: fmt.Sprint(i)}))
+			})
+		}
+		synctest.Wait()
+		before := b.store.commits
+		b.store.breakWith(nil)
+		wg.Wait()
+		require.LessOrEqual(t, b.store.commits-before, 2)
+		require.Equal(t, uint64(50), b.store.LastSeq())
+		b.stop()
+	})
+}
+
+func TestReloadPutsNewRulesInForce(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1", number("86", "BANNED", "RED"))
+	b.board.said()
+	set, err := rules.Parse("rules.yaml", []byte(`
+version: 1
+channels: {ops: {slack: C0000000001}, more: {slack: C0000000002}}
+rules:
+  - {name: banned, on: Status, to: [BANNED], severity: critical, summary: "{PhoneNumber}", notify: [ops]}
+`))
+	require.NoError(t, err)
+	require.NoError(t, b.loop.Reload(context.Background(), set))
+	require.Contains(t, b.board.said(), "quality-red main/1/86 ended")
+	require.Equal(t, 2, b.board.channels)
+	require.Contains(t, b.log(), "rules-reloaded")
+}
+
+func TestOldEventsLeaveTheLogOnceNATSHasThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		ctx := context.Background()
+		for range 10 {
+			require.NoError(t, b.loop.Note(ctx, alert.Notice{Kind: "start"}))
+		}
+		require.NoError(t, b.loop.Keep(ctx, alert.Receipt{Cursor: &alert.Cursor{Seq: 6}}))
+		time.Sleep(23 * time.Hour)
+		require.Equal(t, uint64(1), b.store.FirstSeq())
+		time.Sleep(2 * time.Hour)
+		require.Equal(t, uint64(7), b.store.FirstSeq(), "what NATS does not have stays")
+		b.stop()
+	})
+}
