@@ -1,0 +1,297 @@
+package poller
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// ScheduleOptions bound a schedule.
+type ScheduleOptions struct {
+	MaxAge      time.Duration // no space waits longer, where the rate allows it
+	MinInterval time.Duration // none is asked more often
+	Rate        float64       // requests per second that may be used
+	Seed        uint64        // of the jitter
+}
+
+// Schedule decides which of an account's spaces is polled next. It is pure:
+// times come in as values. It is not safe for concurrent use. Every decision
+// takes O(log n).
+//
+// The expected delay until a change is seen is least when the intervals are
+// proportional to 1/√(weight·rate of changes). Each space has a place on a
+// virtual line, its pass; the one with the least pass is next, and is put one
+// stride of that length further: so the shares are right whatever the rate of
+// requests, which need not be known. Beside it stands the age: a space whose
+// last answer is older than the bound goes first, oldest first; and none goes
+// before its MinInterval or its back-off is over.
+type Schedule struct {
+	o      ScheduleOptions
+	spaces map[string]*entry
+	ready  queue // may be polled: by pass
+	held   queue // may not yet: by notBefore
+	aging  queue // all that wait, but for the denied: by the time of the last answer
+	line   float64
+	rates  rates
+	totals totals
+	chance *rand.Rand
+}
+
+// entry is the state of one space. It is in ready or in held, or in flight.
+type entry struct {
+	id        string
+	waiting   int // index in ready
+	holding   int // index in held
+	ageing    int // index in aging
+	inFlight  bool
+	pass      float64
+	picked    float64 // the line when it was picked
+	notBefore time.Time
+	answered  time.Time // last answer; until the first, when the space was added
+	started   bool      // answered at least once
+	failures  int       // in a row
+	hotUntil  time.Time
+	learned   learned
+	share     share // what it adds to the totals
+}
+
+// NewSchedule returns a schedule without spaces.
+func NewSchedule(o ScheduleOptions) *Schedule {
+	return &Schedule{
+		o:      o,
+		spaces: map[string]*entry{},
+		ready: queue{place: func(e *entry) *int { return &e.waiting }, less: func(a, b *entry) bool {
+			if a.pass != b.pass {
+				return a.pass < b.pass
+			}
+			return a.answered.Before(b.answered)
+		}},
+		held: queue{place: func(e *entry) *int { return &e.holding }, less: func(a, b *entry) bool {
+			return a.notBefore.Before(b.notBefore)
+		}},
+		aging: queue{place: func(e *entry) *int { return &e.ageing }, less: func(a, b *entry) bool {
+			return a.answered.Before(b.answered)
+		}},
+		rates:  newRates(),
+		chance: rand.New(rand.NewPCG(o.Seed, 0x5c)),
+	}
+}
+
+// SetRate says how many requests per second may be used from now on.
+func (s *Schedule) SetRate(perSecond float64) { s.o.Rate = perSecond }
+
+// SetSpaces replaces the set of spaces. New ones get their first turns evenly
+// over one MinInterval; those that stay keep their place.
+func (s *Schedule) SetSpaces(ids []string, now time.Time) {
+	keep := make(map[string]bool, len(ids))
+	var added []*entry
+	for _, id := range ids {
+		if keep[id] {
+			continue
+		}
+		keep[id] = true
+		if s.spaces[id] == nil {
+			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, pass: s.line}
+			s.spaces[id] = e
+			added = append(added, e)
+		}
+	}
+	for id, e := range s.spaces {
+		if !keep[id] {
+			s.drop(e)
+		}
+	}
+	s.spread(added, now)
+}
+
+// spread gives new spaces their first turns, in random order.
+func (s *Schedule) spread(added []*entry, now time.Time) {
+	s.chance.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
+	for i, e := range added {
+		e.notBefore = now.Add(time.Duration(float64(s.o.MinInterval) * float64(i) / float64(len(added))))
+		s.held.push(e)
+		s.aging.push(e)
+		s.rates.add(&e.learned)
+	}
+}
+
+func (s *Schedule) drop(e *entry) {
+	s.ready.remove(e)
+	s.held.remove(e)
+	s.aging.remove(e)
+	s.rates.drop(&e.learned)
+	s.totals.drop(&e.share)
+	delete(s.spaces, e.id)
+}
+
+// Next picks the space to poll now; it is then in flight until Done or Failed
+// is called for it. Without one it returns the earliest time at which there may
+// be one, zero if all are in flight.
+func (s *Schedule) Next(now time.Time) (id string, at time.Time, ok bool) {
+	s.release(now)
+	e := s.overdue(now)
+	if e == nil {
+		if e = s.ready.first(); e == nil {
+			if e = s.held.first(); e == nil {
+				return "", time.Time{}, false
+			}
+			return "", e.notBefore, false
+		}
+		s.line = max(s.line, e.pass)
+	}
+	s.ready.remove(e)
+	s.aging.remove(e)
+	e.inFlight, e.picked = true, s.line
+	return e.id, now, true
+}
+
+// release moves what is held no longer to those that may be polled.
+func (s *Schedule) release(now time.Time) {
+	for e := s.held.first(); e != nil && !e.notBefore.After(now); e = s.held.first() {
+		s.held.remove(e)
+		s.ready.push(e)
+		if !s.aging.has(e) {
+			s.aging.push(e)
+		}
+	}
+}
+
+// overdue returns the space that must be polled now because of its age.
+func (s *Schedule) overdue(now time.Time) *entry {
+	bound := s.bound()
+	for {
+		e := s.aging.first()
+		switch {
+		case e == nil || now.Sub(e.answered) < bound:
+			return nil
+		case s.ready.has(e):
+			return e
+		}
+		s.aging.remove(e) // it is backed off; release puts it back
+	}
+}
+
+// Of the age that is promised, what is left for latency and for the pace to
+// change, and of the budget, what must be free for a bound to be kept.
+const (
+	early  = 0.93
+	spare  = 0.97
+	rounds = 1.95 // where MaxAge cannot be kept, no space waits longer than two
+)
+
+// bound is the age at which a space goes before all others.
+func (s *Schedule) bound() time.Duration {
+	round := s.round()
+	promised := float64(s.o.MaxAge)
+	if round <= spare*promised {
+		return time.Duration(max(early*promised, round))
+	}
+	return time.Duration(rounds * round)
+}
+
+// round is how long it takes to poll every space once, in nanoseconds.
+func (s *Schedule) round() float64 {
+	return float64(len(s.spaces)) / s.o.Rate * float64(time.Second)
+}
+
+// Done notes a space's answer, and what was made of it.
+func (s *Schedule) Done(id string, o Outcome, now time.Time) {
+	e := s.landed(id)
+	if e == nil {
+		return
+	}
+	if e.started {
+		s.rates.learn(&e.learned, o.Changes > 0, now.Sub(e.answered))
+	}
+	if o.Hot || o.Changes > 0 && e.started {
+		e.hotUntil = now.Add(hotFor)
+	}
+	rate := s.rates.of(&e.learned)
+	s.totals.note(&e.share, rate, now.Sub(e.answered), e.started)
+	e.answered, e.started, e.failures = now, true, 0
+	e.pass = e.picked + s.stride(e, rate, now)
+	s.hold(e, now.Add(s.o.MinInterval))
+}
+
+// A space where a change is under way or has just happened counts as much as
+// several.
+const (
+	hotFor    = time.Hour
+	hotWeight = 3
+)
+
+func (s *Schedule) stride(e *entry, rate float64, now time.Time) float64 {
+	if now.Before(e.hotUntil) {
+		rate *= hotWeight
+	}
+	return 1 / math.Sqrt(rate)
+}
+
+// Failed notes a poll that brought nothing. Where the space is not to blame it
+// is next in turn; else it is backed off, further with each failure in a row,
+// but no longer than the greatest age, if it is not denied.
+func (s *Schedule) Failed(id string, c Class, now time.Time) {
+	e := s.landed(id)
+	if e == nil {
+		return
+	}
+	e.pass = s.line
+	if c == Throttled || c == DeniedAccount {
+		s.hold(e, now.Add(s.o.MinInterval))
+		return
+	}
+	e.failures++
+	s.hold(e, now.Add(s.backoff(c, e.failures)))
+}
+
+// How long a denied space is left alone.
+const (
+	deniedFirst = 5 * time.Minute
+	deniedMost  = time.Hour
+)
+
+func (s *Schedule) backoff(c Class, failures int) time.Duration {
+	first, most := s.o.MinInterval, max(s.bound(), s.o.MinInterval)
+	if c == DeniedSpace {
+		first, most = max(deniedFirst, most), max(deniedMost, most)
+	}
+	wait := float64(first) * math.Exp2(float64(min(failures-1, 20)))
+	jittered := min(wait, float64(most)) * (0.8 + 0.2*s.chance.Float64())
+	return max(time.Duration(jittered), s.o.MinInterval)
+}
+
+// landed returns a space that was in flight and still belongs to the set.
+func (s *Schedule) landed(id string) *entry {
+	e := s.spaces[id]
+	if e == nil || !e.inFlight {
+		return nil
+	}
+	e.inFlight = false
+	return e
+}
+
+func (s *Schedule) hold(e *entry, until time.Time) {
+	e.notBefore = until
+	s.held.push(e)
+	s.aging.push(e)
+}
+
+// Oldest returns the time of the oldest last answer of the spaces that wait, a
+// space without one counting from when it was added; zero if there is none.
+func (s *Schedule) Oldest() time.Time {
+	if e := s.aging.first(); e != nil {
+		return e.answered
+	}
+	return time.Time{}
+}
+
+// ids returns the spaces in order.
+func (s *Schedule) ids() []string {
+	list := make([]string, 0, len(s.spaces))
+	for id := range s.spaces {
+		list = append(list, id)
+	}
+	slices.Sort(list)
+	return list
+}
