@@ -1,0 +1,146 @@
+package web
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// A guard decides who is served. With a token, whoever knows it; the probes are
+// also free for clients on this machine. Without one the bot listens on
+// loopback only: clients of this machine are served, if they mean it. The Host
+// header must be one of this machine's own names or the public one, so that a
+// web page elsewhere cannot reach the bot through a name that it controls (DNS
+// rebinding).
+type guard struct {
+	token  [sha256.Size]byte
+	open   bool // no token is set
+	public string
+	cross  *http.CrossOriginProtection
+}
+
+func newGuard(token, publicURL string) guard {
+	g := guard{token: sha256.Sum256([]byte(token)), open: token == "", cross: http.NewCrossOriginProtection()}
+	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
+		g.public = u.Hostname()
+		// Fails only for an origin without scheme or host, and this has both
+		// or is not served to browsers.
+		_ = g.cross.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
+	return g
+}
+
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// everything wraps the whole site: headers that every answer has, the check of
+// Host, and no changes on behalf of another site's page.
+func (g guard) everything(next http.Handler) http.Handler {
+	next = g.cross.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if g.open && !g.knownHost(r.Host) {
+			http.Error(w, "this name is not served: use localhost, or set http.public_url or http.token", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// probe serves health and metrics.
+func (g guard) probe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !local(r) && !g.admits(r) {
+			refuse(w, "Bearer")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// api serves programs.
+func (g guard) api(next http.HandlerFunc) http.Handler { return g.admitted("Bearer", next) }
+
+// page serves browsers, which ask for the token as the password.
+func (g guard) page(next http.HandlerFunc) http.Handler {
+	return g.admitted(`Basic realm="numwatch: any name, the token as password", charset="UTF-8"`, next)
+}
+
+// private serves what holds callback URLs in full: without a token not even
+// what a proxy on this machine passes on.
+func (g guard) private(next http.HandlerFunc) http.Handler {
+	return g.api(func(w http.ResponseWriter, r *http.Request) {
+		if g.open && !local(r) {
+			refuse(w, "Bearer")
+			return
+		}
+		next(w, r)
+	})
+}
+
+func (g guard) admitted(challenge string, next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !g.admits(r) {
+			refuse(w, challenge)
+			return
+		}
+		next(w, r)
+	})
+}
+
+func refuse(w http.ResponseWriter, challenge string) {
+	w.Header().Set("WWW-Authenticate", challenge)
+	fail(w, http.StatusUnauthorized, "the token is missing or wrong (http.token of the configuration)")
+}
+
+func (g guard) admits(r *http.Request) bool {
+	if g.open {
+		return fromLoopback(r)
+	}
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		_, token, ok = r.BasicAuth()
+	}
+	// Comparing sums keeps the token's length from showing in the time taken.
+	sum := sha256.Sum256([]byte(token))
+	return ok && subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
+}
+
+func (g guard) knownHost(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	return strings.EqualFold(name, "localhost") || isLoopback(name) ||
+		g.public != "" && strings.EqualFold(name, g.public)
+}
+
+// local reports whether the client itself runs on this machine, as opposed to
+// one that a proxy here speaks for.
+func local(r *http.Request) bool {
+	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(h) != "" {
+			return false
+		}
+	}
+	return fromLoopback(r)
+}
+
+func fromLoopback(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return err == nil && isLoopback(host)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
