@@ -38,7 +38,8 @@ func TestWithAToken(t *testing.T) {
 			require.Equal(t, without, ask(nil), "%s from %s", path, from)
 			for _, wrong := range []map[string]string{
 				bearer(""), bearer("correct"), bearer(token + "x"), basic(""), basic("x"),
-				{"Authorization": token}, {"Authorization": "bearer"},
+				{"Authorization": token},
+				{"Authorization": "bearer"},
 			} {
 				require.Equal(t, without, ask(wrong), "%s from %s with %v", path, from, wrong)
 			}

@@ -1,0 +1,71 @@
+# numwatch needs Go, git and make; make check also a C compiler, for the race
+# detector. Everything else is pinned in go.mod and tools/go.mod.
+
+GO      ?= go
+ARGS    ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+# Where git cannot tell (a tarball, a foreign checkout) the binary says so.
+STAMP := $(if $(VERSION),-X numwatch/internal/cli.stamped=$(VERSION))
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w $(STAMP)"
+TOOL  := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench check race-ready fmt-check vet staticcheck tidy-check cross race fmt
+
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/numwatch
+	$(BUILD) -o bin/numwatch .
+
+demo: build ## see it work against a simulated cloud (ARGS="--for 30s --speed 10")
+	bin/numwatch demo $(ARGS)
+
+test: ## run all tests
+	$(GO) test -timeout 10m ./...
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 20m ./...
+
+check: race-ready fmt-check tidy-check vet staticcheck cross race ## what CI runs beside the tests: format, lint, tidy, race detector
+	@echo "check: all is well"
+
+fmt: ## format the sources
+	$(TOOL) gofumpt -w .
+
+# Said before anything slow has run.
+race-ready:
+	@if [ "$$($(GO) env CGO_ENABLED)" != 1 ] || ! command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null; then \
+		echo "check: the race detector needs cgo and a C compiler, and there is none here:" >&2; \
+		echo "install gcc (or set CC), and leave CGO_ENABLED unset or 1" >&2; \
+		exit 1; \
+	fi
+
+fmt-check:
+	@echo "check: format"
+	@unformatted="$$($(TOOL) gofumpt -l .)" || exit 1; if [ -n "$$unformatted" ]; then \
+		echo "not formatted (make fmt):" >&2; echo "$$unformatted" >&2; exit 1; \
+	fi
+
+tidy-check:
+	@echo "check: go.mod"
+	@$(GO) mod tidy -diff
+	@cd tools && $(GO) mod tidy -diff
+
+vet:
+	@echo "check: vet"
+	@$(GO) vet ./...
+
+staticcheck:
+	@echo "check: staticcheck"
+	@$(TOOL) staticcheck ./...
+
+cross:
+	@echo "check: build for darwin/arm64"
+	@GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null .
+
+# The slow tests run once, without the detector, in make test.
+race:
+	@echo "check: tests with the race detector"
+	@$(GO) test -race -short -timeout 10m ./...
