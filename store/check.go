@@ -75,10 +75,10 @@ func (r *Report) check(db *bolt.DB, file *os.File) (err error) {
 			return nil
 		}
 		var err error
-		if r.Epoch, err = header(tx); err != nil {
-			return err
+		if r.Epoch, err = header(tx); err == nil {
+			r.contents(tx)
 		}
-		return r.contents(tx)
+		return err
 	})
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -288,15 +289,22 @@ func TestRandomCommits(t *testing.T) {
 	requireSound(t, s)
 }
 
+// Changes of 100 numbers in 100 of 1,000 spaces: an event and a roster each.
 func BenchmarkCommit100Events(b *testing.B) {
 	s := openTemp(b)
+	commits := make([]Commit, 10)
+	for i := range commits {
+		for j := range 100 {
+			r := rosterOf(space(fmt.Sprint(j*10+i)), fleet(5)...)
+			commits[i].Rosters = append(commits[i].Rosters, r)
+		}
+		commits[i].Events = changeEvents(1, 100)
+	}
 	b.ReportAllocs()
-	for b.Loop() {
-		from := s.LastSeq() + 1
-		c := &Commit{Events: changeEvents(from, from+99)}
+	for n := 0; b.Loop(); n++ {
+		c := &commits[n%len(commits)]
 		for i := range c.Events {
-			r := rosterOf(space(c.Events[i].Change.Subject.PhoneNumber[8:]), *c.Events[i].Change.Number)
-			c.Rosters = append(c.Rosters, r)
+			c.Events[i].Seq = s.LastSeq() + 1 + uint64(i)
 		}
 		if err := s.Commit(c); err != nil {
 			b.Fatal(err)

@@ -12,14 +12,12 @@ import (
 )
 
 // contents checks the records and how they fit together.
-func (r *Report) contents(tx *bolt.Tx) error {
+func (r *Report) contents(tx *bolt.Tx) {
 	r.tally(tx)
 	r.rosters(tx)
 	r.events(tx)
-	open := r.alerts(tx)
-	r.messages(tx, open)
+	r.messages(tx, r.alerts(tx))
 	r.conditions(tx)
-	return nil
 }
 
 // each calls do for every record of a table, and makes its error a problem.

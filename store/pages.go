@@ -82,8 +82,8 @@ func (w *pageWalk) meta(tx uint64) (root, freelist uint64, err error) {
 		if _, err := w.file.ReadAt(b, int64(id*w.pageSize)); err != nil {
 			return 0, 0, err
 		}
-		if binary.NativeEndian.Uint64(b[txAt:]) == tx {
-			return binary.NativeEndian.Uint64(b[rootAt:]), binary.NativeEndian.Uint64(b[freelistAt:]), nil
+		if u64(b, txAt) == tx {
+			return u64(b, rootAt), u64(b, freelistAt), nil
 		}
 	}
 	return 0, 0, fmt.Errorf("no meta page of transaction %d: is the file being written to?", tx)
@@ -110,7 +110,7 @@ func (w *pageWalk) page(id uint64, kinds uint16) []byte {
 	if !w.read(id, head) {
 		return nil
 	}
-	self, flags, overflow := binary.NativeEndian.Uint64(head), binary.NativeEndian.Uint16(head[8:]), uint64(binary.NativeEndian.Uint32(head[12:]))
+	self, flags, overflow := u64(head, 0), flagsOf(head), u32(head, 12)
 	if self != id || flags&kinds == 0 || flags&(flags-1) != 0 || id+overflow >= w.end {
 		w.problem("page %d: its header is damaged (page %d, flags %#x, %d pages more)", id, self, flags, overflow)
 		return nil
@@ -134,7 +134,7 @@ func (w *pageWalk) tree(id uint64) {
 	page := w.page(id, branchPage|leafPage)
 	switch {
 	case page == nil:
-	case binary.NativeEndian.Uint16(page[8:]) == leafPage:
+	case flagsOf(page) == leafPage:
 		w.leaf(id, page, false)
 	default:
 		w.branch(id, page)
@@ -143,7 +143,7 @@ func (w *pageWalk) tree(id uint64) {
 
 // elements calls do for each of a page's elements, with its position in page.
 func (w *pageWalk) elements(id uint64, page []byte, do func(at uint64)) {
-	count := uint64(binary.NativeEndian.Uint16(page[10:]))
+	count := countOf(page)
 	if pageHeader+count*elementLen > uint64(len(page)) {
 		w.problem("page %d: it cannot hold %d elements", id, count)
 		return
@@ -164,21 +164,19 @@ func (w *pageWalk) inside(id uint64, page []byte, at, position, size uint64) boo
 }
 
 func (w *pageWalk) branch(id uint64, page []byte) {
-	if binary.NativeEndian.Uint16(page[10:]) == 0 {
+	if countOf(page) == 0 {
 		w.problem("page %d: a branch without elements", id)
 	}
 	w.elements(id, page, func(at uint64) {
-		position, key := uint64(binary.NativeEndian.Uint32(page[at:])), uint64(binary.NativeEndian.Uint32(page[at+4:]))
-		if w.inside(id, page, at, position, key) {
-			w.tree(binary.NativeEndian.Uint64(page[at+8:]))
+		if w.inside(id, page, at, u32(page, at), u32(page, at+4)) {
+			w.tree(u64(page, at+8))
 		}
 	})
 }
 
 func (w *pageWalk) leaf(id uint64, page []byte, inline bool) {
 	w.elements(id, page, func(at uint64) {
-		flags, position := binary.NativeEndian.Uint32(page[at:]), uint64(binary.NativeEndian.Uint32(page[at+4:]))
-		key, value := uint64(binary.NativeEndian.Uint32(page[at+8:])), uint64(binary.NativeEndian.Uint32(page[at+12:]))
+		flags, position, key, value := u32(page, at), u32(page, at+4), u32(page, at+8), u32(page, at+12)
 		if !w.inside(id, page, at, position, key+value) || flags&bucketElement == 0 {
 			return
 		}
@@ -192,14 +190,22 @@ func (w *pageWalk) bucket(id uint64, value []byte, inline bool) {
 		w.problem("page %d: a bucket's record is damaged", id)
 		return
 	}
-	if root := binary.NativeEndian.Uint64(value); root != 0 {
+	if root := u64(value, 0); root != 0 {
 		w.tree(root)
 		return
 	}
 	page := value[bucketLen:]
-	if len(page) < pageHeader || binary.NativeEndian.Uint16(page[8:]) != leafPage {
+	if len(page) < pageHeader || flagsOf(page) != leafPage {
 		w.problem("page %d: a bucket inside is damaged", id)
 		return
 	}
 	w.leaf(id, page, true)
 }
+
+func flagsOf(page []byte) uint16 { return binary.NativeEndian.Uint16(page[8:]) }
+
+func countOf(page []byte) uint64 { return uint64(binary.NativeEndian.Uint16(page[10:])) }
+
+func u32(b []byte, at uint64) uint64 { return uint64(binary.NativeEndian.Uint32(b[at:])) }
+
+func u64(b []byte, at uint64) uint64 { return binary.NativeEndian.Uint64(b[at:]) }

@@ -1,0 +1,39 @@
+//go:build unix
+
+package store
+
+import (
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	bolt "go.etcd.io/bbolt"
+
+	"numwatch/phone"
+)
+
+// A file that may not grow stands for a full disk: the write fails halfway
+// through the commit.
+func TestFullDiskLeavesThePreviousState(t *testing.T) {
+	s := openTemp(t)
+	require.NoError(t, s.Commit(generation(1)))
+
+	signal.Ignore(syscall.SIGXFSZ)
+	t.Cleanup(func() { signal.Reset(syscall.SIGXFSZ) })
+	var size int64 // of the pages in use: the file is longer, in steps
+	require.NoError(t, s.db.View(func(tx *bolt.Tx) error { size = tx.Size(); return nil }))
+	var before syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: uint64(size), Max: before.Max}))
+	big := &Commit{Events: changeEvents(2, 2000), DropSpaces: []phone.SpaceKey{space("s")}}
+	err := s.Commit(big)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
+
+	require.ErrorContains(t, err, s.path)
+	require.ErrorContains(t, err, "there is no room")
+	requireOneGeneration(t, s, 1)
+	require.Equal(t, uint64(1), s.LastSeq())
+	require.NoError(t, s.Commit(big), "the same value once there is room")
+	require.Equal(t, uint64(2000), s.LastSeq())
+}
