@@ -13,13 +13,18 @@ type Number map[string]string
 // Null stands for a JSON null as a field's value.
 const Null = "\x00null"
 
-// Absent as the value of Update takes the field's key away.
+// Absent as a field's value takes its key away.
 const Absent = "\x00"
 
 // JSON makes a field's value out of raw JSON, such as an object.
 func JSON(raw string) string { return "\x00" + raw }
 
-func (n Number) clone() Number { return maps.Clone(n) }
+// clone copies a number without the fields that are to be absent.
+func (n Number) clone() Number {
+	c := maps.Clone(n)
+	maps.DeleteFunc(c, func(_, value string) bool { return value == Absent })
+	return c
+}
 
 // Space is a customer's space. Numbers are answered in this order.
 type Space struct {

@@ -52,7 +52,8 @@ func Kinds() []Kind {
 
 // Fault is something that goes wrong, with the requests that it strikes. A
 // request is struck by at most one fault of latency alone and one other, the
-// oldest that match. Faults after DropBefore strike what would have been served.
+// oldest that match. Requests that are refused anyway are struck too, but keep
+// their error unless the fault changes how the answer goes over the wire.
 type Fault struct {
 	Kind Kind
 	// Account, Space and Action narrow the requests; empty means any.

@@ -3,9 +3,11 @@ package camssim_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"numwatch/internal/camssim"
@@ -208,12 +210,12 @@ func TestStateChanges(t *testing.T) {
 	require.NoError(t, sim.Update("main", acme, "12015550100", "CallingConfigure", camssim.JSON(`{"Status":"ENABLED"}`)))
 	require.Equal(t, map[string]any{"Status": "ENABLED"}, c.sync(acme).numbers()[0].(map[string]any)["CallingConfigure"])
 
-	require.NoError(t, sim.SetNumber("main", acme, map[string]string{"PhoneNumber": "12015550102"}))
+	require.NoError(t, sim.SetNumber("main", acme, map[string]string{"PhoneNumber": "12015550102", "UpQueue": camssim.Absent}))
 	require.NoError(t, sim.RemoveNumber("main", acme, "12015550100"))
 	require.Len(t, c.sync(acme).numbers(), 2)
 	numbers, err := sim.Numbers("main", acme)
 	require.NoError(t, err)
-	require.Equal(t, "12015550102", numbers[1]["PhoneNumber"])
+	require.Equal(t, camssim.Number{"PhoneNumber": "12015550102"}, numbers[1])
 	numbers[1]["PhoneNumber"] = "mine"
 	require.Equal(t, "12015550102", c.sync(acme).numbers()[1].(map[string]any)["PhoneNumber"], "what is returned is a copy")
 
@@ -226,4 +228,31 @@ func TestStateChanges(t *testing.T) {
 	require.ErrorContains(t, sim.Update("main", acme, "1", "Status", "x"), `no number "1"`)
 	require.ErrorContains(t, sim.RemoveSpace("main", "3"), `no simulated space "3"`)
 	require.ErrorContains(t, sim.SetLimit("other", 1), `there are ["main"]`)
+}
+
+// The race detector is what judges here, and that every request is accounted for.
+func TestConcurrentUse(t *testing.T) {
+	sim, c, k := start(t, func(c *camssim.Config) { c.Limit = 5 })
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 10 {
+				_, err := c.try(map[string]string{"CustSpaceId": acme})
+				assert.NoError(t, err)
+			}
+		})
+		all.Go(func() {
+			for range 10 {
+				assert.NoError(t, sim.Update("main", acme, "12015550100", "Status", "BANNED"))
+				sim.Inject(camssim.Fault{Kind: camssim.EmptyList, Count: 1})
+				sim.Stats("main")
+				k.advance(10 * time.Millisecond)
+			}
+		})
+	}
+	all.Wait()
+	st := sim.Stats("main")
+	require.Equal(t, 40, st.Requests)
+	require.Equal(t, 40, st.Served+st.Refused)
+	require.Positive(t, st.Refused)
 }
