@@ -99,7 +99,7 @@ func (c *compiler) compileCondition(u *rule, raw rawRule) {
 
 // checkOpening reports rules that could never open, or not as they say.
 func (c *compiler) checkOpening(u *rule, raw rawRule) {
-	if len(raw.on) > 0 && len(raw.to) == 0 && len(raw.from) == 0 && !raw.direction.given() && !u.once {
+	if len(raw.on) > 0 && !raw.opens {
 		c.fail(raw.at, "name values with to or from, or direction: worse, or once: true", "the rule does not say when it opens")
 	}
 	if !u.once {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -35,6 +36,7 @@ func (r *report) object(n *node, what string, keys ...key) bool {
 		r.fail(n.at, "", "%s must be a mapping, not %s", what, n.kind)
 		return false
 	}
+	r.repeated(n)
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.name
@@ -53,6 +55,13 @@ func (r *report) object(n *node, what string, keys ...key) bool {
 		}
 	}
 	return true
+}
+
+// repeated reports the keys that a mapping has more than once.
+func (r *report) repeated(n *node) {
+	for _, p := range n.again {
+		r.fail(p.at, fmt.Sprintf("first on line %d", n.line(p.key)), "key %q is given twice", p.key)
+	}
 }
 
 // The longest scalars: what Slack shows of a text, and what is still an

@@ -112,7 +112,7 @@ func (r *report) warn(at position, hint, format string, args ...any) {
 // didYouMean is the hint for a word that is not one of the known ones: the
 // nearest, or a short list.
 func didYouMean(word string, known []string) string {
-	best, distance := "", len(word)/3+2
+	best, distance := "", len(word)/3+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k), distance); d < distance {
 			best, distance = k, d

@@ -35,6 +35,7 @@ type rawRule struct {
 	on       []term
 	to, from []term
 	where    term
+	opens    bool // it has a key that says when
 
 	direction   term
 	severity    term
@@ -91,6 +92,7 @@ func (r *report) named(n *node, what string, each func(name term, n *node)) {
 		r.fail(n.at, "", "%s must be a mapping of names, not %s", what, n.kind)
 		return
 	}
+	r.repeated(n)
 	for _, p := range n.pairs {
 		if r.checkName(p.key, p.at) {
 			each(term{p.key, &node{at: p.at, text: p.key}}, p.value)
@@ -141,6 +143,10 @@ func (r *report) rulesOf(n *node) (list []rawRule) {
 
 func (r *report) ruleOf(n *node) rawRule {
 	u := rawRule{at: n.at}
+	for _, key := range []string{"to", "from", "direction", "once"} {
+		v := n.get(key)
+		u.opens = u.opens || v != nil && !(v.kind == aBool && v.text == "false")
+	}
 	r.object(n, "the rule",
 		key{"name", true, func(n *node) {
 			r.text("name", maxWord, &u.name)(n)

@@ -83,7 +83,7 @@ func whyEnded(c *phone.Change) string {
 // condition came true.
 func (b *batch) fire(a alert.Alert) {
 	last := b.st.closed[a.Key()]
-	wasPending := a.State == alert.Pending
+	_, wasPending := b.st.pending[a.ID]
 	if last == nil || last.ID != a.ID && !b.reopens(&a, last) {
 		a.Since, a.Openings, a.Opened = b.now, 1, a.Change.New
 		move(&a, alert.Firing, alert.Opened, true, b.now)

@@ -33,6 +33,7 @@ type node struct {
 	text  string // of scalars, as written
 	style byte   // of text: ' " | or 0 for plain
 	pairs []pair
+	again []pair // keys that were given already, without their values
 	items []*node
 }
 
@@ -50,6 +51,16 @@ func (n *node) get(key string) *node {
 		}
 	}
 	return nil
+}
+
+// line returns where the key stands, 0 if it does not.
+func (n *node) line(key string) int {
+	for _, p := range n.pairs {
+		if p.key == key {
+			return p.at.line
+		}
+	}
+	return 0
 }
 
 const (
@@ -192,17 +203,17 @@ func (t treeBuilder) build(n ast.Node, key position, depth int) *node {
 
 func (t treeBuilder) mapping(values []*ast.MappingValueNode, at position, depth int) *node {
 	m := &node{at: at, kind: aMapping}
-	seen := make(map[string]position, len(values))
+	seen := make(map[string]bool, len(values))
 	for i, v := range values {
 		k := t.scalar(v.Key, at)
 		if i == 0 {
 			m.at = k.at
 		}
-		if first, ok := seen[k.text]; ok {
-			t.fail(k.at, fmt.Sprintf("first on line %d", first.line), "key %q is given twice", k.text)
+		if seen[k.text] {
+			m.again = append(m.again, pair{key: k.text, at: k.at})
 			continue
 		}
-		seen[k.text] = k.at
+		seen[k.text] = true
 		m.pairs = append(m.pairs, pair{key: k.text, at: k.at, value: t.build(v.Value, k.at, depth+1)})
 	}
 	return m

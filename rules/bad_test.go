@@ -1,0 +1,43 @@
+package rules
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write what the malformed files give as golden")
+
+// Each malformed file under testdata/bad has beside it what Parse says of it:
+// every problem, with its place, the line and a caret.
+func TestMalformedFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	require.NoError(t, err)
+	require.Greater(t, len(files), 30)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			set, err := Parse(filepath.Base(file), data)
+			require.Nil(t, set)
+			var problems Problems
+			require.ErrorAs(t, err, &problems)
+			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(err.Error()+"\n"), 0o644))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			require.Equal(t, string(want), problems.Error()+"\n")
+		})
+	}
+}
+
+func TestFilesThatAreTooBig(t *testing.T) {
+	_, err := Parse("big.yaml", []byte("version: 1\n"+strings.Repeat("# and so on\n", 100_000)))
+	require.ErrorContains(t, err, "big.yaml:1:1: the file has 1200011 bytes")
+}

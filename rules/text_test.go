@@ -1,0 +1,102 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+func TestTexts(t *testing.T) {
+	secret := "https://u:p@a.example/cb?token=s3cret"
+	for source, want := range map[string]alert.Text{
+		`plain`:                                      {"plain"},
+		`{New}`:                                      {"", "RED", ""},
+		`{ New }{Old}`:                               {"", "RED", "", "GREEN", ""},
+		`a {{b}} {New} }}`:                           {"a {b} ", "RED", " }"},
+		`{VerifiedName}`:                             {"", "<!channel> {New}", ""},
+		`{UpQueue} {Code}`:                           {"", "(none)", " ", "(none)", ""},
+		`{Labels.tier}/{Labels.none}`:                {"", "gold", "/", "(none)", ""},
+		`{Old == "GREEN" ? "}" : 'x'}`:               {"", "}", ""},
+		`{lower(New) + "!"}`:                         {"", "red!", ""},
+		`{len(PhoneNumber)} {New == "RED"}`:          {"", "13", " ", "true", ""},
+		`{StatusCallbackUrl}`:                        {"", phone.Redact(secret), ""},
+		`{StatusCallbackUrl + "x"}`:                  {"", phone.Redact(secret) + "x", ""},
+		`{Field} {Direction} {Severity} {Space}`:     {"", "QualityRating", " ", "worse", " ", "high", " ", "Acme", ""},
+		`{SpaceId} {Account} {Since} {PhoneNumber}`:  {"", "293", " ", "main", " ", "2026-11-23 08:00 UTC", " ", "8613800001111", ""},
+		`{ {"a": New}["a"] }`:                        {"", "RED", ""},
+		`{int(VerifiedName)} {split(New, "")[9]}`:    {"", "(error)", " ", "(error)", ""},
+		`{let x = New; x + x}`:                       {"", "REDRED", ""},
+		`{Baseline} {Part} {Reason}`:                 {"", "false", " ", "(none)", " ", "(none)", ""},
+		`{any(["R"], {New startsWith #}) ? 1.5 : 2}`: {"", "1.5", ""},
+	} {
+		t.Run(source, func(t *testing.T) {
+			w := newWorld(t, `  - {name: a, on: QualityRating, to: [RED], severity: high, summary: "x"}`)
+			w.number.Set(phone.VerifiedName, "<!channel> {New}")
+			w.number.Set(phone.StatusCallbackUrl, secret)
+			r := &report{src: newSource("f", nil)}
+			u := w.set.byName["a"]
+			u.summary = r.compileText(term{source, &node{}}, u.fields)
+			require.Empty(t, r.errors)
+			require.Equal(t, want, one(t, w.see(phone.QualityRating, "RED")).Summary)
+		})
+	}
+}
+
+func TestURLsInTextsAreRedacted(t *testing.T) {
+	w := newWorld(t, `
+  - {name: a, on: StatusCallbackUrl, to: ["!"], severity: high, summary: "{Old} {New} {upper(New)}"}
+`)
+	require.Empty(t, w.see(phone.StatusCallbackUrl, ""))
+	a := one(t, w.see(phone.StatusCallbackUrl, "https://b.example/x?token=t0ps3cret"))
+	require.NotContains(t, a.Summary.Plain(), "t0ps3cret")
+	require.NotContains(t, a.Summary.Plain(), "T0PS3CRET")
+	a = one(t, w.see(phone.StatusCallbackUrl, ""))
+	require.Equal(t, "now (none)", a.Closing)
+	a = one(t, w.see(phone.StatusCallbackUrl, "https://b.example/y?token=t0ps3cret"))
+	require.Equal(t, alert.Reopened, a.Transition)
+	require.NotContains(t, a.Summary.Plain(), "t0ps3cret")
+}
+
+func TestConstantsOfEnums(t *testing.T) {
+	set := parse(t, `
+version: 1
+rules:
+  - name: a
+    on: QualityRating
+    to: [red, " Purple "]
+    where: 'Status in ["connected", "BANED"] && New != "yellow" && "paused" != Status'
+    severity: high
+    summary: x
+  - name: b
+    on: QualityRating
+    to: [RED]
+    where: 'Old == "GREEN"'
+    severity: high
+    summary: x
+`)
+	var texts []string
+	for _, p := range set.Warnings() {
+		texts = append(texts, p.Text+"; "+p.Hint)
+	}
+	require.Equal(t, []string{
+		`" Purple " is no documented value of QualityRating; one of GREEN, NA, NONE, RED, UNKNOWN, YELLOW`,
+		`"BANED" is no documented value of Status; did you mean "BANNED"?`,
+		`where is judged again on every change, and Old and Direction then have other values; from and direction limit opening only`,
+	}, texts)
+	require.Equal(t, 7, set.Warnings()[1].Line)
+	require.Equal(t, 37, set.Warnings()[1].Column)
+
+	w := newWorld(t, red)
+	w.set = set
+	require.Equal(t, []string{"a opened", "b opened"}, transitions(w.see(phone.QualityRating, "RED")))
+}
+
+func TestWhatIsNotActedOnIsSaid(t *testing.T) {
+	set := parse(t, "version: 1\ndefaults: {remind_every: 24h}\nrules: []\n")
+	require.Len(t, set.Warnings(), 1)
+	require.Equal(t, "this version does not send reminders yet", set.Warnings()[0].Text)
+	require.Equal(t, 2, set.Warnings()[0].Line)
+}
