@@ -24,6 +24,7 @@ type Alert struct {
 	SeenAfter time.Time       `json:"seen_after,omitzero"`
 	SeenAt    time.Time       `json:"seen_at"`
 	RequestId string          `json:"request_id,omitempty"`
+	MovedFrom string          `json:"moved_from,omitempty"`
 	Baseline  bool            `json:"baseline"`
 	Drill     bool            `json:"drill"`
 	Code      string          `json:"code,omitempty"`
@@ -47,6 +48,7 @@ type Detail struct {
 	State      alert.State      `json:"state"`
 	Since      time.Time        `json:"since"`
 	Revision   uint64           `json:"revision"`
+	Openings   int              `json:"openings"`
 	HeldBy     []string         `json:"held_by"`
 	Ack        *alert.Ack       `json:"ack"`
 	Summary    string           `json:"summary"`
@@ -69,12 +71,12 @@ func (s *site) render(a *alert.Alert) Alert {
 	out := Alert{
 		Account: a.Subject.Account, Part: a.Subject.Part,
 		Field: a.Field, Old: a.Field.Shown(c.Old), New: a.Field.Shown(c.New), Direction: c.Direction,
-		SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId,
+		SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId, MovedFrom: c.MovedFrom,
 		Baseline: a.Baseline, Drill: a.Drill, Code: c.Code, Reason: shown(c.Reason),
 		Number: redacted(c.Number),
 		Alert: Detail{
 			ID: a.ID, Rule: a.Rule, Severity: a.Severity, Transition: a.Transition, State: a.State,
-			Since: a.Since, Revision: a.Revision, HeldBy: append([]string{}, a.HeldBy...), Ack: a.Ack,
+			Since: a.Since, Revision: a.Revision, Openings: a.Openings, HeldBy: append([]string{}, a.HeldBy...), Ack: a.Ack,
 			Summary: a.Summary.Render(shown), Action: a.Action.Render(shown), Runbook: a.Runbook,
 		},
 	}
