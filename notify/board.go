@@ -1,0 +1,332 @@
+package notify
+
+import (
+	"slices"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+const (
+	baselineQuiet = 2 * time.Second  // after the last baseline alert of an account
+	baselineMost  = 30 * time.Second // after the first
+)
+
+// board holds what is to be shown in Slack and what is shown, and finds what
+// differs. It does no I/O and knows no time of its own; see next (plan.go).
+// Callers serialise its use.
+type board struct {
+	active   map[string]bool // channels of the configuration
+	alerts   map[string]alert.Alert
+	messages map[string]*record
+	columns  map[string]*column
+	rounds   map[string]*round // first sights, by account
+}
+
+// record is a message with what need not be kept: it is learned again.
+type record struct {
+	alert.Message
+	edited time.Time
+	beside bool // an acknowledgement or a hold changed, without a new revision
+	fixed  bool // Slack refuses to edit it: changes are told in its thread
+}
+
+// column is one channel.
+type column struct {
+	waiting map[string]time.Time // alerts that no message lists, since when
+	listed  map[string]string    // alert → the message that lists it
+	stale   map[string]bool      // messages that may differ from their alerts
+}
+
+// round collects the baseline alerts of an account.
+type round struct {
+	first, last time.Time
+	done        bool
+}
+
+func newBoard(channels []string, alerts []alert.Alert, messages []alert.Message, now time.Time) *board {
+	b := &board{
+		active: make(map[string]bool), alerts: make(map[string]alert.Alert),
+		messages: make(map[string]*record), columns: make(map[string]*column), rounds: make(map[string]*round),
+	}
+	b.activate(channels)
+	for _, m := range messages {
+		b.put(m)
+	}
+	for i := range alerts {
+		b.update(alerts[i], now)
+	}
+	return b
+}
+
+// activate sets the channels of the configuration. An alert of another channel
+// is not shown there and does not wait for it.
+func (b *board) activate(channels []string) {
+	clear(b.active)
+	for _, name := range channels {
+		b.active[name] = true
+	}
+}
+
+func (b *board) column(name string) *column {
+	c := b.columns[name]
+	if c == nil {
+		c = &column{waiting: make(map[string]time.Time), listed: make(map[string]string), stale: make(map[string]bool)}
+		b.columns[name] = c
+	}
+	return c
+}
+
+// update takes in an alert as it now is. One that never opened is not shown,
+// and an older revision than the one known says nothing new.
+func (b *board) update(a alert.Alert, now time.Time) {
+	old, known := b.alerts[a.ID]
+	if a.State == alert.Pending || a.Transition == alert.NoTransition || a.Revision < old.Revision {
+		return
+	}
+	b.alerts[a.ID] = a
+	if known && (!slices.Equal(a.HeldBy, old.HeldBy) || !sameAck(a.Ack, old.Ack)) {
+		b.touch(a.ID)
+	}
+	for _, name := range a.Channels {
+		b.column(name)
+	}
+	for name, c := range b.columns {
+		b.place(&a, name, c, now)
+	}
+}
+
+func sameAck(a, b *alert.Ack) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// touch has the messages that list an alert edited.
+func (b *board) touch(id string) {
+	for _, c := range b.columns {
+		if m, ok := c.listed[id]; ok {
+			b.messages[m].beside = true
+		}
+	}
+}
+
+// place files an alert in a channel: listed by a message, waiting for one, or
+// neither.
+func (b *board) place(a *alert.Alert, name string, c *column, now time.Time) {
+	if id, ok := c.listed[a.ID]; ok {
+		c.stale[id] = true
+		return
+	}
+	if len(a.HeldBy) > 0 || !slices.Contains(a.Channels, name) {
+		delete(c.waiting, a.ID)
+		return
+	}
+	if _, waits := c.waiting[a.ID]; waits {
+		return
+	}
+	c.waiting[a.ID] = now
+	if a.Baseline {
+		b.round(a.Subject.Account).note(now)
+	}
+}
+
+func (b *board) round(account string) *round {
+	r := b.rounds[account]
+	if r == nil {
+		r = &round{}
+		b.rounds[account] = r
+	}
+	return r
+}
+
+func (r *round) note(now time.Time) {
+	if r.done || now.Sub(r.last) > baselineMost {
+		*r = round{first: now}
+	}
+	r.last = now
+}
+
+// ready is when the baseline alerts collected so far are shown.
+func (r *round) ready() time.Time {
+	if r.done {
+		return r.last
+	}
+	quiet, most := r.last.Add(baselineQuiet), r.first.Add(baselineMost)
+	if quiet.Before(most) {
+		return quiet
+	}
+	return most
+}
+
+// baselineDone says that an account's first round is over.
+func (b *board) baselineDone(account string) { b.round(account).done = true }
+
+// put takes in a message as it now is.
+func (b *board) put(m alert.Message) {
+	r := b.messages[m.ID]
+	if r == nil {
+		r = &record{}
+		b.messages[m.ID] = r
+	}
+	r.Message = m
+	c := b.column(m.Channel)
+	c.stale[m.ID] = true
+	for _, s := range m.Alerts {
+		c.listed[s.Alert] = m.ID
+		delete(c.waiting, s.Alert)
+	}
+}
+
+// drop forgets a message; its alerts wait again for one.
+func (b *board) drop(id string, now time.Time) {
+	r := b.messages[id]
+	if r == nil {
+		return
+	}
+	delete(b.messages, id)
+	c := b.column(r.Channel)
+	delete(c.stale, id)
+	for _, s := range r.Alerts {
+		b.unlist(s.Alert, r.Channel, now)
+	}
+}
+
+func (b *board) unlist(id, channel string, now time.Time) {
+	c := b.column(channel)
+	delete(c.listed, id)
+	if a, known := b.alerts[id]; known {
+		b.place(&a, channel, c, now)
+	}
+}
+
+// gone takes out of a message that somebody deleted in Slack what is still
+// open, so that it is posted anew, and returns what is left: what has closed is
+// not told again.
+func (b *board) gone(id string, now time.Time) alert.Message {
+	r := b.messages[id]
+	var left []alert.Shown
+	for _, s := range r.Alerts {
+		a, known := b.alerts[s.Alert]
+		switch {
+		case !known:
+		case a.State.Closed():
+			left = append(left, alert.Shown{Alert: s.Alert, Revision: a.Revision, Told: a.Revision})
+		default:
+			b.unlist(s.Alert, r.Channel, now)
+		}
+	}
+	r.Alerts, r.Reply = left, nil
+	return r.Message
+}
+
+// expired lists the closed alerts whose end every channel has seen and that are
+// closed for longer than keep, and the messages that then show nothing.
+func (b *board) expired(now time.Time, keep time.Duration) (alerts, messages []string) {
+	going := make(map[string]bool)
+	for id, a := range b.alerts {
+		if a.State.Closed() && now.Sub(a.Changed) > keep && b.seen(&a) {
+			going[id] = true
+			alerts = append(alerts, id)
+		}
+	}
+	for id, r := range b.messages {
+		remains := func(s alert.Shown) bool { _, known := b.alerts[s.Alert]; return known && !going[s.Alert] }
+		if r.State != alert.Sending && !slices.ContainsFunc(r.Alerts, remains) {
+			messages = append(messages, id)
+		}
+	}
+	slices.Sort(alerts)
+	slices.Sort(messages)
+	return alerts, messages
+}
+
+// seen reports whether nothing is left to be shown of a closed alert.
+func (b *board) seen(a *alert.Alert) bool {
+	for name, c := range b.columns {
+		if !b.active[name] {
+			continue
+		}
+		if _, waits := c.waiting[a.ID]; waits {
+			return false
+		}
+		if id, ok := c.listed[a.ID]; ok && !b.messages[id].shows(a) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *record) shows(a *alert.Alert) bool {
+	if r.State == alert.Dead {
+		return true
+	}
+	i := slices.IndexFunc(r.Alerts, func(s alert.Shown) bool { return s.Alert == a.ID })
+	return r.State == alert.Posted && r.Reply == nil && !behind(r.Alerts[i], a) && !untold(r.Alerts[i], a)
+}
+
+func (b *board) forget(alerts, messages []string) {
+	for _, id := range messages {
+		delete(b.column(b.messages[id].Channel).stale, id)
+		delete(b.messages, id)
+	}
+	for _, id := range alerts {
+		delete(b.alerts, id)
+		for _, c := range b.columns {
+			delete(c.listed, id)
+			delete(c.waiting, id)
+		}
+	}
+}
+
+func (b *board) members(m *alert.Message) []alert.Alert {
+	all := make([]alert.Alert, 0, len(m.Alerts))
+	for _, s := range m.Alerts {
+		if a, known := b.alerts[s.Alert]; known {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// dead lists the messages that Slack refuses for good.
+func (b *board) dead() []alert.Message {
+	var all []alert.Message
+	for _, r := range b.messages {
+		if r.State == alert.Dead {
+			all = append(all, r.Message)
+		}
+	}
+	slices.SortFunc(all, func(x, y alert.Message) int { return x.At.Compare(y.At) })
+	return all
+}
+
+// groupKey puts the alerts that are told together under one key.
+type groupKey struct {
+	baseline bool
+	rule     string
+	space    phone.SpaceKey
+	request  string
+	single   string
+}
+
+func keyOf(a *alert.Alert) groupKey {
+	switch {
+	case a.Baseline:
+		return groupKey{baseline: true, space: phone.SpaceKey{Account: a.Subject.Account}}
+	case a.Change.RequestId != "":
+		return groupKey{rule: a.Rule, space: a.Subject.SpaceKey(), request: a.Change.RequestId}
+	default:
+		return groupKey{single: a.ID}
+	}
+}
+
+func (b *board) edited(id string, now time.Time) {
+	if r := b.messages[id]; r != nil {
+		r.edited, r.beside = now, false
+	}
+}
+
+// fix marks a message that Slack does not let the bot edit any more.
+func (b *board) fix(id string) {
+	if r := b.messages[id]; r != nil {
+		r.fixed = true
+	}
+}

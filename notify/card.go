@@ -1,0 +1,369 @@
+package notify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// maxListed is how many alerts a message lists; the others are counted.
+const maxListed = 50
+
+// Card is a message as it is meant; each Poster gives it a form. Its texts are
+// raw: whoever shows them makes them harmless, other than the holes' literals
+// of Action, Runbook, Link and Mention, which the configuration holds.
+type Card struct {
+	Mark    Mark
+	Title   string
+	Facts   []Fact
+	Counts  string // of a list: "12 alerts: 9 open, 3 closed"
+	Lines   []Line
+	More    int // alerts that are not listed
+	Action  alert.Text
+	Runbook string
+	Link    string // to the page that lists the rest
+	Footer  []string
+	Mention []string
+}
+
+// Mark says in a word and a colour what a message or a line is about.
+type Mark struct {
+	Word  string // Critical, Resolved, …; never empty
+	Color Color
+}
+
+// Color stands beside a word, never alone.
+type Color uint8
+
+// The colours.
+const (
+	Gray Color = iota
+	Blue
+	Yellow
+	Orange
+	Red
+	Green
+)
+
+// Fact is one labelled value.
+type Fact struct {
+	Label string
+	Value string
+	Time  time.Time // shown in the reader's own zone, if not zero
+}
+
+// Line is one alert in a list.
+type Line struct {
+	Mark Mark
+	Text string
+}
+
+// cards makes cards of alerts.
+type cards struct {
+	space func(phone.SpaceKey) phone.Space
+	link  string
+}
+
+// severityMark is the mark of an alert that is open, or of a notice.
+func severityMark(s alert.Severity) Mark {
+	word := s.String()
+	return Mark{strings.ToUpper(word[:1]) + word[1:], []Color{Red, Orange, Yellow, Blue}[min(s, alert.Info)]}
+}
+
+func markOf(a *alert.Alert) Mark {
+	switch {
+	case !over(a):
+		return severityMark(a.Severity)
+	case a.State == alert.Resolved:
+		return Mark{"Resolved", Green}
+	default:
+		return Mark{"Ended", Gray}
+	}
+}
+
+// message is the card of a message that lists the alerts, worst first. At is
+// when it was first shown: what opened long before says so.
+func (c *cards) message(alerts []alert.Alert, at time.Time, fresh bool) *Card {
+	if len(alerts) == 1 {
+		return c.single(&alerts[0], at, fresh)
+	}
+	return c.list(alerts)
+}
+
+func (c *cards) single(a *alert.Alert, at time.Time, fresh bool) *Card {
+	card := &Card{Mark: markOf(a), Title: drill(a) + headline(a), Facts: c.facts(a), Footer: footer(a)}
+	if over(a) {
+		card.Title = drill(a) + c.title(a) + ": " + outcome(a)
+		if fresh {
+			card.Footer = append(card.Footer, "opened and "+a.State.String()+" meanwhile")
+		}
+		return card
+	}
+	card.Action, card.Runbook = a.Action, a.Runbook
+	if late := at.Sub(a.Since); late > LateAfter {
+		card.Footer = append(card.Footer, "shown "+span(late)+" after it opened")
+	}
+	return card
+}
+
+func drill(a *alert.Alert) string {
+	if a.Drill {
+		return "Drill: "
+	}
+	return ""
+}
+
+// headline is what happened, as the rule puts it.
+func headline(a *alert.Alert) string {
+	if s := a.Summary.Plain(); s != "" {
+		return s
+	}
+	return fmt.Sprintf("%s of %s is %s", a.Field, a.Subject, value(a.Field, a.Change.New))
+}
+
+// outcome is how an alert ended.
+func outcome(a *alert.Alert) string {
+	return cmp.Or(a.Closing, "now "+value(a.Field, a.Change.New))
+}
+
+func value(f phone.Field, v string) string { return cmp.Or(f.Shown(v), "(empty)") }
+
+func moved(a *alert.Alert) string {
+	if a.Change.Old == "" {
+		return value(a.Field, a.Change.New)
+	}
+	return value(a.Field, a.Change.Old) + " → " + value(a.Field, a.Change.New)
+}
+
+func (c *cards) described(s phone.Subject) phone.Space {
+	if c.space == nil {
+		return phone.Space{SpaceKey: s.SpaceKey()}
+	}
+	return c.space(s.SpaceKey())
+}
+
+// title names a subject: a number with its name, a space, an account, a part of
+// the bot.
+func (c *cards) title(a *alert.Alert) string {
+	switch a.Subject.Kind() {
+	case phone.OfNumber:
+		if name := verifiedName(a); name != "" {
+			return a.Subject.PhoneNumber + " (" + name + ")"
+		}
+		return a.Subject.PhoneNumber
+	case phone.OfSpace:
+		return "Space " + c.spaceTitle(a.Subject)
+	case phone.OfAccount:
+		return "Account " + a.Subject.Account
+	default:
+		return "numwatch: " + a.Subject.Part
+	}
+}
+
+func verifiedName(a *alert.Alert) string {
+	if a.Change.Number == nil {
+		return ""
+	}
+	return a.Change.Number.Get(phone.VerifiedName)
+}
+
+func (c *cards) spaceTitle(s phone.Subject) string {
+	return cmp.Or(c.described(s).Name, s.Space) + " (" + s.Account + ")"
+}
+
+func (c *cards) facts(a *alert.Alert) []Fact {
+	s := a.Subject
+	var facts []Fact
+	add := func(label, v string) {
+		if v != "" {
+			facts = append(facts, Fact{Label: label, Value: v})
+		}
+	}
+	add("Number", s.PhoneNumber)
+	add("Name", verifiedName(a))
+	if s.Space != "" {
+		add("Space", c.spaceTitle(s))
+	} else {
+		add("Account", s.Account)
+	}
+	add("Part of numwatch", s.Part)
+	add(a.Field.String(), moved(a))
+	add("Also", also(a))
+	add("Code", a.Change.Code)
+	add("Reason", a.Change.Reason)
+	facts = append(facts, Fact{Label: "Since", Time: a.Since})
+	if over(a) {
+		facts = append(facts, Fact{Label: "Until", Time: a.Changed})
+	}
+	if a.Ack != nil {
+		facts = append(facts, Fact{Label: "Taken by", Value: a.Ack.By, Time: a.Ack.At})
+	}
+	return facts
+}
+
+// also shows how else the number stands.
+func also(a *alert.Alert) string {
+	if a.Change.Number == nil {
+		return ""
+	}
+	var shown []string
+	for _, f := range []phone.Field{phone.Status, phone.QualityRating, phone.MessagingLimitTier} {
+		if v := a.Change.Number.Get(f); v != "" && f != a.Field {
+			shown = append(shown, v)
+		}
+	}
+	return strings.Join(shown, ", ")
+}
+
+func footer(a *alert.Alert) []string {
+	lines := []string{"rule " + a.Rule, a.ID}
+	if a.Openings > 1 {
+		lines = append(lines, fmt.Sprintf("opened %d times", a.Openings))
+	}
+	if a.Baseline {
+		lines = append(lines, "found at first sight")
+	}
+	if len(a.HeldBy) > 0 && !over(a) {
+		lines = append(lines, "held by "+strings.Join(a.HeldBy, ", "))
+	}
+	return lines
+}
+
+func (c *cards) list(alerts []alert.Alert) *Card {
+	first := &alerts[0]
+	card := &Card{Mark: markOf(first), Counts: counts(alerts), Link: c.link}
+	sameRule := all(alerts, func(a *alert.Alert) bool { return a.Rule == first.Rule })
+	sameSpace := all(alerts, func(a *alert.Alert) bool { return a.Subject.SpaceKey() == first.Subject.SpaceKey() })
+	card.Title = c.listTitle(alerts, sameRule, sameSpace)
+	for i := range alerts[:min(len(alerts), maxListed)] {
+		card.Lines = append(card.Lines, c.line(&alerts[i], sameRule))
+	}
+	card.More = len(alerts) - len(card.Lines)
+	if sameRule {
+		card.Runbook, card.Footer = first.Runbook, []string{"rule " + first.Rule}
+		if all(alerts, func(a *alert.Alert) bool { return slices.Equal(a.Action, first.Action) }) && !over(first) {
+			card.Action = first.Action
+		}
+	}
+	return card
+}
+
+func all(alerts []alert.Alert, is func(*alert.Alert) bool) bool {
+	return !slices.ContainsFunc(alerts, func(a alert.Alert) bool { return !is(&a) })
+}
+
+func (c *cards) listTitle(alerts []alert.Alert, sameRule, sameSpace bool) string {
+	first := &alerts[0]
+	title := fmt.Sprintf("%d alerts", len(alerts))
+	if sameRule {
+		title = fmt.Sprintf("%d × %s", len(alerts), first.Rule)
+	}
+	switch {
+	case all(alerts, func(a *alert.Alert) bool { return a.Baseline && a.Subject.Account == first.Subject.Account }):
+		title = fmt.Sprintf("First look at account %s: %s", first.Subject.Account, title)
+	case sameSpace && first.Subject.Space != "":
+		title += " in " + c.spaceTitle(first.Subject)
+	}
+	return drill(first) + title
+}
+
+// line tells of one alert of a list. Where the rule is the same for all, what
+// differs is said first.
+func (c *cards) line(a *alert.Alert, sameRule bool) Line {
+	switch {
+	case over(a):
+		return Line{markOf(a), c.title(a) + ": " + outcome(a)}
+	case sameRule:
+		return Line{markOf(a), c.title(a) + ": " + moved(a)}
+	default:
+		return Line{markOf(a), headline(a)}
+	}
+}
+
+// counts adds up a list: how many are open, by severity, and how many ended.
+func counts(alerts []alert.Alert) string {
+	var order []string
+	n := make(map[string]int)
+	for i := range alerts {
+		word := strings.ToLower(markOf(&alerts[i]).Word)
+		if n[word]++; n[word] == 1 {
+			order = append(order, word)
+		}
+	}
+	for i, word := range order {
+		order[i] = fmt.Sprintf("%d %s", n[word], word)
+	}
+	return fmt.Sprintf("%d alerts: %s", len(alerts), strings.Join(order, ", "))
+}
+
+// reply is the card that tells, in a message's thread, what became of some of
+// the alerts that it lists.
+func (c *cards) reply(changed []alert.Alert, of int) *Card {
+	if of == 1 {
+		a := &changed[0]
+		return &Card{Mark: replyMark(a), Title: drill(a) + c.title(a) + ": " + happened(a)}
+	}
+	card := &Card{Mark: replyMark(&changed[0])}
+	n := make(map[string]int)
+	var order []string
+	for i := range changed {
+		word := strings.ToLower(replyMark(&changed[i]).Word)
+		if n[word]++; n[word] == 1 {
+			order = append(order, word)
+		}
+		if i < maxListed {
+			card.Lines = append(card.Lines, Line{replyMark(&changed[i]), c.title(&changed[i]) + ": " + happened(&changed[i])})
+		}
+	}
+	card.More = len(changed) - len(card.Lines)
+	for i, word := range order {
+		order[i] = fmt.Sprintf("%d of %d %s", n[word], of, word)
+	}
+	card.Title = strings.Join(order, ", ")
+	return card
+}
+
+func replyMark(a *alert.Alert) Mark {
+	m := markOf(a)
+	switch {
+	case over(a):
+	case a.Transition == alert.GotWorse:
+		m.Word = "Worse"
+	case a.Transition == alert.GotBetter:
+		m.Word = "Better"
+	case a.Transition == alert.Reopened:
+		m.Word = "Reopened"
+	default:
+		m.Word = "Still open"
+	}
+	return m
+}
+
+func happened(a *alert.Alert) string {
+	if over(a) {
+		return outcome(a) + " (after " + span(a.Changed.Sub(a.Since)) + ")"
+	}
+	return a.Field.String() + " " + moved(a)
+}
+
+// span writes a duration with its two largest units.
+func span(d time.Duration) string {
+	d = max(d, 0).Round(time.Second)
+	days, d := d/(24*time.Hour), d%(24*time.Hour)
+	h, m, s := d/time.Hour, d%time.Hour/time.Minute, d%time.Minute/time.Second
+	switch {
+	case days > 0:
+		return fmt.Sprintf("%d d %d h", days, h)
+	case h > 0:
+		return fmt.Sprintf("%d h %d min", h, m)
+	case m > 0:
+		return fmt.Sprintf("%d min", m)
+	default:
+		return fmt.Sprintf("%d s", s)
+	}
+}

@@ -1,0 +1,339 @@
+package notify
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"time"
+
+	"numwatch/alert"
+)
+
+// outlet is one channel at work. Its goroutine is the only one that posts there.
+type outlet struct {
+	s      *Slack
+	name   string // of the channel
+	wake   signal
+	cancel context.CancelFunc
+
+	// Guarded by the lock of s, as configure and Retry set them.
+	conf   Channel
+	target string    // resolved; "" until needed
+	gate   time.Time // no call before this
+
+	// Of the goroutine alone.
+	postAt       time.Time
+	failures     int
+	failingSince time.Time
+}
+
+// configure is called with the lock held.
+func (o *outlet) configure(c Channel) {
+	if c.Slack != o.conf.Slack {
+		o.target, o.gate = "", time.Time{}
+	}
+	o.conf = c
+}
+
+func (o *outlet) run(ctx context.Context) {
+	defer o.cancel()
+	for ctx.Err() == nil {
+		a, wait := o.plan()
+		if wait == 0 {
+			o.act(ctx, a)
+			continue
+		}
+		var due <-chan time.Time
+		if wait > 0 {
+			due = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-o.wake:
+		case <-due:
+		}
+	}
+}
+
+// plan returns what to do now, or how long to wait first; negative: until woken.
+func (o *outlet) plan() (action, time.Duration) {
+	now := time.Now()
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	gate := later(o.gate, o.s.gate)
+	if gate.After(now) {
+		return action{}, gate.Sub(now)
+	}
+	free := slots{post: later(o.postAt, gate), edit: later(o.s.editAt, o.s.editSlot(now))}
+	a := o.s.board.next(o.name, now, free)
+	switch {
+	case a.deed != rest:
+		return a, 0
+	case a.until.IsZero():
+		return a, -1
+	default:
+		return a, max(a.until.Sub(now), time.Millisecond)
+	}
+}
+
+// editSlot is when the workspace's budget has an edit left.
+func (s *Slack) editSlot(now time.Time) time.Time {
+	tokens := s.budget.TokensAt(now)
+	if tokens >= 1 {
+		return now
+	}
+	return now.Add(time.Duration((1-tokens)*float64(s.pace.Edit)) + time.Millisecond)
+}
+
+func (o *outlet) act(ctx context.Context, a action) {
+	switch a.deed {
+	case settle:
+		o.settle(ctx, a.message)
+	case post:
+		o.post(ctx, a.alerts)
+	case reply:
+		o.reply(ctx, a)
+	case edit:
+		o.edit(ctx, a)
+	}
+}
+
+// post shows alerts that no message lists yet. The message is kept as being
+// sent first, so that a crash leaves something to look for.
+func (o *outlet) post(ctx context.Context, alerts []alert.Alert) {
+	target, err := o.resolve(ctx)
+	if err != nil {
+		o.failed(ctx, "post", err)
+		return
+	}
+	m := alert.Message{ID: newID("m-"), Channel: o.name, Target: target, State: alert.Sending, At: time.Now()}
+	for i := range alerts {
+		m.Alerts = append(m.Alerts, alert.Shown{Alert: alerts[i].ID, Revision: alerts[i].Revision, Told: alerts[i].Revision})
+	}
+	if !o.keep(ctx, m) {
+		return
+	}
+	card := o.s.cards.message(alerts, m.At, true)
+	if slices.ContainsFunc(alerts, func(a alert.Alert) bool { return !over(&a) }) {
+		card.Mention = o.mention()
+	}
+	ts, err := o.send(ctx, &m, Outgoing{ID: m.ID, Target: m.Target, Card: card})
+	switch {
+	case err == nil:
+		m.TS, m.State = ts, alert.Posted
+		o.keep(ctx, m)
+		o.worked(ctx, "post")
+	case refusal(err) == BadMessage:
+		o.bury(ctx, m, err)
+	case refusal(err) == Ambiguous:
+		o.failed(ctx, "post", err) // it stays as being sent, to be looked for
+	default:
+		o.dropped(ctx, m)
+		o.failed(ctx, "post", err)
+	}
+}
+
+// send posts, and once more as plain text what Slack does not take with blocks.
+func (o *outlet) send(ctx context.Context, m *alert.Message, out Outgoing) (string, error) {
+	out.Channel, out.Plain = o.name, m.Plain
+	o.s.trace("post:before")
+	call, cancel := grace(ctx, slackStopsIn)
+	ts, err := o.s.poster.Post(call, out)
+	cancel()
+	o.s.trace("post:after")
+	o.postAt = time.Now().Add(o.s.pace.Post)
+	if class := refusal(err); err == nil || m.Plain || class != BadMessage && class != Unknown {
+		return ts, err
+	}
+	o.s.log.Warn("slack does not take the message, once more as plain text", "channel", o.name, "err", err)
+	m.Plain = true
+	if !pause(ctx, o.s.pace.Post) {
+		return "", ctx.Err()
+	}
+	return o.send(ctx, m, out)
+}
+
+// reply tells in the thread what became of a message's alerts.
+func (o *outlet) reply(ctx context.Context, a action) {
+	m := a.message
+	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), Told: make(map[string]uint64)}
+	for i := range a.changed {
+		m.Reply.Told[a.changed[i].ID] = a.changed[i].Revision
+	}
+	if !o.keep(ctx, m) {
+		return
+	}
+	card := o.s.cards.reply(a.changed, len(m.Alerts))
+	if slices.ContainsFunc(a.changed, wantsEyes) {
+		card.Mention = o.mention()
+	}
+	_, err := o.send(ctx, &m, Outgoing{ID: m.Reply.ID, Target: m.Target, Thread: m.TS, Card: card})
+	switch {
+	case err == nil:
+		o.replied(ctx, m)
+		o.worked(ctx, "reply")
+	case refusal(err) == BadMessage:
+		m.Reply = nil
+		o.bury(ctx, m, err)
+	case refusal(err) == Gone:
+		o.gone(ctx, m)
+	case refusal(err) == Ambiguous:
+		o.failed(ctx, "reply", err)
+	default:
+		m.Reply = nil
+		o.keep(ctx, m)
+		o.failed(ctx, "reply", err)
+	}
+}
+
+// wantsEyes reports whether a change in an open alert calls for a mention.
+func wantsEyes(a alert.Alert) bool {
+	return !over(&a) && (a.Transition == alert.GotWorse || a.Transition == alert.Reopened)
+}
+
+func (o *outlet) replied(ctx context.Context, m alert.Message) {
+	o.s.mu.Lock()
+	r := o.s.board.messages[m.ID]
+	fixed := r != nil && r.fixed
+	o.s.mu.Unlock()
+	m.Alerts = slices.Clone(m.Alerts)
+	for i, shown := range m.Alerts {
+		if told, ok := m.Reply.Told[shown.Alert]; ok {
+			m.Alerts[i].Told = max(told, shown.Told)
+			if fixed {
+				m.Alerts[i].Revision = max(told, shown.Revision)
+			}
+		}
+	}
+	m.Reply = nil
+	o.keep(ctx, m)
+}
+
+// edit brings a message up to date. It may be repeated at will, so nothing is
+// kept before.
+func (o *outlet) edit(ctx context.Context, a action) {
+	m := a.message
+	card := o.s.cards.message(a.alerts, m.At, false)
+	if slices.ContainsFunc(a.alerts, func(a alert.Alert) bool { return !over(&a) }) {
+		card.Mention = o.mention()
+	}
+	o.s.mu.Lock()
+	o.s.budget.AllowN(time.Now(), 1)
+	o.s.mu.Unlock()
+	o.s.trace("update:before")
+	call, cancel := grace(ctx, slackStopsIn)
+	err := o.s.poster.Update(call, m.TS, Outgoing{ID: m.ID, Channel: o.name, Target: m.Target, Card: card, Plain: m.Plain})
+	cancel()
+	o.s.trace("update:after")
+	if err == nil {
+		o.edited(ctx, m, a.alerts)
+		o.worked(ctx, "edit")
+		return
+	}
+	o.notEdited(ctx, m, err)
+}
+
+func (o *outlet) edited(ctx context.Context, m alert.Message, alerts []alert.Alert) {
+	m.Alerts = slices.Clone(m.Alerts)
+	for i, shown := range m.Alerts {
+		at := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.ID == shown.Alert })
+		if at >= 0 {
+			m.Alerts[i].Revision = alerts[at].Revision
+		}
+	}
+	o.s.mu.Lock()
+	o.s.board.edited(m.ID, time.Now())
+	o.s.mu.Unlock()
+	o.keep(ctx, m)
+}
+
+func (o *outlet) notEdited(ctx context.Context, m alert.Message, err error) {
+	switch class := refusal(err); {
+	case class == Gone:
+		o.gone(ctx, m)
+	case class == Uneditable:
+		o.s.mu.Lock()
+		o.s.board.fix(m.ID)
+		o.s.mu.Unlock()
+	case (class == BadMessage || class == Unknown) && !m.Plain:
+		m.Plain = true
+		o.keep(ctx, m)
+	case class == BadMessage:
+		o.bury(ctx, m, err)
+	case class == NotApplied || class == Ambiguous:
+		o.s.holdEdits(err)
+		o.note("edit", err)
+	default:
+		o.failed(ctx, "edit", err)
+	}
+}
+
+// settle finds out whether a message, or a reply to it, was posted.
+func (o *outlet) settle(ctx context.Context, m alert.Message) {
+	out, since := Outgoing{ID: m.ID, Channel: o.name, Target: m.Target}, m.At
+	if m.State != alert.Sending {
+		out.ID, out.Thread, since = m.Reply.ID, m.TS, m.Reply.At
+	}
+	ts, found, err := o.s.poster.Find(ctx, out, since)
+	if errors.Is(err, ErrNoHistory) {
+		o.s.noHistory.Do(func() { o.s.log.Warn("a message may be posted twice where an answer is lost", "err", err) })
+		err = nil
+	}
+	switch {
+	case refusal(err) == Gone && err != nil:
+		o.gone(ctx, m)
+	case err != nil:
+		o.failed(ctx, "find", err)
+	case m.State == alert.Sending && found:
+		m.TS, m.State = ts, alert.Posted
+		o.keep(ctx, m)
+	case m.State == alert.Sending:
+		o.dropped(ctx, m)
+	case found:
+		o.replied(ctx, m)
+	default:
+		m.Reply = nil
+		o.keep(ctx, m)
+	}
+}
+
+// gone deals with a message that somebody deleted in Slack.
+func (o *outlet) gone(ctx context.Context, m alert.Message) {
+	o.s.mu.Lock()
+	left := o.s.board.gone(m.ID, time.Now())
+	o.s.mu.Unlock()
+	if len(left.Alerts) > 0 {
+		o.keep(ctx, left)
+	} else {
+		o.dropped(ctx, m)
+	}
+}
+
+func newID(prefix string) string {
+	b := make([]byte, 8)
+	rand.Read(b) // never fails
+	return prefix + hex.EncodeToString(b)
+}
+
+// grace returns a context that outlives ctx by d: a call under way when the
+// program stops may still end well.
+func grace(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		pause(out, d)
+		cancel()
+	})
+	return out, func() { stop(); cancel() }
+}
+
+// pause waits, and reports false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

@@ -1,0 +1,233 @@
+package notify
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"numwatch/alert"
+)
+
+// editEvery is how often one message is edited at most: a long list whose
+// members recover one after the other must not use up the workspace's budget.
+const editEvery = 5 * time.Second
+
+// deed is what is to be done in a channel next.
+type deed uint8
+
+const (
+	rest   deed = iota // nothing, until a time
+	settle             // find out whether message or its reply is there
+	post               // a new message that lists alerts
+	reply              // tell what changed in message's thread
+	edit               // bring message up to date
+)
+
+// action is the next step towards showing what is true.
+type action struct {
+	deed    deed
+	message alert.Message
+	alerts  []alert.Alert // all that the message lists, worst first
+	changed []alert.Alert // of a reply
+	until   time.Time     // of rest; zero: until something changes
+}
+
+// slots says from when on a channel takes another post or edit. A reply is a
+// post.
+type slots struct{ post, edit time.Time }
+
+// next returns the next step in a channel: what is unknown first, then posts,
+// replies and edits.
+func (b *board) next(channel string, now time.Time, free slots) action {
+	c := b.column(channel)
+	stale := b.stale(c)
+	for _, r := range stale {
+		if r.State == alert.Sending || r.Reply != nil {
+			return action{deed: settle, message: r.Message}
+		}
+	}
+	idle := action{}
+	if a, at := b.nextPost(c, now, free.post); a.deed != rest {
+		return a
+	} else if !at.IsZero() {
+		idle.by(later(at, free.post))
+	}
+	for _, r := range stale {
+		if changed := b.untold(r); len(changed) > 0 {
+			if !free.post.After(now) {
+				return action{deed: reply, message: r.Message, alerts: b.listed(r), changed: changed}
+			}
+			idle.by(free.post)
+		}
+	}
+	for _, r := range stale {
+		if !r.fixed && b.behind(r) {
+			at := later(free.edit, r.edited.Add(editEvery))
+			if !at.After(now) {
+				return action{deed: edit, message: r.Message, alerts: b.listed(r)}
+			}
+			idle.by(at)
+		}
+	}
+	return idle
+}
+
+func (a *action) by(t time.Time) {
+	if a.until.IsZero() || t.Before(a.until) {
+		a.until = t
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// stale returns the messages that differ from their alerts, oldest first.
+func (b *board) stale(c *column) []*record {
+	var all []*record
+	for id := range c.stale {
+		r := b.messages[id]
+		unknown := r.State == alert.Sending || r.Reply != nil
+		if r.State == alert.Dead || !unknown && !b.behind(r) && len(b.untold(r)) == 0 {
+			delete(c.stale, id)
+			continue
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(x, y *record) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID)) })
+	return all
+}
+
+func behind(s alert.Shown, a *alert.Alert) bool { return a.Revision > s.Revision }
+
+// untold reports whether people are to be told anew. What is held back stays
+// unsaid, but who was told of an opening is told of its end.
+func untold(s alert.Shown, a *alert.Alert) bool {
+	return a.Notified > s.Told && (a.State.Closed() || len(a.HeldBy) == 0)
+}
+
+func (b *board) behind(r *record) bool {
+	if r.beside && !r.fixed {
+		return true
+	}
+	for _, s := range r.Alerts {
+		if a, known := b.alerts[s.Alert]; known && behind(s, &a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *board) untold(r *record) []alert.Alert {
+	var changed []alert.Alert
+	for _, s := range r.Alerts {
+		if a, known := b.alerts[s.Alert]; known && (untold(s, &a) || r.fixed && behind(s, &a)) {
+			changed = append(changed, a)
+		}
+	}
+	sortWorst(changed)
+	return changed
+}
+
+func (b *board) listed(r *record) []alert.Alert {
+	all := b.members(&r.Message)
+	sortWorst(all)
+	return all
+}
+
+// group is what one message would tell.
+type group struct {
+	baseline bool
+	ready    time.Time
+	alerts   []alert.Alert
+}
+
+// nextPost picks what to post now. Where something had to wait for the channel,
+// all that waits becomes one message: a storm is two messages, not hundreds. It
+// also returns when the next group is ready.
+func (b *board) nextPost(c *column, now, free time.Time) (action, time.Time) {
+	groups := b.groups(c)
+	var soonest time.Time
+	var ready []*group
+	for _, g := range groups {
+		if soonest.IsZero() || g.ready.Before(soonest) {
+			soonest = g.ready
+		}
+		if !g.ready.After(now) {
+			ready = append(ready, g)
+		}
+	}
+	if len(ready) == 0 || free.After(now) {
+		return action{}, soonest
+	}
+	slices.SortFunc(ready, func(x, y *group) int { return worst(&x.alerts[0], &y.alerts[0]) })
+	first := ready[0]
+	if crowded(ready, free) && !first.baseline {
+		first = fold(ready)
+	}
+	return action{deed: post, alerts: first.alerts}, soonest
+}
+
+func crowded(ready []*group, free time.Time) bool {
+	waited := func(g *group) bool { return !g.baseline && g.ready.Before(free) }
+	return len(ready) > 1 && slices.ContainsFunc(ready, waited)
+}
+
+// fold makes one group of all but the baselines, which stay one message each.
+func fold(groups []*group) *group {
+	all := &group{}
+	for _, g := range groups {
+		if !g.baseline {
+			all.alerts = append(all.alerts, g.alerts...)
+		}
+	}
+	sortWorst(all.alerts)
+	return all
+}
+
+func (b *board) groups(c *column) map[groupKey]*group {
+	groups := make(map[groupKey]*group)
+	for id, since := range c.waiting {
+		a := b.alerts[id]
+		key := keyOf(&a)
+		g := groups[key]
+		if g == nil {
+			g = &group{baseline: key.baseline, ready: since}
+			if key.baseline {
+				g.ready = b.round(a.Subject.Account).ready()
+			}
+			groups[key] = g
+		}
+		if !g.baseline && since.Before(g.ready) {
+			g.ready = since
+		}
+		g.alerts = append(g.alerts, a)
+	}
+	for _, g := range groups {
+		sortWorst(g.alerts)
+	}
+	return groups
+}
+
+func sortWorst(alerts []alert.Alert) {
+	slices.SortFunc(alerts, func(x, y alert.Alert) int { return worst(&x, &y) })
+}
+
+// worst orders open before closed, then by severity, time and subject.
+func worst(x, y *alert.Alert) int {
+	closed := func(a *alert.Alert) int {
+		if over(a) {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(closed(x), closed(y)), cmp.Compare(x.Severity, y.Severity),
+		x.Since.Compare(y.Since), x.Subject.Compare(y.Subject), cmp.Compare(x.ID, y.ID))
+}
+
+// over reports whether the alert is closed, other than a notice, which opens
+// and ends at once and is read like one that opened.
+func over(a *alert.Alert) bool { return a.State.Closed() && a.Transition != alert.Opened }
