@@ -10,29 +10,43 @@ import (
 type learned struct {
 	changes float64
 	days    float64
-	added   bool
 }
 
-// rates estimates how often each space changes, in changes a day. Changes come
-// at random (Poisson) at a rate of the space's own; how such rates are spread
-// over all spaces is learned with them, as weights of a grid of rates. A space
-// about which little is known yet is so taken for what spaces like it are.
+// rates estimates how often each space changes, in changes a day. Changes of a
+// space come at random (Poisson) at a rate of its own, and the rates of all
+// spaces are spread log-normally; the mean and the spread are learned with
+// them. So a space about which little is known is taken for what spaces like it
+// have turned out to be. A Gamma in the log-normal's place would be simpler to
+// compute, but its tails are too light: it takes the few spaces that change
+// often for chance.
 type rates struct {
-	weights [steps]float64 // sum to 1
-	groups  [maxGroup + 1]group
-	since   int // answers since the weights were fitted
-	count   int // spaces
+	mean, dev float64        // of the logarithm
+	weights   [steps]float64 // of the grid's rates, from mean and dev
+	groups    [groups]group
+	spaces    int
+	answers   int // since the last fit
 }
 
-// group is the spaces that showed about the same number of changes.
-type group struct{ spaces, days float64 }
+// group is the spaces that showed about the same number of changes; of the last
+// one, all with more.
+type group struct {
+	spaces        int
+	changes, days float64
+}
 
 const (
-	steps    = 24
-	lowest   = 1e-4 // changes a day: one in 27 years
-	ratio    = 2.0  // from one step of the grid to the next: up to 840 a day
-	maxGroup = 40
+	steps  = 40
+	lowest = 1e-4 // changes a day: one in 27 years
+	ratio  = 1.5  // from one rate of the grid to the next: up to 740 a day
+	groups = 64
+
 	halfLife = 60.0 // days after which what was seen counts half
+	leastDev = 0.2
+
+	// What is assumed before anything is seen, as of so many spaces.
+	assumed     = 2.0
+	assumedMean = -2.3 // one change in ten days
+	assumedDev  = 1.5
 )
 
 // grid holds the rates and their logarithms.
@@ -45,57 +59,36 @@ var grid, gridLog = func() (g, l [steps]float64) {
 }()
 
 func newRates() rates {
-	r := rates{}
-	for i := range r.weights {
-		r.weights[i] = initial(i)
-	}
-	normalise(&r.weights)
+	var r rates
+	r.assume(assumedMean, assumedDev)
 	return r
 }
 
-// initial is the weight of a step before anything is known: spread around one
-// change in five days.
-func initial(i int) float64 {
-	d := (gridLog[i] - math.Log(0.2)) / 1.5
-	return math.Exp(-d*d/2) + 1e-6
-}
-
-func normalise(w *[steps]float64) {
-	sum := 0.0
-	for _, v := range w {
-		sum += v
-	}
-	for i := range w {
-		w[i] /= sum
+// assume sets the distribution of the rates.
+func (r *rates) assume(mean, dev float64) {
+	r.mean, r.dev = mean, max(dev, leastDev)
+	for i := range r.weights {
+		d := (gridLog[i] - r.mean) / r.dev
+		r.weights[i] = math.Exp(-d * d / 2)
 	}
 }
 
-func (r *rates) group(l *learned) *group {
-	return &r.groups[min(int(l.changes+0.5), maxGroup)]
+// add and drop keep the groups in step with the spaces.
+func (r *rates) add(l learned)  { r.count(l, 1) }
+func (r *rates) drop(l learned) { r.count(l, -1) }
+
+func (r *rates) count(l learned, n int) {
+	g := &r.groups[min(int(l.changes+0.5), groups-1)]
+	g.spaces += n
+	g.changes += float64(n) * l.changes
+	g.days += float64(n) * l.days
+	r.spaces += n
 }
 
-func (r *rates) add(l *learned) {
-	g := r.group(l)
-	g.spaces++
-	g.days += l.days
-	l.added = true
-	r.count++
-}
-
-func (r *rates) drop(l *learned) {
-	if !l.added {
-		return
-	}
-	g := r.group(l)
-	g.spaces--
-	g.days -= l.days
-	l.added = false
-	r.count--
-}
-
-// learn notes that a space was watched for a while, and whether it changed.
+// learn notes that a space, which has been added, was watched for a while, and
+// whether it changed.
 func (r *rates) learn(l *learned, changed bool, watched time.Duration) {
-	r.drop(l)
+	r.drop(*l)
 	days := watched.Hours() / 24
 	fade := math.Exp2(-days / halfLife)
 	l.changes *= fade
@@ -103,64 +96,64 @@ func (r *rates) learn(l *learned, changed bool, watched time.Duration) {
 	if changed {
 		l.changes++
 	}
-	r.add(l)
-	if r.since++; r.since >= max(100, r.count/4) {
-		r.since = 0
+	r.add(*l)
+	if r.answers++; r.answers >= max(100, r.spaces/4) {
+		r.answers = 0
 		r.fit()
 	}
 }
 
 // of is the expected rate of a space, in changes a day.
-func (r *rates) of(l *learned) float64 {
+func (r *rates) of(l learned) float64 {
 	var p [steps]float64
-	top := r.likelihoods(&p, l.changes, l.days)
-	_ = top
-	sum, mean := 0.0, 0.0
+	sum := r.posterior(&p, l.changes, l.days)
+	mean := 0.0
 	for i, v := range p {
-		sum += v
 		mean += v * grid[i]
 	}
 	return mean / sum
 }
 
-// likelihoods fills p with the weight of each step for a space with these
-// observations, up to a common factor.
-func (r *rates) likelihoods(p *[steps]float64, changes, days float64) float64 {
+// negligible is the logarithm below which a likelihood, as a part of the
+// greatest, is taken for nothing.
+const negligible = -25
+
+// posterior fills p with the weight of each rate for a space with these
+// observations, up to a common factor, and returns the sum.
+func (r *rates) posterior(p *[steps]float64, changes, days float64) (sum float64) {
 	top := math.Inf(-1)
 	for i := range p {
 		p[i] = changes*gridLog[i] - grid[i]*days
 		top = max(top, p[i])
 	}
-	for i := range p {
-		p[i] = r.weights[i] * math.Exp(p[i]-top)
+	for i, v := range p {
+		p[i] = 0
+		if v -= top; v > negligible {
+			p[i] = r.weights[i] * math.Exp(v)
+			sum += p[i]
+		}
 	}
-	return top
+	return sum
 }
 
-// fit improves the weights by one step of expectation and maximisation over
-// the groups.
+// fit moves mean and dev by one step of expectation and maximisation towards
+// what explains the groups best.
 func (r *rates) fit() {
-	var next [steps]float64
-	for i := range next {
-		next[i] = pseudo * initial(i)
-	}
-	for n, g := range r.groups {
-		if g.spaces < 0.5 {
+	n, first, second := assumed, assumed*assumedMean, assumed*(assumedMean*assumedMean+assumedDev*assumedDev)
+	for _, g := range r.groups {
+		if g.spaces < 1 {
 			continue
 		}
+		weight := float64(g.spaces)
 		var p [steps]float64
-		r.likelihoods(&p, float64(n), g.days/g.spaces)
-		sum := 0.0
-		for _, v := range p {
-			sum += v
-		}
+		sum := r.posterior(&p, max(g.changes/weight, 0), max(g.days/weight, 0))
 		for i, v := range p {
-			next[i] += g.spaces * v / sum
+			v *= weight / sum
+			n += v
+			first += v * gridLog[i]
+			second += v * gridLog[i] * gridLog[i]
 		}
 	}
-	normalise(&next)
-	r.weights = next
+	mean := first / n
+	r.assume(mean, math.Sqrt(max(second/n-mean*mean, 0)))
 }
-
-// pseudo is how many spaces the first guess weighs.
-const pseudo = 2.0

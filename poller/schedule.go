@@ -3,7 +3,6 @@ package poller
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -31,11 +30,12 @@ type Schedule struct {
 	spaces map[string]*entry
 	ready  queue // may be polled: by pass
 	held   queue // may not yet: by notBefore
-	aging  queue // all that wait, but for the denied: by the time of the last answer
+	aging  queue // both, but for what is held too long: by stamp
 	line   float64
 	rates  rates
 	totals totals
 	chance *rand.Rand
+	saved  map[string]saved // of spaces that have not been named since Restore
 }
 
 // entry is the state of one space. It is in ready or in held, or in flight.
@@ -49,6 +49,7 @@ type entry struct {
 	picked    float64 // the line when it was picked
 	notBefore time.Time
 	answered  time.Time // last answer; until the first, when the space was added
+	stamp     time.Time // what its age counts from: answered, or before it
 	started   bool      // answered at least once
 	failures  int       // in a row
 	hotUntil  time.Time
@@ -71,7 +72,7 @@ func NewSchedule(o ScheduleOptions) *Schedule {
 			return a.notBefore.Before(b.notBefore)
 		}},
 		aging: queue{place: func(e *entry) *int { return &e.ageing }, less: func(a, b *entry) bool {
-			return a.answered.Before(b.answered)
+			return a.stamp.Before(b.stamp)
 		}},
 		rates:  newRates(),
 		chance: rand.New(rand.NewPCG(o.Seed, 0x5c)),
@@ -85,16 +86,20 @@ func (s *Schedule) SetRate(perSecond float64) { s.o.Rate = perSecond }
 // over one MinInterval; those that stay keep their place.
 func (s *Schedule) SetSpaces(ids []string, now time.Time) {
 	keep := make(map[string]bool, len(ids))
-	var added []*entry
+	added := make([]*entry, 0, max(len(ids)-len(s.spaces), 0))
 	for _, id := range ids {
 		if keep[id] {
 			continue
 		}
 		keep[id] = true
 		if s.spaces[id] == nil {
-			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, pass: s.line}
+			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, stamp: now, pass: s.line}
 			s.spaces[id] = e
-			added = append(added, e)
+			if s.resume(e, now) {
+				s.enter(e)
+			} else {
+				added = append(added, e)
+			}
 		}
 	}
 	for id, e := range s.spaces {
@@ -110,40 +115,52 @@ func (s *Schedule) spread(added []*entry, now time.Time) {
 	s.chance.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
 	for i, e := range added {
 		e.notBefore = now.Add(time.Duration(float64(s.o.MinInterval) * float64(i) / float64(len(added))))
-		s.held.push(e)
-		s.aging.push(e)
-		s.rates.add(&e.learned)
+		s.enter(e)
 	}
+}
+
+func (s *Schedule) enter(e *entry) {
+	s.hold(e, e.notBefore)
+	s.rates.add(e.learned)
 }
 
 func (s *Schedule) drop(e *entry) {
 	s.ready.remove(e)
 	s.held.remove(e)
 	s.aging.remove(e)
-	s.rates.drop(&e.learned)
+	s.rates.drop(e.learned)
 	s.totals.drop(&e.share)
 	delete(s.spaces, e.id)
 }
 
+// Due returns the earliest time at which a space may be polled, in the past if
+// one may be now; it reports false if none waits.
+func (s *Schedule) Due(now time.Time) (time.Time, bool) {
+	s.release(now)
+	if s.ready.len() > 0 {
+		return now, true
+	}
+	if e := s.held.first(); e != nil {
+		return e.notBefore, true
+	}
+	return time.Time{}, false
+}
+
 // Next picks the space to poll now; it is then in flight until Done or Failed
-// is called for it. Without one it returns the earliest time at which there may
-// be one, zero if all are in flight.
-func (s *Schedule) Next(now time.Time) (id string, at time.Time, ok bool) {
+// is called for it. It reports false if no space may be polled.
+func (s *Schedule) Next(now time.Time) (id string, ok bool) {
 	s.release(now)
 	e := s.overdue(now)
 	if e == nil {
 		if e = s.ready.first(); e == nil {
-			if e = s.held.first(); e == nil {
-				return "", time.Time{}, false
-			}
-			return "", e.notBefore, false
+			return "", false
 		}
 		s.line = max(s.line, e.pass)
 	}
 	s.ready.remove(e)
 	s.aging.remove(e)
 	e.inFlight, e.picked = true, s.line
-	return e.id, now, true
+	return e.id, true
 }
 
 // release moves what is held no longer to those that may be polled.
@@ -163,7 +180,7 @@ func (s *Schedule) overdue(now time.Time) *entry {
 	for {
 		e := s.aging.first()
 		switch {
-		case e == nil || now.Sub(e.answered) < bound:
+		case e == nil || now.Sub(e.stamp) < bound:
 			return nil
 		case s.ready.has(e):
 			return e
@@ -172,53 +189,77 @@ func (s *Schedule) overdue(now time.Time) *entry {
 	}
 }
 
-// Of the age that is promised, what is left for latency and for the pace to
-// change, and of the budget, what must be free for a bound to be kept.
 const (
-	early  = 0.93
-	spare  = 0.97
-	rounds = 1.95 // where MaxAge cannot be kept, no space waits longer than two
+	early  = 0.93 // of MaxAge: leaves time for latency and for those that come together
+	spare  = 0.98 // of MaxAge: a round that takes longer cannot be held to it
+	rounds = 1.95 // where MaxAge cannot be held, no space waits longer than two
+
+	crowded = 0.9 // share of turns that go by age alone
 )
 
 // bound is the age at which a space goes before all others.
 func (s *Schedule) bound() time.Duration {
 	round := s.round()
-	promised := float64(s.o.MaxAge)
-	if round <= spare*promised {
-		return time.Duration(max(early*promised, round))
+	if s.feasible() {
+		return time.Duration(max(early*float64(s.o.MaxAge), round))
 	}
 	return time.Duration(rounds * round)
 }
+
+// feasible reports whether the rate allows every space within MaxAge.
+func (s *Schedule) feasible() bool { return s.round() <= spare*float64(s.o.MaxAge) }
 
 // round is how long it takes to poll every space once, in nanoseconds.
 func (s *Schedule) round() float64 {
 	return float64(len(s.spaces)) / s.o.Rate * float64(time.Second)
 }
 
-// Done notes a space's answer, and what was made of it.
-func (s *Schedule) Done(id string, o Outcome, now time.Time) {
+// Done notes a space's answer, and what was made of it. It returns how long the
+// answer before was ago, and false if there was none.
+func (s *Schedule) Done(id string, o Outcome, now time.Time) (waited time.Duration, again bool) {
 	e := s.landed(id)
 	if e == nil {
-		return
+		return 0, false
 	}
-	if e.started {
-		s.rates.learn(&e.learned, o.Changes > 0, now.Sub(e.answered))
+	waited, again = now.Sub(e.answered), e.started
+	if again {
+		s.rates.learn(&e.learned, o.Changes > 0, waited)
 	}
-	if o.Hot || o.Changes > 0 && e.started {
+	if o.Hot || o.Changes > 0 && again {
 		e.hotUntil = now.Add(hotFor)
 	}
-	rate := s.rates.of(&e.learned)
-	s.totals.note(&e.share, rate, now.Sub(e.answered), e.started)
+	rate := s.rates.of(e.learned)
+	s.totals.note(&e.share, rate, waited, again)
+	e.stamp = now.Add(-s.phase(e, now))
 	e.answered, e.started, e.failures = now, true, 0
 	e.pass = e.picked + s.stride(e, rate, now)
 	s.hold(e, now.Add(s.o.MinInterval))
+	return waited, again
 }
 
-// A space where a change is under way or has just happened counts as much as
-// several.
+// InFlight is how many spaces have been picked and not landed.
+func (s *Schedule) InFlight() int { return len(s.spaces) - s.ready.len() - s.held.len() }
+
+// phase is how much sooner than others a space comes to its age this time.
+// Spaces that were polled one after another, as at the start or after a pause,
+// would come to it one after another too, and meanwhile those that change often
+// would wait; so they are spread.
+func (s *Schedule) phase(e *entry, now time.Time) time.Duration {
+	bound := s.bound()
+	if e.started && now.Sub(e.answered) < bound*21/20 {
+		return 0
+	}
+	free := float64(bound)
+	if s.round() > crowded*free {
+		free -= s.round() // where nearly every turn is one of age, nobody may come much sooner
+	}
+	return time.Duration(s.chance.Float64() * max(free, 0))
+}
+
+// A space where a change is under way or has just happened counts twice.
 const (
 	hotFor    = time.Hour
-	hotWeight = 3
+	hotWeight = 2
 )
 
 func (s *Schedule) stride(e *entry, rate float64, now time.Time) float64 {
@@ -284,14 +325,4 @@ func (s *Schedule) Oldest() time.Time {
 		return e.answered
 	}
 	return time.Time{}
-}
-
-// ids returns the spaces in order.
-func (s *Schedule) ids() []string {
-	list := make([]string, 0, len(s.spaces))
-	for id := range s.spaces {
-		list = append(list, id)
-	}
-	slices.Sort(list)
-	return list
 }

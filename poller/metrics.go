@@ -1,0 +1,101 @@
+package poller
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of one account, which is a label of all. Spaces and numbers are none.
+type metrics struct {
+	polls    *prometheus.CounterVec
+	duration prometheus.Histogram
+	detect   prometheus.Histogram
+}
+
+// newMetrics registers the poller's metrics, if it has a registry. Where an
+// earlier poller of the account has done so, its counters go on.
+func newMetrics(p *Poller) *metrics {
+	m := &metrics{
+		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "numwatch_polls_total", Help: "Polls by outcome: ok, or the class of the error.",
+		}, []string{"outcome"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "numwatch_poll_duration_seconds", Help: "Time from sending a request to its complete answer.",
+			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		detect: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "numwatch_time_to_detect_seconds", Help: "Expected time from a change to its detection: half of the time between the polls around it.",
+			Buckets: []float64{5, 15, 30, 60, 120, 300, 600, 1200, 2400, 4800},
+		}),
+	}
+	if p.o.Metrics == nil {
+		return m
+	}
+	reg := prometheus.WrapRegistererWith(prometheus.Labels{"account": p.o.Account}, p.o.Metrics)
+	m.polls = register(p, reg, m.polls)
+	m.duration = register(p, reg, m.duration)
+	m.detect = register(p, reg, m.detect)
+	for name, read := range gauges {
+		register(p, reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: name, Help: read.help,
+		}, func() float64 { return read.value(p.Status()) }))
+	}
+	for _, outcome := range append([]string{"ok"}, classNames[:]...) {
+		m.polls.WithLabelValues(outcome)
+	}
+	return m
+}
+
+// gauges are read from the status.
+var gauges = map[string]struct {
+	help  string
+	value func(Status) float64
+}{
+	"numwatch_poll_pace": {"Requests per second that are sent at most.",
+		func(s Status) float64 { return s.Pace }},
+	"numwatch_poll_rate": {"Requests per second in the last minute.",
+		func(s Status) float64 { return s.Used }},
+	"numwatch_poll_throttled_ratio": {"Share of the last minute's requests that was throttled.",
+		func(s Status) float64 { return s.Throttled }},
+	"numwatch_spaces": {"Spaces that are polled.",
+		func(s Status) float64 { return float64(s.Plan.Spaces) }},
+	"numwatch_spaces_failing": {"Spaces whose last poll failed.",
+		func(s Status) float64 { return float64(len(s.Failing)) }},
+	"numwatch_expected_time_to_detect_seconds": {"Average delay until a change is seen.",
+		func(s Status) float64 { return s.Plan.Expected.Seconds() }},
+	"numwatch_oldest_poll_age_seconds": {"Age of the oldest last answer.", oldestAge},
+}
+
+func oldestAge(s Status) float64 {
+	if s.Oldest.IsZero() {
+		return 0
+	}
+	return time.Since(s.Oldest).Seconds()
+}
+
+func register[C prometheus.Collector](p *Poller, reg prometheus.Registerer, c C) C {
+	err := reg.Register(c)
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if earlier, ok := known.ExistingCollector.(C); ok {
+			return earlier
+		}
+	}
+	if err != nil {
+		p.log.Error("metric not registered", "err", err)
+	}
+	return c
+}
+
+func (m *metrics) polled(r Result) {
+	outcome := "ok"
+	if r.Err != nil {
+		outcome = r.Err.Class.String()
+	}
+	m.polls.WithLabelValues(outcome).Inc()
+	m.duration.Observe(r.At.Sub(r.Started).Seconds())
+}
+
+// detected notes a change that was found after its space had waited so long.
+func (m *metrics) detected(waited time.Duration) { m.detect.Observe(waited.Seconds() / 2) }

@@ -1,0 +1,72 @@
+package poller
+
+import (
+	"fmt"
+	"time"
+)
+
+// Plan is what a schedule can promise at present.
+type Plan struct {
+	Spaces      int
+	PerSecond   float64       // requests that may be used
+	Round       time.Duration // to poll every space once
+	MaxAge      time.Duration // as configured
+	MinInterval time.Duration
+	Feasible    bool          // MaxAge can be held
+	Expected    time.Duration // until a change is seen, on average over the changes
+	Worst       time.Duration // until a change is seen
+}
+
+// Plan returns what can be promised at present.
+func (s *Schedule) Plan() Plan {
+	round := time.Duration(s.round())
+	p := Plan{
+		Spaces: len(s.spaces), PerSecond: s.o.Rate, Round: round, MaxAge: s.o.MaxAge, MinInterval: s.o.MinInterval,
+		Feasible: s.feasible(), Worst: s.bound(),
+	}
+	if s.feasible() {
+		p.Worst = s.o.MaxAge
+	}
+	if round <= s.o.MinInterval { // every space has its turn as soon as it may
+		p.Worst = s.o.MinInterval
+	}
+	p.Expected = max(round, s.o.MinInterval) / 2
+	if s.totals.rate > 0 {
+		p.Expected = time.Duration(s.totals.delay / s.totals.rate * float64(time.Second))
+	}
+	return p
+}
+
+// String tells the plan in a sentence.
+func (p Plan) String() string {
+	can := "holds"
+	if !p.Feasible {
+		can = "cannot hold"
+	}
+	return fmt.Sprintf("%d spaces at %.3g/s need %s a round; max_age %s %s; worst case %s, expected %s",
+		p.Spaces, p.PerSecond, brief(p.Round), brief(p.MaxAge), can, brief(p.Worst), brief(p.Expected))
+}
+
+// brief writes a duration as people would say it: 42s, 4m10s, 33m, 2h.
+func brief(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		d = d.Round(100 * time.Millisecond)
+	case d < 10*time.Minute:
+		d = d.Round(time.Second)
+	default:
+		d = d.Round(time.Minute)
+	}
+	h, m, s := int(d/time.Hour), int(d/time.Minute)%60, (d % time.Minute).Seconds()
+	text := ""
+	if h > 0 {
+		text += fmt.Sprintf("%dh", h)
+	}
+	if m > 0 {
+		text += fmt.Sprintf("%dm", m)
+	}
+	if s > 0 || text == "" {
+		text += fmt.Sprintf("%.3gs", s)
+	}
+	return text
+}
