@@ -147,6 +147,10 @@ func guard(fn func() error) (err error) {
 	return fn()
 }
 
+// ErrLocked is in the chain of the error where another process has the file
+// open.
+var ErrLocked = berrors.ErrTimeout
+
 // explained is an error of the file with what to do about it.
 type explained struct {
 	advice string
@@ -170,7 +174,7 @@ func explain(err error) error {
 
 func adviceOn(err error) string {
 	switch {
-	case errors.Is(err, berrors.ErrTimeout):
+	case errors.Is(err, ErrLocked):
 		return "it is locked by another process: is another numwatch running? " +
 			"A running bot's store is read through its HTTP API"
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):

@@ -169,9 +169,14 @@ func (d *draft) findBlind(since time.Time) {
 		return
 	}
 	h := d.l.health
+	limits := map[string]time.Duration{}
 	for k := range d.l.o.Directory.Keys() {
 		last := latest(since, d.l.seen[k], h.recovered[k.Account])
-		limit := d.l.o.BlindAfter(k.Account)
+		limit, known := limits[k.Account]
+		if !known {
+			limit = d.l.o.BlindAfter(k.Account)
+			limits[k.Account] = limit
+		}
 		if limit <= 0 || d.now.Sub(last) < limit || h.value(phone.Subject{Account: k.Account}) != phone.OK {
 			continue
 		}

@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/internal/config"
+	"numwatch/notify"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+type checkCommand struct {
+	configFile
+	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
+}
+
+const slackWithin = 15 * time.Second
+
+// checklist prints each finding as it comes.
+type checklist struct {
+	p      *Program
+	failed bool
+}
+
+func (l *checklist) note(what, result string, err error) {
+	mark := "ok  "
+	if err != nil {
+		mark, result, l.failed = "FAIL", err.Error(), true
+	}
+	indented := strings.ReplaceAll(strings.TrimRight(result, "\n"), "\n", "\n                       ")
+	fmt.Fprintf(l.p.Stdout, "%s  %-16s %s\n", mark, what, indented)
+}
+
+// Run tries everything that the bot will need, without changing anything. It
+// spends one request of each account's limit.
+func (c *checkCommand) Run(ctx context.Context, p *Program) error {
+	l := &checklist{p: p}
+	set, err := loadRules(c.Rules)
+	l.rules(c.Rules, set, err)
+	cfg, err := c.load(p)
+	if err != nil {
+		l.note("configuration", "", err)
+		return errSaid
+	}
+	l.note("configuration", c.Config+summary(cfg.Warnings), nil)
+	for i := range cfg.Accounts {
+		what := "account " + cfg.Accounts[i].Name
+		result, err := pollOnce(ctx, cfg, &cfg.Accounts[i])
+		l.note(what, result, err)
+	}
+	result, running, err := checkStore(cfg)
+	l.note("store", result, err)
+	result, err = checkNATS(ctx, cfg, running)
+	l.note("nats", result, err)
+	if set != nil {
+		l.slack(ctx, cfg, set)
+	}
+	if l.failed {
+		return errSaid
+	}
+	fmt.Fprintf(p.Stdout, "\nAll is well. Start the bot: numwatch run --config %s --rules %s\n", c.Config, c.Rules)
+	return nil
+}
+
+func (l *checklist) rules(file string, set *rules.Set, err error) {
+	if err != nil {
+		l.note("rules", "", err)
+		return
+	}
+	result := fmt.Sprintf("%s: %d rules, %d channels", file, len(set.Rules()), len(set.Channels()))
+	for _, w := range set.Warnings() {
+		result += "\nsuspicious: " + w.Error()
+	}
+	l.note("rules", result, nil)
+}
+
+func summary(warnings config.Problems) string {
+	out := ""
+	for _, w := range warnings {
+		out += "\nsuspicious: " + w.Error()
+	}
+	return out
+}
+
+func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (string, error) {
+	fleet, _, err := a.Fleet(os.ReadFile)
+	if err != nil {
+		return "", err
+	}
+	if len(fleet) == 0 {
+		return "", errors.New("no space is named: add one under `spaces` or name a `spaces_file`")
+	}
+	client, err := newClient(cfg, a, nil)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	snap, err := client.Fetch(ctx, fleet[0].SpaceKey)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d spaces; %s (%s) answers with %d numbers, RequestId %s", len(fleet),
+		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), len(snap.Numbers), snap.RequestId), nil
+}
+
+// checkStore opens the store where there is one. A running bot has it open, and
+// so also what else the configuration names.
+func checkStore(cfg *config.Config) (result string, running bool, err error) {
+	if _, err := os.Stat(cfg.Store.Path); errors.Is(err, os.ErrNotExist) {
+		return cfg.Store.Path + " will be made", false, nil
+	}
+	s, err := store.Open(cfg.Store.Path, store.Options{})
+	if errors.Is(err, store.ErrLocked) {
+		return cfg.Store.Path + " is in use: a bot is running", true, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	seq := s.LastSeq()
+	return fmt.Sprintf("%s holds %d events", cfg.Store.Path, seq), false, s.Close()
+}
+
+func checkNATS(ctx context.Context, cfg *config.Config, running bool) (string, error) {
+	c := &cfg.NATS
+	if !c.Embedded() {
+		return notify.CheckNATS(ctx, natsLogin(c), streamOptions(c))
+	}
+	if running || c.Listen == "" {
+		return "embedded", nil
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return "", fmt.Errorf("nats.listen: %w; set it to a free address", err)
+	}
+	return "embedded, will listen on " + c.Listen, l.Close()
+}
+
+func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Set) {
+	if cfg.Slack.BotToken.Empty() {
+		l.note("slack", "no token: messages are printed", nil)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, slackWithin)
+	defer cancel()
+	api := notify.NewSlackAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL)
+	who, err := api.Check(ctx)
+	l.note("slack", "the token is of "+who, err)
+	if err != nil {
+		return
+	}
+	for _, c := range set.Channels() {
+		id, err := api.Resolve(ctx, c.Slack)
+		l.note("slack:"+c.Name, c.Slack+" is "+id, err)
+	}
+}
+
+func natsLogin(c *config.NATS) notify.NATSLogin {
+	return notify.NATSLogin{
+		URL: c.URL.Reveal(), CredsFile: c.CredsFile, NKeyFile: c.NkeyFile, Token: c.Token.Reveal(),
+		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+	}
+}
+
+func streamOptions(c *config.NATS) notify.StreamOptions {
+	return notify.StreamOptions{Name: c.Stream, Create: c.CreateStream, MaxAge: c.MaxAge.Std(), MaxBytes: int64(c.MaxBytes)}
+}

@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"numwatch/store"
+)
+
+type dbCommand struct {
+	Check   dbCheckCommand   `cmd:"" help:"Read the whole store and report what is damaged."`
+	Compact dbCompactCommand `cmd:"" help:"Rewrite the store without its free space."`
+	Stats   dbStatsCommand   `cmd:"" help:"Print how much the store holds."`
+	Backup  dbBackupCommand  `cmd:"" help:"Copy the store of a running bot to a file."`
+	Restore dbRestoreCommand `cmd:"" help:"Put a backup in the place of the store."`
+}
+
+// storeFile is the flag of the commands that open the store themselves.
+type storeFile struct {
+	DB string `name:"db" default:"data/numwatch.db" placeholder:"FILE" help:"The store's file (default: data/numwatch.db). No bot may be running on it."`
+}
+
+type dbCheckCommand struct {
+	storeFile
+	output
+}
+
+// Run checks the store. Damage is reported with exit code 1.
+func (c *dbCheckCommand) Run(p *Program) error {
+	r, err := store.Check(c.DB)
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		err = printJSON(p.Stdout, r)
+	} else {
+		fmt.Fprintf(p.Stdout, "%s: epoch %s, %d spaces with %d numbers, events %d to %d, %d alerts, %d messages\n",
+			c.DB, r.Epoch, r.Spaces, r.Numbers, r.FirstSeq, r.LastSeq, r.Alerts, r.Messages)
+		for _, problem := range r.Problems {
+			fmt.Fprintf(p.Stdout, "damaged: %s\n", problem)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !r.OK() {
+		return errors.New("the store is damaged: keep the file, restore the last backup (numwatch db restore), and say what happened")
+	}
+	return nil
+}
+
+type dbCompactCommand struct{ storeFile }
+
+// Run compacts the store in place.
+func (c *dbCompactCommand) Run(p *Program) error {
+	before, after, err := store.Compact(c.DB)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s: %d bytes before, %d after\n", c.DB, before, after)
+	return err
+}
+
+type dbStatsCommand struct {
+	storeFile
+	output
+}
+
+// Run prints what the store holds.
+func (c *dbStatsCommand) Run(p *Program) error {
+	if _, err := os.Stat(c.DB); err != nil {
+		return fmt.Errorf("looking for the store: %w; --db says where it is", err)
+	}
+	s, err := store.Open(c.DB, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	stats, err := s.Stats()
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, stats)
+	}
+	fmt.Fprintf(p.Stdout, "%s: epoch %s, %d bytes, %d free pages of %d bytes, events %d to %d\n\n",
+		c.DB, stats.Epoch, stats.FileSize, stats.FreePages, stats.PageSize, stats.FirstSeq, stats.LastSeq)
+	var rows [][]string
+	for _, b := range stats.Buckets {
+		rows = append(rows, []string{b.Name, strconv.FormatUint(b.Records, 10), strconv.FormatUint(b.Bytes, 10)})
+	}
+	return printTable(p.Stdout, []string{"BUCKET", "RECORDS", "BYTES"}, rows)
+}
+
+type dbBackupCommand struct {
+	bot
+	File string `arg:"" type:"path" help:"File to write; it must not exist yet."`
+}
+
+// Run copies the store of a running bot. The file is complete or not there.
+func (c *dbBackupCommand) Run(ctx context.Context, p *Program) error {
+	if _, err := os.Stat(c.File); err == nil {
+		return fmt.Errorf("%s is there already and was left as it is", c.File)
+	}
+	body, err := c.get(ctx, p, "/api/v1/backup")
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	n, err := writeWhole(c.File, body)
+	if err != nil {
+		return fmt.Errorf("writing the backup: %w", err)
+	}
+	_, err = fmt.Fprintf(p.Stdout, "wrote %s, %d bytes. Check it with: numwatch db check --db %[1]s\n", c.File, n)
+	return err
+}
+
+type dbRestoreCommand struct {
+	storeFile
+	Backup string `arg:"" type:"existingfile" help:"The backup."`
+}
+
+// Run checks the backup and puts a copy with a new epoch in the store's place.
+// The store that was there stays beside it.
+func (c *dbRestoreCommand) Run(p *Program) error {
+	report, err := store.Check(c.Backup)
+	if err != nil {
+		return err
+	}
+	if !report.OK() {
+		return fmt.Errorf("%s is damaged and was not restored: numwatch db check --db %[1]s tells more", c.Backup)
+	}
+	fresh := c.DB + ".restoring"
+	defer os.Remove(fresh)
+	if err := c.copyTo(fresh); err != nil {
+		return err
+	}
+	epoch, err := store.NewEpoch(fresh)
+	if err != nil {
+		return err
+	}
+	if err := c.setAside(p); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, c.DB); err != nil {
+		return fmt.Errorf("putting the backup in place: %w", err)
+	}
+	_, err = fmt.Fprintf(p.Stdout, "restored %s with the new epoch %s: what changed since the backup is found by the next polls\n", c.DB, epoch)
+	return err
+}
+
+func (c *dbRestoreCommand) copyTo(fresh string) error {
+	from, err := os.Open(c.Backup)
+	if err != nil {
+		return fmt.Errorf("reading the backup: %w", err)
+	}
+	defer from.Close()
+	if _, err := writeWhole(fresh, from); err != nil {
+		return fmt.Errorf("copying the backup: %w", err)
+	}
+	return nil
+}
+
+// setAside moves the present store out of the way, if no bot has it open.
+func (c *dbRestoreCommand) setAside(p *Program) error {
+	if _, err := os.Stat(c.DB); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	s, err := store.Open(c.DB, store.Options{})
+	if errors.Is(err, store.ErrLocked) {
+		return err
+	}
+	if err == nil { // a damaged one is set aside as well
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	aside := c.DB + ".before-restore"
+	if _, err := os.Stat(aside); err == nil {
+		return fmt.Errorf("%s is there from an earlier restore: move it away first", aside)
+	}
+	if err := os.Rename(c.DB, aside); err != nil {
+		return fmt.Errorf("setting the present store aside: %w", err)
+	}
+	_, err = fmt.Fprintf(p.Stdout, "the store that was there is now %s\n", aside)
+	return err
+}
+
+// writeWhole writes a file so that it is complete and on the disk, or not there.
+func writeWhole(path string, from io.Reader) (n int64, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return 0, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(f.Name())
+	n, err = io.Copy(f, from)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return n, err
+	}
+	return n, os.Rename(f.Name(), path)
+}

@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"numwatch/internal/camssim"
+	"numwatch/internal/config"
+	"numwatch/rules"
+)
+
+type demoCommand struct {
+	Speed float64       `default:"1" help:"How many times faster than written the scenario plays."`
+	For   time.Duration `placeholder:"30s" help:"End after this long; by default Ctrl-C ends it."`
+	Keep  string        `type:"path" placeholder:"DIR" help:"Keep the configuration, rules and data in this folder; by default they go with the demo."`
+}
+
+// demoConfig is the configuration of the demo: the real bot, with short
+// intervals, pointed at the simulated cloud.
+var demoConfig = template.Must(template.New("config.yaml").Parse(`# The demo's configuration: the bot as it is, with short intervals.
+accounts:
+  - name: main
+    credentials: {type: access_key, access_key_id: {{.Key}}, access_key_secret: {{.Secret}}}
+    endpoint: {{.Endpoint}}
+    requests_per_second: 9
+    spaces:
+{{- range .Spaces}}
+      - {id: "{{.Id}}", name: "{{.Name}}"}
+{{- end}}
+poll: {max_age: 4s, min_interval: 1s, missing_after: 3, missing_for: 5s}
+store: {path: "{{.Dir}}/numwatch.db"}
+nats: {listen: "{{.NATS}}", dir: "{{.Dir}}/nats"}
+slack: {print: true}
+http: {listen: "{{.HTTP}}"}
+`))
+
+// Run shows the whole bot at work. Everything listens on loopback only.
+func (c *demoCommand) Run(ctx context.Context, p *Program) (err error) {
+	if c.Speed <= 0 {
+		return &usageError{"--speed must be above 0"}
+	}
+	if c.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.For)
+		defer cancel()
+	}
+	dir, remove, err := c.folder()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	scenario, err := camssim.ParseScenario(camssim.Demo())
+	if err != nil {
+		return err
+	}
+	cloud := scenario.Config()
+	sim := camssim.New(cloud)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listening for the simulated cloud: %w", err)
+	}
+	m, logFile, err := c.assemble(p, dir, "http://"+l.Addr().String(), cloud.Accounts[0])
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	defer logFile.Close()
+	c.welcome(p, m, &cloud.Accounts[0])
+
+	simulated, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCloud()
+	var g errgroup.Group
+	g.Go(func() error { return serveSim(simulated, l, sim) })
+	g.Go(func() error { return played(sim.Play(ctx, scenario, c.Speed)) })
+	g.Go(func() error { return subscribe(ctx, m.embedded.URL(), p.Stdout) })
+	err = m.run(ctx)
+	stopCloud()
+	err = errors.Join(err, g.Wait())
+	if err == nil {
+		c.goodbye(p)
+	}
+	return err
+}
+
+// folder returns where the demo's files go and what removes them.
+func (c *demoCommand) folder() (dir string, remove func() error, err error) {
+	if c.Keep != "" {
+		return c.Keep, func() error { return nil }, os.MkdirAll(c.Keep, 0o755)
+	}
+	dir, err = os.MkdirTemp("", "numwatch-demo-")
+	if err != nil {
+		return "", nil, fmt.Errorf("making a folder for the demo: %w", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// assemble writes the demo's configuration and rules and makes the bot of them.
+// Its log goes to a file, so that messages and events can be read.
+func (c *demoCommand) assemble(p *Program, dir, endpoint string, a camssim.Account) (*machine, io.Closer, error) {
+	cfg, err := c.configure(p, dir, endpoint, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := demoRules(p, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	logFile, err := os.Create(filepath.Join(dir, "numwatch.log"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("making the log: %w", err)
+	}
+	m, err := assemble(parts{
+		program: p, config: cfg, rules: set, rulesFile: filepath.Join(dir, "rules.yaml"),
+		log: slog.New(slog.NewTextHandler(logFile, nil)),
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, logFile.Close())
+	}
+	return m, logFile, nil
+}
+
+func (c *demoCommand) configure(p *Program, dir, endpoint string, a camssim.Account) (*config.Config, error) {
+	var text strings.Builder
+	err := demoConfig.Execute(&text, map[string]any{
+		"Key": a.AccessKeyId, "Secret": a.AccessKeySecret, "Spaces": a.Spaces, "Endpoint": endpoint,
+		"Dir": filepath.ToSlash(dir), "NATS": freePort("127.0.0.1:4222"), "HTTP": freePort("127.0.0.1:8080"),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the demo's configuration: %w", err)
+	}
+	path := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		return nil, fmt.Errorf("writing the demo's configuration: %w", err)
+	}
+	return config.Load(path, p.Env)
+}
+
+func demoRules(p *Program, dir string) (*rules.Set, error) {
+	data, err := fs.ReadFile(p.Samples, "rules.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("reading the shipped rules: %w", err)
+	}
+	path := filepath.Join(dir, "rules.yaml")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return nil, fmt.Errorf("writing the demo's rules: %w", err)
+	}
+	return loadRules(path)
+}
+
+// freePort returns the address if nobody listens there, or one with any port.
+func freePort(address string) string {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	l.Close()
+	return address
+}
+
+// subscribe prints the subjects as any consumer on NATS would see them.
+func subscribe(ctx context.Context, url string, w io.Writer) error {
+	conn, err := nats.Connect(url, nats.Name("numwatch demo"), nats.MaxReconnects(0))
+	if err != nil {
+		return fmt.Errorf("subscribing to NATS: %w", err)
+	}
+	defer conn.Close()
+	begin := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+	const alerts = "numwatch.v1.alert.>"
+	err = waitForStream(ctx, conn)
+	if err == nil {
+		err = follow(ctx, conn, "NUMWATCH", alerts, begin, func(subject string, data []byte) error {
+			return printEvent(w, subject, data)
+		})
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+const streamWithin = 10 * time.Second
+
+// waitForStream waits until the bot has made its stream.
+func waitForStream(ctx context.Context, conn *nats.Conn) error {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return fmt.Errorf("using JetStream: %w", err)
+	}
+	for deadline := time.Now().Add(streamWithin); ; {
+		_, err := js.Stream(ctx, "NUMWATCH")
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (c *demoCommand) welcome(p *Program, m *machine, a *camssim.Account) {
+	numbers := 0
+	for _, s := range a.Spaces {
+		numbers += len(s.Numbers)
+	}
+	fmt.Fprintf(p.Stdout, `numwatch demo: the real bot, watching %d numbers of %d customers in a simulated cloud.
+
+  page       %s
+  NATS       %s   (numwatch tail --nats %[4]s)
+  log        %s
+
+Boxes are what people see in Slack, lines with numwatch.v1… what programs receive
+on NATS. The first poll finds what is wrong already; then things begin to happen.
+
+`, numbers, len(a.Spaces), m.pageURL(), m.natsURL(), filepath.Join(filepath.Dir(m.config.Store.Path), "numwatch.log"))
+}
+
+func (c *demoCommand) goodbye(p *Program) {
+	fmt.Fprint(p.Stdout, `
+That was the demo. Next:
+  numwatch init     writes a commented config.yaml and rules.yaml
+  numwatch check    tries the configuration, credentials, NATS and Slack
+  numwatch run      watches your numbers
+`)
+	if c.Keep != "" {
+		fmt.Fprintf(p.Stdout, "\nThe demo's configuration, rules and data are in %s.\n", c.Keep)
+	}
+}

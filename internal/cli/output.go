@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"numwatch/alert"
+)
+
+// output is how a command that lists something prints it.
+type output struct {
+	Output string `short:"o" enum:"table,json" default:"table" help:"table for people or json for programs."`
+}
+
+func (o output) json() bool { return o.Output == "json" }
+
+// printJSON writes v indented.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printTable writes rows below a header, aligned. Cells are made safe for a
+// terminal.
+func printTable(w io.Writer, header []string, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(header, "\t"))
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, c := range row {
+			cells[i] = alert.Plain(c)
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	return t.Flush()
+}
+
+// coloured reports whether w is a terminal that wants colours.
+func (p *Program) coloured(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || p.getenv("NO_COLOR") != "" || p.getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// getenv looks a variable up in the environment that the program was given.
+func (p *Program) getenv(name string) string {
+	for i := len(p.Env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(p.Env[i], name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}

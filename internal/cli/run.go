@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"numwatch/alert"
+)
+
+type runCommand struct {
+	configFile
+	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
+}
+
+// Run is the bot, until a signal ends it.
+func (c *runCommand) Run(ctx context.Context, p *Program) error {
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	set, err := loadRules(c.Rules)
+	if err != nil {
+		return err
+	}
+	log := newLogger(cfg.Log, p.Stderr)
+	for _, w := range cfg.Warnings {
+		log.Warn("the configuration is suspicious", "err", w)
+	}
+	for _, w := range set.Warnings() {
+		log.Warn("the rules are suspicious", "err", w)
+	}
+	m, err := assemble(parts{program: p, config: cfg, rules: set, rulesFile: c.Rules, log: log})
+	if err != nil {
+		return err
+	}
+	return m.run(ctx)
+}
+
+const (
+	startWithin = 10 * time.Second
+	// What each stage of the shutdown may take. A second signal kills.
+	pollersWithin = 3 * time.Second
+	sinksWithin   = 8 * time.Second
+	loopWithin    = 3 * time.Second
+)
+
+// run works until ctx ends or a part fails. The parts stop in the reverse order
+// of what they need: pollers bring nothing new, sinks report what they have
+// delivered, the loop commits that, and the store closes.
+func (m *machine) run(ctx context.Context) (err error) {
+	ctx, failed := context.WithCancelCause(ctx)
+	defer failed(nil)
+	loop := newStage(ctx, "loop", failed)
+	m.sinks = newStage(ctx, "sinks", failed)
+	pollers := newStage(ctx, "pollers", failed)
+	defer func() {
+		err = errors.Join(err,
+			pollers.stop(pollersWithin), m.farewell(loop), m.sinks.stop(sinksWithin), loop.stop(loopWithin), m.close())
+		if err == nil {
+			m.log.Info("stopped")
+		}
+	}()
+
+	loop.start("the loop", m.loop.Run)
+	if err := m.begin(ctx); err != nil {
+		return fmt.Errorf("starting: %w", err)
+	}
+	m.sinks.start("nats", m.nats.Run)
+	m.sinks.start("slack", m.slack.Run)
+	m.sinks.start("http", m.serve)
+	for _, a := range m.accounts {
+		pollers.start("account "+a.name, a.poller.Run)
+		pollers.start("account "+a.name, m.checkpoints(a))
+		pollers.start("account "+a.name, m.spaces(a))
+	}
+	pollers.start("rules", m.reloads)
+	m.greet()
+
+	<-ctx.Done()
+	m.log.Info("stopping")
+	return nil // a part that failed says so when it is stopped
+}
+
+// begin brings the loop to where it was, and says so in the log.
+func (m *machine) begin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	for _, a := range m.accounts {
+		if err := m.setSpaces(ctx, a, a.fleet); err != nil {
+			return err
+		}
+	}
+	if err := m.loop.Started(ctx); err != nil {
+		return err
+	}
+	return m.loop.Note(ctx, alert.Notice{Kind: "start", Text: version() + " started"})
+}
+
+// farewell saves where the pollers are and says in the log that the bot stops.
+func (m *machine) farewell(loop *stage) error {
+	ctx, cancel := context.WithTimeout(loop.ctx, loopWithin)
+	defer cancel()
+	for _, a := range m.accounts {
+		if err := m.saveCheckpoint(ctx, a); err != nil {
+			return fmt.Errorf("saving the schedule of account %s: %w", a.name, err)
+		}
+	}
+	if err := m.loop.Note(ctx, alert.Notice{Kind: "stop", Text: version() + " stopped"}); err != nil {
+		return fmt.Errorf("noting the stop: %w", err)
+	}
+	return nil
+}
+
+// greet tells where everything is.
+func (m *machine) greet() {
+	for _, a := range m.accounts {
+		plan := a.poller.Status().Plan
+		m.log.Info("watching", "account", a.name, "spaces", plan.Spaces, "plan", plan.String())
+		if !plan.Feasible {
+			m.log.Warn("max_age cannot hold: there are more spaces than the limit can poll in that time", "account", a.name, "plan", plan.String())
+		}
+	}
+	m.log.Info("started", "page", m.pageURL(), "nats", m.natsURL(), "version", version())
+}

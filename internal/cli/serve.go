@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/poller"
+	"numwatch/web"
+)
+
+// serve answers HTTP until ctx ends.
+func (m *machine) serve(ctx context.Context) error {
+	handler := web.New(web.Options{
+		Token: m.config.HTTP.Token.Reveal(), PublicURL: m.config.HTTP.PublicURL,
+		Ready: m.loop.Ready, Status: m.status, Alerts: func() []alert.Alert { return m.alerts.get(ctx, m) },
+		Space: m.directory.Space, Backup: m.store.Backup, Reload: m.reload,
+		Gatherer: m.registry, Logger: m.log,
+	})
+	return web.Serve(ctx, m.listener, handler, m.log)
+}
+
+// alertsView remembers the open alerts for the time when the loop is busy with
+// a store that cannot be written.
+type alertsView struct {
+	mu   sync.Mutex
+	last []alert.Alert
+}
+
+const askLoopWithin = 2 * time.Second
+
+func (v *alertsView) get(ctx context.Context, m *machine) []alert.Alert {
+	ctx, cancel := context.WithTimeout(ctx, askLoopWithin)
+	defer cancel()
+	open, err := m.loop.OpenAlerts(ctx)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err == nil {
+		v.last = open
+	}
+	return v.last
+}
+
+func (m *machine) pageURL() string { return "http://" + m.listener.Addr().String() + "/" }
+
+func (m *machine) natsURL() string {
+	if m.embedded != nil {
+		return m.embedded.URL()
+	}
+	return phone.Redact(m.config.NATS.URL.Reveal())
+}
+
+// status gathers how the parts are.
+func (m *machine) status() web.Status {
+	s := web.Status{Version: version(), Started: m.started, Sinks: m.sinkStatus()}
+	for _, a := range m.accounts {
+		s.Accounts = append(s.Accounts, accountStatus(a))
+	}
+	if st, err := m.store.Stats(); err == nil {
+		s.Store = web.StoreStatus{Seq: st.LastSeq, Size: st.FileSize}
+	}
+	return s
+}
+
+func accountStatus(a *account) web.AccountStatus {
+	p := a.poller.Status()
+	s := web.AccountStatus{
+		Name: a.name, Limit: a.config.RequestsPerSecond, Rate: p.Used, Throttled: p.Throttled, Spaces: p.Plan.Spaces,
+		Oldest: p.Oldest, Expected: web.Seconds(p.Plan.Expected), Worst: web.Seconds(p.Plan.Worst),
+		Failing: []web.FailingSpace{},
+	}
+	if p.Denied != nil {
+		s.Failing = append(s.Failing, failing("", p.Denied, time.Time{}))
+	}
+	for _, f := range p.Failing {
+		s.Failing = append(s.Failing, failing(f.Space.ID, f.Err, f.Since))
+	}
+	return s
+}
+
+func failing(space string, err *poller.Error, since time.Time) web.FailingSpace {
+	return web.FailingSpace{
+		Space: space, Class: err.Class.String(), Code: err.Code, Message: err.Message,
+		Advice: err.Advice, RequestId: err.RequestId, Since: since,
+	}
+}
+
+func (m *machine) sinkStatus() []web.SinkStatus {
+	n := m.nats.Status()
+	out := []web.SinkStatus{{Name: "nats", State: sinkState(n.Parked), Lag: n.Lag, LastError: n.LastError}}
+	slack := m.slack.Status()
+	for _, c := range slack.Channels {
+		reason := slack.Parked
+		if reason == "" {
+			reason = c.Parked
+		}
+		out = append(out, web.SinkStatus{Name: "slack:" + c.Name, State: sinkState(reason != ""), Lag: uint64(c.Waiting), LastError: reason})
+	}
+	return out
+}
+
+func sinkState(parked bool) string {
+	if parked {
+		return phone.Parked
+	}
+	return phone.OK
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"numwatch/alert"
+	"numwatch/notify"
+)
+
+type tailCommand struct {
+	output
+	NATS   string        `name:"nats" placeholder:"URL" help:"Where NATS is (default: $$NUMWATCH_NATS_URL or nats://127.0.0.1:4222)."`
+	Creds  string        `type:"existingfile" help:"Credentials file for NATS."`
+	Stream string        `default:"NUMWATCH" help:"The stream."`
+	Since  time.Duration `help:"Begin this long ago, such as 1h; by default only new events are shown."`
+	All    bool          `help:"Begin with the oldest event that the stream holds."`
+	// Subject is last: it is the argument.
+	Subject string `arg:"" optional:"" default:"numwatch.v1.>" help:"Subjects to follow, such as 'numwatch.v1.alert.critical.>'."`
+}
+
+// Run follows the stream until ctx ends.
+func (c *tailCommand) Run(ctx context.Context, p *Program) error {
+	url := cmp.Or(c.NATS, p.getenv("NUMWATCH_NATS_URL"), nats.DefaultURL)
+	options := []nats.Option{nats.Name("numwatch tail"), nats.MaxReconnects(-1)}
+	if token := p.getenv("NUMWATCH_NATS_TOKEN"); token != "" {
+		options = append(options, nats.Token(token))
+	}
+	if c.Creds != "" {
+		options = append(options, nats.UserCredentials(c.Creds))
+	}
+	conn, err := nats.Connect(url, options...)
+	if err != nil {
+		return fmt.Errorf("connecting to NATS: %w; --nats or NUMWATCH_NATS_URL says where it is", err)
+	}
+	defer conn.Close()
+	if !c.json() {
+		fmt.Fprintf(p.Stderr, "following %s in stream %s, Ctrl-C ends\n", c.Subject, c.Stream)
+	}
+	return follow(ctx, conn, c.Stream, c.Subject, c.begin(), func(subject string, data []byte) error {
+		if c.json() {
+			_, err := fmt.Fprintf(p.Stdout, "%s\n", data)
+			return err
+		}
+		return printEvent(p.Stdout, subject, data)
+	})
+}
+
+func (c *tailCommand) begin() jetstream.OrderedConsumerConfig {
+	switch {
+	case c.All:
+		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+	case c.Since > 0:
+		from := time.Now().Add(-c.Since)
+		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
+	default:
+		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
+	}
+}
+
+// follow hands the messages of a stream on, in order, until ctx ends, which is
+// no error.
+func follow(ctx context.Context, conn *nats.Conn, stream, subject string, begin jetstream.OrderedConsumerConfig, each func(subject string, data []byte) error) error {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return fmt.Errorf("using JetStream: %w", err)
+	}
+	begin.FilterSubjects = []string{subject}
+	consumer, err := js.OrderedConsumer(ctx, stream, begin)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("there is no stream %s at %s: has a bot published there yet?", stream, conn.ConnectedUrlRedacted())
+	}
+	if err != nil {
+		return fmt.Errorf("following %s: %w", subject, err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("following %s: %w", subject, err)
+	}
+	stop := context.AfterFunc(ctx, messages.Stop)
+	defer stop()
+	for {
+		m, err := messages.Next()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("following %s: %w", subject, err)
+		}
+		if err := each(m.Subject(), m.Data()); err != nil {
+			return err
+		}
+	}
+}
+
+// published is as much of an event as is shown on a line.
+type published struct {
+	Type string    `json:"type"`
+	Time time.Time `json:"time"`
+	Data struct {
+		Field string `json:"field"`
+		Old   string `json:"old"`
+		New   string `json:"new"`
+		Kind  string `json:"kind"`
+		Text  string `json:"text"`
+		Alert *struct {
+			Transition string `json:"transition"`
+			Summary    string `json:"summary"`
+		} `json:"alert"`
+	} `json:"data"`
+}
+
+// printEvent writes an event on one line.
+func printEvent(w io.Writer, subject string, data []byte) error {
+	var e published
+	if err := json.Unmarshal(data, &e); err != nil {
+		_, err = fmt.Fprintf(w, "%s  %s  (not an event of numwatch: %v)\n", time.Now().Format(time.TimeOnly), alert.Plain(subject), err)
+		return err
+	}
+	var what string
+	switch {
+	case e.Data.Alert != nil:
+		what = e.Data.Alert.Transition + ": " + e.Data.Alert.Summary
+	case e.Type == notify.TypeBot:
+		what = e.Data.Text
+	default:
+		what = fmt.Sprintf("%s → %s", cmp.Or(e.Data.Old, "(none)"), cmp.Or(e.Data.New, "(none)"))
+	}
+	_, err := fmt.Fprintf(w, "%s  %s\n          %s\n", e.Time.Local().Format(time.TimeOnly), alert.Plain(subject), alert.Plain(what))
+	return err
+}

@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"numwatch/alert"
+	"numwatch/diff"
+	"numwatch/internal/config"
+	"numwatch/internal/watch"
+	"numwatch/notify"
+	"numwatch/phone"
+	"numwatch/poller"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+// parts are what the bot is assembled of.
+type parts struct {
+	program   *Program
+	config    *config.Config
+	rules     *rules.Set
+	rulesFile string
+	log       *slog.Logger
+}
+
+// machine is the assembled bot. Nothing of it runs before run.
+type machine struct {
+	parts
+	started   time.Time
+	registry  *prometheus.Registry
+	store     *store.Store
+	embedded  *notify.Embedded // nil where NATS is external
+	loop      *watch.Loop
+	directory *watch.Directory
+	nats      *notify.NATS
+	slack     *notify.Slack
+	accounts  []*account
+	listener  net.Listener
+	sinks     *stage
+	alerts    alertsView
+}
+
+// account is the polling of one account.
+type account struct {
+	name   string
+	config *config.Account
+	client *poller.Client
+	poller *poller.Poller
+	fleet  []phone.Space
+}
+
+// assemble opens the store first, because its lock is what keeps a second bot
+// from the same files, and then makes everything that can fail at the start.
+func assemble(p parts) (m *machine, err error) {
+	m = &machine{parts: p, started: time.Now(), registry: prometheus.NewRegistry(), directory: watch.NewDirectory()}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	if m.store, err = store.Open(p.config.Store.Path, store.Options{}); err != nil {
+		return m, err
+	}
+	if m.listener, err = net.Listen("tcp", p.config.HTTP.Listen); err != nil {
+		return m, fmt.Errorf("http.listen: %w; is another numwatch running? Set http.listen to a free address", err)
+	}
+	if err = m.makeNATS(); err != nil {
+		return m, err
+	}
+	if err = m.makeLoop(); err != nil {
+		return m, err
+	}
+	if err = m.makeSlack(); err != nil {
+		return m, err
+	}
+	return m, m.makeAccounts()
+}
+
+// close releases what assemble opened, in reverse.
+func (m *machine) close() error {
+	for _, a := range m.accounts {
+		a.client.Close()
+	}
+	if m.embedded != nil {
+		m.embedded.Shutdown()
+	}
+	if m.listener != nil {
+		m.listener.Close() // closed already where it was served
+	}
+	if m.store != nil {
+		return m.store.Close()
+	}
+	return nil
+}
+
+func (m *machine) makeNATS() (err error) {
+	c := &m.config.NATS
+	login := natsLogin(c)
+	if c.Embedded() {
+		m.embedded, err = notify.StartEmbedded(notify.EmbeddedOptions{
+			Listen: c.Listen, Dir: c.Dir, Token: c.Token.Reveal(), Logger: m.log,
+		})
+		if err != nil {
+			return fmt.Errorf("starting the embedded NATS server: %w", err)
+		}
+		login.Server = m.embedded
+	}
+	cursor, err := storedCursor(m.store)
+	if err != nil {
+		return err
+	}
+	m.nats = notify.NewNATS(notify.NATSOptions{
+		Log: m.store, Keeper: keeper{m}, Cursor: cursor, Login: login,
+		Renderer:       &notify.Renderer{Epoch: m.store.Epoch(), Space: m.directory.Space, RedactURLs: c.RedactURLs},
+		Stream:         streamOptions(c),
+		PublishChanges: c.PublishChanges,
+		Logger:         m.log, Registerer: m.registry, Trace: m.program.Trace,
+	})
+	return nil
+}
+
+func storedCursor(s *store.Store) (c alert.Cursor, err error) {
+	b, err := s.Checkpoint(watch.CursorCheckpoint)
+	if err != nil || b == nil {
+		return c, err
+	}
+	if err := json.Unmarshal(b, &c); err != nil {
+		return c, fmt.Errorf("decoding the cursor of NATS: %w; check the store: numwatch db check", err)
+	}
+	return c, nil
+}
+
+func (m *machine) makeLoop() (err error) {
+	m.loop, err = watch.New(watch.Options{
+		Store: m.store, Rules: m.rules, Directory: m.directory, Board: board{m}, Wake: m.nats.Wake,
+		Diff:       diff.Options{MissingAfter: m.config.Poll.MissingAfter, MissingFor: m.config.Poll.MissingFor.Std()},
+		BlindAfter: m.blindAfter, History: m.config.Store.History.Std(),
+		Metrics: watch.NewMetrics(m.registry), Log: m.log, Trace: m.program.Trace,
+	})
+	return err
+}
+
+// blindAfter is when a space without a successful poll counts as failing: after
+// several of the longest waits that its schedule can promise.
+func (m *machine) blindAfter(name string) time.Duration {
+	for _, a := range m.accounts {
+		if a.name == name {
+			return 3 * max(m.config.Poll.MaxAge.Std(), a.poller.Status().Plan.Worst)
+		}
+	}
+	return 0
+}
+
+func (m *machine) makeSlack() error {
+	alerts, err := m.store.Alerts()
+	if err != nil {
+		return err
+	}
+	messages, err := m.store.Messages()
+	if err != nil {
+		return err
+	}
+	m.slack = notify.NewSlack(notify.SlackOptions{
+		Poster: m.poster(m.program.Stdout), Keeper: keeper{m}, Channels: channels(m.rules.Channels()),
+		Alerts: alerts, Messages: messages, Space: m.directory.Space, Link: m.config.HTTP.PublicURL,
+		Keep:   max(2*time.Hour, m.rules.ReopenWithin()),
+		Logger: m.log, Registerer: m.registry, Trace: m.program.Trace,
+	})
+	return nil
+}
+
+// poster is Slack where there is a token, and else the terminal.
+func (m *machine) poster(terminal io.Writer) notify.Poster {
+	if c := m.config.Slack; !c.BotToken.Empty() {
+		return notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL)
+	}
+	return notify.NewConsole(terminal, m.program.coloured(terminal))
+}
+
+func (m *machine) makeAccounts() error {
+	for i := range m.config.Accounts {
+		c := &m.config.Accounts[i]
+		fleet, problems, err := c.Fleet(os.ReadFile)
+		if err != nil {
+			return fmt.Errorf("account %s: %w", c.Name, err)
+		}
+		for _, p := range problems {
+			m.log.Warn("a line of the spaces file is left out", "account", c.Name, "err", p)
+		}
+		pace := poller.NewPace(c.RequestsPerSecond)
+		client, err := newClient(m.config, c, pace)
+		if err != nil {
+			return fmt.Errorf("account %s: %w", c.Name, err)
+		}
+		checkpoint, err := m.store.Checkpoint(checkpointName(c.Name))
+		if err != nil {
+			client.Close()
+			return err
+		}
+		a := &account{name: c.Name, config: c, client: client, fleet: fleet}
+		a.poller = poller.New(poller.Options{
+			Account: c.Name, Fetcher: client, Pace: pace, Deliver: m.loop.Deliver, Checkpoint: checkpoint,
+			MaxAge: m.config.Poll.MaxAge.Std(), MinInterval: m.config.Poll.MinInterval.Std(), Timeout: m.config.Poll.Timeout.Std(),
+			Seed: rand.Uint64(), Log: m.log, Metrics: m.registry,
+		})
+		m.accounts = append(m.accounts, a)
+	}
+	return nil
+}
+
+func checkpointName(account string) string { return filepath.Join("poller", account) }

@@ -1,0 +1,43 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const checkWithin = 5 * time.Second
+
+// CheckNATS connects once and tells whether the stream can be used, in words
+// for people. It makes and changes nothing.
+func CheckNATS(ctx context.Context, login NATSLogin, stream StreamOptions) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	o, err := login.options()
+	if err != nil {
+		return "", err
+	}
+	nc, err := nats.Connect(login.URL, append(o, nats.RetryOnFailedConnect(false), nats.MaxReconnects(0), nats.Timeout(checkWithin))...)
+	if err != nil {
+		return "", fmt.Errorf("connecting to nats at %s: %w", login.where(), err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return "", fmt.Errorf("using JetStream at %s: %w", login.where(), err)
+	}
+	create := stream.Create
+	stream.Create = false
+	_, err = stream.open(ctx, js)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound) && create:
+		return fmt.Sprintf("%s answers; stream %s will be made", login.where(), stream.Name), nil
+	case err != nil:
+		return "", err
+	}
+	return fmt.Sprintf("%s answers; stream %s fits", login.where(), stream.Name), nil
+}
