@@ -76,14 +76,17 @@ func (l *Limit) Next(now time.Time) time.Time {
 	return latest(now, l.due, l.blocked, l.sent.back(pace.count).Add(pace.span))
 }
 
-// Take notes a request that is sent at now, which Next allowed. A request that
-// goes late by up to half a gap leaves the next one where it was.
+// Take notes a request that is sent at now, which Next allowed. One that goes
+// late by up to half a gap leaves the next where it was.
 func (l *Limit) Take(now time.Time) {
 	if l.moved.IsZero() {
 		l.moved = now
 	}
 	gap := l.ladder[l.at].gap()
-	l.due = latest(l.due, now.Add(-gap/2)).Add(gap)
+	if now.Sub(l.due) > gap/2 {
+		l.due = now
+	}
+	l.due = l.due.Add(gap)
 	l.sent.push(now)
 }
 
