@@ -191,38 +191,46 @@ func mrkdwnObject(text string) *slack.TextBlockObject {
 }
 
 // text is what notifications show and screen readers read, and all of a message
-// that Slack takes in no other form.
+// that Slack takes in no other form. An edit may have 4,000 characters.
 func (c *Card) text(mention bool) string {
-	var b strings.Builder
+	var b textWriter
 	if mention && len(c.Mention) > 0 {
-		b.WriteString(strings.Join(c.Mention, " ") + "\n")
+		b.line(strings.Join(c.Mention, " "))
 	}
-	b.WriteString(c.Mark.Word + ": " + mrkdwn(c.Title, maxAction))
+	b.line(c.Mark.Word + ": " + mrkdwn(c.Title, maxAction))
 	for _, f := range c.Facts {
 		v := mrkdwn(f.Value, maxFact)
 		if !f.Time.IsZero() {
 			v = strings.TrimPrefix(v+", "+utc(f.Time), ", ")
 		}
-		b.WriteString("\n" + mrkdwn(f.Label, maxFact) + ": " + v)
+		b.line(mrkdwn(f.Label, maxFact) + ": " + v)
 	}
 	if text := actionText(c.Action); text != "" {
-		b.WriteString("\nWhat to do: " + text)
+		b.line("What to do: " + text)
 	}
-	c.textLines(&b)
-	return b.String()
-}
-
-func (c *Card) textLines(b *strings.Builder) {
 	listed := 0
 	for _, l := range c.Lines {
-		text := "\n" + l.Mark.Word + ": " + mrkdwn(l.Text, maxLine)
-		if utf8.RuneCountInString(b.String())+utf8.RuneCountInString(text) > maxText-maxFact {
-			break
+		if b.line(l.Mark.Word + ": " + mrkdwn(l.Text, maxLine)) {
+			listed++
 		}
-		b.WriteString(text)
-		listed++
 	}
 	if more := c.More + len(c.Lines) - listed; more > 0 {
-		fmt.Fprintf(b, "\nand %d more", more)
+		b.used = 0
+		b.line(fmt.Sprintf("and %d more", more))
 	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// textWriter takes lines as long as they fit.
+type textWriter struct {
+	strings.Builder
+	used int
+}
+
+func (b *textWriter) line(s string) bool {
+	if b.used += utf8.RuneCountInString(s) + 1; b.used > maxText {
+		return false
+	}
+	b.WriteString(s + "\n")
+	return true
 }

@@ -308,7 +308,7 @@ func (c *cards) reply(changed []alert.Alert, of int) *Card {
 		a := &changed[0]
 		return &Card{Mark: replyMark(a), Title: drill(a) + c.title(a) + ": " + happened(a)}
 	}
-	card := &Card{Mark: replyMark(&changed[0])}
+	card := &Card{Mark: Mark{"Update", replyMark(&changed[0]).Color}}
 	n := make(map[string]int)
 	var order []string
 	for i := range changed {

@@ -23,13 +23,12 @@ type Console struct {
 	color bool
 
 	mu    sync.Mutex
-	count int
-	names map[string]string // what a ts stands for: how replies name their message
+	count int // of messages, without replies
 }
 
 // NewConsole returns a Poster that prints to w, in colour if asked for.
 func NewConsole(w io.Writer, color bool) *Console {
-	return &Console{w: w, color: color, names: make(map[string]string)}
+	return &Console{w: w, color: color}
 }
 
 // Pace is none: a terminal takes all at once.
@@ -47,25 +46,22 @@ func (c *Console) Find(context.Context, Outgoing, time.Time) (string, bool, erro
 func (c *Console) Post(_ context.Context, m Outgoing) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if m.Thread != "" {
+		return m.Thread, c.print(c.short("↳ "+titled(m, "reply to message "+m.Thread), m.Card))
+	}
 	c.count++
 	ts := fmt.Sprint(c.count)
-	if m.Thread != "" {
-		return ts, c.print(c.short("↳ "+c.titled(m, "reply to "+c.names[m.Thread]), m.Card))
-	}
-	c.names[ts] = "#" + ts
-	return ts, c.print(c.box(c.titled(m, "#"+ts), m.Card))
+	return ts, c.print(c.box(titled(m, "message "+ts), m.Card))
 }
 
 // Update prints what the message now reads.
 func (c *Console) Update(_ context.Context, ts string, m Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.print(c.short("✎ "+c.titled(m, "edits #"+plain(ts, 20)), m.Card))
+	return c.print(c.short("✎ "+titled(m, "edit of message "+ts), m.Card))
 }
 
-func (c *Console) titled(m Outgoing, what string) string {
-	return plain(m.Channel, 30) + " " + what
-}
+func titled(m Outgoing, what string) string { return "#" + plain(m.Channel, 30) + " · " + what }
 
 func (c *Console) print(text string) error {
 	if _, err := io.WriteString(c.w, text); err != nil {

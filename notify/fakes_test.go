@@ -98,6 +98,18 @@ func (m *memory) condition(part string) string {
 	return m.conditions[part]
 }
 
+func (m *memory) forgot() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.forgotten)
+}
+
+func (m *memory) reason(part string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.reasons[part]
+}
+
 func (m *memory) keptCursor() alert.Cursor {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -39,6 +39,9 @@ type slots struct{ post, edit time.Time }
 // next returns the next step in a channel: what is unknown first, then posts,
 // replies and edits.
 func (b *board) next(channel string, now time.Time, free slots) action {
+	if !b.active[channel] {
+		return action{}
+	}
 	c := b.column(channel)
 	stale := b.stale(c)
 	for _, r := range stale {

@@ -30,7 +30,11 @@ type SlackAPI struct {
 
 // NewSlackAPI returns a Poster for a bot token. URL is empty for Slack itself.
 func NewSlackAPI(token, url string) *SlackAPI {
-	o := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: slackTimeout})}
+	return newSlackAPI(token, url, http.DefaultTransport)
+}
+
+func newSlackAPI(token, url string, transport http.RoundTripper) *SlackAPI {
+	o := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: slackTimeout, Transport: transport})}
 	if url != "" {
 		o = append(o, slack.OptionAPIURL(strings.TrimSuffix(url, "/")+"/"))
 	}
@@ -38,8 +42,8 @@ func NewSlackAPI(token, url string) *SlackAPI {
 }
 
 // Pace is what Slack allows: about a post a second in each channel, and 50
-// edits a minute in all.
-func (p *SlackAPI) Pace() Pace { return Pace{Post: time.Second, Edit: time.Minute / 50} }
+// edits a minute in all, of which a burst takes some.
+func (p *SlackAPI) Pace() Pace { return Pace{Post: time.Second, Edit: time.Minute / (50 - editBurst)} }
 
 // Check asks Slack who the token belongs to, as bot@team.
 func (p *SlackAPI) Check(ctx context.Context) (string, error) {
