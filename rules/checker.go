@@ -22,7 +22,24 @@ func (c *checker) Visit(n *ast.Node) {
 		c.identifier(n)
 	case *ast.BinaryNode:
 		c.binary(n)
+	case *ast.VariableDeclaratorNode:
+		c.refuse(n, "write the value where it is needed", "let")
+	case *ast.PredicateNode:
+		if ast.Find(n.Node, isPredicate) != nil {
+			c.refuse(n, "use one of them", "a predicate within a predicate")
+		}
 	}
+}
+
+// refuse reports what would let a short expression run for hours, or fill the
+// memory.
+func (c *checker) refuse(n ast.Node, hint, what string) {
+	c.x.failAt(n.Location().From, hint, "%s is not available in rules", what)
+}
+
+func isPredicate(n ast.Node) bool {
+	_, ok := n.(*ast.PredicateNode)
+	return ok
 }
 
 func (c *checker) identifier(n *ast.IdentifierNode) {
@@ -31,7 +48,7 @@ func (c *checker) identifier(n *ast.IdentifierNode) {
 	}
 	switch n.Value {
 	case "$env":
-		c.x.failAt(n.Location().From, "name the value", "$env is not available in rules")
+		c.refuse(n, "name the value", "$env")
 	case "Old", "Direction":
 		if c.x.volatile == nil {
 			at := c.x.place(n.Location().From)
@@ -43,7 +60,7 @@ func (c *checker) identifier(n *ast.IdentifierNode) {
 func (c *checker) binary(n *ast.BinaryNode) {
 	switch n.Operator {
 	case "..":
-		c.x.failAt(n.Location().From, "compare with < and >", "ranges are not available in rules")
+		c.refuse(n, "compare with < and >", "a range")
 	case "==", "!=", "<", ">", "<=", ">=":
 		c.compare(n.Left, n.Right)
 		c.compare(n.Right, n.Left)

@@ -15,10 +15,11 @@ import (
 )
 
 // The functions of the expression language that rules may call. Those that
-// know the time or the machine, or make much of little, are left out.
+// know the time or the machine, or make much of little when they are nested, are
+// left out.
 var functions = []string{
 	"len", "lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf",
-	"replace", "split", "join", "int", "float", "string", "any", "all", "none", "one", "count", "first", "last", "keys", "values",
+	"split", "int", "float", "string", "any", "all", "none", "one", "count", "first", "last", "keys", "values",
 }
 
 // condition is a compiled `where`.

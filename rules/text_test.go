@@ -28,7 +28,6 @@ func TestTexts(t *testing.T) {
 		`{SpaceId} {Account} {Since} {PhoneNumber}`:  {"", "293", " ", "main", " ", "2026-11-23 08:00 UTC", " ", "8613800001111", ""},
 		`{ {"a": New}["a"] }`:                        {"", "RED", ""},
 		`{int(VerifiedName)} {split(New, "")[9]}`:    {"", "(error)", " ", "(error)", ""},
-		`{let x = New; x + x}`:                       {"", "REDRED", ""},
 		`{Baseline} {Part} {Reason}`:                 {"", "false", " ", "(none)", " ", "(none)", ""},
 		`{any(["R"], {New startsWith #}) ? 1.5 : 2}`: {"", "1.5", ""},
 	} {

@@ -1,0 +1,210 @@
+package rules
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// ruleTexts is a set of rules that between them use the whole language.
+var ruleTexts = []string{
+	`{name: red, on: QualityRating, to: [RED], severity: critical, summary: "{New} {Old}", notify: [ops, gold]}`,
+	`{name: quality, on: QualityRating, direction: worse, severity: high, summary: "{New}", inhibited_by: [red]}`,
+	`{name: slow-red, on: QualityRating, to: [RED, YELLOW], for: 10m, where: 'Status == "CONNECTED"', severity: high, summary: "{New} {Since}"}`,
+	`{name: blocked, on: Status, to: [RESTRICTED, BANNED], severity: high, summary: "{New}", mute: [nights]}`,
+	`{name: unwell, on: [Status, QualityRating], to: ["!CONNECTED", "!GREEN"], severity: info, summary: "{Field}"}`,
+	`{name: odd, on: [Status, QualityRating], to: [unlisted, UNKNOWN], severity: info, summary: "{New}"}`,
+	`{name: fell, on: Status, from: [CONNECTED], severity: info, summary: "{New}", escalate: {after: 20m, to: [ops]}}`,
+	`{name: gone, on: Number, to: [MISSING], severity: high, summary: "{PhoneNumber}"}`,
+	`{name: moved, on: VerifiedName, once: true, severity: high, summary: "{Old} {New}"}`,
+	`{name: both, on: QualityRating, to: [RED], where: 'VerifiedName != "B"', severity: high, summary: "x", for: 3m}`,
+}
+
+func randomSet(t testing.TB, r *rand.Rand) *Set {
+	order := slices.Clone(ruleTexts)
+	if r != nil {
+		r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	}
+	return parse(t, header+"defaults: {reopen_within: 30m}\nmute_times:\n  nights: {times: [\"22:00-07:00\"]}\nrules:\n  - "+strings.Join(order, "\n  - ")+"\n")
+}
+
+// scripted is an input at a time.
+type scripted struct {
+	at time.Time
+	in Input
+}
+
+// randomTimeline plays three numbers of a space through some hours.
+func randomTimeline(r *rand.Rand, steps int) []scripted {
+	values := map[phone.Field][]string{
+		phone.Status:        {"CONNECTED", "CONNECTED", "FLAGGED", "RESTRICTED", "BANNED", "UNKNOWN", "WEIRD", "", "DELETED"},
+		phone.QualityRating: {"GREEN", "GREEN", "YELLOW", "RED", "UNKNOWN", "BLUE"},
+		phone.VerifiedName:  {"A", "B"},
+	}
+	fields := []phone.Field{phone.Status, phone.QualityRating, phone.VerifiedName}
+	space := phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "1"}, Labels: map[string]string{"tier": "gold"}}
+	numbers := map[string]*phone.Number{}
+	var list []scripted
+	now := start
+	for range steps {
+		now = now.Add(time.Duration(1+r.IntN(600)) * time.Second)
+		name := fmt.Sprintf("86%d", r.IntN(3))
+		n := numbers[name]
+		in := Seen{Space: space}
+		add := func(f phone.Field, from, to string) {
+			after := *n
+			in.Changes = append(in.Changes, phone.Change{
+				Subject: phone.SubjectOf(space.SpaceKey, name), Field: f, Old: from, New: to, Direction: f.Direction(from, to), SeenAt: now, Number: &after,
+			})
+		}
+		switch roll := r.IntN(20); {
+		case n == nil:
+			n = &phone.Number{PhoneNumber: name}
+			for _, f := range fields {
+				n.Set(f, values[f][r.IntN(len(values[f]))])
+			}
+			numbers[name] = n
+			add(phone.Presence, "", phone.Appeared)
+		case roll == 0:
+			add(phone.Presence, phone.Appeared, phone.Missing)
+			delete(numbers, name)
+		case roll == 1:
+			list = append(list, scripted{now, Left{Space: space.SpaceKey}})
+			continue
+		case roll < 6:
+			list = append(list, scripted{now, Tick{}})
+			continue
+		default:
+			old := *n
+			for _, f := range fields {
+				if r.IntN(2) == 0 {
+					n.Set(f, values[f][r.IntN(len(values[f]))])
+				}
+			}
+			for _, f := range fields {
+				if old.Get(f) != n.Get(f) {
+					add(f, old.Get(f), n.Get(f))
+				}
+			}
+		}
+		list = append(list, scripted{now, in})
+	}
+	return list
+}
+
+// play runs a timeline; restart says before which inputs the state is built
+// anew from its alerts, as after a restart.
+func play(set *Set, script []scripted, restart func(i int) bool) [][]alert.Alert {
+	st := NewState(nil)
+	var all [][]alert.Alert
+	for i, s := range script {
+		if restart != nil && restart(i) {
+			st = NewState(slices.Collect(st.All()))
+		}
+		out := set.Step(st, s.in, s.at)
+		for _, a := range out {
+			st.Apply(a)
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+func eachTimeline(t *testing.T, check func(t *testing.T, r *rand.Rand, script []scripted)) {
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		script := randomTimeline(r, 120)
+		check(t, r, script)
+		if t.Failed() {
+			t.Fatalf("with seed %d", seed)
+		}
+	}
+}
+
+func TestOrderOfRulesDoesNotMatter(t *testing.T) {
+	set := randomSet(t, nil)
+	eachTimeline(t, func(t *testing.T, r *rand.Rand, script []scripted) {
+		require.Equal(t, play(set, script, nil), play(randomSet(t, r), script, nil))
+	})
+}
+
+func TestReplayInPiecesGivesTheSame(t *testing.T) {
+	set := randomSet(t, nil)
+	eachTimeline(t, func(t *testing.T, r *rand.Rand, script []scripted) {
+		require.Equal(t, play(set, script, nil), play(set, script, func(int) bool { return r.IntN(3) == 0 }))
+	})
+}
+
+func TestAlertsLiveSoundLives(t *testing.T) {
+	set := randomSet(t, nil)
+	transitions := map[alert.Transition]int{}
+	eachTimeline(t, func(t *testing.T, _ *rand.Rand, script []scripted) {
+		known := map[string]alert.Alert{}
+		for i, out := range play(set, script, nil) {
+			require.True(t, slices.IsSortedFunc(out, compareAlerts))
+			seen := map[string]bool{}
+			for _, a := range out {
+				require.False(t, seen[a.ID], "one Step returns an alert once")
+				seen[a.ID] = true
+				before, ok := known[a.ID]
+				requireSound(t, before, ok, a, script[i].at)
+				if a.Revision > before.Revision {
+					transitions[a.Transition]++
+				}
+				known[a.ID] = a
+				if Unsaid(&a) {
+					delete(known, a.ID)
+				}
+			}
+			open := map[alert.Key]bool{}
+			for _, a := range known {
+				if !a.State.Closed() {
+					require.False(t, open[a.Key()], "two open alerts of %v", a.Key())
+					open[a.Key()] = true
+				}
+			}
+		}
+	})
+	for _, want := range []alert.Transition{alert.Opened, alert.GotWorse, alert.GotBetter, alert.WasResolved, alert.WasEnded, alert.Reopened} {
+		require.Greater(t, transitions[want], 20, "the timelines reach %s", want)
+	}
+}
+
+// requireSound checks one move of an alert against what it was before.
+func requireSound(t *testing.T, before alert.Alert, known bool, a alert.Alert, now time.Time) {
+	t.Helper()
+	require.LessOrEqual(t, a.Notified, a.Revision)
+	if a.Revision == before.Revision {
+		require.True(t, a.State == alert.Pending || Unsaid(&a) || a.State == before.State, "no move without a revision")
+		return
+	}
+	require.Equal(t, before.Revision+1, a.Revision)
+	require.Equal(t, now, a.Changed)
+	switch a.Transition {
+	case alert.Opened:
+		require.True(t, !known || before.State == alert.Pending)
+		require.Equal(t, a.Revision, a.Notified)
+	case alert.Reopened:
+		require.True(t, known && before.State.Closed(), "only what was closed reopens")
+		require.Equal(t, before.Openings+1, a.Openings)
+		require.Empty(t, a.Closing)
+	case alert.GotWorse, alert.GotBetter:
+		require.Equal(t, alert.Firing, before.State)
+		require.Equal(t, alert.Firing, a.State)
+	case alert.WasResolved, alert.WasEnded:
+		require.Equal(t, alert.Firing, before.State, "no closing without an opening")
+		require.True(t, a.State.Closed())
+		require.NotEmpty(t, a.Closing)
+		require.Equal(t, a.Revision, a.Notified)
+	default:
+		t.Fatalf("transition %s raised the revision", a.Transition)
+	}
+}

@@ -1,0 +1,72 @@
+package rules
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+)
+
+const schemaFile = "../docs/rules.schema.json"
+
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile(schemaFile)
+	require.NoError(t, err)
+	return s
+}
+
+// document decodes YAML to what the schema validates.
+func document(t *testing.T, text string) any {
+	t.Helper()
+	data, err := yaml.YAMLToJSON([]byte(text))
+	require.NoError(t, err)
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
+	require.NoError(t, err)
+	return v
+}
+
+func TestSchemaAcceptsTheShippedRules(t *testing.T) {
+	data, err := os.ReadFile("../rules.yaml")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(data), "# yaml-language-server: $schema=docs/rules.schema.json\n"))
+	require.NoError(t, schema(t).Validate(document(t, string(data))))
+}
+
+// Whatever the schema accepts or refuses here, Parse does too.
+func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
+	const all = `
+version: 1
+defaults: {notify: ops, remind_every: 24h, reopen_within: 0, where: 'Labels.env != "test"'}
+channels:
+  ops: {slack: C0123456789, mention: ["<!subteam^S012>", "<@U1>", "<!here>"], where: 'Severity == "high"'}
+mute_times:
+  nights: {weekdays: [mon-fri, sun], times: "22:00-07:00", location: UTC}
+rules:
+  - {name: a, was: b, on: Status, to: BANNED, from: ["!X", unlisted, ""], direction: worse, where: "true", severity: high,
+     for: 1h30m, once: false, summary: x, action: y, runbook: "https://wiki/x", notify: [ops], mute: nights, inhibited_by: [c],
+     escalate: {after: 30m, to: [ops]}}
+  - {name: c, on: [Status, Number], once: true, severity: info, summary: x}
+`
+	parse(t, all)
+	require.NoError(t, schema(t).Validate(document(t, all)))
+}
+
+func TestSchemaRefusesWhatIsMalformed(t *testing.T) {
+	s := schema(t)
+	for _, name := range []string{
+		"bad-duration", "bad-name", "bool-as-text", "channel-bad-slack", "channel-comment", "channel-mention", "channel-unknown-key",
+		"channels-list", "duration-number", "duration-order", "empty-to", "escalate-incomplete", "field-wrong-case", "many", "missing-keys",
+		"mute-times", "never-opens", "not-a-mapping", "null-to", "number-as-text", "once-escalate", "once-for", "once-text", "rule-is-text",
+		"rule-no-name", "rules-mapping", "rules-missing", "runbook", "scalar", "unknown-direction", "unknown-field", "unknown-rule-key",
+		"unknown-severity", "unknown-top-key", "value-twice", "version-2", "version-missing", "version-text",
+	} {
+		data, err := os.ReadFile(filepath.Join("testdata/bad", name+".yaml"))
+		require.NoError(t, err)
+		require.Error(t, s.Validate(document(t, string(data))), name)
+	}
+}
