@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -92,6 +93,7 @@ func (c *checker) compare(name, constant ast.Node) {
 		c.oneOf(value, allFieldNames())
 	case "Old", "New":
 		c.enum(value, c.x.fields)
+		c.ofAnyField(value)
 	default:
 		if f, ok := phone.ParseField(id.Value); ok {
 			c.enum(value, []phone.Field{f})
@@ -113,6 +115,21 @@ func (c *checker) enum(n *ast.StringNode, fields []phone.Field) {
 	n.Value = strings.ToUpper(strings.TrimSpace(n.Value))
 	if !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(n.Value) }) {
 		c.x.warn(c.x.place(n.Location().From), didYouMean(n.Value, valuesOf(fields)), "%q is no documented value of %s", n.Value, fieldNames(fields))
+	}
+}
+
+// ofAnyField warns of a constant for Old or New, where these may be of several
+// fields, that looks like an enum's but is not written like one.
+func (c *checker) ofAnyField(n *ast.StringNode) {
+	upper := strings.ToUpper(strings.TrimSpace(n.Value))
+	if upper == n.Value {
+		return
+	}
+	for f := range phone.Fields() {
+		if f.IsEnum() && f.Listed(upper) {
+			c.x.warn(c.x.place(n.Location().From), fmt.Sprintf("did you mean %q?", upper), "%q is compared as it is written", n.Value)
+			return
+		}
 	}
 }
 

@@ -16,11 +16,9 @@ const (
 )
 
 // updateHolds brings HeldBy and escalations up to date: of what moved and of
-// what shares its subject, and on a Tick of everything that time may change.
+// what shares its subject, on a Tick of everything that time may change, and
+// of everything for new rules.
 func (b *batch) updateHolds(in Input) {
-	if !b.set.holds {
-		return
-	}
 	b.after = make(map[alert.Key]alert.State, len(b.out))
 	b.ids = make(map[string]bool, len(b.out))
 	for i := range b.out {
@@ -40,7 +38,9 @@ func (b *batch) updateHolds(in Input) {
 		if len(in.Changes) > 0 {
 			b.refresh(b.st.bySubject[in.Changes[0].Subject])
 		}
-	case Tick, Reloaded:
+	case Reloaded:
+		b.refresh(slices.Collect(b.st.open()))
+	case Tick:
 		for _, u := range b.set.rules {
 			if len(u.mute) > 0 || len(u.inhibitedBy) > 0 || u.escalate != nil {
 				for _, a := range b.st.byRule[u.name] {

@@ -57,7 +57,9 @@ func (s *Set) Step(st *State, in Input, now time.Time) []alert.Alert {
 	case Reloaded:
 		b.reloaded()
 	}
-	b.updateHolds(in)
+	if _, ok := in.(Reloaded); ok || s.holds {
+		b.updateHolds(in)
+	}
 	if len(b.out) > 1 {
 		slices.SortFunc(b.out, compareAlerts)
 	}
@@ -93,7 +95,9 @@ func (b *batch) left(in Left) {
 // reloaded ends the alerts that no rule stands behind any more, and hands those
 // of renamed rules to their heirs.
 func (b *batch) reloaded() {
-	for a := range b.st.open() {
+	// In order, so that it is always the same one of two that the heir takes.
+	open := slices.SortedFunc(b.st.open(), func(a, b *alert.Alert) int { return compareAlerts(*a, *b) })
+	for _, a := range open {
 		if w := b.set.watch(a.Rule, a.Field); w != nil {
 			if w.once {
 				b.out = append(b.out, ended(*a, "the rule now speaks once and keeps no alert open", b.now))

@@ -367,44 +367,6 @@ func TestSubjectsThatAreNoNumbers(t *testing.T) {
 	require.Equal(t, []string{"parked resolved"}, transitions(see(part, phone.Sink, "PARKED", "OK", "")))
 }
 
-func TestLeft(t *testing.T) {
-	w := newWorld(t, red+`
-  - {name: blind, on: Poll, to: [FAILING], severity: high, summary: x}
-  - {name: slow, on: Status, to: [PAUSED], for: 1h, severity: high, summary: x}
-`)
-	w.see(phone.QualityRating, "RED", phone.Status, "PAUSED")
-	w.step(Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main", Space: "293"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
-	w.step(Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
-	require.Empty(t, w.step(Left{Space: phone.SpaceKey{Account: "other", ID: "293"}}))
-	out := w.step(Left{Space: w.space.SpaceKey, Reason: "taken out of the configuration"})
-	require.Equal(t, []string{"blind ended", "red ended", "slow none"}, transitions(out))
-	require.Equal(t, "taken out of the configuration", out[0].Closing)
-	require.Empty(t, w.step(Left{Space: w.space.SpaceKey}))
-}
-
-func TestReloaded(t *testing.T) {
-	w := newWorld(t, red+blocked)
-	w.see(phone.QualityRating, "RED", phone.Status, "BANNED")
-	require.Empty(t, w.step(Reloaded{}), "the same rules")
-
-	w.set = parse(t, header+"rules:\n"+`
-  - {name: crimson, was: red, on: QualityRating, to: [RED], severity: info, summary: y}
-`)
-	out := w.step(Reloaded{})
-	require.Equal(t, []string{"blocked ended", "crimson opened"}, transitions(out))
-	require.Equal(t, "rule removed", out[0].Closing)
-	require.Equal(t, uint64(1), out[1].Revision, "a new name is no transition")
-	require.Equal(t, alert.Critical, out[1].Severity, "fixed at opening")
-	require.Empty(t, w.step(Reloaded{}))
-	require.Equal(t, []string{"crimson resolved"}, transitions(w.see(phone.QualityRating, "GREEN")))
-
-	w.later(2*time.Hour).see(phone.QualityRating, "RED")
-	w.set = parse(t, header+"rules:\n"+`
-  - {name: crimson, on: Status, to: [BANNED], severity: info, summary: y}
-`)
-	require.Equal(t, "the rule no longer looks at QualityRating", one(t, w.step(Reloaded{})).Closing)
-}
-
 func TestStepLeavesItsStateAlone(t *testing.T) {
 	w := newWorld(t, red)
 	a := one(t, w.see(phone.QualityRating, "RED"))
