@@ -51,6 +51,7 @@ type entry struct {
 	answered  time.Time // last answer; until the first, when the space was added
 	stamp     time.Time // what its age counts from: answered, or before it
 	started   bool      // answered at least once
+	bunched   int       // times that its age is still to be spread
 	failures  int       // in a row
 	hotUntil  time.Time
 	learned   learned
@@ -193,8 +194,6 @@ const (
 	early  = 0.93 // of MaxAge: leaves time for latency and for those that come together
 	spare  = 0.98 // of MaxAge: a round that takes longer cannot be held to it
 	rounds = 1.95 // where MaxAge cannot be held, no space waits longer than two
-
-	crowded = 0.9 // share of turns that go by age alone
 )
 
 // bound is the age at which a space goes before all others.
@@ -243,18 +242,21 @@ func (s *Schedule) InFlight() int { return len(s.spaces) - s.ready.len() - s.hel
 // phase is how much sooner than others a space comes to its age this time.
 // Spaces that were polled one after another, as at the start or after a pause,
 // would come to it one after another too, and meanwhile those that change often
-// would wait; so they are spread.
+// would wait. So they are spread, a few times over, within the time that a
+// round leaves free: then at no time more come than can be served.
 func (s *Schedule) phase(e *entry, now time.Time) time.Duration {
 	bound := s.bound()
-	if e.started && now.Sub(e.answered) < bound*21/20 {
+	if !e.started || now.Sub(e.answered) > bound*21/20 {
+		e.bunched = spreads
+	}
+	if e.bunched == 0 {
 		return 0
 	}
-	free := float64(bound)
-	if s.round() > crowded*free {
-		free -= s.round() // where nearly every turn is one of age, nobody may come much sooner
-	}
-	return time.Duration(s.chance.Float64() * max(free, 0))
+	e.bunched--
+	return time.Duration(s.chance.Float64() * max(float64(bound)-s.round(), 0))
 }
+
+const spreads = 3
 
 // A space where a change is under way or has just happened counts twice.
 const (

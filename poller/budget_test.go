@@ -1,0 +1,130 @@
+package poller
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fleet is a simulated account: spaces that change at random, each at a rate of
+// its own.
+type fleet struct {
+	rates   []float64 // changes a day
+	next    []float64 // time of the next change, in seconds
+	last    []float64 // time of the last poll
+	chance  *rand.Rand
+	delay   float64 // of all changes until they were seen
+	changes int
+	oldest  float64 // the longest wait for a poll
+}
+
+// newFleet makes spaces whose rates are log-normal with a mean of 0.2 a day.
+func newFleet(spaces int, sigma float64, seed uint64) *fleet {
+	f := &fleet{chance: rand.New(rand.NewPCG(seed, 2)), last: make([]float64, spaces)}
+	for range spaces {
+		r := 0.2 * math.Exp(sigma*f.chance.NormFloat64()-sigma*sigma/2)
+		f.rates = append(f.rates, r)
+		f.next = append(f.next, f.gap(r))
+	}
+	return f
+}
+
+func (f *fleet) gap(rate float64) float64 { return f.chance.ExpFloat64() / rate * 86400 }
+
+// poll returns how many changes a poll at t finds.
+func (f *fleet) poll(i int, t float64) (found int) {
+	f.oldest = max(f.oldest, t-f.last[i])
+	f.last[i] = t
+	for ; f.next[i] <= t; found++ {
+		f.delay += t - f.next[i]
+		f.next[i] += f.gap(f.rates[i])
+	}
+	f.changes += found
+	return found
+}
+
+// simulate polls the fleet at 1,000 s a round and returns the mean delay of a
+// change and the longest wait, both as parts of round robin's.
+func (f *fleet) simulate(days float64) (delay, oldest float64) {
+	rate := float64(len(f.rates)) / 1000
+	s := NewSchedule(ScheduleOptions{MaxAge: 5 * time.Minute, MinInterval: 30 * time.Second, Rate: rate})
+	names := ids(len(f.rates))
+	index := map[string]int{}
+	for i, id := range names {
+		index[id] = i
+	}
+	s.SetSpaces(names, epoch)
+	for n := 0; ; n++ {
+		t := float64(n) / rate
+		if t > days*86400 {
+			return f.delay / float64(f.changes) / 500, f.oldest / 1000
+		}
+		now := epoch.Add(time.Duration(t * float64(time.Second)))
+		if id, ok := s.Next(now); ok {
+			s.Done(id, Outcome{Changes: f.poll(index[id], t)}, now)
+		}
+	}
+}
+
+// optimum is the mean delay, as a part of round robin's, of the best intervals
+// for rates that are known: none above two rounds.
+func (f *fleet) optimum() float64 {
+	used := func(c float64) (sum float64) {
+		for _, r := range f.rates {
+			sum += 1 / min(c/math.Sqrt(r), 2)
+		}
+		return sum / float64(len(f.rates))
+	}
+	low, high := 1e-9, 1e9
+	for range 200 {
+		if c := math.Sqrt(low * high); used(c) > 1 {
+			low = c
+		} else {
+			high = c
+		}
+	}
+	delay, sum := 0.0, 0.0
+	for _, r := range f.rates {
+		delay += r * min(high/math.Sqrt(r), 2)
+		sum += r
+	}
+	return delay / sum
+}
+
+// goals are what 10,000 spaces must reach, and what would be best for a large
+// fleet: a small one is held to the same part of its own best.
+var goals = []struct{ sigma, goal, best float64 }{{0, 1.03, 1}, {2, 0.50, 0.386}, {2.5, 0.34, 0.230}}
+
+func TestBudgetGoesWhereChangesAre(t *testing.T) {
+	for _, g := range goals {
+		t.Run(fmt.Sprint("sigma ", g.sigma), func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(1200, g.sigma, 1)
+			delay, oldest := f.simulate(14)
+			t.Logf("%.3f of round robin, best %.3f, oldest %.2f rounds, %d changes", delay, f.optimum(), oldest, f.changes)
+			require.LessOrEqual(t, delay, f.optimum()*g.goal/g.best)
+			require.LessOrEqual(t, oldest, 2.0)
+		})
+	}
+}
+
+// The whole claim: 10,000 spaces at 10 requests a second for 14 days.
+func BenchmarkBudget(b *testing.B) {
+	for _, g := range goals {
+		b.Run(fmt.Sprintf("sigma=%.1f", g.sigma), func(b *testing.B) {
+			for i := range b.N {
+				f := newFleet(10_000, g.sigma, uint64(i+1))
+				delay, oldest := f.simulate(14)
+				b.ReportMetric(delay, "of-round-robin")
+				b.ReportMetric(f.optimum(), "best")
+				b.ReportMetric(g.goal, "goal")
+				b.ReportMetric(oldest, "oldest-rounds")
+				require.LessOrEqual(b, oldest, 2.0)
+			}
+		})
+	}
+}
