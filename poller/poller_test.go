@@ -1,0 +1,354 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"numwatch/internal/camssim"
+	"numwatch/phone"
+)
+
+// cloudy is a Fetcher that answers in virtual time.
+type cloudy struct {
+	mu      sync.Mutex
+	latency time.Duration
+	fails   func(id string) error // nil: nothing fails
+	starts  []time.Time
+	polls   map[string]int
+	flying  int
+	most    int
+}
+
+func (c *cloudy) Fetch(ctx context.Context, k phone.SpaceKey) (*phone.Snapshot, error) {
+	c.mu.Lock()
+	c.starts = append(c.starts, time.Now())
+	if c.polls == nil {
+		c.polls = map[string]int{}
+	}
+	c.polls[k.ID]++
+	c.flying++
+	c.most = max(c.most, c.flying)
+	latency, fails := c.latency, c.fails
+	c.mu.Unlock()
+	err := sleep(ctx, latency)
+	c.mu.Lock()
+	c.flying--
+	c.mu.Unlock()
+	if err != nil {
+		return nil, &Error{Class: Transient, Account: k.Account, Space: k.ID, Err: err}
+	}
+	if fails != nil {
+		if err := fails(k.ID); err != nil {
+			return nil, err
+		}
+	}
+	return &phone.Snapshot{Space: k, At: time.Now()}, nil
+}
+
+func (c *cloudy) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.starts)
+}
+
+func (c *cloudy) set(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
+}
+
+// sink takes results.
+type sink struct {
+	mu      sync.Mutex
+	results []Result
+	answer  func(ctx context.Context, r Result) (Outcome, error)
+}
+
+func (s *sink) deliver(ctx context.Context, r Result) (Outcome, error) {
+	s.mu.Lock()
+	s.results = append(s.results, r)
+	s.mu.Unlock()
+	if s.answer != nil {
+		return s.answer(ctx, r)
+	}
+	return Outcome{}, nil
+}
+
+func spaces(n int) (keys []phone.SpaceKey) {
+	for _, id := range ids(n) {
+		keys = append(keys, space(id))
+	}
+	return keys
+}
+
+// start runs a poller within a bubble until the function returned is called,
+// which returns Run's error.
+func start(t *testing.T, p *Poller) (stop func() error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	return func() error { cancel(); return <-done }
+}
+
+func TestPollerKeepsThePaceWhateverTheLatency(t *testing.T) {
+	for _, latency := range []time.Duration{0, 50 * time.Millisecond, 8 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			c, s := &cloudy{latency: latency}, &sink{}
+			p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+			p.SetSpaces(spaces(1000))
+			stop := start(t, p)
+			time.Sleep(10 * time.Minute)
+			st := p.Status()
+			require.NoError(t, stop())
+			require.InDelta(t, 9.8*600, c.count(), 10)
+			require.InDelta(t, 9.8, st.Used, 0.2)
+			require.Zero(t, st.Throttled)
+			require.Equal(t, 1000, st.Plan.Spaces)
+			require.Less(t, time.Since(st.Oldest), 5*time.Minute)
+			for i := 10; i < len(c.starts); i++ {
+				require.GreaterOrEqual(t, c.starts[i].Sub(c.starts[i-10]), time.Second)
+			}
+			for _, r := range s.results {
+				require.True(t, (r.Err == nil) != (r.Snapshot == nil))
+				require.False(t, r.At.Before(r.Started))
+			}
+		})
+	}
+}
+
+func TestPollerWaitsWhileDeliverDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, hold := &cloudy{}, make(chan struct{})
+		s := &sink{answer: func(ctx context.Context, r Result) (Outcome, error) {
+			select {
+			case <-hold:
+			case <-ctx.Done():
+			}
+			return Outcome{}, ctx.Err()
+		}}
+		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Concurrency: 5})
+		p.SetSpaces(spaces(1000))
+		stop := start(t, p)
+		time.Sleep(time.Minute)
+		require.Equal(t, 5, c.count())
+		close(hold)
+		time.Sleep(time.Minute)
+		require.Greater(t, c.count(), 500)
+		require.NoError(t, stop())
+	})
+}
+
+func TestPollerEndsWhenDeliverFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("disk full")
+		s := &sink{answer: func(context.Context, Result) (Outcome, error) { return Outcome{}, broken }}
+		p := New(Options{Account: "main", Fetcher: &cloudy{latency: time.Second}, Pace: NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(100))
+		require.ErrorIs(t, p.Run(t.Context()), broken)
+	})
+}
+
+func TestPollerTriesADeniedAccountSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{latency: 300 * time.Millisecond}, &sink{}
+		denied := &Error{Class: DeniedAccount, Account: "main", Code: "NoPermission"}
+		c.fails = func(string) error { return denied }
+		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(1000))
+		stop := start(t, p)
+		time.Sleep(time.Hour)
+		require.Less(t, c.count(), 20)
+		require.Greater(t, c.count(), 8)
+		st := p.Status()
+		require.Equal(t, denied, st.Denied)
+		require.True(t, st.DeniedUntil.After(time.Now()))
+		require.Empty(t, st.Failing, "no space is to blame")
+
+		c.set(func() { c.fails = nil })
+		time.Sleep(refusedMost + 3*time.Minute)
+		require.Nil(t, p.Status().Denied)
+		require.Len(t, c.polls, 1000)
+		require.NoError(t, stop())
+	})
+}
+
+func TestPollerTellsWhatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{}, &sink{}
+		c.fails = func(id string) error {
+			switch id {
+			case "3":
+				return &Error{Class: DeniedSpace, Account: "main", Space: id, Code: "Unknown.ResourceOwnerId"}
+			case "4":
+				return errors.New("odd: https://u:p@h/x?token=1")
+			}
+			return nil
+		}
+		registry := prometheus.NewPedanticRegistry()
+		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Metrics: registry})
+		p.SetSpaces(spaces(10))
+		stop := start(t, p)
+		time.Sleep(10 * time.Minute)
+		st := p.Status()
+		require.Len(t, st.Failing, 2)
+		require.Equal(t, space("3"), st.Failing[0].Space)
+		require.Equal(t, "Unknown.ResourceOwnerId", st.Failing[0].Err.Code)
+		require.Equal(t, Transient, st.Failing[1].Err.Class)
+		require.Greater(t, st.Failing[1].Failures, 2)
+		require.NotContains(t, st.Failing[1].Err.Error(), "token=1")
+
+		c.set(func() { c.fails = nil })
+		p.SetSpaces(spaces(4))
+		require.Len(t, p.Status().Failing, 1, "what left is forgotten")
+		time.Sleep(2 * time.Hour)
+		require.Empty(t, p.Status().Failing)
+		require.NoError(t, stop())
+
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		denials := 0.0
+		for _, f := range families {
+			for _, m := range f.Metric {
+				for _, l := range m.Label {
+					require.Contains(t, []string{"account", "outcome"}, l.GetName())
+					if l.GetValue() == "denied_space" {
+						denials += m.GetCounter().GetValue()
+					}
+				}
+			}
+		}
+		require.Positive(t, denials)
+		New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Metrics: registry})
+		New(Options{Account: "other", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Metrics: registry})
+	})
+}
+
+func TestPollerTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{latency: time.Hour}, &sink{}
+		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Timeout: 3 * time.Second})
+		p.SetSpaces(spaces(1))
+		stop := start(t, p)
+		time.Sleep(4 * time.Second)
+		require.NoError(t, stop())
+		require.Len(t, s.results, 1)
+		require.Equal(t, 3*time.Second, s.results[0].At.Sub(s.results[0].Started))
+	})
+}
+
+func TestPollerSlowsDownWhenThrottled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{latency: 50 * time.Millisecond}, &sink{}
+		var times []time.Time
+		c.fails = func(id string) error {
+			now := time.Now()
+			for len(times) > 0 && now.Sub(times[0]) >= time.Second {
+				times = times[1:]
+			}
+			if len(times) >= 5 {
+				return &Error{Class: Throttled, Account: "main", Space: id, RetryAfter: time.Second}
+			}
+			times = append(times, now)
+			return nil
+		}
+		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(1000))
+		stop := start(t, p)
+		time.Sleep(10 * time.Minute)
+		st := p.Status()
+		require.NoError(t, stop())
+		require.LessOrEqual(t, st.Pace, 5.0)
+		require.Less(t, st.Throttled, 0.01)
+		require.Empty(t, st.Failing, "a throttled poll is not the space's failure")
+	})
+}
+
+func TestPollerGoesOnFromACheckpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, s := &cloudy{}, &sink{}
+		p := New(Options{Account: "main", Fetcher: first, Pace: NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(1500))
+		stop := start(t, p)
+		time.Sleep(time.Hour)
+		require.NoError(t, stop())
+
+		second := &cloudy{}
+		p = New(Options{Account: "main", Fetcher: second, Pace: NewPace(10), Deliver: s.deliver, Checkpoint: p.Checkpoint()})
+		p.SetSpaces(spaces(1500))
+		require.Less(t, time.Since(p.Status().Oldest), 5*time.Minute)
+		stop = start(t, p)
+		time.Sleep(time.Minute)
+		require.NoError(t, stop())
+		for id, n := range second.polls {
+			require.Equal(t, 1, n, "space %s", id)
+		}
+		broken := New(Options{Account: "main", Fetcher: second, Pace: NewPace(10), Deliver: s.deliver, Checkpoint: []byte{1, 2}})
+		broken.SetSpaces(spaces(3))
+		require.Equal(t, 3, broken.Status().Plan.Spaces)
+	})
+}
+
+// The whole way, against the strict simulator, in real time.
+func TestPollerAgainstTheCloud(t *testing.T) {
+	span := 3 * time.Second
+	var all []camssim.Space
+	for _, id := range ids(1000) {
+		all = append(all, camssim.Space{Id: id, Numbers: []camssim.Number{number("86" + id)}})
+	}
+	sim := newCloud(t, 10, all...)
+	sim.Inject(camssim.Fault{Latency: 50 * time.Millisecond})
+	s, pace := &sink{}, NewPace(10)
+	p := New(Options{Account: "main", Fetcher: sim.client(t), Pace: pace, Deliver: s.deliver})
+	p.SetSpaces(spaces(1000))
+	ctx, cancel := context.WithTimeout(t.Context(), span)
+	defer cancel()
+	require.NoError(t, p.Run(ctx))
+	stats := sim.Stats("main")
+	require.LessOrEqual(t, stats.Peak, 10)
+	require.Zero(t, stats.Refused)
+	require.GreaterOrEqual(t, float64(stats.Served), 0.85*10*span.Seconds())
+	for id, n := range stats.Spaces {
+		require.Equal(t, 1, n, "space %s", id)
+	}
+	for _, r := range s.results {
+		require.Nil(t, r.Err)
+		require.True(t, strings.HasPrefix(r.Snapshot.Numbers[0].PhoneNumber, "86"))
+	}
+}
+
+// BenchmarkLimit polls for 30 s in real time.
+func BenchmarkLimit(b *testing.B) {
+	var all []camssim.Space
+	for _, id := range ids(1000) {
+		all = append(all, camssim.Space{Id: id, Numbers: []camssim.Number{number("86" + id)}})
+	}
+	for range b.N {
+		sim := newCloud(b, 10, all...)
+		sim.Inject(camssim.Fault{Latency: 50 * time.Millisecond})
+		s := &sink{}
+		p := New(Options{Account: "main", Fetcher: sim.client(b), Pace: NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(1000))
+		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
+		require.NoError(b, p.Run(ctx))
+		cancel()
+		stats := sim.Stats("main")
+		b.ReportMetric(float64(stats.Served)/300, "of-limit")
+		b.ReportMetric(float64(stats.Refused)/float64(stats.Requests), "throttled")
+	}
+}
+
+func TestStatusPrintsItsErrors(t *testing.T) {
+	e := &Error{Class: DeniedSpace, Account: "main", Space: "7", HTTPStatus: 400, Code: "X", Message: "m", RequestId: "R", Advice: "do"}
+	require.Equal(t, "denied space: space main/7: HTTP 400: X: m (RequestId R); do", e.Error())
+	require.Equal(t, "class 9", Class(9).String())
+	require.Equal(t, "transient", fmt.Sprint(Transient))
+}
