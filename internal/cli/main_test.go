@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"numwatch/internal/cli"
+)
+
+// rootVariable tells the processes that tests start where the module's root is:
+// they run elsewhere.
+const rootVariable = "NUMWATCH_TEST_ROOT"
+
+// TestMain lets the test binary be the programs that tests start: each stands on
+// PATH under its name.
+func TestMain(m *testing.M) {
+	if os.Getenv(rootVariable) == "" {
+		root, err := filepath.Abs("../..")
+		if err != nil {
+			panic(err)
+		}
+		os.Setenv(rootVariable, root)
+	}
+	testscript.Main(m, map[string]func(){
+		"numwatch": func() { os.Exit(program(os.Args[1:], nil)) },
+		"logged":   func() { os.Exit(logged(os.Args[1], os.Args[2:])) },
+	})
+}
+
+// program is the whole program as main.go runs it.
+func program(args []string, trace func(string)) int {
+	p := cli.Program{
+		Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+		Samples: os.DirFS(os.Getenv(rootVariable)), Trace: trace,
+	}
+	return p.Run(context.Background(), args)
+}
+
+// logged is numwatch with its output in NAME.out and NAME.err, so that it can be
+// read while the program runs.
+func logged(name string, args []string) int {
+	for path, file := range map[string]**os.File{name + ".out": &os.Stdout, name + ".err": &os.Stderr} {
+		var err error
+		if *file, err = os.Create(path); err != nil {
+			panic(err)
+		}
+	}
+	return program(args, nil)
+}
