@@ -87,6 +87,7 @@ func (c *course) idle(ctx context.Context) error {
 		return nil // came meanwhile, or was all passed over
 	}
 	c.n.working(ctx)
+	c.n.progress(c.acked, c.n.events.LastSeq())
 	if err := c.n.save(ctx, c.cursor(), saveEvery); err != nil {
 		return err
 	}
@@ -259,9 +260,14 @@ func (c *course) advance() {
 }
 
 // drain waits until nothing is in flight any more, so that a look at the stream
-// shows all that was published. Acknowledgements time out by themselves.
+// shows all that was published. Acknowledgements time out by themselves; over a
+// lost connection none can come.
 func (c *course) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout+time.Second)
+	wait := ackTimeout + time.Second
+	if !c.js.Conn().IsConnected() {
+		wait = 0
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
 	for _, f := range c.flying {
 		if f.await(ctx) == nil {

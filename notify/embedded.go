@@ -42,14 +42,33 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded nats server: %w", err)
 	}
-	s.SetLoggerV2(&serverLog{log: loggerOr(o.Logger)}, false, false, false)
+	said := &serverLog{log: loggerOr(o.Logger), fatal: make(chan string, 1)}
+	s.SetLoggerV2(said, false, false, false)
 	s.Start()
-	if !s.ReadyForConnections(embeddedStart) || !s.JetStreamEnabled() {
-		s.Shutdown()
-		s.WaitForShutdown()
-		return nil, fmt.Errorf("embedded nats server did not start on %s with its files in %s: is the port taken or the folder not writable?", o.Listen, o.Dir)
+	e := &Embedded{server: s, token: o.Token}
+	if why := e.ready(said.fatal); why != "" {
+		e.Shutdown()
+		return nil, fmt.Errorf("embedded nats server on %s with its files in %s: %s", o.Listen, o.Dir, why)
 	}
-	return &Embedded{server: s, token: o.Token}, nil
+	return e, nil
+}
+
+// ready waits until the server takes connections, or says why it does not.
+func (e *Embedded) ready(fatal <-chan string) string {
+	for end := time.Now().Add(embeddedStart); time.Now().Before(end); {
+		if e.server.ReadyForConnections(embeddedStart / 100) {
+			if e.server.JetStreamEnabled() {
+				return ""
+			}
+			return "jetstream did not start"
+		}
+		select {
+		case why := <-fatal:
+			return why
+		default:
+		}
+	}
+	return "it was not ready in time"
 }
 
 func splitListen(listen string) (string, int, error) {
@@ -78,7 +97,10 @@ func (e *Embedded) Shutdown() {
 
 // serverLog keeps the server's notices for debugging and passes on what is
 // wrong. The server formats its own lines; nothing in them is parsed.
-type serverLog struct{ log *slog.Logger }
+type serverLog struct {
+	log   *slog.Logger
+	fatal chan string // the first reason not to start
+}
 
 func (l *serverLog) say(level slog.Level, format string, v []any) {
 	if ctx := context.Background(); l.log.Enabled(ctx, level) {
@@ -88,10 +110,20 @@ func (l *serverLog) say(level slog.Level, format string, v []any) {
 
 func (l *serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
-func (l *serverLog) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
-func (l *serverLog) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
-func (l *serverLog) Debugf(string, ...any)           {}
-func (l *serverLog) Tracef(string, ...any)           {}
+
+// Fatalf keeps what the server would end the process for: StartEmbedded returns
+// it as an error.
+func (l *serverLog) Fatalf(format string, v ...any) {
+	select {
+	case l.fatal <- fmt.Sprintf(format, v...):
+	default:
+		l.say(slog.LevelError, format, v)
+	}
+}
+
+func (l *serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v) }
+func (l *serverLog) Debugf(string, ...any)          {}
+func (l *serverLog) Tracef(string, ...any)          {}
 
 func loggerOr(l *slog.Logger) *slog.Logger {
 	if l == nil {

@@ -60,6 +60,7 @@ type NATS struct {
 	trace   func(string)
 	metrics *natsMetrics
 	beat    time.Duration
+	patient time.Duration // how long it may fail before it counts as parked
 
 	wake   signal // something was appended to the log
 	looked signal // the connection came up: look again at once
@@ -91,7 +92,7 @@ type NATSStatus struct {
 func NewNATS(o NATSOptions) *NATS {
 	n := &NATS{
 		events: o.Log, keeper: o.Keeper, render: o.Renderer, login: o.Login, stream: o.Stream, changes: o.PublishChanges,
-		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat,
+		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat, patient: parkAfter,
 		wake: newSignal(), looked: newSignal(), closed: make(chan struct{}),
 		cursor: o.Cursor, saved: o.Cursor, status: NATSStatus{Cursor: o.Cursor.Seq},
 	}
@@ -196,7 +197,7 @@ func (n *NATS) fail(ctx context.Context, err error, attempt int) error {
 		n.failing = now
 		n.log.Warn("publishing to nats fails", "err", err)
 	}
-	parked := now.Sub(n.failing) >= parkAfter
+	parked := now.Sub(n.failing) >= n.patient
 	n.mu.Lock()
 	n.status.LastError, n.status.ErrorAt, n.status.Parked = err.Error(), now, parked
 	n.mu.Unlock()
