@@ -1,0 +1,103 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+func TestEachNumberIsWhatRosterReads(t *testing.T) {
+	s, c := openTemp(t), newChooser(3)
+	want := map[phone.SpaceKey][]phone.Number{}
+	var commit Commit
+	for i := range 300 {
+		r := c.roster(space(fmt.Sprintf("%03d", i)))
+		commit.Rosters = append(commit.Rosters, r)
+		for _, e := range r.Entries {
+			want[r.Space] = append(want[r.Space], e.Number)
+		}
+	}
+	require.NoError(t, s.Commit(&commit))
+
+	got := map[phone.SpaceKey][]phone.Number{}
+	entered := 0
+	err := s.EachNumber(
+		func(phone.SpaceKey) bool { entered++; return true },
+		func(k phone.SpaceKey, l *Line) bool {
+			n := l.Number()
+			got[k] = append(got[k], n)
+			for f := range phone.Fields() {
+				require.Equal(t, n.Has(f), l.Has(f))
+				require.Equal(t, n.Get(f), string(l.Get(f)))
+			}
+			return true
+		})
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Equal(t, 300, entered)
+}
+
+func TestEachNumberStopsAndPassesOver(t *testing.T) {
+	s := openTemp(t)
+	require.NoError(t, s.Commit(&Commit{Rosters: []phone.Roster{
+		rosterOf(space("1"), named("a", "b")...), rosterOf(space("2"), named("c")...), rosterOf(space("3"), named("d", "e")...),
+	}}))
+	var seen []string
+	require.NoError(t, s.EachNumber(
+		func(k phone.SpaceKey) bool { return k.ID != "2" },
+		func(_ phone.SpaceKey, l *Line) bool {
+			seen = append(seen, string(l.PhoneNumber))
+			return len(seen) < 3
+		}))
+	require.Equal(t, []string{"a", "b", "d"}, seen)
+}
+
+// Whatever bytes stand there, reading them in place ends with an error or with
+// what the other reader reads.
+func FuzzEachLine(f *testing.F) {
+	r := rosterOf(space("s"), named("8613800001111", "8613800002222")...)
+	f.Add(appendRoster(nil, &r))
+	f.Add([]byte{1, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var got []phone.Number
+		_, err := eachLine(value, func(l *Line) bool { got = append(got, l.Number()); return true })
+		roster, strict := decodeRoster(space("s"), value)
+		if strict != nil {
+			return // the rest of the value may be damaged, or all of it
+		}
+		require.NoError(t, err)
+		require.Len(t, got, len(roster.Entries))
+		for i := range got {
+			require.Equal(t, roster.Entries[i].Number, got[i])
+		}
+	})
+}
+
+func TestHeadsAreThoseOfTheEvents(t *testing.T) {
+	s, c := openTemp(t), newChooser(4)
+	a := alertOn(fall("8613800001111"))
+	var events []alert.Event
+	for seq := uint64(1); seq <= 400; seq++ {
+		e := alert.Event{Seq: seq, Time: c.time()}
+		switch seq % 3 {
+		case 0:
+			e.Change = c.change()
+		case 1:
+			e.Kind, e.Change, e.Alert = alert.KindAlert, a.Change, &a
+		default:
+			e.Kind, e.Notice = alert.KindBot, &alert.Notice{Kind: "start", Text: "x"}
+		}
+		events = append(events, e)
+	}
+	require.NoError(t, s.Commit(&Commit{Events: events}))
+	heads, err := s.ReadHeads(11, 300)
+	require.NoError(t, err)
+	require.Len(t, heads, 300)
+	for i, h := range heads {
+		require.Equal(t, HeadOf(&events[10+i]), h)
+	}
+}
