@@ -140,34 +140,3 @@ func (c *compiler) adoptions(set *Set, u *rule, raw rawRule) {
 		}
 	}
 }
-
-// checkInhibition reports unknown rules, and circles: rules that hold back each
-// other would all keep silent.
-func (c *compiler) checkInhibition(rules []rawRule) {
-	for _, raw := range rules {
-		c.rule = raw.name.value
-		for _, t := range raw.inhibitedBy {
-			switch _, ok := c.rules[t.value]; {
-			case t.value == raw.name.value:
-				c.fail(t.node.at, "", "a rule cannot hold back itself")
-			case !ok:
-				c.fail(t.node.at, didYouMean(t.value, sortedKeys(c.rules)), "unknown rule %q", t.value)
-			case c.reaches(t.value, raw.name.value, map[string]bool{}):
-				c.fail(t.node.at, "leave one of them out", "%q is itself held back by this rule", t.value)
-			}
-		}
-		c.rule = ""
-	}
-}
-
-// reaches reports whether `from` is held back by `to`, directly or through
-// others.
-func (c *compiler) reaches(from, to string, seen map[string]bool) bool {
-	if seen[from] {
-		return false
-	}
-	seen[from] = true
-	return slices.ContainsFunc(c.rules[from].inhibitedBy, func(t term) bool {
-		return t.value == to || c.reaches(t.value, to, seen)
-	})
-}

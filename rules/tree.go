@@ -63,11 +63,6 @@ func (n *node) line(key string) int {
 	return 0
 }
 
-const (
-	maxDepth  = 16  // of nested lists and mappings
-	maxIndent = 100 // columns before a block's dash or key
-)
-
 // parseTree reads the file's one document; nil if that failed.
 func parseTree(r *report) *node {
 	tokens, err := tokenize(r.src.text)
@@ -128,52 +123,6 @@ func place(t *token.Token) position {
 		return position{1, 1}
 	}
 	return position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
-}
-
-// checkTokens refuses what rules do not need and what makes a YAML parser
-// work without end: anchors and aliases, tags, merged and complex keys, several
-// documents, deep nesting.
-func checkTokens(r *report, tokens token.Tokens) bool {
-	depth, content := 0, false
-	for _, t := range tokens {
-		switch t.Type {
-		case token.AnchorType, token.AliasType:
-			return refuse(r, t, "write the value where it is needed", "anchors and aliases are not read")
-		case token.TagType:
-			return refuse(r, t, "put text in quotes", "tags are not read")
-		case token.MergeKeyType:
-			return refuse(r, t, "write the keys where they are needed", "merge keys are not read")
-		case token.MappingKeyType:
-			return refuse(r, t, "write `key: value`", "complex keys are not read")
-		case token.DirectiveType:
-			return refuse(r, t, "remove it", "directives are not read")
-		case token.DocumentHeaderType:
-			if content {
-				return refuse(r, t, "one file holds one document", "a second document begins")
-			}
-			continue
-		case token.CommentType:
-			continue
-		case token.SequenceStartType, token.MappingStartType:
-			depth++
-		case token.SequenceEndType, token.MappingEndType:
-			depth--
-		case token.SequenceEntryType:
-			if t.Position.Column > maxIndent {
-				return refuse(r, t, "", "nested too deeply")
-			}
-		}
-		if depth > maxDepth {
-			return refuse(r, t, "", "nested too deeply")
-		}
-		content = true
-	}
-	return true
-}
-
-func refuse(r *report, t *token.Token, hint, text string) bool {
-	r.fail(place(t), hint, "%s", text)
-	return false
 }
 
 // treeBuilder makes nodes of what the YAML parser built.
