@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	baselineQuiet = 2 * time.Second  // after the last baseline alert of an account
-	baselineMost  = 30 * time.Second // after the first
+	baselineQuiet = 2 * time.Second // after a start, when the first round may long be over
+	baselineMost  = 30 * time.Minute
 )
 
 // board holds what is to be shown in Slack and what is shown, and finds what
@@ -22,6 +22,7 @@ type board struct {
 	messages map[string]*record
 	columns  map[string]*column
 	rounds   map[string]*round // first sights, by account
+	live     bool              // alerts come as they open, no longer from the store
 }
 
 // record is a message with what need not be kept: it is learned again.
@@ -39,9 +40,11 @@ type column struct {
 	stale   map[string]bool      // messages that may differ from their alerts
 }
 
-// round collects the baseline alerts of an account.
+// round collects the baseline alerts of an account until its first round is
+// over. Rounds of large accounts take long; one that never ends is cut short.
 type round struct {
 	first, last time.Time
+	live        bool // the end of the round will be told
 	done        bool
 }
 
@@ -57,6 +60,7 @@ func newBoard(channels []string, alerts []alert.Alert, messages []alert.Message,
 	for i := range alerts {
 		b.update(alerts[i], now)
 	}
+	b.live = true
 	return b
 }
 
@@ -124,7 +128,7 @@ func (b *board) place(a *alert.Alert, name string, c *column, now time.Time) {
 	}
 	c.waiting[a.ID] = now
 	if a.Baseline {
-		b.round(a.Subject.Account).note(now)
+		b.round(a.Subject.Account).note(now, b.live)
 	}
 }
 
@@ -137,23 +141,23 @@ func (b *board) round(account string) *round {
 	return r
 }
 
-func (r *round) note(now time.Time) {
-	if r.done || now.Sub(r.last) > baselineMost {
-		*r = round{first: now}
+func (r *round) note(now time.Time, live bool) {
+	if r.first.IsZero() || r.done || now.After(r.ready()) {
+		r.first, r.done = now, false
 	}
-	r.last = now
+	r.last, r.live = now, live
 }
 
 // ready is when the baseline alerts collected so far are shown.
 func (r *round) ready() time.Time {
-	if r.done {
+	switch {
+	case r.done:
 		return r.last
+	case r.live:
+		return r.first.Add(baselineMost)
+	default:
+		return r.last.Add(baselineQuiet)
 	}
-	quiet, most := r.last.Add(baselineQuiet), r.first.Add(baselineMost)
-	if quiet.Before(most) {
-		return quiet
-	}
-	return most
 }
 
 // baselineDone says that an account's first round is over.

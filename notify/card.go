@@ -92,7 +92,7 @@ func (c *cards) message(alerts []alert.Alert, at time.Time, fresh bool) *Card {
 	if len(alerts) == 1 {
 		return c.single(&alerts[0], at, fresh)
 	}
-	return c.list(alerts)
+	return c.list(alerts, at, fresh)
 }
 
 func (c *cards) single(a *alert.Alert, at time.Time, fresh bool) *Card {
@@ -234,14 +234,16 @@ func footer(a *alert.Alert) []string {
 	return lines
 }
 
-func (c *cards) list(alerts []alert.Alert) *Card {
+func (c *cards) list(alerts []alert.Alert, at time.Time, fresh bool) *Card {
 	first := &alerts[0]
 	card := &Card{Mark: markOf(first), Counts: counts(alerts), Link: c.link}
 	sameRule := all(alerts, func(a *alert.Alert) bool { return a.Rule == first.Rule })
 	sameSpace := all(alerts, func(a *alert.Alert) bool { return a.Subject.SpaceKey() == first.Subject.SpaceKey() })
 	card.Title = c.listTitle(alerts, sameRule, sameSpace)
 	for i := range alerts[:min(len(alerts), maxListed)] {
-		card.Lines = append(card.Lines, c.line(&alerts[i], sameRule))
+		l := c.line(&alerts[i], sameRule)
+		l.Text += when(&alerts[i], at, fresh)
+		card.Lines = append(card.Lines, l)
 	}
 	card.More = len(alerts) - len(card.Lines)
 	if sameRule {
@@ -270,6 +272,19 @@ func (c *cards) listTitle(alerts []alert.Alert, sameRule, sameSpace bool) string
 		title += " in " + c.spaceTitle(first.Subject)
 	}
 	return drill(first) + title
+}
+
+// when says what a list shows late: what ended before it was ever shown, and
+// since when the others are open.
+func when(a *alert.Alert, at time.Time, fresh bool) string {
+	switch {
+	case over(a) && fresh:
+		return ", opened and " + a.State.String() + " meanwhile"
+	case !over(a) && at.Sub(a.Since) > LateAfter:
+		return ", since " + utc(a.Since)
+	default:
+		return ""
+	}
 }
 
 // line tells of one alert of a list. Where the rule is the same for all, what

@@ -35,15 +35,15 @@ type Renderer struct {
 }
 
 type envelope struct {
-	SpecVersion     string          `json:"specversion"`
-	ID              string          `json:"id"`
-	Source          string          `json:"source"`
-	Subject         string          `json:"subject,omitempty"`
-	Type            string          `json:"type"`
-	Time            time.Time       `json:"time"`
-	DataContentType string          `json:"datacontenttype"`
-	DataSchema      string          `json:"dataschema"`
-	Data            json.RawMessage `json:"data"`
+	SpecVersion     string    `json:"specversion"`
+	ID              string    `json:"id"`
+	Source          string    `json:"source"`
+	Subject         string    `json:"subject,omitempty"`
+	Type            string    `json:"type"`
+	Time            time.Time `json:"time"`
+	DataContentType string    `json:"datacontenttype"`
+	DataSchema      string    `json:"dataschema"`
+	Data            any       `json:"data"` // *changeData or *botData
 }
 
 type changeData struct {
@@ -112,16 +112,16 @@ func (r *Renderer) seq(id string) (uint64, bool) {
 
 // Render returns the event as it is published at now.
 func (r *Renderer) Render(e *alert.Event, now time.Time) ([]byte, error) {
-	data, err := r.data(e, now.Sub(e.Time) > LateAfter)
+	name := eventType(e.Kind)
+	raw, err := json.Marshal(&envelope{
+		SpecVersion: "1.0", ID: r.ID(e.Seq), Source: source(e.Subject()), Subject: eventSubject(e), Type: name,
+		Time: e.Time.UTC(), DataContentType: "application/json",
+		DataSchema: schemaBase + strings.TrimPrefix(name, "numwatch.") + ".json", Data: r.data(e, now.Sub(e.Time) > LateAfter),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("rendering event %s: %w", r.ID(e.Seq), err)
 	}
-	name := eventType(e.Kind)
-	return json.Marshal(envelope{
-		SpecVersion: "1.0", ID: r.ID(e.Seq), Source: source(e.Subject()), Subject: eventSubject(e), Type: name,
-		Time: e.Time.UTC(), DataContentType: "application/json",
-		DataSchema: schemaBase + strings.TrimPrefix(name, "numwatch.") + ".json", Data: data,
-	})
+	return raw, nil
 }
 
 func eventType(k alert.Kind) string { return "numwatch." + k.String() + ".v1" }
@@ -147,9 +147,9 @@ func eventSubject(e *alert.Event) string {
 	return s.PhoneNumber + s.Part // never both
 }
 
-func (r *Renderer) data(e *alert.Event, late bool) ([]byte, error) {
+func (r *Renderer) data(e *alert.Event, late bool) any {
 	if e.Kind == alert.KindBot {
-		return json.Marshal(botData{Kind: e.Notice.Kind, Text: e.Notice.Text, Late: late})
+		return &botData{Kind: e.Notice.Kind, Text: e.Notice.Text, Late: late}
 	}
 	s, field := e.Subject(), e.Change.Field
 	if e.Kind == alert.KindAlert {
@@ -160,11 +160,11 @@ func (r *Renderer) data(e *alert.Event, late bool) ([]byte, error) {
 	if a := e.Alert; a != nil {
 		d.Drill, d.Baseline, d.Alert = a.Drill, a.Baseline, alertOf(a)
 	}
-	return json.Marshal(d)
+	return d
 }
 
-func (r *Renderer) change(c *phone.Change, s phone.Subject, field phone.Field) changeData {
-	d := changeData{
+func (r *Renderer) change(c *phone.Change, s phone.Subject, field phone.Field) *changeData {
+	d := &changeData{
 		Account: s.Account, Space: r.space(s), Number: r.number(c, s), Part: s.Part,
 		Field: field, Old: c.Old, New: c.New, Direction: c.Direction,
 		SeenAfter: c.SeenAfter.UTC(), SeenAt: c.SeenAt.UTC(), RequestID: c.RequestId,

@@ -112,7 +112,7 @@ func (o *outlet) post(ctx context.Context, alerts []alert.Alert) {
 	for i := range alerts {
 		m.Alerts = append(m.Alerts, alert.Shown{Alert: alerts[i].ID, Revision: alerts[i].Revision, Told: alerts[i].Revision})
 	}
-	if !o.keep(ctx, m) {
+	if !o.begin(ctx, m) {
 		return
 	}
 	card := o.s.cards.message(alerts, m.At, true)
@@ -162,7 +162,7 @@ func (o *outlet) reply(ctx context.Context, a action) {
 	for i := range a.changed {
 		m.Reply.Told[a.changed[i].ID] = a.changed[i].Revision
 	}
-	if !o.keep(ctx, m) {
+	if !o.begin(ctx, m) {
 		return
 	}
 	card := o.s.cards.reply(a.changed, len(m.Alerts))

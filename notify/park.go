@@ -37,21 +37,37 @@ func (o *outlet) resolve(ctx context.Context) (string, error) {
 	return target, nil
 }
 
-// keep has a message committed. Where that fails, a message already posted is
-// still known to be so; after a crash it is looked for.
-func (o *outlet) keep(ctx context.Context, m alert.Message) bool {
+// begin has a message committed that is about to be posted, or replied to. It
+// reports false where that failed: what could not be found again after a crash
+// is not posted.
+func (o *outlet) begin(ctx context.Context, m alert.Message) bool {
+	if !o.commit(ctx, m) {
+		return false
+	}
+	o.put(m)
+	return true
+}
+
+// keep has a message committed as it now is. Where that fails it is still known
+// to be so; after a crash it is looked for.
+func (o *outlet) keep(ctx context.Context, m alert.Message) {
+	o.commit(ctx, m)
+	o.put(m)
+}
+
+func (o *outlet) commit(ctx context.Context, m alert.Message) bool {
 	err := o.s.report(ctx, alert.Receipt{Messages: []alert.Message{m}})
 	if err != nil {
 		o.s.log.Warn("a message could not be kept", "channel", o.name, "err", err)
 		o.backOff(0)
-		if m.State == alert.Sending {
-			return false
-		}
 	}
+	return err == nil
+}
+
+func (o *outlet) put(m alert.Message) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
 	o.s.board.put(m)
-	return err == nil
 }
 
 // dropped forgets a message that was not posted: its alerts wait again, and may

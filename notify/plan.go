@@ -53,7 +53,7 @@ func (b *board) next(channel string, now time.Time, free slots) action {
 	if a, at := b.nextPost(c, now, free.post); a.deed != rest {
 		return a
 	} else if !at.IsZero() {
-		idle.by(later(at, free.post))
+		idle.by(at)
 	}
 	for _, r := range stale {
 		if changed := b.untold(r); len(changed) > 0 {
@@ -152,6 +152,9 @@ type group struct {
 // all that waits becomes one message: a storm is two messages, not hundreds. It
 // also returns when the next group is ready.
 func (b *board) nextPost(c *column, now, free time.Time) (action, time.Time) {
+	if free.After(now) && len(c.waiting) > 0 {
+		return action{}, free
+	}
 	groups := b.groups(c)
 	var soonest time.Time
 	var ready []*group
@@ -163,7 +166,7 @@ func (b *board) nextPost(c *column, now, free time.Time) (action, time.Time) {
 			ready = append(ready, g)
 		}
 	}
-	if len(ready) == 0 || free.After(now) {
+	if len(ready) == 0 {
 		return action{}, soonest
 	}
 	slices.SortFunc(ready, func(x, y *group) int { return worst(&x.alerts[0], &y.alerts[0]) })

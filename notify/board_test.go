@@ -1,0 +1,321 @@
+package notify
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+func opsBoard(alerts ...alert.Alert) *board { return newBoard([]string{"ops"}, alerts, nil, noon) }
+
+// posted does what a post that succeeds does.
+func (b *board) posted(a action, id string, at time.Time) alert.Message {
+	m := alert.Message{ID: id, Channel: "ops", Target: "C1", TS: id, State: alert.Posted, At: at}
+	for _, x := range a.alerts {
+		m.Alerts = append(m.Alerts, alert.Shown{Alert: x.ID, Revision: x.Revision, Told: x.Revision})
+	}
+	b.put(m)
+	return m
+}
+
+func baseline(i int) alert.Alert {
+	a := inSpace(firing(i), i)
+	a.Baseline, a.Change.Baseline = true, true
+	return a
+}
+
+func TestBoardWaitsForTheFirstRound(t *testing.T) {
+	b := opsBoard()
+	for i := range 20 {
+		b.update(baseline(i), noon.Add(time.Duration(i)*time.Minute))
+	}
+	now := noon.Add(20 * time.Minute)
+	a := b.next("ops", now, slots{})
+	require.Equal(t, rest, a.deed)
+	require.Equal(t, noon.Add(baselineMost), a.until, "a round that never ends is cut short")
+	other := inSpace(firing(1), 99)
+	b.update(other, now)
+	a = b.next("ops", now, slots{})
+	require.Equal(t, []alert.Alert{other}, a.alerts, "what is no baseline does not wait")
+	b.posted(a, "m1", now)
+	b.baselineDone("main")
+	a = b.next("ops", now, slots{})
+	require.Equal(t, post, a.deed)
+	require.Len(t, a.alerts, 20)
+	require.Equal(t, "First look at account main: 20 × quality-red", testCards().message(a.alerts, now, true).Title)
+	b.posted(a, "m2", now)
+	require.Equal(t, action{}, b.next("ops", now, slots{}))
+}
+
+func TestBoardShowsAStoredBaselineSoon(t *testing.T) {
+	b := opsBoard(baseline(1), baseline(2))
+	a := b.next("ops", noon, slots{})
+	require.Equal(t, noon.Add(baselineQuiet), a.until)
+	a = b.next("ops", noon.Add(baselineQuiet), slots{})
+	require.Len(t, a.alerts, 2)
+}
+
+func TestBoardFoldsWhatHadToWait(t *testing.T) {
+	b := opsBoard()
+	for i := range 5 {
+		a := inSpace(firing(i), i)
+		a.Severity = alert.Severity(3 - i%4)
+		b.update(a, noon)
+	}
+	first := b.next("ops", noon, slots{})
+	require.Len(t, first.alerts, 1)
+	require.Equal(t, alert.Critical, first.alerts[0].Severity, "the worst first")
+	b.posted(first, "m1", noon)
+	free := slots{post: noon.Add(time.Second)}
+	a := b.next("ops", noon, free)
+	require.Equal(t, rest, a.deed)
+	require.Equal(t, free.post, a.until)
+	a = b.next("ops", free.post, free)
+	require.Len(t, a.alerts, 4)
+	require.Equal(t, alert.High, a.alerts[0].Severity)
+}
+
+func TestBoardHoldsBack(t *testing.T) {
+	b := opsBoard()
+	a := firing(1)
+	a.HeldBy = []string{"mute:nights"}
+	b.update(a, noon)
+	require.Equal(t, action{}, b.next("ops", noon, slots{}))
+	a.HeldBy = nil
+	b.update(a, noon)
+	act := b.next("ops", noon, slots{})
+	require.Equal(t, post, act.deed)
+	b.posted(act, "m1", noon)
+
+	a.HeldBy = []string{"silence:s-1"}
+	b.update(a, noon)
+	act = b.next("ops", noon, slots{})
+	require.Equal(t, edit, act.deed, "the message says what holds it")
+	require.Contains(t, testCards().message(act.alerts, noon, false).Footer, "held by silence:s-1")
+	b.edited("m1", noon)
+	a.Revision, a.Notified, a.Transition = 2, 2, alert.GotWorse
+	b.update(a, noon)
+	act = b.next("ops", noon.Add(time.Minute), slots{})
+	require.Equal(t, edit, act.deed, "worse is shown, not told, while it is held")
+	closed := resolved(a, noon)
+	b.update(closed, noon)
+	act = b.next("ops", noon.Add(time.Minute), slots{})
+	require.Equal(t, reply, act.deed, "who was told of the opening is told of the end")
+}
+
+func TestBoardDoesNotShowWhatClosedWhileHeld(t *testing.T) {
+	b := opsBoard()
+	a := firing(1)
+	a.HeldBy = []string{"mute:nights"}
+	b.update(a, noon)
+	closed := resolved(a, noon)
+	b.update(closed, noon)
+	require.Equal(t, action{}, b.next("ops", noon, slots{}))
+	alerts, _ := b.expired(noon.Add(3*time.Hour), 2*time.Hour)
+	require.Equal(t, []string{a.ID}, alerts)
+}
+
+func TestBoardIgnoresWhatNeverOpened(t *testing.T) {
+	b := opsBoard()
+	a := firing(1)
+	a.State, a.Transition, a.Revision = alert.Pending, alert.NoTransition, 0
+	b.update(a, noon)
+	a.State = alert.Ended
+	b.update(a, noon)
+	require.Empty(t, b.alerts)
+}
+
+func TestBoardShowsANoticeLikeAnOpening(t *testing.T) {
+	b := opsBoard()
+	a := firing(1)
+	a.State, a.Transition, a.Severity = alert.Ended, alert.Opened, alert.Warning
+	b.update(a, noon)
+	act := b.next("ops", noon, slots{})
+	require.Equal(t, post, act.deed)
+	card := testCards().message(act.alerts, noon, true)
+	require.Equal(t, "Warning", card.Mark.Word)
+	require.Contains(t, card.Title, "fell from YELLOW to RED")
+	b.posted(act, "m1", noon)
+	require.Equal(t, action{}, b.next("ops", noon, slots{}))
+	alerts, messages := b.expired(noon.Add(3*time.Hour), 2*time.Hour)
+	require.Equal(t, []string{a.ID}, alerts)
+	require.Equal(t, []string{"m1"}, messages)
+	b.forget(alerts, messages)
+	require.Empty(t, b.alerts)
+	require.Empty(t, b.messages)
+}
+
+func TestBoardReopeningEditsInPlace(t *testing.T) {
+	b := opsBoard()
+	a := firing(1)
+	b.update(a, noon)
+	b.posted(b.next("ops", noon, slots{}), "m1", noon)
+	a = resolved(a, noon)
+	b.update(a, noon)
+	act := b.next("ops", noon, slots{})
+	require.Equal(t, reply, act.deed)
+	m := act.message
+	m.Alerts = []alert.Shown{{Alert: a.ID, Revision: 2, Told: 2}}
+	b.put(m)
+	a.State, a.Transition, a.Revision, a.Openings = alert.Firing, alert.Reopened, 3, 2
+	b.update(a, noon)
+	act = b.next("ops", noon, slots{})
+	require.Equal(t, edit, act.deed)
+	require.Contains(t, testCards().message(act.alerts, noon, false).Footer, "opened 2 times")
+}
+
+func TestBoardEscalationPostsInTheNewChannel(t *testing.T) {
+	b := newBoard([]string{"ops", "oncall"}, nil, nil, noon)
+	a := firing(1)
+	b.update(a, noon)
+	b.posted(b.next("ops", noon, slots{}), "m1", noon)
+	require.Equal(t, action{}, b.next("oncall", noon, slots{}))
+	a.Channels = []string{"oncall", "ops"}
+	b.update(a, noon)
+	require.Equal(t, post, b.next("oncall", noon, slots{}).deed)
+	require.Equal(t, action{}, b.next("ops", noon, slots{}))
+}
+
+func TestBoardEditsOneMessageNotTooOften(t *testing.T) {
+	b := opsBoard()
+	a := firing(1)
+	b.update(a, noon)
+	b.posted(b.next("ops", noon, slots{}), "m1", noon)
+	b.edited("m1", noon)
+	a.Revision = 2
+	b.update(a, noon)
+	require.Equal(t, noon.Add(editEvery), b.next("ops", noon, slots{}).until)
+	full := slots{edit: noon.Add(time.Minute)}
+	require.Equal(t, full.edit, b.next("ops", noon.Add(editEvery), full).until)
+	require.Equal(t, edit, b.next("ops", noon.Add(editEvery), slots{}).deed)
+}
+
+// Whatever comes in whatever order: what the board asks for ends with every
+// alert shown as it is, by one message.
+func TestBoardAlwaysEndsInTheTruth(t *testing.T) {
+	for seed := range uint64(300) {
+		chance := rand.New(rand.NewPCG(seed, 1))
+		b := opsBoard()
+		now, free, posts := noon, slots{}, 0
+		truth := map[string]alert.Alert{}
+		step := func() bool {
+			a := b.next("ops", now, free)
+			switch a.deed {
+			case rest:
+				if a.until.IsZero() {
+					return false
+				}
+				require.True(t, a.until.After(now), "seed %d", seed)
+				now = a.until
+			case post:
+				posts++
+				b.posted(a, fmt.Sprint("m", posts), now)
+				free.post = now.Add(time.Second)
+				if chance.IntN(8) == 0 {
+					b.drop(fmt.Sprint("m", posts), now)
+				}
+			case reply:
+				m := a.message
+				m.Alerts = append([]alert.Shown(nil), m.Alerts...)
+				for i := range m.Alerts {
+					m.Alerts[i].Told = b.alerts[m.Alerts[i].Alert].Revision
+				}
+				b.put(m)
+				free.post = now.Add(time.Second)
+			case edit:
+				m := a.message
+				m.Alerts = append([]alert.Shown(nil), m.Alerts...)
+				for i := range m.Alerts {
+					m.Alerts[i].Revision = b.alerts[m.Alerts[i].Alert].Revision
+				}
+				b.edited(m.ID, now)
+				b.put(m)
+			}
+			return true
+		}
+		for range 60 {
+			n := chance.IntN(12)
+			id := firing(n).ID
+			a, known := truth[id]
+			switch {
+			case !known:
+				a = firing(n)
+				a.Change.RequestId = fmt.Sprint(chance.IntN(4))
+				a.Baseline = chance.IntN(4) == 0
+			case a.State.Closed():
+				continue
+			case chance.IntN(2) == 0:
+				a = resolved(a, now)
+			default:
+				a.Revision++
+				a.Notified, a.Transition = a.Revision, alert.GotWorse
+			}
+			truth[id] = a
+			b.update(a, now)
+			for range chance.IntN(4) {
+				step()
+			}
+		}
+		for i := 0; step(); i++ {
+			require.Less(t, i, 1000, "seed %d does not come to rest", seed)
+		}
+		for id, a := range truth {
+			m := b.column("ops").listed[id]
+			require.NotEmpty(t, m, "seed %d", seed)
+			require.True(t, b.messages[m].shows(&a), "seed %d", seed)
+		}
+		require.Empty(t, b.column("ops").waiting)
+		require.Empty(t, b.column("ops").stale)
+	}
+}
+
+func TestCardOfOtherSubjects(t *testing.T) {
+	a := firing(1)
+	a.Subject, a.Field, a.Summary = phone.Subject{Part: "slack:gold"}, phone.Sink, nil
+	a.Change = phone.Change{Subject: a.Subject, Field: phone.Sink, Old: phone.OK, New: phone.Parked, Code: "not_in_channel", Reason: "invite the bot"}
+	card := testCards().message([]alert.Alert{a}, noon, true)
+	require.Equal(t, "Sink of slack:gold is PARKED", card.Title)
+	require.Contains(t, card.Facts, Fact{Label: "Reason", Value: "invite the bot"})
+	require.Contains(t, card.Facts, Fact{Label: "Sink", Value: "OK → PARKED"})
+	for subject, want := range map[phone.Subject]string{
+		{Account: "main"}:                               "Account main",
+		{Account: "main", Space: "9"}:                   "Space Acme (main)",
+		{Part: "nats"}:                                  "numwatch: nats",
+		{Account: "main", Space: "9", PhoneNumber: "1"}: "1",
+	} {
+		a.Subject = subject
+		require.Equal(t, want, testCards().title(&a))
+	}
+}
+
+func TestCardSaysWhatIsLate(t *testing.T) {
+	a, b := firing(1), resolved(firing(2), noon.Add(time.Minute))
+	at := noon.Add(26 * time.Hour)
+	require.Contains(t, testCards().message([]alert.Alert{a}, at, true).Footer, "shown 1 d 2 h after it opened")
+	require.Contains(t, testCards().message([]alert.Alert{b}, at, true).Footer, "opened and resolved meanwhile")
+	card := testCards().message([]alert.Alert{a, b}, at, true)
+	require.Contains(t, card.Lines[0].Text, ", since 2026-11-23 12:00 UTC")
+	require.Contains(t, card.Lines[1].Text, "recovered: now GREEN, opened and resolved meanwhile")
+}
+
+func TestCardNeverShowsACallbackToken(t *testing.T) {
+	a := firing(1)
+	a.Field = phone.UpCallbackUrl
+	a.Change.Old, a.Change.New = "https://a.example.com/x?token=old", "https://b.example.com/x?token=new"
+	a.Summary = nil
+	for _, closed := range []bool{false, true} {
+		if closed {
+			a.State, a.Transition, a.Closing = alert.Resolved, alert.WasResolved, ""
+		}
+		single := testCards().message([]alert.Alert{a}, noon, true)
+		list := testCards().message([]alert.Alert{a, firing(2)}, noon, true)
+		told := testCards().reply([]alert.Alert{a}, 1)
+		require.NotContains(t, fmt.Sprint(*single, *list, *told), "token=")
+	}
+}
