@@ -47,11 +47,12 @@ type entry struct {
 	inFlight  bool
 	pass      float64
 	picked    float64 // the line when it was picked
+	byAge     bool    // it was picked because of its age
 	notBefore time.Time
 	answered  time.Time // last answer; until the first, when the space was added
 	stamp     time.Time // what its age counts from: answered, or before it
 	started   bool      // answered at least once
-	bunched   int       // times that its age is still to be spread
+	bunched   int       // turns of age that are still to be spread
 	failures  int       // in a row
 	hotUntil  time.Time
 	learned   learned
@@ -152,7 +153,8 @@ func (s *Schedule) Due(now time.Time) (time.Time, bool) {
 func (s *Schedule) Next(now time.Time) (id string, ok bool) {
 	s.release(now)
 	e := s.overdue(now)
-	if e == nil {
+	byAge := e != nil
+	if !byAge {
 		if e = s.ready.first(); e == nil {
 			return "", false
 		}
@@ -160,7 +162,7 @@ func (s *Schedule) Next(now time.Time) (id string, ok bool) {
 	}
 	s.ready.remove(e)
 	s.aging.remove(e)
-	e.inFlight, e.picked = true, s.line
+	e.inFlight, e.byAge, e.picked = true, byAge, s.line
 	return e.id, true
 }
 
@@ -193,7 +195,7 @@ func (s *Schedule) overdue(now time.Time) *entry {
 const (
 	early  = 0.93 // of MaxAge: leaves time for latency and for those that come together
 	spare  = 0.98 // of MaxAge: a round that takes longer cannot be held to it
-	rounds = 1.95 // where MaxAge cannot be held, no space waits longer than two
+	rounds = 1.97 // where MaxAge cannot be held, no space waits longer than two
 )
 
 // bound is the age at which a space goes before all others.
@@ -224,8 +226,10 @@ func (s *Schedule) Done(id string, o Outcome, now time.Time) (waited time.Durati
 	if again {
 		s.rates.learn(&e.learned, o.Changes > 0, waited)
 	}
-	if o.Hot || o.Changes > 0 && again {
+	if o.Hot {
 		e.hotUntil = now.Add(hotFor)
+	} else if o.Changes > 0 && again {
+		e.hotUntil = latest(e.hotUntil, now.Add(stirredFor))
 	}
 	rate := s.rates.of(e.learned)
 	s.totals.note(&e.share, rate, waited, again)
@@ -252,16 +256,20 @@ func (s *Schedule) phase(e *entry, now time.Time) time.Duration {
 	if e.bunched == 0 {
 		return 0
 	}
-	e.bunched--
+	if e.byAge {
+		e.bunched--
+	}
 	return time.Duration(s.chance.Float64() * max(float64(bound)-s.round(), 0))
 }
 
-const spreads = 3
+// spreads is how many turns of age it takes until nothing is left of the order.
+const spreads = 6
 
 // A space where a change is under way or has just happened counts twice.
 const (
-	hotFor    = time.Hour
-	hotWeight = 2
+	hotFor     = time.Hour
+	stirredFor = 20 * time.Minute
+	hotWeight  = 2
 )
 
 func (s *Schedule) stride(e *entry, rate float64, now time.Time) float64 {

@@ -7,7 +7,6 @@ import "time"
 type totals struct {
 	rate  float64 // of changes, a day
 	delay float64 // rate times half the last interval, in seconds
-	known int
 }
 
 // share is what one space adds.
@@ -24,14 +23,12 @@ func (t *totals) note(s *share, rate float64, interval time.Duration, started bo
 	*s = share{rate, rate * interval.Seconds() / 2, true}
 	t.rate += s.rate
 	t.delay += s.delay
-	t.known++
 }
 
 func (t *totals) drop(s *share) {
 	if s.known {
 		t.rate -= s.rate
 		t.delay -= s.delay
-		t.known--
 	}
 	*s = share{}
 }
