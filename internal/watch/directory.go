@@ -3,6 +3,7 @@ package watch
 import (
 	"iter"
 	"maps"
+	"slices"
 	"sync"
 
 	"numwatch/phone"
@@ -37,6 +38,13 @@ func (d *Directory) Has(k phone.SpaceKey) bool {
 	defer d.mu.RUnlock()
 	_, ok := d.spaces[k]
 	return ok
+}
+
+// All returns every space, in no order.
+func (d *Directory) All() []phone.Space {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Collect(maps.Values(d.spaces))
 }
 
 // Keys yields every space's key, in no order. The directory must not be changed

@@ -52,6 +52,9 @@ type Options struct {
 	Directory *Directory
 	Board     Board
 	Wake      func() // tells whoever follows the log that it has grown
+	// Committed sees every commit once it is on disk, and must be quick; it may
+	// be nil.
+	Committed func(*store.Commit)
 	Diff      diff.Options
 	// BlindAfter is how long a space may go without a successful poll before
 	// it counts as failing; 0 means never.
@@ -96,6 +99,9 @@ const (
 func New(o Options) (*Loop, error) {
 	if o.Trace == nil {
 		o.Trace = func(string) {}
+	}
+	if o.Committed == nil {
+		o.Committed = func(*store.Commit) {}
 	}
 	alerts, err := o.Store.Alerts()
 	if err != nil {
@@ -192,6 +198,7 @@ func (l *Loop) commit(ctx context.Context, d *draft) error {
 	}
 	l.o.Trace("commit:after")
 	l.ready.Store(nil)
+	l.o.Committed(&d.commit)
 	if len(d.commit.Alerts) > 0 {
 		l.o.Board.Update(d.commit.Alerts)
 	}
