@@ -63,6 +63,11 @@ func (c *Client) withoutKey(call *call, err error) *Error {
 	text := c.keys.explain(err)
 	e.Message = clean("no key to sign with: "+text, maxMessage)
 	e.Advice = "check the account's credentials in config.yaml, and what they refer to"
+	if c.keys.from.Type == "" {
+		e.Message = clean("no key to sign with: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, "+
+			"or give the account credentials in config.yaml ("+text+")", maxMessage)
+		e.Advice = ""
+	}
 	e.Err = &cause{text, err}
 	return e
 }
@@ -78,6 +83,8 @@ func (c *Client) failed(call *call, err error, while string, secrets []string) *
 	case errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout():
 		text = "no answer within " + c.timeout.String()
 		e.Advice = "check the network between this machine and " + c.base.Host
+	case unreachable(err):
+		e.Advice = "check the account's endpoint, and the network between this machine and " + c.base.Host
 	}
 	if while != "" {
 		text = while + ": " + text
@@ -89,6 +96,12 @@ func (c *Client) failed(call *call, err error, while string, secrets []string) *
 	e.RetryAfter = retryAfter(call.header)
 	e.Err = &cause{e.Message, err}
 	return e
+}
+
+// unreachable reports whether there was not even a connection.
+func unreachable(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 // unreadable is the error of an answer that is no JSON object.

@@ -179,7 +179,7 @@ func TestEveryDocumentedError(t *testing.T) {
 				require.NotEmpty(t, e.RequestId)
 				require.NotZero(t, e.HTTPStatus)
 				require.Contains(t, e.Advice, c.advice)
-				for _, part := range []string{e.Code, e.Message, e.RequestId, e.Advice, fmt.Sprint(e.HTTPStatus)} {
+				for _, part := range []string{e.Code, strings.TrimSuffix(e.Message, "."), e.RequestId, e.Advice, fmt.Sprint(e.HTTPStatus)} {
 					require.Contains(t, e.Error(), part)
 				}
 			})

@@ -54,7 +54,7 @@ func TestKeysFromAFileThatComesLater(t *testing.T) {
 	client := newCloud(t, 100, camssim.Space{Id: "7"}).client(t, chained)
 	e := fetchError(t, client, "7")
 	require.Equal(t, Transient, e.Class)
-	require.Contains(t, e.Error(), "no key to sign with: credentials of type default chain: unable to get credentials")
+	require.Contains(t, e.Error(), "no key to sign with: set ALIBABA_CLOUD_ACCESS_KEY_ID")
 	require.Contains(t, e.Error(), "config.yaml")
 
 	writeCredentialsFile(t, home, testKey.AccessKeySecret)

@@ -48,26 +48,33 @@ type Error struct {
 	Err        error         // the cause in this program, if there is one
 }
 
-// Error tells everything about the failure that helps to mend it.
+// said is what a class means to people.
+var said = [...]string{
+	"failed", "throttled", "the account is refused", "refused", "the request's date or nonce is refused", "the answer is doubtful",
+}
+
+// Error tells everything about the failure that helps to mend it: which space,
+// what happened, what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(strings.ReplaceAll(e.Class.String(), "_", " "))
-	b.WriteString(": ")
-	b.WriteString(e.subject())
-	if e.HTTPStatus != 0 {
-		b.WriteString(": HTTP " + strconv.Itoa(e.HTTPStatus))
+	b.WriteString(e.subject() + ": " + said[e.Class])
+	what := e.Code
+	switch {
+	case e.HTTPStatus != 0 && what != "":
+		what += " (HTTP " + strconv.Itoa(e.HTTPStatus) + ")"
+	case e.HTTPStatus != 0:
+		what = "HTTP " + strconv.Itoa(e.HTTPStatus)
 	}
-	if e.Code != "" {
-		b.WriteString(": " + e.Code)
-	}
-	if e.Message != "" {
-		b.WriteString(": " + e.Message)
-	}
-	if e.RequestId != "" {
-		b.WriteString(" (RequestId " + e.RequestId + ")")
+	for _, part := range []string{what, strings.TrimSuffix(e.Message, ".")} {
+		if part != "" {
+			b.WriteString(": " + part)
+		}
 	}
 	if e.Advice != "" {
 		b.WriteString("; " + e.Advice)
+	}
+	if e.RequestId != "" {
+		b.WriteString(" (RequestId " + e.RequestId + ")")
 	}
 	return b.String()
 }

@@ -352,7 +352,7 @@ func BenchmarkLimit(b *testing.B) {
 
 func TestStatusPrintsItsErrors(t *testing.T) {
 	e := &Error{Class: DeniedSpace, Account: "main", Space: "7", HTTPStatus: 400, Code: "X", Message: "m", RequestId: "R", Advice: "do"}
-	require.Equal(t, "denied space: space main/7: HTTP 400: X: m (RequestId R); do", e.Error())
+	require.Equal(t, "space main/7: refused: X (HTTP 400): m; do (RequestId R)", e.Error())
 	require.Equal(t, "class 9", Class(9).String())
 	require.Equal(t, "transient", fmt.Sprint(Transient))
 }
