@@ -255,6 +255,9 @@ func (p *Poller) fetch(ctx context.Context, space phone.SpaceKey) Result {
 // note keeps what a result says about the account and the space.
 func (p *Poller) note(r Result) {
 	p.metrics.polled(r)
+	if r.Err != nil {
+		p.log.Debug("a poll brought nothing", "account", r.Space.Account, "space", r.Space.ID, "err", r.Err)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Err == nil {

@@ -137,6 +137,11 @@ func (d *draft) condition(s phone.Subject, value, code, reason string, at time.T
 		Subject: s, Field: phone.Poll, Old: old, New: value, Direction: phone.Poll.Direction(old, value),
 		SeenAt: at, Code: code, Reason: reason,
 	})
+	if value == phone.OK {
+		d.l.o.Log.Info("polls succeed again", "account", s.Account, "space", s.Space)
+		return
+	}
+	d.l.o.Log.Warn("polls do not succeed", "account", s.Account, "space", s.Space, "state", value, "err", reason)
 }
 
 // sinkReported drafts the Sink of a part of the bot where it changed.
