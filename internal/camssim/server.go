@@ -100,6 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := s.receive(req)
 	simfault.Sleep(r.Context(), v.latency)
 	a := s.answer(req, v)
+	w.Header().Set("Date", s.clock().UTC().Format(http.TimeFormat)) // else this machine's clock stands there
 	s.log.Debug("request answered", "account", v.name(), "action", req.action, "space", req.space,
 		"status", a.status, "code", a.code, "fault", v.fault.Kind, "request_id", v.requestID)
 	a.write(w)
