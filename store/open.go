@@ -157,7 +157,13 @@ type explained struct {
 	error
 }
 
-func (e *explained) Error() string { return e.advice + ": " + e.error.Error() }
+func (e *explained) Error() string {
+	if errors.Is(e.error, ErrLocked) || errors.Is(e.error, fs.ErrNotExist) {
+		return e.advice // the cause says the same, or less
+	}
+	return e.advice + ": " + e.error.Error()
+}
+
 func (e *explained) Unwrap() error { return e.error }
 
 // explain adds what to do, once.
