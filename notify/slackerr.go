@@ -121,6 +121,7 @@ func classify(call string, err error) error {
 		e.Code, e.Refusal, e.Advice = answer.Err, classOf(answer.Err), slackAdvice[answer.Err]
 	case neverSent(err):
 		e.Refusal, e.Code = NotApplied, "unreachable"
+		e.Advice = "check slack.api_url, and the network between this machine and Slack"
 	default:
 		e.Code = "no_answer"
 	}
