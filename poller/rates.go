@@ -40,13 +40,13 @@ const (
 	ratio  = 1.5  // from one rate of the grid to the next: up to 740 a day
 	groups = 64
 
-	halfLife = 60.0 // days after which what was seen counts half
+	halfLife = 90.0 // days after which what was seen counts half
 	leastDev = 0.2
 
 	// What is assumed before anything is seen, as of so many spaces.
 	assumed     = 2.0
-	assumedMean = -2.3 // one change in ten days
-	assumedDev  = 1.5
+	assumedMean = -3.3 // one change in 27 days for most, and some far more often
+	assumedDev  = 1.8
 )
 
 // grid holds the rates and their logarithms.
@@ -136,9 +136,15 @@ func (r *rates) posterior(p *[steps]float64, changes, days float64) (sum float64
 	return sum
 }
 
-// fit moves mean and dev by one step of expectation and maximisation towards
-// what explains the groups best.
+// fit moves mean and dev towards what explains the groups best, by some steps
+// of expectation and maximisation.
 func (r *rates) fit() {
+	for range 10 {
+		r.improve()
+	}
+}
+
+func (r *rates) improve() {
 	n, first, second := assumed, assumed*assumedMean, assumed*(assumedMean*assumedMean+assumedDev*assumedDev)
 	for _, g := range r.groups {
 		if g.spaces < 1 {

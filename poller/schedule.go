@@ -246,12 +246,17 @@ func (s *Schedule) InFlight() int { return len(s.spaces) - s.ready.len() - s.hel
 // phase is how much sooner than others a space comes to its age this time.
 // Spaces that were polled one after another, as at the start or after a pause,
 // would come to it one after another too, and meanwhile those that change often
-// would wait. So they are spread, a few times over, within the time that a
-// round leaves free: then at no time more come than can be served.
+// would wait. So they are spread: at first over their whole age, if there is
+// room for twice the turns, then a few times over what a round leaves free,
+// where at no time more come than can be served.
 func (s *Schedule) phase(e *entry, now time.Time) time.Duration {
-	bound := s.bound()
-	if !e.started || now.Sub(e.answered) > bound*21/20 {
+	bound := float64(s.bound())
+	free := max(bound-s.round(), 0)
+	if !e.started || float64(now.Sub(e.answered)) > late*bound {
 		e.bunched = spreads
+		if s.round() < roomy*bound {
+			free = bound
+		}
 	}
 	if e.bunched == 0 {
 		return 0
@@ -259,8 +264,13 @@ func (s *Schedule) phase(e *entry, now time.Time) time.Duration {
 	if e.byAge {
 		e.bunched--
 	}
-	return time.Duration(s.chance.Float64() * max(float64(bound)-s.round(), 0))
+	return time.Duration(s.chance.Float64() * free)
 }
+
+const (
+	late  = 1.05 // of its age: a space that waited longer was held up with others
+	roomy = 0.52 // share of the turns that go by age at most
+)
 
 // spreads is how many turns of age it takes until nothing is left of the order.
 const spreads = 6
