@@ -206,6 +206,9 @@ func (b *board) unlist(id, channel string, now time.Time) {
 // not told again.
 func (b *board) gone(id string, now time.Time) alert.Message {
 	r := b.messages[id]
+	if r == nil {
+		return alert.Message{}
+	}
 	var left []alert.Shown
 	for _, s := range r.Alerts {
 		a, known := b.alerts[s.Alert]
@@ -233,7 +236,8 @@ func (b *board) expired(now time.Time, keep time.Duration) (alerts, messages []s
 	}
 	for id, r := range b.messages {
 		remains := func(s alert.Shown) bool { _, known := b.alerts[s.Alert]; return known && !going[s.Alert] }
-		if r.State != alert.Sending && !slices.ContainsFunc(r.Alerts, remains) {
+		unknown := r.State == alert.Sending && b.active[r.Channel]
+		if !unknown && !slices.ContainsFunc(r.Alerts, remains) {
 			messages = append(messages, id)
 		}
 	}
@@ -268,7 +272,15 @@ func (r *record) shows(a *alert.Alert) bool {
 
 func (b *board) forget(alerts, messages []string) {
 	for _, id := range messages {
-		delete(b.column(b.messages[id].Channel).stale, id)
+		r := b.messages[id]
+		if r == nil {
+			continue
+		}
+		c := b.column(r.Channel)
+		delete(c.stale, id)
+		for _, s := range r.Alerts {
+			delete(c.listed, s.Alert)
+		}
 		delete(b.messages, id)
 	}
 	for _, id := range alerts {

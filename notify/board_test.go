@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -196,82 +197,92 @@ func TestBoardEditsOneMessageNotTooOften(t *testing.T) {
 	require.Equal(t, edit, b.next("ops", noon.Add(editEvery), slots{}).deed)
 }
 
+// play plays Slack's part at random: posts that get lost, time that passes.
+type play struct {
+	*board
+	t      *testing.T
+	chance *rand.Rand
+	now    time.Time
+	free   slots
+	posts  int
+	truth  map[string]alert.Alert
+}
+
+// step does what the board asks for; it returns false when there is nothing.
+func (p *play) step() bool {
+	a := p.next("ops", p.now, p.free)
+	m := a.message
+	m.Alerts = slices.Clone(m.Alerts)
+	switch a.deed {
+	case rest:
+		require.True(p.t, a.until.IsZero() || a.until.After(p.now))
+		p.now = later(p.now, a.until)
+		return !a.until.IsZero()
+	case post:
+		p.posts++
+		p.free.post = p.now.Add(time.Second)
+		if m = p.posted(a, fmt.Sprint("m", p.posts), p.now); p.chance.IntN(8) == 0 {
+			p.drop(m.ID, p.now)
+		}
+		return true
+	case reply:
+		p.free.post = p.now.Add(time.Second)
+	case edit:
+		p.edited(m.ID, p.now)
+	}
+	for i := range m.Alerts {
+		if r := p.alerts[m.Alerts[i].Alert].Revision; a.deed == edit {
+			m.Alerts[i].Revision = r
+		} else {
+			m.Alerts[i].Told = r
+		}
+	}
+	p.put(m)
+	return true
+}
+
+// happen opens an alert, or moves one.
+func (p *play) happen() {
+	n := p.chance.IntN(12)
+	a, known := p.truth[firing(n).ID]
+	switch {
+	case !known:
+		a = firing(n)
+		a.Change.RequestId = fmt.Sprint(p.chance.IntN(4))
+		a.Baseline = p.chance.IntN(4) == 0
+	case a.State.Closed():
+		return
+	case p.chance.IntN(2) == 0:
+		a = resolved(a, p.now)
+	default:
+		a.Revision++
+		a.Notified, a.Transition = a.Revision, alert.GotWorse
+	}
+	p.truth[a.ID] = a
+	p.update(a, p.now)
+}
+
 // Whatever comes in whatever order: what the board asks for ends with every
 // alert shown as it is, by one message.
 func TestBoardAlwaysEndsInTheTruth(t *testing.T) {
 	for seed := range uint64(300) {
-		chance := rand.New(rand.NewPCG(seed, 1))
-		b := opsBoard()
-		now, free, posts := noon, slots{}, 0
-		truth := map[string]alert.Alert{}
-		step := func() bool {
-			a := b.next("ops", now, free)
-			switch a.deed {
-			case rest:
-				if a.until.IsZero() {
-					return false
-				}
-				require.True(t, a.until.After(now), "seed %d", seed)
-				now = a.until
-			case post:
-				posts++
-				b.posted(a, fmt.Sprint("m", posts), now)
-				free.post = now.Add(time.Second)
-				if chance.IntN(8) == 0 {
-					b.drop(fmt.Sprint("m", posts), now)
-				}
-			case reply:
-				m := a.message
-				m.Alerts = append([]alert.Shown(nil), m.Alerts...)
-				for i := range m.Alerts {
-					m.Alerts[i].Told = b.alerts[m.Alerts[i].Alert].Revision
-				}
-				b.put(m)
-				free.post = now.Add(time.Second)
-			case edit:
-				m := a.message
-				m.Alerts = append([]alert.Shown(nil), m.Alerts...)
-				for i := range m.Alerts {
-					m.Alerts[i].Revision = b.alerts[m.Alerts[i].Alert].Revision
-				}
-				b.edited(m.ID, now)
-				b.put(m)
-			}
-			return true
-		}
+		p := &play{board: opsBoard(), t: t, chance: rand.New(rand.NewPCG(seed, 1)), now: noon, truth: map[string]alert.Alert{}}
 		for range 60 {
-			n := chance.IntN(12)
-			id := firing(n).ID
-			a, known := truth[id]
-			switch {
-			case !known:
-				a = firing(n)
-				a.Change.RequestId = fmt.Sprint(chance.IntN(4))
-				a.Baseline = chance.IntN(4) == 0
-			case a.State.Closed():
-				continue
-			case chance.IntN(2) == 0:
-				a = resolved(a, now)
-			default:
-				a.Revision++
-				a.Notified, a.Transition = a.Revision, alert.GotWorse
-			}
-			truth[id] = a
-			b.update(a, now)
-			for range chance.IntN(4) {
-				step()
+			p.happen()
+			for range p.chance.IntN(4) {
+				p.step()
 			}
 		}
-		for i := 0; step(); i++ {
+		for i := 0; p.step(); i++ {
 			require.Less(t, i, 1000, "seed %d does not come to rest", seed)
 		}
-		for id, a := range truth {
-			m := b.column("ops").listed[id]
+		for id, a := range p.truth {
+			m := p.column("ops").listed[id]
 			require.NotEmpty(t, m, "seed %d", seed)
-			require.True(t, b.messages[m].shows(&a), "seed %d", seed)
+			require.True(t, p.messages[m].shows(&a), "seed %d", seed)
 		}
-		require.Empty(t, b.column("ops").waiting)
-		require.Empty(t, b.column("ops").stale)
+		require.Empty(t, p.column("ops").waiting)
+		require.Empty(t, p.column("ops").stale)
 	}
 }
 

@@ -58,10 +58,12 @@ func (c *Console) Post(_ context.Context, m Outgoing) (string, error) {
 func (c *Console) Update(_ context.Context, ts string, m Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.print(c.short("✎ "+titled(m, "edit of message "+ts), m.Card))
+	card := *m.Card
+	card.Lines, card.More = nil, 0
+	return c.print(c.short("✎ "+titled(m, "edit of message "+ts), &card))
 }
 
-func titled(m Outgoing, what string) string { return "#" + plain(m.Channel, 30) + " · " + what }
+func titled(m Outgoing, what string) string { return "#" + plain(m.Channel, 24) + " · " + what }
 
 func (c *Console) print(text string) error {
 	if _, err := io.WriteString(c.w, text); err != nil {
@@ -233,10 +235,14 @@ func width(s string) int {
 // wide are the scripts and signs that take two columns.
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
-		{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0x303e, Stride: 1},
-		{Lo: 0x3041, Hi: 0xa4cf, Stride: 1}, {Lo: 0xac00, Hi: 0xd7a3, Stride: 1},
-		{Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe30, Hi: 0xfe6f, Stride: 1},
-		{Lo: 0xff00, Hi: 0xff60, Stride: 1}, {Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
+		{Lo: 0x1100, Hi: 0x115f, Stride: 1},
+		{Lo: 0x2e80, Hi: 0x303e, Stride: 1},
+		{Lo: 0x3041, Hi: 0xa4cf, Stride: 1},
+		{Lo: 0xac00, Hi: 0xd7a3, Stride: 1},
+		{Lo: 0xf900, Hi: 0xfaff, Stride: 1},
+		{Lo: 0xfe30, Hi: 0xfe6f, Stride: 1},
+		{Lo: 0xff00, Hi: 0xff60, Stride: 1},
+		{Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
 	},
 	R32: []unicode.Range32{{Lo: 0x1f300, Hi: 0x1f64f, Stride: 1}, {Lo: 0x1f680, Hi: 0x1faff, Stride: 1}, {Lo: 0x20000, Hi: 0x3fffd, Stride: 1}},
 }

@@ -66,9 +66,7 @@ func (c *course) run(ctx context.Context) error {
 		if err := c.settle(ctx); err != nil {
 			return c.unlessDone(ctx, err)
 		}
-		if err := c.n.save(ctx, c.cursor(), saveEvery); err != nil {
-			return c.unlessDone(ctx, err)
-		}
+		c.n.save(ctx, c.cursor())
 	}
 }
 
@@ -88,9 +86,7 @@ func (c *course) idle(ctx context.Context) error {
 	}
 	c.n.working(ctx)
 	c.n.progress(c.acked, c.n.events.LastSeq())
-	if err := c.n.save(ctx, c.cursor(), saveEvery); err != nil {
-		return err
-	}
+	c.n.save(ctx, c.cursor())
 	var later <-chan time.Time
 	if c.n.unsaved() {
 		later = time.After(saveEvery)
@@ -99,6 +95,10 @@ func (c *course) idle(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-c.n.wake:
 	case <-later:
+	case <-c.n.lost:
+		if !c.js.Conn().IsConnected() {
+			return nats.ErrDisconnected
+		}
 	}
 	return nil
 }

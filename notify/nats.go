@@ -64,6 +64,7 @@ type NATS struct {
 
 	wake   signal // something was appended to the log
 	looked signal // the connection came up: look again at once
+	lost   signal // the connection broke
 	closed chan struct{}
 
 	// Of the publishing goroutine alone.
@@ -93,7 +94,7 @@ func NewNATS(o NATSOptions) *NATS {
 	n := &NATS{
 		events: o.Log, keeper: o.Keeper, render: o.Renderer, login: o.Login, stream: o.Stream, changes: o.PublishChanges,
 		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat, patient: parkAfter,
-		wake: newSignal(), looked: newSignal(), closed: make(chan struct{}),
+		wake: newSignal(), looked: newSignal(), lost: newSignal(), closed: make(chan struct{}),
 		cursor: o.Cursor, saved: o.Cursor, status: NATSStatus{Cursor: o.Cursor.Seq},
 	}
 	if n.trace == nil {
@@ -244,15 +245,23 @@ func (n *NATS) tell(ctx context.Context, r alert.SinkReport) {
 }
 
 // save reports the cursor if it moved and the last report is old enough.
-func (n *NATS) save(ctx context.Context, c alert.Cursor, every time.Duration) error {
+func (n *NATS) save(ctx context.Context, c alert.Cursor) {
 	n.cursor = c
-	if !n.unsaved() || time.Since(n.savedAt) < every {
-		return nil
+	if !n.unsaved() || time.Since(n.savedAt) < saveEvery {
+		return
 	}
+	if err := n.keep(ctx); err != nil && ctx.Err() == nil {
+		n.log.Warn("the cursor could not be kept", "err", err)
+	}
+}
+
+func (n *NATS) keep(ctx context.Context) error {
+	n.savedAt = time.Now()
+	c := n.cursor
 	if err := n.keeper.Keep(ctx, alert.Receipt{Cursor: &c}); err != nil {
 		return fmt.Errorf("keeping the cursor at event %d: %w", c.Seq, err)
 	}
-	n.saved, n.savedAt = c, time.Now()
+	n.saved = c
 	return nil
 }
 
@@ -261,9 +270,12 @@ func (n *NATS) unsaved() bool {
 }
 
 func (n *NATS) lastSave(ctx context.Context) error {
+	if !n.unsaved() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	return n.save(ctx, n.cursor, 0)
+	return n.keep(ctx)
 }
 
 // bury passes over an event that can never be published.

@@ -98,6 +98,7 @@ func (n *NATS) handlers() []nats.Option {
 		nats.ConnectHandler(up),
 		nats.ReconnectHandler(up),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			n.lost.signal()
 			if err != nil {
 				log.Warn("nats is disconnected", "err", err)
 			}

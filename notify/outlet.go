@@ -177,7 +177,7 @@ func (o *outlet) reply(ctx context.Context, a action) {
 	case refusal(err) == BadMessage:
 		m.Reply = nil
 		o.bury(ctx, m, err)
-	case refusal(err) == Gone:
+	case refusal(err) == Gone, o.left(ctx, m, err):
 		o.gone(ctx, m)
 	case refusal(err) == Ambiguous:
 		o.failed(ctx, "reply", err)
@@ -251,7 +251,7 @@ func (o *outlet) edited(ctx context.Context, m alert.Message, alerts []alert.Ale
 
 func (o *outlet) notEdited(ctx context.Context, m alert.Message, err error) {
 	switch class := refusal(err); {
-	case class == Gone:
+	case class == Gone, o.left(ctx, m, err):
 		o.gone(ctx, m)
 	case class == Uneditable:
 		o.s.mu.Lock()
@@ -282,7 +282,7 @@ func (o *outlet) settle(ctx context.Context, m alert.Message) {
 		err = nil
 	}
 	switch {
-	case refusal(err) == Gone && err != nil:
+	case err != nil && (refusal(err) == Gone || o.left(ctx, m, err)):
 		o.gone(ctx, m)
 	case err != nil:
 		o.failed(ctx, "find", err)
@@ -299,8 +299,23 @@ func (o *outlet) settle(ctx context.Context, m alert.Message) {
 	}
 }
 
-// gone deals with a message that somebody deleted in Slack.
+// left reports whether a message cannot be reached because it is in a channel
+// that the configuration no longer names.
+func (o *outlet) left(ctx context.Context, m alert.Message, err error) bool {
+	if refusal(err) != BadChannel {
+		return false
+	}
+	target, err := o.resolve(ctx)
+	return err == nil && target != m.Target
+}
+
+// gone deals with a message that is no more: somebody deleted it in Slack, or
+// it is out of reach.
 func (o *outlet) gone(ctx context.Context, m alert.Message) {
+	if m.State == alert.Sending {
+		o.dropped(ctx, m)
+		return
+	}
 	o.s.mu.Lock()
 	left := o.s.board.gone(m.ID, time.Now())
 	o.s.mu.Unlock()

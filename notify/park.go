@@ -139,6 +139,7 @@ func (o *outlet) failed(ctx context.Context, call string, err error) {
 		o.s.shut(now.Add(parkFor))
 		o.s.tell(ctx, r)
 	case BadChannel, Unknown, BadMessage, Gone, Uneditable:
+		o.forgetTarget()
 		o.wait(now.Add(parkFor))
 		o.s.tell(ctx, r)
 	default:
@@ -169,6 +170,13 @@ func (o *outlet) wait(until time.Time) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
 	o.gate = until
+}
+
+// forgetTarget has the channel's name resolved again: it may have been renamed.
+func (o *outlet) forgetTarget() {
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	o.target = ""
 }
 
 func (s *Slack) shut(until time.Time) {

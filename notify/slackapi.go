@@ -18,6 +18,7 @@ const (
 	pageSize      = 200
 	maxPages      = 50
 	lookBack      = time.Minute // clocks differ
+	listFor       = time.Minute // how long a list of channels serves
 )
 
 // SlackAPI posts through Slack's Web API. It never retries: one dropped answer
@@ -25,7 +26,8 @@ const (
 type SlackAPI struct {
 	client *slack.Client
 	mu     sync.Mutex
-	ids    map[string]string // by name, as last listed
+	ids    map[string]string // by name
+	listed time.Time
 }
 
 // NewSlackAPI returns a Poster for a bot token. URL is empty for Slack itself.
@@ -62,14 +64,14 @@ func (p *SlackAPI) Resolve(ctx context.Context, channel string) (string, error) 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if id, ok := p.ids[name]; ok {
+	if id, ok := p.ids[name]; ok && time.Since(p.listed) < listFor {
 		return id, nil
 	}
 	ids, err := p.list(ctx)
 	if err != nil {
 		return "", err
 	}
-	p.ids = ids
+	p.ids, p.listed = ids, time.Now()
 	if id, ok := ids[name]; ok {
 		return id, nil
 	}
