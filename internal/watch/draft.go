@@ -84,9 +84,12 @@ func (d *draft) checkpoint(name string, value []byte) {
 	d.commit.Checkpoints[name] = value
 }
 
+// LeftReason is why the alerts of a space end that leaves the configuration.
+const LeftReason = "the space is no longer watched"
+
 // leave drops a space that is no longer watched.
 func (d *draft) leave(k phone.SpaceKey) {
-	d.judge(rules.Left{Space: k, Reason: "the space is no longer watched"})
+	d.judge(rules.Left{Space: k, Reason: LeftReason})
 	d.commit.Rosters = slices.DeleteFunc(d.commit.Rosters, func(r phone.Roster) bool { return r.Space == k })
 	d.commit.DropSpaces = append(d.commit.DropSpaces, k)
 	delete(d.rosters, k)

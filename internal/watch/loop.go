@@ -63,6 +63,9 @@ type Options struct {
 	Metrics    *Metrics
 	Log        *slog.Logger
 	Trace      func(point string) // "commit:before", "commit:after"; may be nil
+	// Now is the time that the loop goes by; nil is the clock. A loop with a time
+	// of its own makes no ticks: whoever sets the time calls Tick.
+	Now func() time.Time
 }
 
 // Loop is the one writer of the store.
@@ -78,7 +81,9 @@ type Loop struct {
 	health *health
 	seen   map[phone.SpaceKey]time.Time // the last successful poll
 	rounds map[string]round             // first rounds that are not over, by account
+	upkeep *upkeep
 	seq    uint64
+	ticks  bool // by the clock
 }
 
 // input is something for the loop to do: take puts its consequences into the
@@ -103,6 +108,10 @@ func New(o Options) (*Loop, error) {
 	if o.Committed == nil {
 		o.Committed = func(*store.Commit) {}
 	}
+	ticks := o.Now == nil
+	if ticks {
+		o.Now = time.Now
+	}
 	alerts, err := o.Store.Alerts()
 	if err != nil {
 		return nil, fmt.Errorf("reading the open alerts: %w", err)
@@ -121,6 +130,7 @@ func New(o Options) (*Loop, error) {
 		seen:   make(map[phone.SpaceKey]time.Time),
 		rounds: make(map[string]round),
 		seq:    o.Store.LastSeq(),
+		ticks:  ticks,
 	}, nil
 }
 
@@ -128,16 +138,20 @@ func New(o Options) (*Loop, error) {
 // must have stopped before. It returns an error when the store cannot be read.
 func (l *Loop) Run(ctx context.Context) error {
 	defer close(l.ended)
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	upkeep := newUpkeep()
+	var ticked <-chan time.Time
+	if l.ticks {
+		ticker := time.NewTicker(tick)
+		defer ticker.Stop()
+		ticked = ticker.C
+	}
+	l.upkeep = newUpkeep(l.o.Now())
 	for {
 		var batch []*input
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
-			batch = append(batch, &input{take: upkeep.tick, done: make(chan error, 1)})
+		case <-ticked:
+			batch = append(batch, &input{take: l.upkeep.tick, done: make(chan error, 1)})
 		case in := <-l.inputs:
 			batch = append(batch, in)
 		}
@@ -162,7 +176,7 @@ func (l *Loop) gather(batch []*input) []*input {
 
 // turn makes one commit of a batch and tells everybody who waits for it.
 func (l *Loop) turn(ctx context.Context, batch []*input) error {
-	d := l.draft(time.Now())
+	d := l.draft(l.o.Now())
 	var err error
 	for _, in := range batch {
 		if err = in.take(d); err != nil {
@@ -228,6 +242,12 @@ func (l *Loop) stuck(ctx context.Context, attempt int, cause error) error {
 	case <-time.After(wait):
 		return nil
 	}
+}
+
+// Tick tells a loop with a time of its own that time has passed, and returns
+// once what came of it is committed.
+func (l *Loop) Tick(ctx context.Context) error {
+	return l.submit(ctx, func(d *draft) error { return l.upkeep.tick(d) })
 }
 
 // Ready returns why the loop cannot commit now, or nil.

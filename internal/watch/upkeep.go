@@ -20,8 +20,7 @@ type upkeep struct {
 	started, blind, trimmed time.Time
 }
 
-func newUpkeep() *upkeep {
-	now := time.Now()
+func newUpkeep(now time.Time) *upkeep {
 	return &upkeep{started: now, blind: now, trimmed: now}
 }
 

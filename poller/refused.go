@@ -1,0 +1,13 @@
+package poller
+
+import "numwatch/phone"
+
+// Refused returns the error that an answer with this HTTP status, Code and
+// Message makes of a poll, for whoever plays the cloud's part.
+func Refused(space phone.SpaceKey, status int, code, message string) *Error {
+	k, _ := classify(status, code)
+	return &Error{
+		Class: k.class, Account: space.Account, Space: space.ID, HTTPStatus: status,
+		Code: code, Message: message, Advice: k.advice,
+	}
+}
