@@ -47,10 +47,11 @@ func (f *fleet) poll(i int, t float64) (found int) {
 	return found
 }
 
-// simulate polls the fleet at 1,000 s a round and returns the mean delay of a
-// change and the longest wait, both as parts of round robin's.
-func (f *fleet) simulate(days float64) (delay, oldest float64) {
-	rate := float64(len(f.rates)) / 1000
+// simulate polls the fleet for 14 days, at so many seconds a round, and returns
+// the mean delay of a change and the longest wait, both as parts of round
+// robin's.
+func (f *fleet) simulate(round float64) (delay, oldest float64) {
+	rate := float64(len(f.rates)) / round
 	s := NewSchedule(ScheduleOptions{MaxAge: 5 * time.Minute, MinInterval: 30 * time.Second, Rate: rate})
 	names := ids(len(f.rates))
 	index := map[string]int{}
@@ -60,8 +61,8 @@ func (f *fleet) simulate(days float64) (delay, oldest float64) {
 	s.SetSpaces(names, epoch)
 	for n := 0; ; n++ {
 		t := float64(n) / rate
-		if t > days*86400 {
-			return f.delay / float64(f.changes) / 500, f.oldest / 1000
+		if t > 14*86400 {
+			return f.delay / float64(f.changes) / (round / 2), f.oldest / round
 		}
 		now := epoch.Add(time.Duration(t * float64(time.Second)))
 		if id, ok := s.Next(now); ok {
@@ -103,8 +104,8 @@ func TestBudgetGoesWhereChangesAre(t *testing.T) {
 	for _, g := range goals {
 		t.Run(fmt.Sprint("sigma ", g.sigma), func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(1200, g.sigma, 1)
-			delay, oldest := f.simulate(14)
+			f := newFleet(2000, g.sigma, 1)
+			delay, oldest := f.simulate(4000)
 			t.Logf("%.3f of round robin, best %.3f, oldest %.2f rounds, %d changes", delay, f.optimum(), oldest, f.changes)
 			require.LessOrEqual(t, delay, f.optimum()*g.goal/g.best)
 			require.LessOrEqual(t, oldest, 2.0)
@@ -118,7 +119,7 @@ func BenchmarkBudget(b *testing.B) {
 		b.Run(fmt.Sprintf("sigma=%.1f", g.sigma), func(b *testing.B) {
 			for i := range b.N {
 				f := newFleet(10_000, g.sigma, uint64(i+1))
-				delay, oldest := f.simulate(14)
+				delay, oldest := f.simulate(1000)
 				b.ReportMetric(delay, "of-round-robin")
 				b.ReportMetric(f.optimum(), "best")
 				b.ReportMetric(g.goal, "goal")
