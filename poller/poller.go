@@ -256,7 +256,7 @@ func (p *Poller) fetch(ctx context.Context, space phone.SpaceKey) Result {
 func (p *Poller) note(r Result) {
 	p.metrics.polled(r)
 	if r.Err != nil {
-		p.log.Debug("a poll brought nothing", "account", r.Space.Account, "space", r.Space.ID, "err", r.Err)
+		p.log.Debug("a poll brought nothing", "space", r.Space.ID, "err", r.Err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
