@@ -182,7 +182,7 @@ func adviceOn(err error) string {
 	switch {
 	case errors.Is(err, ErrLocked):
 		return "it is locked by another process: is another numwatch running? " +
-			"A running bot's store is read through its HTTP API"
+			"A running bot's store is read through its HTTP API (numwatch status, numwatch db backup)"
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return "it is no bbolt database, or its first pages are damaged: check the path, or restore a backup"
 	case errors.Is(err, fs.ErrPermission):
