@@ -44,6 +44,7 @@ const (
 	pollersWithin = 3 * time.Second
 	sinksWithin   = 8 * time.Second
 	loopWithin    = 3 * time.Second
+	restWithin    = 2 * time.Second
 )
 
 // run works until ctx ends or a part fails. The parts stop in the reverse order
@@ -110,7 +111,26 @@ func (m *machine) farewell(loop *stage) error {
 	if err := m.loop.Note(ctx, alert.Notice{Kind: "stop", Text: version() + " stopped"}); err != nil {
 		return fmt.Errorf("noting the stop: %w", err)
 	}
+	m.publishRest(loop.ctx)
 	return nil
+}
+
+// publishRest gives NATS a moment to publish the rest of the log, so that
+// consumers hear of the stop when it happens and not at the next start. What
+// does not go out goes out then.
+func (m *machine) publishRest(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, restWithin)
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	end := m.store.LastSeq()
+	for s := m.nats.Status(); s.Connected && !s.Parked && s.Cursor < end; s = m.nats.Status() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // greet tells where everything is.
