@@ -184,7 +184,7 @@ func (s *storm) now() map[phone.Subject]map[phone.Field]string {
 // disturb makes some polls fail, in every way in which they can.
 func (s *storm) disturb() {
 	for kind, p := range map[camssim.Kind]float64{
-		camssim.DropBefore: 0.02, camssim.DropAfter: 0.02, camssim.InternalError: 0.02, camssim.BadGateway: 0.01,
+		camssim.DropBefore: 0.04, camssim.DropAfter: 0.04, camssim.InternalError: 0.04, camssim.BadGateway: 0.01,
 		camssim.Truncated: 0.01, camssim.CutJSON: 0.01, camssim.EmptyList: 0.01, camssim.RepeatUnlike: 0.01,
 		camssim.Throttled: 0.005,
 	} {

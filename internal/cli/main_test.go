@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		os.Setenv(rootVariable, root)
 	}
 	testscript.Main(m, map[string]func(){
-		"numwatch": func() { os.Exit(program(os.Args[1:], nil)) },
+		"numwatch": func() { os.Exit(program(os.Args[1:], killer(os.Getenv(killVariable)))) },
 		"logged":   func() { os.Exit(logged(os.Args[1], os.Args[2:])) },
 	})
 }

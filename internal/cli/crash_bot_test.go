@@ -1,0 +1,198 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// killVariable names the point at which a bot kills itself, and how many times
+// it passes there first: "post:after:3" is the third time.
+const killVariable = "NUMWATCH_TEST_KILL"
+
+// killer returns the trace that kills the process where the variable says.
+func killer(where string) func(string) {
+	cut := strings.LastIndexByte(where, ':')
+	if cut < 0 {
+		return nil
+	}
+	left, err := strconv.Atoi(where[cut+1:])
+	if err != nil {
+		panic(err)
+	}
+	var mu sync.Mutex
+	return func(point string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if point != where[:cut] {
+			return
+		}
+		if left--; left == 0 {
+			self, err := os.FindProcess(os.Getpid())
+			if err == nil {
+				err = self.Kill()
+			}
+			panic(errors.Join(errors.New("not dead"), err))
+		}
+	}
+}
+
+// bot is one life of the bot.
+type bot struct {
+	t       *testing.T
+	command *exec.Cmd
+	said    *sayings
+	ended   chan struct{}
+	page    string // once it has started
+}
+
+// start gives the bot a life, which ends at a point if one is given.
+func (r *rig) start(killAt string) *bot {
+	r.t.Helper()
+	r.starts++
+	life := r.starts
+	b := &bot{t: r.t, said: &sayings{started: make(chan string, 1)}, ended: make(chan struct{})}
+	b.command = exec.Command("numwatch", "run", "--config", r.path("config.yaml"), "--rules", r.path("rules.yaml"))
+	b.command.Dir = r.dir
+	b.command.Env = append(os.Environ(), killVariable+"="+killAt)
+	b.command.Stderr = b.said
+	require.NoError(r.t, b.command.Start())
+	go func() {
+		defer close(b.ended)
+		_ = b.command.Wait() // ProcessState tells how it ended
+	}()
+	r.t.Cleanup(func() {
+		_ = b.command.Process.Kill() // it may have ended
+		<-b.ended
+		if r.t.Failed() {
+			r.t.Logf("life %d (kill at %q) said last:\n%s", life, killAt, b.said.tail())
+		}
+	})
+	return b
+}
+
+// ready waits until the bot has started.
+func (b *bot) ready() {
+	b.t.Helper()
+	select {
+	case b.page = <-b.said.started:
+	case <-b.ended:
+		b.t.Fatalf("the bot ended by itself: %s\n%s", b.command.ProcessState, b.said.tail())
+	case <-time.After(startsWithin):
+		b.t.Fatalf("the bot did not start\n%s", b.said.tail())
+	}
+}
+
+// kill waits a while, unless the bot dies before, and kills it.
+func (b *bot) kill(after time.Duration) {
+	b.t.Helper()
+	select {
+	case <-b.ended:
+	case <-time.After(after):
+		require.NoError(b.t, b.command.Process.Kill())
+		<-b.ended
+	}
+	b.killed()
+}
+
+// dies waits until the bot has died where it was to.
+func (b *bot) dies(within time.Duration) {
+	b.t.Helper()
+	select {
+	case <-b.ended:
+		b.killed()
+	case <-time.After(within):
+		b.t.Fatalf("the bot did not come to the point where it was to die\n%s", b.said.tail())
+	}
+}
+
+func (b *bot) killed() {
+	b.t.Helper()
+	w, ok := b.command.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(b.t, ok && w.Signaled() && w.Signal() == syscall.SIGKILL,
+		"the bot ended by itself: %s\n%s", b.command.ProcessState, b.said.tail())
+}
+
+// stop ends the bot as an operator does.
+func (b *bot) stop() {
+	b.t.Helper()
+	require.NoError(b.t, b.command.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-b.ended:
+	case <-time.After(stopsWithin):
+		b.t.Fatalf("the bot did not end within %s of SIGTERM\n%s", stopsWithin, b.said.tail())
+	}
+	require.Equal(b.t, 0, b.command.ProcessState.ExitCode(), "%s", b.said.tail())
+}
+
+// backup writes the running bot's store to a file.
+func (b *bot) backup(path string) error {
+	resp, err := http.Get(b.page + "api/v1/backup")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("backup: %s", resp.Status)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, resp.Body)
+	return errors.Join(err, f.Close())
+}
+
+// sayings are the log of a bot, of which the end is kept.
+type sayings struct {
+	started chan string // receives the page's address
+
+	mu    sync.Mutex
+	rest  []byte
+	lines []string
+}
+
+const linesKept = 60
+
+// Write is safe for concurrent use with tail.
+func (s *sayings) Write(data []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rest = append(s.rest, data...)
+	for {
+		line, rest, whole := bytes.Cut(s.rest, []byte("\n"))
+		if !whole {
+			return len(data), nil
+		}
+		s.hear(line)
+		s.rest = bytes.Clone(rest)
+	}
+}
+
+func (s *sayings) hear(line []byte) {
+	s.lines = append(s.lines, string(line))
+	s.lines = s.lines[max(0, len(s.lines)-linesKept):]
+	var record struct{ Msg, Page string }
+	if json.Unmarshal(line, &record) == nil && record.Msg == "started" && record.Page != "" {
+		s.started <- record.Page
+	}
+}
+
+func (s *sayings) tail() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(append(s.lines, string(s.rest)), "\n")
+}

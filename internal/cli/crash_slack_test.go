@@ -1,0 +1,189 @@
+package cli_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"numwatch/alert"
+	"numwatch/internal/slacksim"
+	"numwatch/phone"
+)
+
+// slackView holds what Slack shows against what the store says.
+type slackView struct {
+	picture  *picture
+	findings findings
+	// doubles are posts and replies that say what another one has said: one
+	// that nothing knows of, a line told twice in a thread.
+	doubles findings
+}
+
+func (p *picture) checkSlack(slack *slacksim.Server) *slackView {
+	v := &slackView{picture: p}
+	lists := map[string]map[string]int{} // channel → alert → messages that list it
+	known := map[string]*alert.Message{}
+	for i := range p.messages {
+		m := &p.messages[i]
+		known[m.ID] = m
+		if lists[m.Channel] == nil {
+			lists[m.Channel] = map[string]int{}
+		}
+		for _, s := range m.Alerts {
+			lists[m.Channel][s.Alert]++
+		}
+	}
+	for id, a := range p.alerts {
+		for _, channel := range a.Channels {
+			if n := lists[channel][id]; n != 1 && a.State != alert.Pending {
+				v.findings.add("%d messages in %s list alert %s", n, channel, id)
+			}
+		}
+	}
+	for name, ch := range crashChannels {
+		v.channel(name, slack.Messages(ch.ID), known)
+	}
+	for id, m := range known {
+		v.findings.add("message %s of %s is not in Slack", id, m.Channel)
+	}
+	return v
+}
+
+// channel checks every message there, and takes those it finds out of known.
+func (v *slackView) channel(name string, there []slacksim.Message, known map[string]*alert.Message) {
+	ids := map[string]bool{}
+	for i := range there {
+		m := &there[i]
+		id := metadataID(&m.Version)
+		if id == "" || ids[id] {
+			v.findings.add("message %s in %s has no id, or that of another: %q", m.Ts, name, id)
+		}
+		ids[id] = true
+		switch kept := known[id]; {
+		case kept == nil || kept.TS != m.Ts:
+			v.doubles.add("nothing knows of message %s in %s: %s", id, name, m.Text)
+		default:
+			v.message(kept, m)
+			delete(known, id)
+		}
+		v.thread(name, m, ids)
+	}
+}
+
+// message checks that a message shows each of its alerts as it is.
+func (v *slackView) message(kept *alert.Message, m *slacksim.Message) {
+	if kept.State != alert.Posted || kept.Reply != nil {
+		v.findings.add("message %s in %s is %s, its reply %v", kept.ID, kept.Channel, kept.State, kept.Reply)
+	}
+	var listed []alert.Alert
+	for _, s := range kept.Alerts {
+		a, there := v.picture.alerts[s.Alert]
+		if !there {
+			v.findings.add("message %s lists alert %s, which is not in the store", kept.ID, s.Alert)
+			continue
+		}
+		if s.Revision != a.Revision || s.Told < a.Notified {
+			v.findings.add("message %s in %s shows revision %d and told %d of alert %s, which is at %d and %d",
+				kept.ID, kept.Channel, s.Revision, s.Told, a.ID, a.Revision, a.Notified)
+		}
+		listed = append(listed, a)
+	}
+	lines := shownLines(m.Blocks)
+	for i := range listed {
+		want := lineOf(&listed[i], listed)
+		says := func(line string) bool { return line == want || strings.HasPrefix(line, want+",") } // and a remark
+		if !slices.ContainsFunc(lines, says) {
+			v.findings.add("message %s in %s does not show %q, but\n\t%s", kept.ID, kept.Channel, want, strings.Join(lines, "\n\t"))
+		}
+	}
+}
+
+// thread finds what replies tell twice. Every state of a number has another
+// name, so that no two lines are alike by right.
+func (v *slackView) thread(channel string, m *slacksim.Message, ids map[string]bool) {
+	told := map[string]bool{}
+	for i := range m.Replies {
+		r := &m.Replies[i]
+		id := metadataID(&r.Version)
+		if id == "" || ids[id] {
+			v.findings.add("reply %s in %s has no id, or that of another: %q", r.Ts, channel, id)
+		}
+		ids[id] = true
+		lines := strings.Split(r.Text, "\n")
+		if len(lines) > 1 {
+			lines = lines[1:] // the first counts the others
+		}
+		again := slices.ContainsFunc(lines, func(line string) bool { return told[line] && strings.Contains(line, "(Shop v") })
+		if again {
+			v.doubles.add("reply %s in %s tells what was told: %s", id, channel, r.Text)
+		}
+		for _, line := range lines {
+			told[line] = true
+		}
+	}
+}
+
+func metadataID(v *slacksim.Version) string {
+	var payload struct {
+		ID string `json:"id"`
+	}
+	if v.Metadata == nil || json.Unmarshal(v.Metadata.EventPayload, &payload) != nil {
+		return ""
+	}
+	return payload.ID
+}
+
+// shownLines are the lines of a message's blocks, without the signs of colour
+// before them.
+func shownLines(blocks json.RawMessage) (lines []string) {
+	var all []struct {
+		Text *struct{ Text string }
+	}
+	if json.Unmarshal(blocks, &all) != nil {
+		return nil
+	}
+	for _, b := range all {
+		if b.Text == nil {
+			continue
+		}
+		for line := range strings.Lines(b.Text.Text) {
+			_, line, _ = strings.Cut(strings.TrimSpace(line), " ")
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// lineOf is what a message that lists these alerts must say of one of them.
+func lineOf(a *alert.Alert, listed []alert.Alert) string {
+	over := a.State.Closed() && a.Transition != alert.Opened // a notice is read as one that opened
+	word := strings.ToUpper(a.Severity.String()[:1]) + a.Severity.String()[1:]
+	if over {
+		word = strings.ToUpper(a.State.String()[:1]) + a.State.String()[1:]
+	}
+	text := a.Summary.Plain()
+	switch {
+	case over:
+		text = titleOf(a) + ": " + cmp.Or(a.Closing, "now "+a.Change.New)
+	case len(listed) > 1 && a.Change.Old == "":
+		text = titleOf(a) + ": " + a.Change.New
+	case len(listed) > 1:
+		text = titleOf(a) + ": " + a.Change.Old + " → " + a.Change.New
+	}
+	if len(listed) == 1 {
+		return word + ": " + text
+	}
+	return word + "  " + text
+}
+
+func titleOf(a *alert.Alert) string {
+	switch s := a.Subject; {
+	case s.PhoneNumber != "":
+		return s.PhoneNumber + " (" + a.Change.Number.Get(phone.VerifiedName) + ")"
+	case s.Space != "":
+		return "Space " + s.Space + " (" + s.Account + ")"
+	default:
+		return "Account " + s.Account
+	}
+}
