@@ -24,6 +24,7 @@ var functions = []string{
 
 // condition is a compiled `where`.
 type condition struct {
+	source   string
 	program  *vm.Program
 	depends  phone.FieldSet
 	volatile *position // the first use of Old or Direction, nil if none
@@ -51,7 +52,7 @@ func (r *report) compileWhere(t term, fields []phone.Field) *condition {
 	if program == nil {
 		return nil
 	}
-	return &condition{program: program, depends: x.depends, volatile: x.volatile}
+	return &condition{source: t.value, program: program, depends: x.depends, volatile: x.volatile}
 }
 
 // expression is one that is being compiled.

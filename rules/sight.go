@@ -166,12 +166,18 @@ func (w *watch) wants(v string) bool {
 func (s *sight) moved(w *watch, c *phone.Change) bool {
 	switch {
 	case c != nil:
-		return (w.from == nil || w.from.match(w.field, c.Old)) && (w.direction == phone.NoDirection || w.direction == c.Direction)
+		return w.fromFits(c.Old) && w.directionFits(c.Direction)
 	case s.first && s.appeared():
 		return w.to != nil && w.from == nil
 	default:
 		return w.standing()
 	}
+}
+
+func (w *watch) fromFits(old string) bool { return w.from == nil || w.from.match(w.field, old) }
+
+func (w *watch) directionFits(d phone.Direction) bool {
+	return w.direction == phone.NoDirection || w.direction == d
 }
 
 func (s *sight) appeared() bool {

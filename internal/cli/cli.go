@@ -32,6 +32,7 @@ type commands struct {
 	Poll   pollCommand   `cmd:"" help:"Fetch one space once and print its numbers."`
 	Tail   tailCommand   `cmd:"" help:"Follow the events on NATS."`
 	Status statusCommand `cmd:"" help:"Ask a running bot how it is."`
+	Rules  rulesCommand  `cmd:"" help:"Check, try out and explain the rules."`
 	DB     dbCommand     `cmd:"" name:"db" help:"Check, compact, measure, back up and restore the store."`
 	Sim    simCommand    `cmd:"" help:"Run the simulated cloud or the simulated Slack on its own."`
 

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+type rulesCommand struct {
+	Coverage rulesCoverageCommand `cmd:"" help:"Show which rules speak up for which values, and which values nobody hears of."`
+}
+
+// rulesFile is the argument of the commands that read a rules file.
+type rulesFile struct {
+	File string `arg:"" optional:"" default:"rules.yaml" help:"The rules (default: rules.yaml)."`
+}
+
+// history is where the commands that look back find the log: a store that no
+// bot has open, a backup, or a copy that a running bot hands out.
+type history struct {
+	bot
+	DB string `name:"db" placeholder:"FILE" help:"A backup, or the store of a bot that is stopped. Without it, a running bot is asked for a copy."`
+}
+
+// open opens the history. The store must not be written to; done closes it.
+func (h history) open(ctx context.Context, p *Program) (s *store.Store, done func(), err error) {
+	if h.DB != "" {
+		return openHistory(h.DB, func() {})
+	}
+	dir, err := os.MkdirTemp("", "numwatch-*")
+	if err != nil {
+		return nil, nil, fmt.Errorf("making room for a copy of the store: %w", err)
+	}
+	remove := func() { os.RemoveAll(dir) }
+	path := filepath.Join(dir, "copy.db")
+	if err := h.copyTo(ctx, p, path); err != nil {
+		remove()
+		return nil, nil, fmt.Errorf("%w; --db reads a backup instead", err)
+	}
+	s, done, err = openHistory(path, remove)
+	if err != nil {
+		remove()
+	}
+	return s, done, err
+}
+
+func (h history) copyTo(ctx context.Context, p *Program, path string) error {
+	body, err := h.get(ctx, p, "/api/v1/backup")
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := writeWhole(path, body); err != nil {
+		return fmt.Errorf("copying the bot's store: %w", err)
+	}
+	return nil
+}
+
+func openHistory(path string, then func()) (*store.Store, func(), error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil, fmt.Errorf("looking for the store: %w", err)
+	}
+	s, err := store.Open(path, store.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, func() { s.Close(); then() }, nil
+}
+
+type rulesCoverageCommand struct {
+	rulesFile
+	output
+	Strict bool `help:"Exit with 1 if there is a hole."`
+}
+
+// Run prints the matrix of values and rules.
+func (c *rulesCoverageCommand) Run(p *Program) error {
+	set, err := loadRules(c.File)
+	if err != nil {
+		return err
+	}
+	coverage := set.Coverage()
+	if c.json() {
+		err = printJSON(p.Stdout, coverage)
+	} else {
+		err = printCoverage(p, coverage)
+	}
+	if err == nil && c.Strict && len(coverage.Holes()) > 0 {
+		return errSaid
+	}
+	return err
+}
+
+func printCoverage(p *Program, coverage rules.Coverage) error {
+	var rows [][]string
+	holes := 0
+	for _, f := range coverage.Fields {
+		for i, v := range f.Values {
+			row := []string{"", shownCovered(v.Value), strings.Join(covers(v), ", ")}
+			if i == 0 {
+				row[0] = f.Field.String()
+			}
+			if v.Hole {
+				row[2] = "HOLE: nobody hears of it"
+				holes++
+			}
+			rows = append(rows, row)
+		}
+	}
+	if err := printTable(p.Stdout, []string{"FIELD", "VALUE", "RULES (and what they depend on)"}, rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.Stdout, "\nHoles: %d. A value without a rule that is no hole is the best one, or says nothing.\n", holes)
+	return err
+}
+
+func shownCovered(v string) string {
+	if v == "" {
+		return "(empty)"
+	}
+	return v
+}
+
+func covers(v rules.ValueCoverage) []string {
+	texts := make([]string, len(v.Rules))
+	for i, r := range v.Rules {
+		texts[i] = r.Rule
+		if len(r.Limits) > 0 {
+			texts[i] += " (" + strings.Join(r.Limits, ", ") + ")"
+		}
+	}
+	return texts
+}
