@@ -336,7 +336,15 @@ func keyOf(a *alert.Alert) groupKey {
 
 func (b *board) edited(id string, now time.Time) {
 	if r := b.messages[id]; r != nil {
-		r.edited, r.beside = now, false
+		r.edited = now
+	}
+}
+
+// again has a message edited once more, as the edit asked for failed.
+func (b *board) again(id string) {
+	if r := b.messages[id]; r != nil {
+		r.beside = true
+		b.column(r.Channel).stale[id] = true
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 
 	headerAcked = "Numwatch-Acked" // every event up to here was stored before this message
 	ackTimeout  = 5 * time.Second
+	askTimeout  = 2 * time.Second // of a question to the stream; one on a connection that breaks is lost
 	saveEvery   = time.Second
 )
 

@@ -121,7 +121,7 @@ func (n *NATS) Status() NATSStatus {
 func (n *NATS) Run(ctx context.Context) error {
 	nc, err := n.reach(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // ctx ended before anything was begun
+		return nil // ctx ended before anything was begun
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.heartbeat(gctx, nc) })
@@ -167,7 +167,7 @@ func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
 		return fmt.Errorf("nats at %s is not reachable: %w", n.login.where(), cmp.Or(nc.LastError(), nats.ErrNoServers))
 	}
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*window),
-		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(ackTimeout))
+		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(askTimeout))
 	if err != nil {
 		return fmt.Errorf("using jetstream: %w", err)
 	}

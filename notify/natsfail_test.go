@@ -146,8 +146,8 @@ func TestNATSOrderOverAConnectionThatBreaks(t *testing.T) {
 	o.Login.URL = "nats://" + cut(t, b.server.server.Addr().String())
 	b.add(b.mixed(2000, 15)...)
 	b.start(o)
+	require.Eventually(t, func() bool { return b.sink.Status().Cursor == 2000 }, 3*soon, time.Millisecond)
 	b.requireOnceInOrder(b.published(2000))
-	b.caughtUp()
 }
 
 // The process dies at any point around a publishing; the next one goes on.

@@ -236,12 +236,13 @@ func (o *outlet) edit(ctx context.Context, a action) {
 }
 
 func (o *outlet) edited(ctx context.Context, m alert.Message, alerts []alert.Alert) {
+	shown := make(map[string]uint64, len(alerts))
+	for i := range alerts {
+		shown[alerts[i].ID] = alerts[i].Revision
+	}
 	m.Alerts = slices.Clone(m.Alerts)
-	for i, shown := range m.Alerts {
-		at := slices.IndexFunc(alerts, func(a alert.Alert) bool { return a.ID == shown.Alert })
-		if at >= 0 {
-			m.Alerts[i].Revision = alerts[at].Revision
-		}
+	for i, s := range m.Alerts {
+		m.Alerts[i].Revision = max(s.Revision, shown[s.Alert])
 	}
 	o.s.mu.Lock()
 	o.s.board.edited(m.ID, time.Now())
@@ -260,14 +261,23 @@ func (o *outlet) notEdited(ctx context.Context, m alert.Message, err error) {
 	case (class == BadMessage || class == Unknown) && !m.Plain:
 		m.Plain = true
 		o.keep(ctx, m)
+		o.again(m)
 	case class == BadMessage:
 		o.bury(ctx, m, err)
 	case class == NotApplied || class == Ambiguous:
+		o.again(m)
 		o.s.holdEdits(err)
 		o.note("edit", err)
 	default:
+		o.again(m)
 		o.failed(ctx, "edit", err)
 	}
+}
+
+func (o *outlet) again(m alert.Message) {
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	o.s.board.again(m.ID)
 }
 
 // settle finds out whether a message, or a reply to it, was posted.

@@ -67,6 +67,7 @@ func (b *board) next(channel string, now time.Time, free slots) action {
 		if !r.fixed && b.behind(r) {
 			at := later(free.edit, r.edited.Add(editEvery))
 			if !at.After(now) {
+				r.beside = false // what comes beside from now on is another edit
 				return action{deed: edit, message: r.Message, alerts: b.listed(r)}
 			}
 			idle.by(at)

@@ -127,6 +127,11 @@ func (s *Slack) SetChannels(channels []Channel) {
 	defer s.mu.Unlock()
 	s.channels = channels
 	s.board.activate(names(channels))
+	for _, c := range channels {
+		if o := s.outlets[c.Name]; o != nil {
+			o.configure(c)
+		}
+	}
 	s.changed.signal()
 }
 
@@ -241,8 +246,7 @@ func (s *Slack) arrange(ctx context.Context, running *sync.WaitGroup) {
 	wanted := make(map[string]bool)
 	for _, c := range s.channels {
 		wanted[c.Name] = true
-		if o := s.outlets[c.Name]; o != nil {
-			o.configure(c)
+		if s.outlets[c.Name] != nil {
 			continue
 		}
 		octx, cancel := context.WithCancel(ctx)

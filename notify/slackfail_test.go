@@ -135,6 +135,25 @@ func TestSlackPostsAnewWhatWasDeleted(t *testing.T) {
 	})
 }
 
+// An acknowledgement raises no revision: it is shown all the same, also where
+// the first edit fails.
+func TestSlackShowsWhoTakesCare(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.start(opsChannel)
+		a := firing(1)
+		d.update(a)
+		d.after(time.Second)
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: 30 * time.Second, Count: 1, Method: slacksim.Update})
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_blocks", Count: 1, Method: slacksim.Update})
+		a.Ack = &alert.Ack{By: "ann", At: noon}
+		d.update(a)
+		d.after(time.Minute)
+		require.Contains(t, d.messages()[0].Text, "Taken by: ann, 2026-11-23 12:00 UTC")
+		require.Len(t, d.messages()[0].Edits, 1)
+		require.Empty(t, d.messages()[0].Replies)
+	})
+}
+
 func TestSlackRepliesWhereItMayNotEdit(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
 		d.start(opsChannel)
