@@ -4,11 +4,16 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
 )
 
 // bot is the flag of every command that asks a running bot.
@@ -23,21 +28,34 @@ func (b bot) get(ctx context.Context, p *Program, path string) (io.ReadCloser, e
 	base := cmp.Or(b.URL, p.getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+path, nil)
 	if err != nil {
-		return nil, &usageError{"the bot's URL is not one: " + base}
+		return nil, &usageError{"the bot's URL is not one: want http://host:port"}
 	}
 	if token := p.getenv("NUMWATCH_HTTP_TOKEN"); token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("asking the bot: %w; is it running there? (NUMWATCH_URL or --url says where)", err)
+		return nil, fmt.Errorf("no bot answers at %s: %w; start it (numwatch run), or say where it is with --url or NUMWATCH_URL",
+			phone.Redact(base), withoutURL(err))
 	}
-	if answer.StatusCode != http.StatusOK {
-		defer answer.Body.Close()
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-		return nil, fmt.Errorf("the bot at %s answered %s: %s", base, answer.Status, strings.TrimSpace(string(text)))
+	if answer.StatusCode == http.StatusOK {
+		return answer.Body, nil
 	}
-	return answer.Body, nil
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusUnauthorized {
+		return nil, fmt.Errorf("the bot at %s does not let you in: set NUMWATCH_HTTP_TOKEN to its http.token", phone.Redact(base))
+	}
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+	return nil, fmt.Errorf("the bot at %s answered %s: %s", phone.Redact(base), answer.Status, alert.Plain(strings.TrimSpace(string(text))))
+}
+
+// withoutURL is the cause of a failed request: the URL is said already, and may
+// hold a password.
+func withoutURL(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // getJSON asks the bot and decodes its answer.

@@ -29,13 +29,20 @@ type checklist struct {
 	failed bool
 }
 
+// note prints one finding: a sentence beside its name, or what has a form of its
+// own, such as an excerpt of a file, below it.
 func (l *checklist) note(what, result string, err error) {
-	mark := "ok  "
+	mark := "ok"
 	if err != nil {
 		mark, result, l.failed = "FAIL", err.Error(), true
 	}
-	indented := strings.ReplaceAll(strings.TrimRight(result, "\n"), "\n", "\n                       ")
-	fmt.Fprintf(l.p.Stdout, "%s  %-16s %s\n", mark, what, indented)
+	head := fmt.Sprintf("%-4s  %-14s  ", mark, what)
+	result = strings.TrimRight(result, "\n")
+	if strings.Contains(result, "\n") {
+		fmt.Fprintf(l.p.Stdout, "%s\n      %s\n", strings.TrimRight(head, " "), strings.ReplaceAll(result, "\n", "\n      "))
+		return
+	}
+	fmt.Fprintln(l.p.Stdout, hanging(head, result))
 }
 
 // Run tries everything that the bot will need, without changing anything. It
@@ -106,8 +113,8 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d spaces; %s (%s) answers with %d numbers, RequestId %s", len(fleet),
-		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), len(snap.Numbers), snap.RequestId), nil
+	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", count(len(fleet), "space"),
+		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), count(len(snap.Numbers), "number"), snap.RequestId), nil
 }
 
 // checkStore opens the store where there is one. A running bot has it open, and

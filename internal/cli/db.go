@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
+	"numwatch/alert"
 	"numwatch/store"
 )
 
@@ -39,11 +41,7 @@ func (c *dbCheckCommand) Run(p *Program) error {
 	if c.json() {
 		err = printJSON(p.Stdout, r)
 	} else {
-		fmt.Fprintf(p.Stdout, "%s: epoch %s, %d spaces with %d numbers, events %d to %d, %d alerts, %d messages\n",
-			c.DB, r.Epoch, r.Spaces, r.Numbers, r.FirstSeq, r.LastSeq, r.Alerts, r.Messages)
-		for _, problem := range r.Problems {
-			fmt.Fprintf(p.Stdout, "damaged: %s\n", problem)
-		}
+		c.print(p, &r)
 	}
 	if err != nil {
 		return err
@@ -54,6 +52,26 @@ func (c *dbCheckCommand) Run(p *Program) error {
 	return nil
 }
 
+func (c *dbCheckCommand) print(p *Program, r *store.Report) {
+	for _, problem := range r.Problems {
+		fmt.Fprintf(p.Stdout, "%s\n", hanging("damaged: ", alert.Plain(problem)))
+	}
+	if !r.OK() {
+		return
+	}
+	fmt.Fprintf(p.Stdout, "%s is good\n\n", c.DB)
+	fmt.Fprintf(p.Stdout, "epoch     %s\nspaces    %d, with %s\nevents    %d%s\nalerts    %d\nmessages  %d\n",
+		r.Epoch, r.Spaces, count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
+}
+
+// span tells which events there are.
+func span(first, last uint64) string {
+	if last < first || last == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", from %d to %d", first, last)
+}
+
 type dbCompactCommand struct{ storeFile }
 
 // Run compacts the store in place.
@@ -62,7 +80,7 @@ func (c *dbCompactCommand) Run(p *Program) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s: %d bytes before, %d after\n", c.DB, before, after)
+	_, err = fmt.Fprintf(p.Stdout, "%s: %s before, %s after\n", c.DB, bytes(before), bytes(after))
 	return err
 }
 
@@ -73,8 +91,8 @@ type dbStatsCommand struct {
 
 // Run prints what the store holds.
 func (c *dbStatsCommand) Run(p *Program) error {
-	if _, err := os.Stat(c.DB); err != nil {
-		return fmt.Errorf("looking for the store: %w; --db says where it is", err)
+	if _, err := os.Stat(c.DB); err != nil { // opening would make it
+		return fmt.Errorf("%w; --db says where the store is", err)
 	}
 	s, err := store.Open(c.DB, store.Options{})
 	if err != nil {
@@ -88,18 +106,18 @@ func (c *dbStatsCommand) Run(p *Program) error {
 	if c.json() {
 		return printJSON(p.Stdout, stats)
 	}
-	fmt.Fprintf(p.Stdout, "%s: epoch %s, %d bytes, %d free pages of %d bytes, events %d to %d\n\n",
-		c.DB, stats.Epoch, stats.FileSize, stats.FreePages, stats.PageSize, stats.FirstSeq, stats.LastSeq)
+	fmt.Fprintf(p.Stdout, "%s: %s, of which free %s\n", c.DB, bytes(stats.FileSize), bytes(int64(stats.FreePages)*int64(stats.PageSize)))
+	fmt.Fprintf(p.Stdout, "epoch %s%s\n\n", stats.Epoch, strings.Replace(span(stats.FirstSeq, stats.LastSeq), ", ", ", events ", 1))
 	var rows [][]string
 	for _, b := range stats.Buckets {
-		rows = append(rows, []string{b.Name, strconv.FormatUint(b.Records, 10), strconv.FormatUint(b.Bytes, 10)})
+		rows = append(rows, []string{b.Name, strconv.FormatUint(b.Records, 10), bytes(int64(b.Bytes))})
 	}
-	return printTable(p.Stdout, []string{"BUCKET", "RECORDS", "BYTES"}, rows)
+	return printTable(p.Stdout, []string{"BUCKET", "RECORDS", "SIZE"}, rows)
 }
 
 type dbBackupCommand struct {
 	bot
-	File string `arg:"" type:"path" help:"File to write; it must not exist yet."`
+	File string `arg:"" help:"File to write; it must not exist yet."`
 }
 
 // Run copies the store of a running bot. The file is complete or not there.
@@ -116,13 +134,13 @@ func (c *dbBackupCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return fmt.Errorf("writing the backup: %w", err)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "wrote %s, %d bytes. Check it with: numwatch db check --db %[1]s\n", c.File, n)
+	_, err = fmt.Fprintf(p.Stdout, "wrote %s, %s\ncheck it with: numwatch db check --db %[1]s\n", c.File, bytes(n))
 	return err
 }
 
 type dbRestoreCommand struct {
 	storeFile
-	Backup string `arg:"" type:"existingfile" help:"The backup."`
+	Backup string `arg:"" help:"The backup."`
 }
 
 // Run checks the backup and puts a copy with a new epoch in the store's place.
@@ -150,7 +168,7 @@ func (c *dbRestoreCommand) Run(p *Program) error {
 	if err := os.Rename(fresh, c.DB); err != nil {
 		return fmt.Errorf("putting the backup in place: %w", err)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "restored %s with the new epoch %s: what changed since the backup is found by the next polls\n", c.DB, epoch)
+	_, err = fmt.Fprintf(p.Stdout, "restored %s with the new epoch %s\nwhat changed since the backup is found by the next polls\n", c.DB, epoch)
 	return err
 }
 
@@ -206,4 +224,19 @@ func writeWhole(path string, from io.Reader) (n int64, err error) {
 		return n, err
 	}
 	return n, os.Rename(f.Name(), path)
+}
+
+// bytes is a size as people read it.
+func bytes(n int64) string {
+	const unit = 1000
+	switch {
+	case n < 10*unit:
+		return count(int(n), "byte")
+	case n < unit*unit:
+		return fmt.Sprintf("%.1f kB", float64(n)/unit)
+	case n < unit*unit*unit:
+		return fmt.Sprintf("%.1f MB", float64(n)/unit/unit)
+	default:
+		return fmt.Sprintf("%.1f GB", float64(n)/unit/unit/unit)
+	}
 }

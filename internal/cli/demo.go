@@ -181,9 +181,10 @@ func subscribe(ctx context.Context, url string, w io.Writer) error {
 	const alerts = "numwatch.v1.alert.>"
 	err = waitForStream(ctx, conn)
 	if err == nil {
-		err = follow(ctx, conn, "NUMWATCH", alerts, begin, func(subject string, data []byte) error {
-			return printEvent(w, subject, data)
-		})
+		var consumer jetstream.Consumer
+		if consumer, err = consume(ctx, conn, "NUMWATCH", alerts, begin); err == nil {
+			err = follow(ctx, consumer, func(subject string, data []byte) error { return printEvent(w, subject, data) })
+		}
 	}
 	if ctx.Err() != nil {
 		return nil

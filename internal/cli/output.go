@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"numwatch/alert"
 )
@@ -28,7 +29,8 @@ func printJSON(w io.Writer, v any) error {
 // printTable writes rows below a header, aligned. Cells are made safe for a
 // terminal.
 func printTable(w io.Writer, header []string, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(header, "\t"))
 	for _, row := range rows {
 		cells := make([]string, len(row))
@@ -37,7 +39,49 @@ func printTable(w io.Writer, header []string, rows [][]string) error {
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// columns is how wide sentences are printed.
+const columns = 80
+
+// hanging breaks a sentence so that it fits beside its head.
+func hanging(head, sentence string) string {
+	indent := utf8.RuneCountInString(head)
+	var b strings.Builder
+	b.WriteString(head)
+	at := indent
+	for i, word := range strings.Fields(sentence) {
+		w := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+w > columns:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += w
+	}
+	return b.String()
+}
+
+// count is a number of things in words: 1 space, 2 spaces.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // coloured reports whether w is a terminal that wants colours.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"numwatch/alert"
 	"numwatch/internal/config"
 	"numwatch/phone"
 )
@@ -41,35 +43,52 @@ func (c *pollCommand) Run(ctx context.Context, p *Program) error {
 			Space     string         `json:"space"`
 			RequestId string         `json:"request_id"`
 			Numbers   []phone.Number `json:"numbers"`
-		}{account.Name, id, snap.RequestId, snap.Numbers})
+		}{account.Name, id, snap.RequestId, redacted(snap.Numbers)})
 	}
 	return printSnapshot(p, snap)
 }
 
+// printSnapshot prints a line for each number, with what is not as it should be
+// at its end.
 func printSnapshot(p *Program, snap *phone.Snapshot) error {
-	shown := []phone.Field{
-		phone.VerifiedName, phone.Status, phone.QualityRating, phone.MessagingLimitTier,
-		phone.NameStatus, phone.NewNameStatus, phone.CodeVerificationStatus,
-	}
-	header := []string{"PhoneNumber"}
-	for _, f := range shown {
-		header = append(header, f.String())
-	}
+	header := []string{"PHONE NUMBER", "NAME", "STATUS", "QUALITY", "LIMIT", "ALSO"}
 	var rows [][]string
 	for i := range snap.Numbers {
 		n := &snap.Numbers[i]
-		row := []string{n.PhoneNumber}
-		for _, f := range shown {
-			row = append(row, f.Shown(n.Get(f)))
-		}
-		rows = append(rows, row)
+		rows = append(rows, []string{
+			n.PhoneNumber, alert.Cut(n.Get(phone.VerifiedName), 24),
+			n.Get(phone.Status), n.Get(phone.QualityRating), n.Get(phone.MessagingLimitTier), also(n),
+		})
 	}
 	if err := printTable(p.Stdout, header, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%d numbers in %s at %s, RequestId %s. All fields: -o json\n",
-		len(rows), snap.Space, snap.At.Format("15:04:05"), snap.RequestId)
+	_, err := fmt.Fprintf(p.Stdout, "\n%s in %s at %s\nRequestId %s; all fields: -o json\n",
+		count(len(rows), "number"), snap.Space, snap.At.Local().Format(time.TimeOnly), snap.RequestId)
 	return err
+}
+
+// also lists the fields that have no column and are not at their best.
+func also(n *phone.Number) string {
+	var out []string
+	for _, f := range []phone.Field{phone.NameStatus, phone.NewNameStatus, phone.CodeVerificationStatus} {
+		if rank, ok := f.Rank(n.Get(f)); ok && rank > 0 || !f.Listed(n.Get(f)) {
+			out = append(out, f.String()+" "+n.Get(f))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// redacted are the numbers as they may be shown: callback URLs carry tokens.
+func redacted(numbers []phone.Number) []phone.Number {
+	out := make([]phone.Number, len(numbers))
+	for i := range numbers {
+		out[i] = numbers[i]
+		for f, v := range numbers[i].All() {
+			out[i].Set(f, f.Shown(v))
+		}
+	}
+	return out
 }
 
 // findSpace finds the account that a space belongs to. A space that no account
@@ -81,7 +100,7 @@ func findSpace(cfg *config.Config, name string) (*config.Account, string, error)
 				return &cfg.Accounts[i], id, nil
 			}
 		}
-		return nil, "", fmt.Errorf("no account is called %q in the configuration", account)
+		return nil, "", fmt.Errorf("no account is called %q: the configuration has %s", account, strings.Join(accountNames(cfg), ", "))
 	}
 	var found []*config.Account
 	for i := range cfg.Accounts {
@@ -105,4 +124,12 @@ func findSpace(cfg *config.Config, name string) (*config.Account, string, error)
 	default:
 		return nil, "", fmt.Errorf("several accounts list a space %q: name one as account/%s", name, name)
 	}
+}
+
+func accountNames(cfg *config.Config) []string {
+	names := make([]string, len(cfg.Accounts))
+	for i := range cfg.Accounts {
+		names[i] = cfg.Accounts[i].Name
+	}
+	return names
 }

@@ -62,7 +62,9 @@ func cloudCommand(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	switch what := args[0]; {
 	case what == "set" && len(args) == 5:
-		ts.Check(w.cloud.Update("main", args[1], args[2], args[3], args[4]))
+		value, err := strconv.Unquote(`"` + args[4] + `"`)
+		ts.Check(err)
+		ts.Check(w.cloud.Update("main", args[1], args[2], args[3], value))
 	case what == "remove" && len(args) == 3:
 		ts.Check(w.cloud.RemoveNumber("main", args[1], args[2]))
 	case what == "fault" && len(args) > 1:
@@ -331,4 +333,16 @@ func leakfreeCommand(ts *testscript.TestScript, neg bool, args []string) {
 			return err
 		}))
 	}
+}
+
+// damageCommand overwrites what stands in a file from an offset on.
+func damageCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "damage FILE OFFSET")
+	offset, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte(strings.Repeat("rot ", 1024)), offset)
+	ts.Check(err)
+	ts.Check(f.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -25,7 +26,7 @@ func TestScripts(t *testing.T) {
 			"cloud": cloudCommand, "slack": slackCommand, "nats": natsCommand,
 			"await": awaitCommand, "code": codeCommand, "signal": signalCommand, "fetch": fetchCommand,
 			"occupy": occupyCommand, "holds": holdsCommand, "stream": streamCommand, "narrow": narrowCommand,
-			"leakfree": leakfreeCommand, "keep": keepCommand, "replace": replaceCommand,
+			"damage": damageCommand, "quick": quickCommand, "leakfree": leakfreeCommand, "keep": keepCommand, "replace": replaceCommand,
 		},
 	})
 }
@@ -98,5 +99,15 @@ func codeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s\n%s%s", got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// quickCommand runs a program and wants an exit code within a time.
+func quickCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) > 2, "quick TIME CODE PROGRAM ARGUMENT…")
+	begin := time.Now()
+	codeCommand(ts, false, args[1:])
+	if took := time.Since(begin); took > duration(ts, args[0]) {
+		ts.Fatalf("took %s, want at most %s", took, args[0])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"numwatch/alert"
@@ -49,36 +50,69 @@ func (c *statusCommand) print(p *Program, s *web.Status) error {
 	for _, name := range alert.Severities() {
 		fmt.Fprintf(p.Stdout, "  %d %s", s.Alerts[name], name)
 	}
-	fmt.Fprintf(p.Stdout, "\nstore:   %d events, %.1f MB\n\n", s.Store.Seq, float64(s.Store.Size)/1e6)
-	return printAccounts(p, s)
-}
-
-func printAccounts(p *Program, s *web.Status) error {
-	var accounts, failing, sinks [][]string
-	for _, a := range s.Accounts {
-		accounts = append(accounts, []string{
-			a.Name, strconv.Itoa(a.Spaces), fmt.Sprintf("%.1f of %.1f/s", a.Rate, a.Limit),
-			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest),
-			brief(a.Expected), brief(a.Worst), strconv.Itoa(len(a.Failing)),
-		})
-		for _, f := range a.Failing {
-			failing = append(failing, []string{a.Name, f.Space, f.Class, f.Code, ago(f.Since), f.Advice})
-		}
-	}
-	if err := printTable(p.Stdout, []string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "EXPECTED TO DETECT", "WORST", "FAILING"}, accounts); err != nil {
+	fmt.Fprintf(p.Stdout, "\nstore:   %s, %.1f MB\n\n", count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
+	if err := printAccounts(p, s.Accounts); err != nil {
 		return err
 	}
-	if len(failing) > 0 {
-		fmt.Fprintln(p.Stdout)
-		if err := printTable(p.Stdout, []string{"ACCOUNT", "SPACE", "CLASS", "CODE", "SINCE", "WHAT TO DO"}, failing); err != nil {
-			return err
+	return printSinks(p, s.Sinks)
+}
+
+func printAccounts(p *Program, accounts []web.AccountStatus) error {
+	var rows [][]string
+	for _, a := range accounts {
+		rows = append(rows, []string{
+			a.Name, strconv.Itoa(a.Spaces), fmt.Sprintf("%.1f of %.1f/s", a.Rate, a.Limit),
+			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest), brief(a.Expected), brief(a.Worst),
+		})
+	}
+	err := printTable(p.Stdout, []string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "DETECTS IN", "AT MOST"}, rows)
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		for _, f := range a.Failing {
+			printFailing(p, a.Name, &f)
 		}
 	}
-	for _, k := range s.Sinks {
-		sinks = append(sinks, []string{k.Name, k.State, strconv.FormatUint(k.Lag, 10), k.LastError})
+	return nil
+}
+
+// printFailing tells what is wrong with a space, or with a whole account.
+func printFailing(p *Program, account string, f *web.FailingSpace) {
+	where := account
+	if f.Space != "" {
+		where += "/" + f.Space
+	}
+	what := strings.ReplaceAll(f.Class, "_", " ")
+	for _, part := range []string{f.Code, strings.TrimSuffix(f.Message, ".")} {
+		if part != "" {
+			what += ": " + part
+		}
+	}
+	if f.Advice != "" {
+		what += "; " + f.Advice
+	}
+	if !f.Since.IsZero() {
+		what += " (for " + time.Since(f.Since).Round(time.Second).String() + ")"
+	}
+	fmt.Fprintf(p.Stdout, "\n%s\n", hanging(alert.Plain(where)+"  ", alert.Plain(what)))
+}
+
+func printSinks(p *Program, sinks []web.SinkStatus) error {
+	var rows [][]string
+	for _, k := range sinks {
+		rows = append(rows, []string{k.Name, k.State, strconv.FormatUint(k.Lag, 10)})
 	}
 	fmt.Fprintln(p.Stdout)
-	return printTable(p.Stdout, []string{"SINK", "STATE", "WAITING", "LAST ERROR"}, sinks)
+	if err := printTable(p.Stdout, []string{"SINK", "STATE", "WAITING"}, rows); err != nil {
+		return err
+	}
+	for _, k := range sinks {
+		if k.LastError != "" {
+			fmt.Fprintf(p.Stdout, "\n%s\n", hanging(alert.Plain(k.Name)+"  ", alert.Plain(k.LastError)))
+		}
+	}
+	return nil
 }
 
 func ago(t time.Time) string {
@@ -88,4 +122,11 @@ func ago(t time.Time) string {
 	return time.Since(t).Round(time.Second).String() + " ago"
 }
 
-func brief(s web.Seconds) string { return time.Duration(s).Round(time.Second).String() }
+// brief shows a span with as many digits as people want to know.
+func brief(s web.Seconds) string {
+	d := time.Duration(s)
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}

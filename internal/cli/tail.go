@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +15,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/notify"
+	"numwatch/phone"
 )
 
 type tailCommand struct {
@@ -39,13 +41,17 @@ func (c *tailCommand) Run(ctx context.Context, p *Program) error {
 	}
 	conn, err := nats.Connect(url, options...)
 	if err != nil {
-		return fmt.Errorf("connecting to NATS: %w; --nats or NUMWATCH_NATS_URL says where it is", err)
+		return fmt.Errorf("connecting to NATS at %s: %w; %s", shownURL(url), err, tailAdvice(err))
 	}
 	defer conn.Close()
+	consumer, err := consume(ctx, conn, c.Stream, c.Subject, c.begin())
+	if err != nil {
+		return err
+	}
 	if !c.json() {
 		fmt.Fprintf(p.Stderr, "following %s in stream %s, Ctrl-C ends\n", c.Subject, c.Stream)
 	}
-	return follow(ctx, conn, c.Stream, c.Subject, c.begin(), func(subject string, data []byte) error {
+	return follow(ctx, consumer, func(subject string, data []byte) error {
 		if c.json() {
 			_, err := fmt.Fprintf(p.Stdout, "%s\n", data)
 			return err
@@ -66,24 +72,49 @@ func (c *tailCommand) begin() jetstream.OrderedConsumerConfig {
 	}
 }
 
-// follow hands the messages of a stream on, in order, until ctx ends, which is
-// no error.
-func follow(ctx context.Context, conn *nats.Conn, stream, subject string, begin jetstream.OrderedConsumerConfig, each func(subject string, data []byte) error) error {
+// shownURL is a URL of NATS, or several, without what may be secret.
+func shownURL(servers string) string {
+	shown := strings.Split(servers, ",")
+	for i, one := range shown {
+		if one = strings.TrimSpace(one); !strings.Contains(one, "://") {
+			one = "nats://" + one
+		}
+		shown[i] = phone.Redact(one)
+	}
+	return strings.Join(shown, ",")
+}
+
+func tailAdvice(err error) string {
+	if errors.Is(err, nats.ErrAuthorization) {
+		return "NUMWATCH_NATS_TOKEN, --creds or the user in the URL lets you in"
+	}
+	return "is it up there? --nats or NUMWATCH_NATS_URL says where it is"
+}
+
+// consume begins to read a stream, in order.
+func consume(ctx context.Context, conn *nats.Conn, stream, subject string, begin jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
 	js, err := jetstream.New(conn)
 	if err != nil {
-		return fmt.Errorf("using JetStream: %w", err)
+		return nil, fmt.Errorf("using JetStream: %w", err)
 	}
 	begin.FilterSubjects = []string{subject}
 	consumer, err := js.OrderedConsumer(ctx, stream, begin)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("there is no stream %s at %s: has a bot published there yet?", stream, conn.ConnectedUrlRedacted())
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, fmt.Errorf("there is no stream %s at %s: has a bot published there yet? --stream names another", stream, shownURL(conn.ConnectedUrl()))
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
+		return nil, fmt.Errorf("the server at %s has no JetStream: numwatch publishes to a stream", shownURL(conn.ConnectedUrl()))
+	case err != nil:
+		return nil, fmt.Errorf("following %s: %w", subject, err)
 	}
-	if err != nil {
-		return fmt.Errorf("following %s: %w", subject, err)
-	}
+	return consumer, nil
+}
+
+// follow hands messages on until ctx ends, which is no error.
+func follow(ctx context.Context, consumer jetstream.Consumer, each func(subject string, data []byte) error) error {
 	messages, err := consumer.Messages()
 	if err != nil {
-		return fmt.Errorf("following %s: %w", subject, err)
+		return fmt.Errorf("following the stream: %w", err)
 	}
 	stop := context.AfterFunc(ctx, messages.Stop)
 	defer stop()
@@ -93,7 +124,7 @@ func follow(ctx context.Context, conn *nats.Conn, stream, subject string, begin 
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("following %s: %w", subject, err)
+			return fmt.Errorf("following the stream: %w", err)
 		}
 		if err := each(m.Subject(), m.Data()); err != nil {
 			return err
