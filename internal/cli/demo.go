@@ -218,14 +218,17 @@ func (c *demoCommand) welcome(p *Program, m *machine, a *camssim.Account) {
 	for _, s := range a.Spaces {
 		numbers += len(s.Numbers)
 	}
-	fmt.Fprintf(p.Stdout, `numwatch demo: the real bot, watching %d numbers of %d customers in a simulated cloud.
+	fmt.Fprintf(p.Stdout, `numwatch demo: the real bot watches %d numbers of %d customers in a
+simulated cloud.
 
   page       %s
-  NATS       %s   (numwatch tail --nats %[4]s)
+  NATS       %s
+             numwatch tail --nats %[4]s
   log        %s
 
-Boxes are what people see in Slack, lines with numwatch.v1… what programs receive
-on NATS. The first poll finds what is wrong already; then things begin to happen.
+Boxes are what people see in Slack, lines with numwatch.v1… what programs
+receive on NATS. The first poll finds what is wrong already; then things begin
+to happen.
 
 `, numbers, len(a.Spaces), m.pageURL(), m.natsURL(), filepath.Join(filepath.Dir(m.config.Store.Path), "numwatch.log"))
 }

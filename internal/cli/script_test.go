@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func TestScripts(t *testing.T) {
 			"cloud": cloudCommand, "slack": slackCommand, "nats": natsCommand,
 			"await": awaitCommand, "code": codeCommand, "signal": signalCommand, "fetch": fetchCommand,
 			"occupy": occupyCommand, "holds": holdsCommand, "stream": streamCommand, "narrow": narrowCommand,
-			"damage": damageCommand, "quick": quickCommand, "leakfree": leakfreeCommand, "keep": keepCommand, "replace": replaceCommand,
+			"damage": damageCommand, "quick": quickCommand, "ends": endsCommand, "leakfree": leakfreeCommand, "keep": keepCommand, "replace": replaceCommand,
 		},
 	})
 }
@@ -110,4 +111,26 @@ func quickCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if took := time.Since(begin); took > duration(ts, args[0]) {
 		ts.Fatalf("took %s, want at most %s", took, args[0])
 	}
+}
+
+// endsCommand waits for a time at most for the end of a program that was started
+// by: exec logged NAME … & — whose exit code wait then wants to be good.
+func endsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "ends TIME NAME")
+	begin, p := time.Now(), started(ts, args[1])
+	eventually(ts, func() bool { return p.Signal(syscall.Signal(0)) != nil }, func() string { return args[1] + " does not end" })
+	if took := time.Since(begin); took > duration(ts, args[0]) {
+		ts.Fatalf("took %s, want at most %s", took, args[0])
+	}
+}
+
+// started finds a program that was started by: exec logged NAME … &
+func started(ts *testscript.TestScript, name string) *os.Process {
+	for _, cmd := range ts.BackgroundCmds() {
+		if len(cmd.Args) > 1 && cmd.Args[1] == name {
+			return cmd.Process
+		}
+	}
+	ts.Fatalf("no program %s runs", name)
+	return nil
 }

@@ -165,6 +165,6 @@ func printEvent(w io.Writer, subject string, data []byte) error {
 	default:
 		what = fmt.Sprintf("%s → %s", cmp.Or(e.Data.Old, "(none)"), cmp.Or(e.Data.New, "(none)"))
 	}
-	_, err := fmt.Fprintf(w, "%s  %s\n          %s\n", e.Time.Local().Format(time.TimeOnly), alert.Plain(subject), alert.Plain(what))
+	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", e.Time.Local().Format(time.TimeOnly), alert.Plain(subject), hanging("          ", alert.Plain(what)))
 	return err
 }
