@@ -112,20 +112,3 @@ func TestBudgetGoesWhereChangesAre(t *testing.T) {
 		})
 	}
 }
-
-// The whole claim: 10,000 spaces at 10 requests a second for 14 days.
-func BenchmarkBudget(b *testing.B) {
-	for _, g := range goals {
-		b.Run(fmt.Sprintf("sigma=%.1f", g.sigma), func(b *testing.B) {
-			for i := range b.N {
-				f := newFleet(10_000, g.sigma, uint64(i+1))
-				delay, oldest := f.simulate(1000)
-				b.ReportMetric(delay, "of-round-robin")
-				b.ReportMetric(f.optimum(), "best")
-				b.ReportMetric(g.goal, "goal")
-				b.ReportMetric(oldest, "oldest-rounds")
-				require.LessOrEqual(b, oldest, 2.0)
-			}
-		})
-	}
-}

@@ -49,15 +49,28 @@ type Error struct {
 }
 
 // said is what a class means to people.
-var said = [...]string{
-	"failed", "throttled", "the account is refused", "refused", "the request's date or nonce is refused", "the answer is doubtful",
+func (c Class) said() string {
+	switch c {
+	case Throttled:
+		return "throttled"
+	case DeniedAccount:
+		return "the account is refused"
+	case DeniedSpace:
+		return "refused"
+	case Clock:
+		return "the request's date or nonce is refused"
+	case Doubtful:
+		return "the answer is doubtful"
+	default:
+		return "failed"
+	}
 }
 
 // Error tells everything about the failure that helps to mend it: which space,
 // what happened, what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.subject() + ": " + said[e.Class])
+	b.WriteString(e.subject() + ": " + e.Class.said())
 	what := e.Code
 	switch {
 	case e.HTTPStatus != 0 && what != "":

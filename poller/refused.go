@@ -3,11 +3,13 @@ package poller
 import "numwatch/phone"
 
 // Refused returns the error that an answer with this HTTP status, Code and
-// Message makes of a poll, for whoever plays the cloud's part.
+// Message makes of a poll, for whoever plays the cloud's part. The texts are
+// made fit to be shown, as those of a real answer are.
 func Refused(space phone.SpaceKey, status int, code, message string) *Error {
+	code = clean(code, maxCode)
 	k, _ := classify(status, code)
 	return &Error{
 		Class: k.class, Account: space.Account, Space: space.ID, HTTPStatus: status,
-		Code: code, Message: message, Advice: k.advice,
+		Code: code, Message: clean(scrub(message), maxMessage), Advice: k.advice,
 	}
 }
