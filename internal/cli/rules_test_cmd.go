@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"numwatch/internal/rulestest"
+	"numwatch/rules"
+)
+
+type rulesTestCommand struct {
+	output
+	Files []string `arg:"" optional:"" type:"path" help:"The tests (default: rules_test.yaml)."`
+	Rules string   `short:"r" placeholder:"FILE" help:"The rules to test (default: those that each file of tests names, or the rules.yaml beside it)."`
+	Match string   `name:"run" placeholder:"REGEXP" help:"Run only the tests whose names match."`
+	JUnit string   `name:"junit" placeholder:"FILE" help:"Write the results as JUnit's XML, too."`
+	All   bool     `short:"v" name:"verbose" help:"List the tests that pass, too."`
+}
+
+// Run runs the tests. A test that fails gives exit code 1, and so does a file
+// that cannot be read.
+func (c *rulesTestCommand) Run(ctx context.Context, p *Program) error {
+	match, err := regexp.Compile(c.Match)
+	if err != nil {
+		return &usageError{"--run: " + err.Error()}
+	}
+	if len(c.Files) == 0 {
+		c.Files = []string{"rules_test.yaml"}
+	}
+	var all []rulestest.Result
+	var broken []error
+	for _, name := range c.Files {
+		results, err := c.runFile(ctx, name, match)
+		all = append(all, results...)
+		if err != nil {
+			broken = append(broken, err)
+		}
+	}
+	if c.JUnit != "" {
+		if err := writeJUnit(c.JUnit, all); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(broken...); err != nil {
+		return errors.Join(err, c.print(p.Stdout, all))
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("no test matches %q", c.Match)
+	}
+	if err := c.print(p.Stdout, all); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(r rulestest.Result) bool { return !r.Passed() }) {
+		return errSaid
+	}
+	return nil
+}
+
+func (c *rulesTestCommand) runFile(ctx context.Context, name string, match *regexp.Regexp) ([]rulestest.Result, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the tests: %w", err)
+	}
+	name = shortPath(name)
+	file, err := rulestest.Parse(name, data)
+	if err != nil {
+		return nil, err
+	}
+	path := c.Rules
+	if path == "" {
+		path = file.Rules()
+		if path == "" {
+			path = "rules.yaml"
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(name), path)
+		}
+	}
+	var set *rules.Set
+	if set, err = loadRules(path); err != nil {
+		return nil, err
+	}
+	return file.Run(ctx, set, match.MatchString)
+}
+
+// shortPath is a path as people would write it here.
+func shortPath(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	short, err := filepath.Rel(here, path)
+	if err != nil || strings.HasPrefix(short, "..") {
+		return path
+	}
+	return short
+}
+
+func writeJUnit(path string, results []rulestest.Result) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("--junit: %w", err)
+	}
+	if err := errors.Join(rulestest.WriteJUnit(f, results), f.Close()); err != nil {
+		return fmt.Errorf("--junit: %w", err)
+	}
+	return nil
+}
+
+// testResult is a result as programs read it.
+type testResult struct {
+	Name     string   `json:"name"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Passed   bool     `json:"passed"`
+	Failures []string `json:"failures,omitempty"`
+	Seconds  float64  `json:"seconds"`
+}
+
+func (c *rulesTestCommand) print(w io.Writer, results []rulestest.Result) error {
+	if c.json() {
+		out := []testResult{}
+		for _, r := range results {
+			one := testResult{r.Name, r.File, r.Line, r.Passed(), nil, r.Took.Seconds()}
+			for _, f := range r.Failures {
+				one.Failures = append(one.Failures, f.Error())
+			}
+			out = append(out, one)
+		}
+		return printJSON(w, out)
+	}
+	failed := 0
+	for _, r := range results {
+		switch {
+		case !r.Passed():
+			failed++
+			fmt.Fprintf(w, "FAIL  %s (%s:%d)\n", r.Name, r.File, r.Line)
+			for _, f := range r.Failures {
+				fmt.Fprintf(w, "  %s\n\n", strings.ReplaceAll(f.Error(), "\n", "\n  "))
+			}
+		case c.All:
+			fmt.Fprintf(w, "ok    %s (%s)\n", r.Name, count(r.Steps, "step"))
+		}
+	}
+	verdict := "all pass"
+	if failed > 0 {
+		verdict = fmt.Sprintf("%d failed", failed)
+	}
+	_, err := fmt.Fprintf(w, "%s, %s\n", count(len(results), "test"), verdict)
+	return err
+}

@@ -1,0 +1,77 @@
+package rulestest
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/store"
+)
+
+// memory is what the loop needs of a store, for as long as a test lasts.
+type memory struct {
+	mu      sync.Mutex
+	rosters map[phone.SpaceKey]phone.Roster
+	last    uint64
+}
+
+func newMemory() *memory { return &memory{rosters: map[phone.SpaceKey]phone.Roster{}} }
+
+func (m *memory) Roster(k phone.SpaceKey) (*phone.Roster, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.rosters[k]
+	if !ok {
+		return nil, nil
+	}
+	r.Entries = slices.Clone(r.Entries)
+	return &r, nil
+}
+
+// Same spares the loop nothing: every poll is compared in full.
+func (m *memory) Same(*phone.Snapshot) (bool, error) { return false, nil }
+
+func (m *memory) Homes(phoneNumber string) ([]phone.SpaceKey, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var homes []phone.SpaceKey
+	for _, k := range slices.SortedFunc(maps.Keys(m.rosters), phone.SpaceKey.Compare) {
+		if slices.ContainsFunc(m.rosters[k].Entries, func(e phone.Entry) bool { return e.PhoneNumber == phoneNumber }) {
+			homes = append(homes, k)
+		}
+	}
+	return homes, nil
+}
+
+// A test begins with nothing stored.
+
+func (m *memory) Alerts() ([]alert.Alert, error)         { return nil, nil }
+func (m *memory) Conditions() ([]phone.Condition, error) { return nil, nil }
+func (m *memory) Checkpoint(string) ([]byte, error)      { return nil, nil }
+func (m *memory) FirstSeq() uint64                       { return 1 }
+
+func (m *memory) LastSeq() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last
+}
+
+// ReadLog is asked only where a history is trimmed, which tests have not.
+func (m *memory) ReadLog(uint64, int) ([]alert.Event, error) { return nil, nil }
+
+func (m *memory) Commit(c *store.Commit) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range c.DropSpaces {
+		delete(m.rosters, k)
+	}
+	for _, r := range c.Rosters {
+		m.rosters[r.Space] = r
+	}
+	if n := len(c.Events); n > 0 {
+		m.last = c.Events[n-1].Seq
+	}
+	return nil
+}
