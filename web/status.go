@@ -30,7 +30,18 @@ type AccountStatus struct {
 	// at most, at the present rate.
 	Expected Seconds        `json:"expected_to_detect_seconds"`
 	Worst    Seconds        `json:"worst_to_detect_seconds"`
+	Plan     string         `json:"plan"` // what the limit can do for so many spaces, in a sentence
+	Holds    bool           `json:"max_age_holds"`
 	Failing  []FailingSpace `json:"failing"`
+	// Discovery is how looking for spaces goes; nil where it is not enabled.
+	Discovery *DiscoveryStatus `json:"discovery,omitempty"`
+}
+
+// DiscoveryStatus is how looking for an account's spaces in the cloud goes.
+type DiscoveryStatus struct {
+	Spaces int       `json:"spaces"`          // that the last good list names and that are wanted
+	At     time.Time `json:"at,omitzero"`     // of the last good list; zero: none yet
+	Error  string    `json:"error,omitempty"` // why the last try failed; the last good list stands
 }
 
 // FailingSpace is a space, or where Space is empty the whole account, whose
