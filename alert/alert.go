@@ -163,6 +163,20 @@ type Alert struct {
 // Key returns what the alert is the one alert of.
 func (a *Alert) Key() Key { return Key{a.Rule, a.Subject, a.Field} }
 
+// Recovered reports whether the alert closed because its value got better. One
+// whose value moved on to something worse, or to nothing comparable, is resolved
+// as well, and is no good news.
+func (a *Alert) Recovered() bool {
+	switch c := &a.Change; {
+	case a.State != Resolved || c.Old == c.New:
+		return false
+	case c.Direction == phone.NoDirection: // by way of a value that is off the scale
+		return a.Field.Direction(a.Opened, c.New) == phone.Better
+	default:
+		return c.Direction == phone.Better
+	}
+}
+
 // Ack says who takes care of an alert.
 type Ack struct {
 	By string    `json:"by"`

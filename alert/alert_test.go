@@ -41,6 +41,25 @@ func TestIDFollowsFromKeyAndTime(t *testing.T) {
 	require.NotEqual(t, alert.ID(k, at), alert.ID(shifted, at), "members do not run into each other")
 }
 
+func TestRecoveredOnlyWhereTheValueGotBetter(t *testing.T) {
+	resolved := func(opened, old, now string) *alert.Alert {
+		return &alert.Alert{State: alert.Resolved, Field: phone.QualityRating, Opened: opened, Change: phone.Change{
+			Field: phone.QualityRating, Old: old, New: now, Direction: phone.QualityRating.Direction(old, now),
+		}}
+	}
+	require.True(t, resolved("RED", "RED", "GREEN").Recovered())
+	require.True(t, resolved("RED", "UNKNOWN", "GREEN").Recovered())
+	require.False(t, resolved("YELLOW", "YELLOW", "RED").Recovered())
+	require.False(t, resolved("YELLOW", "UNKNOWN", "RED").Recovered())
+	require.False(t, resolved("YELLOW", "YELLOW", "PURPLE").Recovered(), "nobody knows whether that is better")
+	require.False(t, resolved("RED", "YELLOW", "YELLOW").Recovered(), "only the rule no longer applies")
+	for _, s := range []alert.State{alert.Firing, alert.Ended} {
+		a := resolved("RED", "RED", "GREEN")
+		a.State = s
+		require.False(t, a.Recovered())
+	}
+}
+
 func TestAlertSurvivesJSON(t *testing.T) {
 	n := phone.Number{PhoneNumber: "86"}
 	n.Set(phone.Status, "BANNED")

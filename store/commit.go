@@ -29,6 +29,8 @@ type Commit struct {
 	DropAlerts   []string // ids
 	Messages     []alert.Message
 	DropMessages []string          // ids
+	Silences     []alert.Silence
+	DropSilences []string // ids
 	Conditions   []phone.Condition // Value phone.OK removes the condition
 	Checkpoints  map[string][]byte // nil removes the checkpoint
 	// TrimBefore lets events with a lower sequence go, a bounded number per
@@ -85,7 +87,7 @@ func newBatch(tx *bolt.Tx) (b *batch, err error) {
 
 func (b *batch) apply(c *Commit) error {
 	steps := []func(*Commit) error{
-		b.dropSpaces, b.putRosters, b.appendEvents, b.putAlerts, b.putMessages, b.putConditions, b.putCheckpoints, b.trim,
+		b.dropSpaces, b.putRosters, b.appendEvents, b.putAlerts, b.putMessages, b.putSilences, b.putConditions, b.putCheckpoints, b.trim,
 	}
 	for _, step := range steps {
 		if err := step(c); err != nil {
@@ -193,6 +195,18 @@ func (b *batch) putMessages(c *Commit) error {
 	}
 	for i := range c.Messages {
 		if err := b.putJSON(messages, []byte(c.Messages[i].ID), &c.Messages[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) putSilences(c *Commit) error {
+	if err := b.removeAll(silences, c.DropSilences); err != nil {
+		return err
+	}
+	for i := range c.Silences {
+		if err := b.putJSON(silences, []byte(c.Silences[i].ID), &c.Silences[i]); err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,5 @@
 // Package store keeps what numwatch knows in one bbolt file: the rosters of the
-// spaces, the log of events, alerts, messages, conditions and checkpoints.
+// spaces, the log of events, alerts, messages, silences, conditions and checkpoints.
 // A Commit is one transaction, and nothing else writes.
 //
 // Buckets (⌀ is a NUL byte; text(x) is a uvarint length and the bytes):
@@ -14,6 +14,7 @@
 //	messages     message id               → JSON
 //	conditions   text(account) text(space) text(number) text(part) field → JSON
 //	checkpoints  name                     → the caller's bytes
+//	silences     silence id               → JSON
 //
 // Account names hold no NUL; space ids and numbers may hold any byte. Binary
 // values begin with a version byte and name the fields that they hold in a

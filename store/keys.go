@@ -22,13 +22,14 @@ const (
 	messages
 	conditions
 	checkpoints
+	silences
 	tableCount
 )
 
 const metaBucket = "meta"
 
 func (t table) String() string {
-	return [tableCount]string{"rosters", "homes", "log", "alerts", "messages", "conditions", "checkpoints"}[t]
+	return [tableCount]string{"rosters", "homes", "log", "alerts", "messages", "conditions", "checkpoints", "silences"}[t]
 }
 
 func (t table) name() []byte { return []byte(t.String()) }

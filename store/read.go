@@ -101,6 +101,9 @@ func (s *Store) spacesFrom(from []byte) (page []phone.SpaceKey, next []byte, err
 // Alerts returns all alerts, by id.
 func (s *Store) Alerts() ([]alert.Alert, error) { return readAll[alert.Alert](s, alerts) }
 
+// Silences returns all silences, by id.
+func (s *Store) Silences() ([]alert.Silence, error) { return readAll[alert.Silence](s, silences) }
+
 // Messages returns all messages, by id.
 func (s *Store) Messages() ([]alert.Message, error) { return readAll[alert.Message](s, messages) }
 

@@ -18,6 +18,7 @@ type draft struct {
 	commit     store.Commit
 	rosters    map[phone.SpaceKey]*phone.Roster // of this draft, ahead of the store
 	roundsOver []string
+	notices    []string // for people, once the commit is on disk
 }
 
 func (l *Loop) draft(now time.Time) *draft {
@@ -28,7 +29,7 @@ func (l *Loop) draft(now time.Time) *draft {
 func (d *draft) empty() bool {
 	c := &d.commit
 	return len(c.Rosters)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.DropAlerts)+
-		len(c.Messages)+len(c.DropMessages)+len(c.Conditions)+len(c.Checkpoints) == 0 &&
+		len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences)+len(c.Conditions)+len(c.Checkpoints) == 0 &&
 		c.TrimBefore == 0 && len(d.roundsOver) == 0
 }
 
@@ -39,6 +40,7 @@ func (d *draft) judge(in rules.Input) {
 			d.forget(a.ID)
 			continue
 		}
+		a.HeldBy = d.hold(&a)
 		before, _ := d.l.state.Get(a.ID)
 		d.l.state.Apply(a)
 		d.commit.Alerts = append(d.commit.Alerts, a)

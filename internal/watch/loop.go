@@ -30,6 +30,7 @@ type Store interface {
 	Homes(phoneNumber string) ([]phone.SpaceKey, error)
 	Alerts() ([]alert.Alert, error)
 	Conditions() ([]phone.Condition, error)
+	Silences() ([]alert.Silence, error)
 	Checkpoint(name string) ([]byte, error)
 	FirstSeq() uint64
 	LastSeq() uint64
@@ -76,14 +77,15 @@ type Loop struct {
 	ready  atomic.Pointer[error]
 
 	// Owned by Run.
-	rules  *rules.Set
-	state  *rules.State
-	health *health
-	seen   map[phone.SpaceKey]time.Time // the last successful poll
-	rounds map[string]round             // first rounds that are not over, by account
-	upkeep *upkeep
-	seq    uint64
-	ticks  bool // by the clock
+	rules    *rules.Set
+	state    *rules.State
+	health   *health
+	silences map[string]alert.Silence     // by id
+	seen     map[phone.SpaceKey]time.Time // the last successful poll
+	rounds   map[string]round             // first rounds that are not over, by account
+	upkeep   *upkeep
+	seq      uint64
+	ticks    bool // by the clock
 }
 
 // input is something for the loop to do: take puts its consequences into the
@@ -120,18 +122,27 @@ func New(o Options) (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the conditions: %w", err)
 	}
-	return &Loop{
-		o:      o,
-		inputs: make(chan *input),
-		ended:  make(chan struct{}),
-		rules:  o.Rules,
-		state:  rules.NewState(alerts),
-		health: newHealth(conditions),
-		seen:   make(map[phone.SpaceKey]time.Time),
-		rounds: make(map[string]round),
-		seq:    o.Store.LastSeq(),
-		ticks:  ticks,
-	}, nil
+	silences, err := o.Store.Silences()
+	if err != nil {
+		return nil, fmt.Errorf("reading the silences: %w", err)
+	}
+	l := &Loop{
+		o:        o,
+		inputs:   make(chan *input),
+		ended:    make(chan struct{}),
+		rules:    o.Rules,
+		state:    rules.NewState(alerts),
+		health:   newHealth(conditions),
+		silences: make(map[string]alert.Silence),
+		seen:     make(map[phone.SpaceKey]time.Time),
+		rounds:   make(map[string]round),
+		seq:      o.Store.LastSeq(),
+		ticks:    ticks,
+	}
+	for _, s := range silences {
+		l.silences[s.ID] = s
+	}
+	return l, nil
 }
 
 // Run takes inputs until ctx ends, which is no error: whoever hands in inputs
@@ -218,6 +229,9 @@ func (l *Loop) commit(ctx context.Context, d *draft) error {
 	}
 	if len(d.commit.Events) > 0 {
 		l.o.Wake()
+	}
+	for _, text := range d.notices {
+		l.o.Board.Notice(text)
 	}
 	for _, account := range d.roundsOver {
 		l.o.Board.BaselineDone(account)

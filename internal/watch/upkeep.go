@@ -28,6 +28,7 @@ func newUpkeep(now time.Time) *upkeep {
 // trims the log.
 func (u *upkeep) tick(d *draft) error {
 	d.judge(rules.Tick{})
+	d.expire()
 	if d.now.Sub(u.blind) >= blindEvery {
 		u.blind = d.now
 		d.findBlind(u.started)

@@ -1,0 +1,35 @@
+package alert_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+func TestMatcher(t *testing.T) {
+	a := alert.Alert{Rule: "banned", Severity: alert.High, Subject: phone.Subject{Account: "main", Space: "1", PhoneNumber: "86"}}
+	labels := map[string]string{"tier": "gold"}
+	for text, matches := range map[string]bool{
+		"account=main": true, "account=other": false, "space=1": true, "space=2": false, "number=86": true, "number=87": false,
+		"rule=banned": true, "rule=red": false, "severity=high": true, "severity=info": false, "label.tier=gold": true, "label.tier=": false,
+		"label.env=test": false,
+	} {
+		var m alert.Matcher
+		name, value, _ := strings.Cut(text, "=")
+		require.NoError(t, m.Set(name, value))
+		require.Equal(t, matches, m.Matches(&a, labels), text)
+		require.False(t, m.Empty())
+		require.Equal(t, text, m.String())
+	}
+	var all alert.Matcher
+	require.True(t, all.Matches(&a, nil))
+	require.True(t, all.Empty())
+	require.Equal(t, "everything", all.String())
+	require.ErrorContains(t, all.Set("severity", "dire"), `unknown severity "dire"`)
+	require.ErrorContains(t, all.Set("colour", "red"), `"colour"`)
+	require.Error(t, all.Set("label.", "x"))
+}

@@ -1,0 +1,145 @@
+package watch_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/internal/watch"
+	"numwatch/poller"
+)
+
+// held returns what holds back each open alert, by rule.
+func (b *bench) held() map[string][]string {
+	b.t.Helper()
+	open, err := b.loop.OpenAlerts(context.Background())
+	require.NoError(b.t, err)
+	out := map[string][]string{}
+	for _, a := range open {
+		out[a.Rule] = a.HeldBy
+	}
+	return out
+}
+
+func TestASilenceHoldsBackWhatItMatchesUntilItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "db")
+		b := start(t, path)
+		ctx := t.Context()
+		b.poll("1", number("86", "BANNED", "GREEN"))
+		b.poll("2", number("87", "CONNECTED", "RED"))
+		covered, err := b.loop.Covered(ctx, alert.Matcher{Space: "1"})
+		require.NoError(t, err)
+		require.Len(t, covered, 1)
+
+		s, err := b.loop.Silence(ctx, alert.Silence{Match: alert.Matcher{Space: "1"}, By: "ada", Reason: "moving", Until: time.Now().Add(2 * time.Hour)})
+		require.NoError(t, err)
+		require.Regexp(t, `^s-[a-z2-7]{10}$`, s.ID)
+		b.poll("1", number("86", "BANNED", "RED"))
+		require.Equal(t, map[string][]string{"banned": {"silence:" + s.ID}, "quality-red": {"silence:" + s.ID}}, restrict(b, "1"))
+		require.Empty(t, restrict(b, "2")["quality-red"])
+		b.stop()
+
+		b = start(t, path)
+		require.Equal(t, []string{"silence:" + s.ID}, restrict(b, "1")["banned"], "it is known over the restart")
+		time.Sleep(110 * time.Minute)
+		require.Len(t, b.board.notices, 1, "people hear before it runs out, once")
+		require.Contains(t, b.board.notices[0], "3 alerts under it still fire", "the two, and that the space is blind by now")
+		b.board.said()
+		time.Sleep(11 * time.Minute)
+		require.Empty(t, restrict(b, "1")["banned"])
+		require.Len(t, b.board.notices, 1)
+		require.Len(t, b.board.said(), 3, "what still fires is shown now")
+		silences, err := b.store.Silences()
+		require.NoError(t, err)
+		require.Empty(t, silences)
+		require.Contains(t, b.log(), "silenced")
+		require.Contains(t, b.log(), "silence-ended")
+		b.stop()
+	})
+}
+
+// restrict is held, of the alerts in one space.
+func restrict(b *bench, space string) map[string][]string {
+	b.t.Helper()
+	covered, err := b.loop.Covered(context.Background(), alert.Matcher{Space: space})
+	require.NoError(b.t, err)
+	out := map[string][]string{}
+	for _, a := range covered {
+		out[a.Rule] = a.HeldBy
+	}
+	return out
+}
+
+func TestASilenceThatIsEndedOrRefused(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	ctx := t.Context()
+	later := time.Now().Add(time.Hour)
+	for _, s := range []alert.Silence{
+		{By: "ada", Until: later},
+		{By: "ada", Match: alert.Matcher{Rule: "banned"}},
+		{Match: alert.Matcher{Rule: "banned"}, Until: later},
+	} {
+		_, err := b.loop.Silence(ctx, s)
+		require.ErrorIs(t, err, watch.ErrRefused)
+	}
+	require.ErrorIs(t, b.loop.EndSilence(ctx, "s-none", "ada"), watch.ErrUnknown)
+
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	s, err := b.loop.Silence(ctx, alert.Silence{By: "ada", Match: alert.Matcher{Rule: "banned"}, Until: later})
+	require.NoError(t, err)
+	require.NotEmpty(t, b.held()["banned"])
+	all, err := b.loop.Silences(ctx)
+	require.NoError(t, err)
+	require.Equal(t, s.ID, all[0].ID)
+	require.NoError(t, b.loop.EndSilence(ctx, s.ID, "bob"))
+	require.Empty(t, b.held()["banned"])
+}
+
+func TestAnAcknowledgementEndsWithItsAlertOrWhenItGetsWorse(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	ctx := t.Context()
+	b.fail("1", poller.Transient, "X")
+	b.fail("1", poller.Transient, "X")
+	b.fail("1", poller.Transient, "X")
+	open, err := b.loop.OpenAlerts(ctx)
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+	acked, err := b.loop.Ack(ctx, open[0].ID, "ada")
+	require.NoError(t, err)
+	require.Equal(t, "ada", acked.Ack.By)
+	stored, err := b.store.Alerts()
+	require.NoError(t, err)
+	require.Equal(t, "ada", stored[0].Ack.By)
+	require.Contains(t, b.log(), "acknowledged")
+
+	b.fail("1", poller.DeniedSpace, "X")
+	open, err = b.loop.OpenAlerts(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "DENIED", open[0].Change.New)
+	require.Nil(t, open[0].Ack, "it falls when the alert gets worse")
+	_, err = b.loop.Ack(ctx, open[0].ID, "")
+	require.ErrorIs(t, err, watch.ErrRefused)
+	_, err = b.loop.Ack(ctx, "a-none", "ada")
+	require.ErrorIs(t, err, watch.ErrUnknown)
+	b.poll("1")
+	_, err = b.loop.Ack(ctx, open[0].ID, "ada")
+	require.ErrorIs(t, err, watch.ErrRefused)
+}
+
+func TestAnAcknowledgementIsTakenBack(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	open, err := b.loop.OpenAlerts(t.Context())
+	require.NoError(t, err)
+	_, err = b.loop.Ack(t.Context(), open[0].ID, "ada")
+	require.NoError(t, err)
+	a, err := b.loop.Unack(t.Context(), open[0].ID, "ada")
+	require.NoError(t, err)
+	require.Nil(t, a.Ack)
+}
