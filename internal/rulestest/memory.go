@@ -49,6 +49,7 @@ func (m *memory) Homes(phoneNumber string) ([]phone.SpaceKey, error) {
 
 func (m *memory) Alerts() ([]alert.Alert, error)         { return nil, nil }
 func (m *memory) Conditions() ([]phone.Condition, error) { return nil, nil }
+func (m *memory) Silences() ([]alert.Silence, error)     { return nil, nil }
 func (m *memory) Checkpoint(string) ([]byte, error)      { return nil, nil }
 func (m *memory) FirstSeq() uint64                       { return 1 }
 
