@@ -12,12 +12,13 @@ import (
 
 const checkWithin = 5 * time.Second
 
-// natsAdvice is what to do about a connection that fails.
-func natsAdvice(err error) string {
+// unreached says where nats could not be reached, why, and what to do.
+func unreached(login *NATSLogin, err error) error {
+	advice := "check nats.url, and that the server is up"
 	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) {
-		return "check what lets the bot in: nats.token, nats.creds_file, nats.nkey_file, or the user in nats.url"
+		advice = "check what lets the bot in: nats.token, nats.creds_file, nats.nkey_file, or the user in nats.url"
 	}
-	return "check nats.url, and that the server is up"
+	return fmt.Errorf("connecting to nats at %s: %w; %s", login.where(), err, advice)
 }
 
 // CheckNATS connects once and tells whether the stream can be used, in words
@@ -31,7 +32,7 @@ func CheckNATS(ctx context.Context, login NATSLogin, stream StreamOptions) (stri
 	}
 	nc, err := nats.Connect(login.URL, append(o, nats.RetryOnFailedConnect(false), nats.MaxReconnects(0), nats.Timeout(checkWithin))...)
 	if err != nil {
-		return "", fmt.Errorf("connecting to nats at %s: %w; %s", login.where(), err, natsAdvice(err))
+		return "", unreached(&login, err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)

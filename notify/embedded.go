@@ -35,6 +35,9 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFree(o.Listen); err != nil {
+		return nil, err
+	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "numwatch", Host: host, Port: port, Authorization: o.Token,
 		JetStream: true, StoreDir: o.Dir, NoSigs: true, NoSystemAccount: true,
@@ -48,9 +51,18 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	e := &Embedded{server: s, token: o.Token}
 	if why := e.ready(said.fatal); why != "" {
 		e.Shutdown()
-		return nil, fmt.Errorf("embedded nats server on %s with its files in %s: %s", o.Listen, o.Dir, why)
+		return nil, fmt.Errorf("embedded nats server on %s: %s; check that its folder, %s, can be written and that no other server uses it", o.Listen, why, o.Dir)
 	}
 	return e, nil
+}
+
+// checkFree finds out beforehand what the server would tell in its own words.
+func checkFree(listen string) error {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("nats.listen: %w; is another numwatch or NATS server running? Set nats.listen to a free address", err)
+	}
+	return l.Close()
 }
 
 // ready waits until the server takes connections, or says why it does not.

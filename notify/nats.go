@@ -112,6 +112,7 @@ func (n *NATS) Status() NATSStatus {
 	defer n.mu.Unlock()
 	s := n.status
 	s.Connected = n.conn != nil && n.conn.IsConnected()
+	s.Lag = n.events.LastSeq() - min(n.events.LastSeq(), s.Cursor) // also while nothing is published
 	return s
 }
 
@@ -164,7 +165,7 @@ func (n *NATS) publish(ctx context.Context, nc *nats.Conn) error {
 // session goes from a look at the stream to the next failure.
 func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
 	if !nc.IsConnected() {
-		return fmt.Errorf("nats at %s is not reachable: %w", n.login.where(), cmp.Or(nc.LastError(), nats.ErrNoServers))
+		return unreached(&n.login, cmp.Or(nc.LastError(), nats.ErrNoServers))
 	}
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*window),
 		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(askTimeout))
@@ -295,7 +296,7 @@ func (n *NATS) progress(acked, end uint64) {
 func (n *NATS) connectFailed(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.status.LastError, n.status.ErrorAt = err.Error(), time.Now()
+	n.status.LastError, n.status.ErrorAt = unreached(&n.login, err).Error(), time.Now()
 }
 
 // redactServers drops user names and passwords from a list of URLs.
