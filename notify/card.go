@@ -75,12 +75,15 @@ func severityMark(s alert.Severity) Mark {
 	return Mark{strings.ToUpper(word[:1]) + word[1:], []Color{Red, Orange, Yellow, Blue}[min(s, alert.Info)]}
 }
 
+// markOf sounds like good news only where there is some.
 func markOf(a *alert.Alert) Mark {
 	switch {
 	case !over(a):
 		return severityMark(a.Severity)
-	case a.State == alert.Resolved:
+	case a.Recovered():
 		return Mark{"Resolved", Green}
+	case a.State == alert.Resolved:
+		return Mark{"Closed", Gray}
 	default:
 		return Mark{"Ended", Gray}
 	}
@@ -100,7 +103,7 @@ func (c *cards) single(a *alert.Alert, at time.Time, fresh bool) *Card {
 	if over(a) {
 		card.Title = drill(a) + c.title(a) + ": " + outcome(a)
 		if fresh {
-			card.Footer = append(card.Footer, "opened and "+a.State.String()+" meanwhile")
+			card.Footer = append(card.Footer, meanwhile(a))
 		}
 		return card
 	}
@@ -109,6 +112,11 @@ func (c *cards) single(a *alert.Alert, at time.Time, fresh bool) *Card {
 		card.Footer = append(card.Footer, "shown "+span(late)+" after it opened")
 	}
 	return card
+}
+
+// meanwhile is said of what was over before it was ever shown.
+func meanwhile(a *alert.Alert) string {
+	return "opened and " + strings.ToLower(markOf(a).Word) + " meanwhile"
 }
 
 func drill(a *alert.Alert) string {
@@ -279,7 +287,7 @@ func (c *cards) listTitle(alerts []alert.Alert, sameRule, sameSpace bool) string
 func when(a *alert.Alert, at time.Time, fresh bool) string {
 	switch {
 	case over(a) && fresh:
-		return ", opened and " + a.State.String() + " meanwhile"
+		return ", " + meanwhile(a)
 	case !over(a) && at.Sub(a.Since) > LateAfter:
 		return ", since " + utc(a.Since)
 	default:
@@ -300,70 +308,14 @@ func (c *cards) line(a *alert.Alert, sameRule bool) Line {
 	}
 }
 
-// counts adds up a list: how many are open, by severity, and how many ended.
+// counts adds up a list: how many are open, by severity, and how many are over.
 func counts(alerts []alert.Alert) string {
-	var order []string
-	n := make(map[string]int)
-	for i := range alerts {
-		word := strings.ToLower(markOf(&alerts[i]).Word)
-		if n[word]++; n[word] == 1 {
-			order = append(order, word)
-		}
+	open := slices.IndexFunc(alerts, func(a alert.Alert) bool { return over(&a) })
+	if open < 0 {
+		return fmt.Sprintf("%d alerts: %s", len(alerts), tallyOf(alerts, markOf).text(""))
 	}
-	for i, word := range order {
-		order[i] = fmt.Sprintf("%d %s", n[word], word)
-	}
-	return fmt.Sprintf("%d alerts: %s", len(alerts), strings.Join(order, ", "))
-}
-
-// reply is the card that tells, in a message's thread, what became of some of
-// the alerts that it lists.
-func (c *cards) reply(changed []alert.Alert, of int) *Card {
-	if of == 1 {
-		a := &changed[0]
-		return &Card{Mark: replyMark(a), Title: drill(a) + c.title(a) + ": " + happened(a)}
-	}
-	card := &Card{Mark: Mark{"Update", replyMark(&changed[0]).Color}}
-	n := make(map[string]int)
-	var order []string
-	for i := range changed {
-		word := strings.ToLower(replyMark(&changed[i]).Word)
-		if n[word]++; n[word] == 1 {
-			order = append(order, word)
-		}
-		if i < maxListed {
-			card.Lines = append(card.Lines, Line{replyMark(&changed[i]), c.title(&changed[i]) + ": " + happened(&changed[i])})
-		}
-	}
-	card.More = len(changed) - len(card.Lines)
-	for i, word := range order {
-		order[i] = fmt.Sprintf("%d of %d %s", n[word], of, word)
-	}
-	card.Title = strings.Join(order, ", ")
-	return card
-}
-
-func replyMark(a *alert.Alert) Mark {
-	m := markOf(a)
-	switch {
-	case over(a):
-	case a.Transition == alert.GotWorse:
-		m.Word = "Worse"
-	case a.Transition == alert.GotBetter:
-		m.Word = "Better"
-	case a.Transition == alert.Reopened:
-		m.Word = "Reopened"
-	default:
-		m.Word = "Still open"
-	}
-	return m
-}
-
-func happened(a *alert.Alert) string {
-	if over(a) {
-		return outcome(a) + " (after " + span(a.Changed.Sub(a.Since)) + ")"
-	}
-	return a.Field.String() + " " + moved(a)
+	news := slices.Concat(alerts[open:], alerts[:open])
+	return tallyOf(news, markOf).text(fmt.Sprintf(" of %d", len(alerts)))
 }
 
 // span writes a duration with its two largest units.

@@ -48,7 +48,7 @@ func TestConsoleShowsMessagesRepliesAndEdits(t *testing.T) {
   RESOLVED: 8613800000001 (Shop 1): recovered: now GREEN
 ╭─ #ops · message 2 ───────────────────────────────────────────────────────────╮
 │ CRITICAL: 3 × quality-red in Acme (main)                                     │
-│ 3 alerts: 2 critical, 1 resolved                                             │
+│ 1 of 3 recovered, 2 critical                                                 │
 │ Critical  8613800000002 (Shop 2): YELLOW → RED                               │
 │ Critical  8613800000003 (Shop 3): YELLOW → RED                               │
 │ Resolved  8613800000001 (Shop 1): recovered: now GREEN, opened and resolved  │

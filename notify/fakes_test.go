@@ -173,6 +173,13 @@ func resolved(a alert.Alert, at time.Time) alert.Alert {
 	return a
 }
 
+// worsened closes an alert whose value moved on to something worse.
+func worsened(a alert.Alert) alert.Alert {
+	a = resolved(a, noon.Add(time.Hour))
+	a.Change.New, a.Change.Direction, a.Closing = "BLACK", phone.Worse, "now BLACK"
+	return a
+}
+
 func spaceOf(k phone.SpaceKey) phone.Space {
 	return phone.Space{SpaceKey: k, Name: "Acme", Labels: map[string]string{"tier": "gold"}}
 }

@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +51,34 @@ func TestSlackShowsAnAlertToItsEnd(t *testing.T) {
 	})
 }
 
+// What moved on to something worse is closed, and no word says otherwise.
+func TestSlackSoundsGoodOnlyWhereItIs(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.start(opsChannel)
+		one, many := inSpace(firing(1), 1), []alert.Alert{firing(2), firing(3), firing(4)}
+		d.update(one)
+		d.after(time.Second)
+		d.update(many...)
+		d.after(5 * time.Second)
+		d.update(worsened(one), worsened(many[0]), resolved(many[1], noon.Add(time.Hour)))
+		d.after(10 * time.Second)
+		m := d.messages()
+		require.Contains(t, m[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK")
+		require.Contains(t, m[0].Replies[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK (after 1 h 0 min)")
+		require.Contains(t, m[1].Text, "1 of 3 recovered, 1 closed, 1 critical")
+		require.Contains(t, m[1].Replies[0].Text, "1 of 3 closed, 1 recovered")
+		require.Contains(t, m[1].Replies[0].Text, "Closed: 8613800000002 (Shop 2): now BLACK")
+		late := worsened(inSpace(firing(5), 5))
+		d.update(late)
+		d.after(5 * time.Second)
+		require.Contains(t, d.messages()[2].Text, "opened and closed meanwhile")
+		for _, m := range d.messages() {
+			require.NotContains(t, strings.ToLower(m.Text+fmt.Sprint(m.Replies)), "esolved: 8613800000002")
+		}
+		d.requireShown("ops")
+	})
+}
+
 func TestSlackForgetsWhatIsOver(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
 		d.start(opsChannel)
@@ -92,9 +122,9 @@ func TestSlackAlertsOfOnePollAreOneMessage(t *testing.T) {
 		d.update(resolved(all[0], noon.Add(time.Hour)), resolved(all[1], noon.Add(time.Hour)), resolved(all[2], noon.Add(time.Hour)))
 		d.after(10 * time.Second)
 		m := d.messages()[0]
-		require.Contains(t, string(m.Blocks), "12 alerts: 9 critical, 3 resolved")
+		require.Contains(t, string(m.Blocks), "3 of 12 recovered, 9 critical")
 		require.Len(t, m.Replies, 1)
-		require.Contains(t, m.Replies[0].Text, "3 of 12 resolved")
+		require.Contains(t, m.Replies[0].Text, "3 of 12 recovered")
 		d.requireShown("ops")
 	})
 }

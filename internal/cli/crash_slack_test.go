@@ -162,6 +162,9 @@ func lineOf(a *alert.Alert, listed []alert.Alert) string {
 	if over {
 		word = strings.ToUpper(a.State.String()[:1]) + a.State.String()[1:]
 	}
+	if a.State == alert.Resolved && !strings.HasPrefix(a.Closing, "recovered") {
+		word = "Closed" // it moved on to something worse
+	}
 	text := a.Summary.Plain()
 	switch {
 	case over:
