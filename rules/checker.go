@@ -23,6 +23,10 @@ func (c *checker) Visit(n *ast.Node) {
 		c.identifier(n)
 	case *ast.BinaryNode:
 		c.binary(n)
+	case *ast.MemberNode:
+		if key, ok := labelOf(n); ok {
+			c.label(labelUse{key: key}, n.Property)
+		}
 	case *ast.VariableDeclaratorNode:
 		c.refuse(n, "write the value where it is needed", "let")
 	case *ast.PredicateNode:
@@ -76,11 +80,14 @@ func (c *checker) binary(n *ast.BinaryNode) {
 
 // compare looks at a constant that is compared with a name.
 func (c *checker) compare(name, constant ast.Node) {
-	id, ok := name.(*ast.IdentifierNode)
+	value, ok := constant.(*ast.StringNode)
 	if !ok {
 		return
 	}
-	value, ok := constant.(*ast.StringNode)
+	if key, ok := labelOf(name); ok {
+		c.label(labelUse{key: key, value: value.Value, compared: true}, value)
+	}
+	id, ok := name.(*ast.IdentifierNode)
 	if !ok {
 		return
 	}
@@ -101,6 +108,40 @@ func (c *checker) compare(name, constant ast.Node) {
 	}
 }
 
+// labelUse is a label that an expression names, and the constant that it is
+// compared with, if any.
+type labelUse struct {
+	key, value string
+	compared   bool
+	rule       string
+	at         position
+}
+
+func (c *checker) label(u labelUse, n ast.Node) {
+	u.rule, u.at = c.x.rule, c.x.place(n.Location().From)
+	c.x.labels = append(c.x.labels, u)
+}
+
+// labelOf reads Labels.key and Labels["key"].
+func labelOf(n ast.Node) (key string, ok bool) {
+	if chain, ok := n.(*ast.ChainNode); ok {
+		n = chain.Node
+	}
+	member, ok := n.(*ast.MemberNode)
+	if !ok {
+		return "", false
+	}
+	id, ok := member.Node.(*ast.IdentifierNode)
+	if !ok || id.Value != "Labels" {
+		return "", false
+	}
+	property, ok := member.Property.(*ast.StringNode)
+	if !ok {
+		return "", false
+	}
+	return property.Value, true
+}
+
 func (c *checker) oneOf(n *ast.StringNode, known []string) {
 	if !slices.Contains(known, n.Value) {
 		c.x.failAt(n.Location().From, didYouMean(n.Value, known), "%q is none of the values that this can have", n.Value)
@@ -114,7 +155,8 @@ func (c *checker) enum(n *ast.StringNode, fields []phone.Field) {
 	}
 	n.Value = strings.ToUpper(strings.TrimSpace(n.Value))
 	if !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(n.Value) }) {
-		c.x.warn(c.x.place(n.Location().From), didYouMean(n.Value, valuesOf(fields)), "%q is no documented value of %s", n.Value, fieldNames(fields))
+		p := c.x.warn(c.x.place(n.Location().From), checkUndocumented, didYouMean(n.Value, valuesOf(fields)), "%q is no documented value of %s", n.Value, fieldNames(fields))
+		p.value, p.of = n.Value, setOf(fields)
 	}
 }
 
@@ -127,7 +169,7 @@ func (c *checker) ofAnyField(n *ast.StringNode) {
 	}
 	for f := range phone.Fields() {
 		if f.IsEnum() && f.Listed(upper) {
-			c.x.warn(c.x.place(n.Location().From), fmt.Sprintf("did you mean %q?", upper), "%q is compared as it is written", n.Value)
+			c.x.warn(c.x.place(n.Location().From), checkCase, fmt.Sprintf("did you mean %q?", upper), "%q is compared as it is written", n.Value)
 			return
 		}
 	}

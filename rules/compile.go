@@ -26,6 +26,12 @@ func (c *compiler) addRule(set *Set, raw rawRule) {
 	if raw.escalate != nil {
 		u.escalate = &escalation{raw.escalate.after.value, channelNames(c.channelsOf(raw.escalate.to))}
 	}
+	if u.remindEvery = set.remindEvery; raw.remindEvery.node != nil {
+		u.remindEvery = raw.remindEvery.value
+	}
+	if u.once {
+		u.remindEvery = 0
+	}
 	set.holds = set.holds || len(u.mute) > 0 || len(u.inhibitedBy) > 0 || u.escalate != nil
 	c.adoptions(set, u, raw)
 	set.rules = append(set.rules, u)
@@ -88,7 +94,7 @@ func (c *compiler) compileCondition(u *rule, raw rawRule) {
 	if w := c.compileWhere(raw.where, u.fields); w != nil {
 		u.where = append(u.where, w)
 		if w.volatile != nil && !u.once {
-			c.warn(*w.volatile, "from and direction limit opening only",
+			c.warn(*w.volatile, checkOldInWhere, "from and direction limit opening only",
 				"where is judged again on every change, and Old and Direction then have other values")
 		}
 	}

@@ -114,15 +114,21 @@ func first(values []string) string {
 // domain lists the values that a field is thought to have: those documented,
 // those that rules name, and one that is none of them.
 func (s *Set) domain(f phone.Field) []string {
+	var named []string
+	for i := range s.watches {
+		if w := &s.watches[i]; w.field == f {
+			named = append(append(named, w.named(w.to)...), w.named(w.from)...)
+		}
+	}
+	return domainWith(f, named)
+}
+
+func domainWith(f phone.Field, named []string) []string {
 	values := f.Values()
 	if !f.IsEnum() {
 		values = []string{""}
 	}
-	for i := range s.watches {
-		if w := &s.watches[i]; w.field == f {
-			values = append(append(values, w.to.all()...), w.from.all()...)
-		}
-	}
+	values = append(values, named...)
 	seen := map[string]bool{}
 	values = slices.DeleteFunc(values, func(v string) bool {
 		again := seen[v]
@@ -135,12 +141,15 @@ func (s *Set) domain(f phone.Field) []string {
 	return append(values, unlistedValue)
 }
 
-// all lists the values that the matcher names, also those with "!".
-func (m *matcher) all() []string {
+// named lists the values that the matcher names, also those with "!", less
+// those that are meant for another of the rule's fields.
+func (w *watch) named(m *matcher) []string {
 	if m == nil {
 		return nil
 	}
-	return append(slices.Clone(m.named), m.except...)
+	return slices.DeleteFunc(slices.Concat(m.named, m.except), func(v string) bool {
+		return !w.field.Listed(v) && slices.ContainsFunc(w.fields, func(f phone.Field) bool { return f.IsEnum() && f.Listed(v) })
+	})
 }
 
 // limits names the clauses that a rule's opening for a value depends on; false

@@ -190,7 +190,8 @@ func parseDuration(s string) (time.Duration, bool) {
 		i := slices.IndexFunc(durationUnits, func(u struct {
 			name string
 			unit time.Duration
-		}) bool {
+		},
+		) bool {
 			return u.name == unit
 		})
 		n, err := strconv.ParseInt(digits, 10, 64)

@@ -18,12 +18,16 @@ func FuzzParse(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
+	f.Add([]byte("version: 1 # numwatch:ignore\nrules: [] # numwatch:ignore-file shadowed, x : y\n"))
 	f.Add([]byte("a: |2\n   x\n  y\nb: \"\\x41\\\n  \\u00e9{\"\n"))
 	f.Add([]byte("? - - a\n: {b: [c, {d: e}]}\n"))
 	f.Add([]byte("version: 1\r\nrules:\r\n- {name: 'a''b', where: >+\r\n  x\r\n\r\n }"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		set, err := Parse("f.yaml", data)
+		worst, any := Lint("f.yaml", data, Facts{}).Worst()
+		require.Equal(t, err != nil, any && worst == Error)
 		if err == nil {
+			set.Coverage()
 			require.NotNil(t, set)
 			set.Rules()
 			set.Channels()

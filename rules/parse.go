@@ -11,24 +11,30 @@ import (
 // The error is Problems: everything that is wrong, each with its place.
 func Parse(file string, data []byte) (*Set, error) {
 	r := &report{src: newSource(file, data)}
-	if len(data) > maxSize {
-		r.fail(position{1, 1}, "", "the file has %d bytes, more than %d", len(data), maxSize)
-		return nil, r.errors
-	}
-	r.src.check(r)
-	if len(r.errors) > 0 {
-		return nil, r.errors.sorted()
-	}
-	tree := parseTree(r)
-	if len(r.errors) > 0 && tree == nil {
-		return nil, r.errors.sorted()
-	}
-	set := newCompiler(r).compile(r.file(tree))
+	set, _ := r.read(len(data))
 	if len(r.errors) > 0 {
 		return nil, r.errors.sorted()
 	}
 	set.warnings = r.warnings.sorted()
 	return set, nil
+}
+
+// read compiles the source, and returns also what it holds as it is written.
+// The set is of use only if there are no errors.
+func (r *report) read(size int) (*Set, rawFile) {
+	if size > maxSize {
+		r.fail(position{1, 1}, "", "the file has %d bytes, more than %d", size, maxSize)
+		return nil, rawFile{}
+	}
+	if r.src.check(r); len(r.errors) > 0 {
+		return nil, rawFile{}
+	}
+	tree := parseTree(r)
+	if tree == nil {
+		return nil, rawFile{}
+	}
+	raw := r.file(tree)
+	return newCompiler(r).compile(raw), raw
 }
 
 // defaultReopen is how long an alert can be taken up again where the file says
@@ -83,7 +89,6 @@ func (c *compiler) compileDefaults(set *Set, d rawDefaults) {
 	}
 	if d.remindEvery.node != nil {
 		set.remindEvery = d.remindEvery.value
-		c.warn(d.remindEvery.node.at, "", "this version does not send reminders yet")
 	}
 	if w := c.compileWhere(d.where, nil); w != nil {
 		c.defaults = append(c.defaults, w)

@@ -6,18 +6,43 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"numwatch/phone"
 )
 
 // Problem is one thing that is wrong in a rules file, or suspicious.
 type Problem struct {
-	File   string
-	Line   int    // from 1
-	Column int    // from 1, in characters
-	Rule   string // the rule's name, if it is in one that has a name
-	Text   string // what is wrong
-	Hint   string // what to do about it, often the nearest spelling; may be empty
-	Source string // the line of the file
+	File   string `json:"file"`
+	Line   int    `json:"line"`           // from 1
+	Column int    `json:"column"`         // from 1, in characters
+	Rule   string `json:"rule,omitempty"` // the rule's name, if it is in one that has a name
+	Check  string `json:"check"`          // one of Checks
+	Level  Level  `json:"level"`
+	Text   string `json:"text"`             // what is wrong
+	Hint   string `json:"hint,omitempty"`   // what to do about it, often the nearest spelling
+	Source string `json:"source,omitempty"` // the line of the file
+
+	value string         // of checkUndocumented: the value
+	of    phone.FieldSet // and the fields that it is for
 }
+
+// Level is how bad a problem is. A lower value is worse.
+type Level uint8
+
+// The levels. An Error makes a file one that no bot takes.
+const (
+	Error Level = iota
+	Warning
+	Note
+)
+
+var levelNames = [...]string{"error", "warning", "note"}
+
+// String returns the name.
+func (l Level) String() string { return levelNames[min(int(l), len(levelNames)-1)] }
+
+// MarshalText writes the name.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // Error returns the problem with its place, and the line with a caret.
 func (p Problem) Error() string {
@@ -88,25 +113,31 @@ type report struct {
 	rule     string
 	errors   Problems
 	warnings Problems
+	labels   []labelUse // of all expressions, for lint
 }
 
-func (r *report) problem(at position, hint, text string) Problem {
+func (r *report) problem(at position, check, hint, text string) Problem {
 	return Problem{
 		File: r.src.file, Line: at.line, Column: at.column, Rule: r.rule,
-		Text: text, Hint: hint, Source: r.src.line(at.line),
+		Check: check, Level: levelOf(check), Text: text, Hint: hint, Source: r.src.line(at.line),
 	}
 }
 
 func (r *report) fail(at position, hint, format string, args ...any) {
 	if len(r.errors) < maxProblems {
-		r.errors = append(r.errors, r.problem(at, hint, fmt.Sprintf(format, args...)))
+		r.errors = append(r.errors, r.problem(at, checkInvalid, hint, fmt.Sprintf(format, args...)))
 	}
 }
 
-func (r *report) warn(at position, hint, format string, args ...any) {
-	if len(r.warnings) < maxProblems {
-		r.warnings = append(r.warnings, r.problem(at, hint, fmt.Sprintf(format, args...)))
+// warn reports what a check found. It returns the problem for more to be said
+// of it, until the next one is reported.
+func (r *report) warn(at position, check, hint, format string, args ...any) *Problem {
+	p := r.problem(at, check, hint, fmt.Sprintf(format, args...))
+	if len(r.warnings) >= maxProblems {
+		return &p
 	}
+	r.warnings = append(r.warnings, p)
+	return &r.warnings[len(r.warnings)-1]
 }
 
 // didYouMean is the hint for a word that is not one of the known ones: the

@@ -48,6 +48,7 @@ type rawRule struct {
 	mute        []term
 	inhibitedBy []term
 	escalate    *rawEscalation
+	remindEvery span
 	was         []term
 }
 
@@ -169,6 +170,7 @@ func (r *report) ruleOf(n *node) rawRule {
 		key{"notify", false, r.texts("notify", false, &u.notify)},
 		key{"mute", false, r.texts("mute", false, &u.mute)},
 		key{"inhibited_by", false, r.texts("inhibited_by", false, &u.inhibitedBy)},
+		key{"remind_every", false, r.duration("remind_every", &u.remindEvery)},
 		key{"escalate", false, func(n *node) { u.escalate = r.escalationOf(n) }},
 	)
 	return u

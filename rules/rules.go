@@ -51,6 +51,7 @@ type rule struct {
 	mute        []*muteTime
 	inhibitedBy []string
 	escalate    *escalation
+	remindEvery time.Duration
 	was         []string
 }
 
@@ -85,7 +86,8 @@ type Rule struct {
 	Severity alert.Severity
 	For      time.Duration
 	Once     bool
-	Summary  string // as written, holes included
+	Remind   time.Duration // how often an open alert is told again; 0: never
+	Summary  string        // as written, holes included
 	Action   string
 	Runbook  string
 	Channels []string // names, sorted
@@ -109,7 +111,7 @@ func (s *Set) Rules() []Rule {
 	list := make([]Rule, len(s.rules))
 	for i, r := range s.rules {
 		list[i] = Rule{
-			Name: r.name, On: slices.Clone(r.fields), Severity: r.severity, For: r.delay, Once: r.once,
+			Name: r.name, On: slices.Clone(r.fields), Severity: r.severity, For: r.delay, Once: r.once, Remind: r.remindEvery,
 			Summary: r.summary.source, Action: r.action.source, Runbook: r.runbook,
 			Channels: channelNames(r.channels),
 		}

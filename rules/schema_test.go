@@ -49,7 +49,7 @@ mute_times:
 rules:
   - {name: a, was: b, on: Status, to: BANNED, from: ["!X", unlisted, ""], direction: worse, where: "true", severity: high,
      for: 1h30m, once: false, summary: x, action: y, runbook: "https://wiki/x", notify: [ops], mute: nights, inhibited_by: [c],
-     escalate: {after: 30m, to: [ops]}}
+     escalate: {after: 30m, to: [ops]}, remind_every: 2h}
   - {name: c, on: [Status, Number], once: true, severity: info, summary: x}
 `
 	parse(t, all)

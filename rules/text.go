@@ -28,6 +28,7 @@ type text struct {
 type hole struct {
 	name    string
 	program *vm.Program
+	at      position
 }
 
 // render fills the holes from an environment that people may see.
@@ -97,14 +98,14 @@ func (r *report) compileText(t term, fields []phone.Field) *text {
 func (r *report) compileHole(t term, start int, source string, fields []phone.Field) hole {
 	name := strings.TrimSpace(source)
 	if at(&environment{}, name) != nil {
-		return hole{name: name}
+		return hole{name: name, at: r.src.locate(t.node, runes(t.value[:start]))}
 	}
 	x := expression{report: r, node: t.node, offset: runes(t.value[:start]), source: source, fields: fields}
 	program := x.compile(expr.AsAny())
 	if program != nil && !showable(program) {
 		x.failAt(0, "", "a hole must give text, a number, or true or false")
 	}
-	return hole{program: program}
+	return hole{program: program, at: x.place(0)}
 }
 
 // holeEnd finds the brace that closes a hole: not one within quotes, nor one

@@ -92,10 +92,3 @@ rules:
 	w.set = set
 	require.Equal(t, []string{"a opened", "b opened"}, transitions(w.see(phone.QualityRating, "RED")))
 }
-
-func TestWhatIsNotActedOnIsSaid(t *testing.T) {
-	set := parse(t, "version: 1\ndefaults: {remind_every: 24h}\nrules: []\n")
-	require.Len(t, set.Warnings(), 1)
-	require.Equal(t, "this version does not send reminders yet", set.Warnings()[0].Text)
-	require.Equal(t, 2, set.Warnings()[0].Line)
-}

@@ -75,9 +75,17 @@ func (r *report) checkValues(what string, fields []phone.Field, values []term) {
 			r.fail(t.node.at, "only fields with documented values have unlisted ones", "%q has no meaning on %s", unlisted, fieldNames(fields))
 		case value == unlisted || slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(f.Canonical(value)) }):
 		default:
-			r.warn(t.node.at, didYouMean(value, valuesOf(fields)), "%q is no documented value of %s", value, fieldNames(fields))
+			p := r.warn(t.node.at, checkUndocumented, didYouMean(value, valuesOf(fields)), "%q is no documented value of %s", value, fieldNames(fields))
+			p.value, p.of = fields[0].Canonical(value), setOf(fields)
 		}
 	}
+}
+
+func setOf(fields []phone.Field) (s phone.FieldSet) {
+	for _, f := range fields {
+		s = s.With(f)
+	}
+	return s
 }
 
 func valuesOf(fields []phone.Field) (values []string) {

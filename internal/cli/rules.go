@@ -12,7 +12,9 @@ import (
 )
 
 type rulesCommand struct {
+	Lint     rulesLintCommand     `cmd:"" help:"Check the rules: what is wrong, what never speaks, what says things twice."`
 	Coverage rulesCoverageCommand `cmd:"" help:"Show which rules speak up for which values, and which values nobody hears of."`
+	Test     rulesTestCommand     `cmd:"" help:"Run the unit tests of rules."`
 }
 
 // rulesFile is the argument of the commands that read a rules file.
@@ -115,7 +117,7 @@ func printCoverage(p *Program, coverage rules.Coverage) error {
 	if err := printTable(p.Stdout, []string{"FIELD", "VALUE", "RULES (and what they depend on)"}, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.Stdout, "\nHoles: %d. A value without a rule that is no hole is the best one, or says nothing.\n", holes)
+	_, err := fmt.Fprintf(p.Stdout, "\n%s. A value without a rule that is no hole is the best one, or says nothing.\n", count(holes, "hole"))
 	return err
 }
 

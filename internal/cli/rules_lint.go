@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/internal/config"
+	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+type rulesLintCommand struct {
+	rulesFile
+	output
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for labels and poll.max_age (default: config.yaml beside the rules, if it is there)."`
+	DB     string `name:"db" placeholder:"FILE" help:"A backup, or the store of a bot that is stopped, for the values that were ever seen."`
+	Live   bool   `help:"Take these values from the running bot."`
+	Strict bool   `help:"Exit with 1 on warnings as well."`
+	Checks bool   `help:"List the checks and end."`
+	bot
+}
+
+// Run prints what is wrong or suspicious. The exit code is 1 on errors.
+func (c *rulesLintCommand) Run(ctx context.Context, p *Program) error {
+	if c.Checks {
+		return c.printChecks(p)
+	}
+	data, err := os.ReadFile(c.File)
+	if err != nil {
+		return fmt.Errorf("reading the rules: %w", err)
+	}
+	facts, err := c.facts(ctx, p)
+	if err != nil {
+		return err
+	}
+	found := rules.Lint(c.File, data, facts)
+	if err := c.print(p, found); err != nil {
+		return err
+	}
+	if worst, any := found.Worst(); any && (worst == rules.Error || c.Strict && worst == rules.Warning) {
+		return errSaid
+	}
+	return nil
+}
+
+func (c *rulesLintCommand) printChecks(p *Program) error {
+	checks := rules.Checks()
+	if c.json() {
+		return printJSON(p.Stdout, checks)
+	}
+	for _, check := range checks {
+		fmt.Fprintln(p.Stdout, hanging(fmt.Sprintf("%-20s  %-7s  ", check.Name, check.Level), check.Text))
+	}
+	return nil
+}
+
+func (c *rulesLintCommand) print(p *Program, found rules.Problems) error {
+	if c.json() {
+		return printJSON(p.Stdout, append(rules.Problems{}, found...))
+	}
+	n := map[rules.Level]int{}
+	for _, problem := range found {
+		n[problem.Level]++
+		fmt.Fprintf(p.Stdout, "%s [%s] %s\n", problem.Level, problem.Check, problem.Error())
+	}
+	_, err := fmt.Fprintf(p.Stdout, "%s: %s, %s, %s\n", alert.Plain(c.File),
+		count(n[rules.Error], "error"), count(n[rules.Warning], "warning"), count(n[rules.Note], "note"))
+	return err
+}
+
+// facts gathers what is known beside the file.
+func (c *rulesLintCommand) facts(ctx context.Context, p *Program) (facts rules.Facts, err error) {
+	if err := c.readConfig(p, &facts); err != nil {
+		return facts, err
+	}
+	if c.DB == "" && !c.Live {
+		return facts, nil
+	}
+	s, done, err := history{bot: c.bot, DB: c.DB}.open(ctx, p)
+	if err != nil {
+		return facts, err
+	}
+	defer done()
+	facts.Seen, err = seenValues(s)
+	return facts, err
+}
+
+// readConfig takes the configuration that is named, which must be good, or the
+// one beside the rules, which need not be: it may lack its environment here.
+func (c *rulesLintCommand) readConfig(p *Program, facts *rules.Facts) error {
+	path, named := c.Config, c.Config != ""
+	if !named {
+		path = filepath.Join(filepath.Dir(c.File), "config.yaml")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	cfg, err := config.Load(path, p.Env)
+	if err == nil {
+		facts.Spaces, err = allSpaces(cfg)
+	}
+	if err != nil {
+		if named {
+			return err
+		}
+		_, err = fmt.Fprintf(p.Stderr, "numwatch: %s was left out of account: %v\n", path, err)
+		return err
+	}
+	facts.MaxAge = cfg.Poll.MaxAge.Std()
+	return nil
+}
+
+func allSpaces(cfg *config.Config) (all []phone.Space, err error) {
+	for i := range cfg.Accounts {
+		fleet, _, err := cfg.Accounts[i].Fleet(os.ReadFile)
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", cfg.Accounts[i].Name, err)
+		}
+		all = append(all, fleet...)
+	}
+	return all, nil
+}
+
+// seenValues collects the values of the numbers as they are and as the log has
+// them.
+func seenValues(s *store.Store) (map[phone.Field]map[string]bool, error) {
+	seen := map[phone.Field]map[string]bool{}
+	for f := range phone.Fields() {
+		seen[f] = map[string]bool{}
+	}
+	err := s.EachNumber(func(phone.SpaceKey) bool { return true }, func(_ phone.SpaceKey, l *store.Line) bool {
+		for f := range phone.FieldsOfNumber() {
+			if v := l.Get(f); f.IsEnum() && l.Has(f) && !seen[f][string(v)] {
+				seen[f][string(v)] = true
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = eachEvent(s, time.Time{}, func(e *alert.Event) bool {
+		if e.Kind == alert.KindChange && e.Change.Field.IsEnum() {
+			seen[e.Change.Field][e.Change.Old], seen[e.Change.Field][e.Change.New] = true, true
+		}
+		return true
+	})
+	return seen, err
+}
+
+// logPage is how many events are read at once.
+const logPage = 1000
+
+// eachEvent visits the log from a time on, until visit returns false.
+func eachEvent(s *store.Store, since time.Time, visit func(*alert.Event) bool) error {
+	for from := s.FirstSeq(); ; {
+		events, err := s.ReadLog(from, logPage)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		for i := range events {
+			if !events[i].Time.Before(since) && !visit(&events[i]) {
+				return nil
+			}
+		}
+		from = events[len(events)-1].Seq + 1
+	}
+}

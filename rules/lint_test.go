@@ -1,0 +1,222 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/phone"
+)
+
+const lintHeader = `version: 1
+defaults: {notify: ops}
+channels:
+  ops: {slack: C0123456789}
+`
+
+// lintCase is the rest of a file (it begins in line 5; or a whole one), what is known beside
+// it, and the findings: line:column, check, and part of the text.
+type lintCase struct {
+	name  string
+	file  string
+	facts Facts
+	want  []string
+}
+
+// A rule that is well, but for what is added.
+func ruleWith(keys string) string {
+	return "rules:\n  - {name: a, on: Status, severity: high, summary: x, " + keys + "}\n"
+}
+
+var labelled = Facts{Spaces: []phone.Space{{Labels: map[string]string{"tier": "gold"}}, {Labels: map[string]string{"tier": "free"}}}}
+
+var lintCases = []lintCase{
+	{checkInvalid, ruleWith("to: [BANNED], severtiy: high"), Facts{}, []string{`6:69 invalid unknown key "severtiy"`}},
+	{checkInvalid, ruleWith("to: [BANNED]"), Facts{}, nil},
+
+	{checkUndocumented, ruleWith("to: [BANED, BANNED]"), Facts{}, []string{`6:60 undocumented-value "BANED" is no documented value of Status`}},
+	{checkUndocumented, ruleWith("to: [TEAPOT]"), Facts{Seen: map[phone.Field]map[string]bool{phone.Status: {"TEAPOT": true}}}, nil},
+	{checkUndocumented, ruleWith("to: [TEAPOT]"), Facts{Seen: map[phone.Field]map[string]bool{phone.NameStatus: {"TEAPOT": true}}}, []string{
+		`6:60 undocumented-value "TEAPOT" is no documented value of Status, and the log has never seen it`,
+	}},
+
+	{checkCase, "rules:\n  - {name: a, on: [VerifiedName, Status], severity: high, summary: x, once: true, where: 'New != \"banned\"'}\n", Facts{}, []string{`6:98 letter-case "banned" is compared as it is written`}},
+	{checkCase, "rules:\n  - {name: a, on: [VerifiedName, Status], severity: high, summary: x, once: true, where: 'New != \"Acme\"'}\n", Facts{}, nil},
+
+	{checkOldInWhere, ruleWith(`to: [BANNED], where: 'Old == "CONNECTED"'`), Facts{}, []string{"6:77 old-in-where"}},
+	{checkOldInWhere, ruleWith(`to: [BANNED], once: true, where: 'Old == "CONNECTED"'`), Facts{}, nil},
+
+	{checkImpossible, ruleWith(`to: [BANNED], where: 'Status == "CONNECTED"'`), Facts{}, []string{"6:12 impossible the rule can never open (where contradicts"}},
+	{checkImpossible, ruleWith(`from: [BANNED], to: [BANNED]`), Facts{}, []string{"6:12 impossible the rule can never open (to, from and direction"}},
+	{checkImpossible, ruleWith(`from: [BANNED], direction: worse`), Facts{}, []string{"6:12 impossible the rule can never open"}},
+	{checkImpossible, "rules:\n  - {name: a, on: [Status, QualityRating], severity: high, summary: x, to: [RED]}\n", Facts{}, []string{"6:20 impossible the rule can never open on Status"}},
+	{checkImpossible, ruleWith(`to: [BANNED], where: 'Status == "CONNECTED" || Labels.tier == "gold"'`), Facts{}, nil},
+	{checkImpossible, "rules:\n  - {name: a, on: Poll, severity: high, summary: x, to: [DENIED], where: 'PhoneNumber != \"\"'}\n", Facts{}, []string{"6:12 impossible"}},
+
+	{checkDeadValue, ruleWith(`from: [CONNECTED], to: [CONNECTED, BANNED]`), Facts{}, []string{`6:79 dead-value to "CONNECTED" never opens the rule`}},
+	{checkDeadValue, ruleWith(`direction: worse, to: [BANNED], from: [CONNECTED, UNKNOWN]`), Facts{}, []string{`6:105 dead-value from "UNKNOWN" never opens the rule`}},
+	{checkDeadValue, ruleWith(`from: [CONNECTED, BANNED], to: [CONNECTED, BANNED]`), Facts{}, nil},
+
+	{checkShadowed, twoRules("to: [BANNED]", "to: [BANNED, FLAGGED]"), Facts{}, []string{`6:12 shadowed whenever it opens, rule "b" opens as well`}},
+	{checkShadowed, twoRules("to: [BANNED]", "to: [BANNED]"), Facts{}, []string{`7:12 shadowed whenever it opens, rule "a" opens as well`}},
+	{checkShadowed, twoRules("to: [BANNED]", "to: [BANNED, FLAGGED], where: 'Labels.tier == \"gold\"'"), Facts{}, nil},
+	{checkShadowed, twoRules("to: [BANNED], where: 'Labels.tier == \"gold\"'", "to: [BANNED, FLAGGED], where: 'Labels.tier == \"gold\"'"), Facts{}, []string{"6:12 shadowed"}},
+	{checkShadowed, twoRules("to: [BANNED]", "to: [FLAGGED]"), Facts{}, nil},
+	{checkShadowed, twoRules("to: [BANNED], for: 1h", "to: [BANNED, FLAGGED]"), Facts{}, nil},
+
+	{checkNeverHeard, twoRules("to: [BANNED], inhibited_by: [b]", "to: [BANNED, FLAGGED], severity: info"), Facts{}, []string{`6:84 never-heard whenever the rule opens, rule "b" holds it back`}},
+	{checkNeverHeard, twoRules("to: [BANNED, PAUSED], inhibited_by: [b]", "to: [BANNED, FLAGGED], severity: info"), Facts{}, nil},
+	{checkNeverHeard, "mute_times: {days: {times: '07:00-22:00'}, nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED], mute: [days, nights]"), Facts{}, []string{"7:76 never-heard its mute times leave no minute"}},
+	{checkNeverHeard, "mute_times: {days: {times: '07:00-22:00'}, nights: {times: '22:00-06:59'}}\n" + ruleWith("to: [BANNED], mute: [days, nights]"), Facts{}, nil},
+
+	{checkNoChannel, "version: 1\nrules: [{name: a, on: Status, to: [BANNED], severity: high, summary: x}]\n", Facts{}, []string{"2:16 no-channel"}},
+	{checkNoChannel, ruleWith("to: [BANNED]"), Facts{}, nil},
+	{checkDeafChannel, "  crit: {slack: C1123456789, where: 'Severity == \"critical\"'}\n" + ruleWith("to: [BANNED], notify: [crit]"), Facts{}, []string{
+		`7:78 deaf-channel channel "crit" never hears of this rule (its where is Severity == "critical")`,
+	}},
+	{checkDeafChannel, "  crit: {slack: C1123456789, where: 'Severity in [\"critical\", \"high\"]'}\n" + ruleWith("to: [BANNED], notify: [crit]"), Facts{}, nil},
+
+	{checkUnusedChannel, "  zoo: {slack: C1123456789}\n" + ruleWith("to: [BANNED]"), Facts{}, []string{`5:3 unused-channel no rule speaks to channel "zoo"`}},
+	{checkUnusedChannel, "  zoo: {slack: C1123456789}\n" + ruleWith("to: [BANNED], escalate: {after: 1h, to: [zoo]}"), Facts{}, nil},
+
+	{checkUnusedMute, "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED]"), Facts{}, []string{`5:14 unused-mute-time no rule uses mute time "nights"`}},
+	{checkUnusedMute, "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED], mute: [nights]"), Facts{}, nil},
+
+	{checkSameSlack, "  zoo: {slack: C0123456789}\n" + ruleWith("to: [BANNED], notify: [zoo]"), Facts{}, []string{`5:16 same-slack-channel channel "ops" is the same in Slack`}},
+	{checkSameSlack, "  zoo: {slack: C0123456780}\n" + ruleWith("to: [BANNED], notify: [zoo]"), Facts{}, nil},
+
+	{checkInhibition, twoRules("to: [BANNED], inhibited_by: [b]", "to: [FLAGGED], once: true"), Facts{}, []string{`6:84 idle-inhibition rule "b" speaks once`}},
+	{checkInhibition, "rules:\n  - {name: a, on: Poll, severity: high, summary: x, to: [DENIED], inhibited_by: [b]}\n  - {name: b, on: Status, severity: high, summary: x, to: [BANNED]}\n", Facts{}, []string{`6:82 idle-inhibition rule "b" is never about`}},
+	{checkInhibition, "rules:\n  - {name: a, on: Status, severity: high, summary: x, to: [BANNED], inhibited_by: [b]}\n  - {name: b, on: Poll, severity: high, summary: x, to: [DENIED]}\n", Facts{}, nil},
+
+	{checkEscalation, ruleWith("to: [BANNED], escalate: {after: 1h, to: [ops]}"), Facts{}, []string{"6:80 idle-escalation"}},
+	{checkEscalation, "  zoo: {slack: C1123456789}\n" + ruleWith("to: [BANNED], escalate: {after: 1h, to: [zoo]}"), Facts{}, nil},
+
+	{checkNoAction, ruleWith("to: [BANNED], severity: critical"), Facts{}, []string{"6:12 no-action"}},
+	{checkNoAction, ruleWith("to: [BANNED], severity: critical, action: stop"), Facts{}, nil},
+
+	{checkShortFor, ruleWith("to: [BANNED], for: 1m"), Facts{MaxAge: 5 * time.Minute}, []string{"6:74 short-for for: 1m is over before the number is looked at again"}},
+	{checkShortFor, ruleWith("to: [BANNED], for: 5m"), Facts{MaxAge: 5 * time.Minute}, nil},
+	{checkShortFor, ruleWith("to: [BANNED], for: 1m"), Facts{}, nil},
+
+	{checkReminder, ruleWith("to: [BANNED], once: true, remind_every: 1h"), Facts{}, []string{"6:95 reminder a rule that speaks once"}},
+	{checkReminder, ruleWith("to: [BANNED], remind_every: 1m"), Facts{}, []string{"6:83 reminder every open alert is told anew every 1m"}},
+	{checkReminder, ruleWith("to: [BANNED], remind_every: 1d"), Facts{}, nil},
+
+	{checkHoleFails, `rules: [{name: a, on: UpCallbackUrl, once: true, severity: high, summary: '{split(UpCallbackUrl, "/")[2]}'}]` + "\n", Facts{}, []string{
+		"5:77 hole-fails the hole fails where UpCallbackUrl goes from unlisted value to empty, and then shows (error)",
+	}},
+	{checkHoleFails, `rules: [{name: a, on: UpCallbackUrl, once: true, severity: high, summary: '{UpCallbackUrl == "" ? "" : split(UpCallbackUrl, "/")[2]}'}]` + "\n", Facts{}, nil},
+	{checkHoleFails, ruleWith(`to: [BANNED], where: 'int(split(MessagingLimitTier, "_")[1]) > 5'`), Facts{}, []string{
+		"6:76 hole-fails where fails where Status goes from CONNECTED to BANNED, and then counts as true",
+	}},
+
+	{checkEmptyHole, "rules: [{name: a, on: Poll, to: [DENIED], severity: high, summary: 'x {PhoneNumber}'}]\n", Facts{}, []string{
+		"5:72 empty-hole {PhoneNumber} is always empty for a rule on Poll",
+	}},
+	{checkEmptyHole, "rules: [{name: a, on: Poll, to: [DENIED], severity: high, summary: 'x {Code}'}]\n", Facts{}, nil},
+
+	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.teir == "gold"'`), labelled, []string{`6:84 unknown-label no space has a label "teir" (did you mean "tier"?)`}},
+	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.tier in ["gold", "silver"]'`), labelled, []string{`6:101 unknown-label no space has tier "silver"`}},
+	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.tier != "free" && Labels["tier"] != ""'`), labelled, nil},
+	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.teir == "gold"'`), Facts{}, nil},
+
+	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file shadwed\n", Facts{}, []string{`7:1 ignore no check is called "shadwed" (did you mean "shadowed"?)`}},
+	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file invalid\n", Facts{}, []string{`7:1 ignore what makes a file invalid cannot be ignored`}},
+	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file shadowed: not yet\n", Facts{}, []string{`7:1 ignore there is nothing to ignore: shadowed finds nothing here`}},
+	{checkIgnore, "# numwatch:ignore-file no-action: they know\n" + ruleWith("to: [BANNED], severity: critical"), Facts{}, nil},
+	{checkIgnore, "rules:\n  # numwatch:ignore no-action, impossible: both\n\n  # more\n  - {name: a, on: Status, summary: x, severity: critical, from: [BANNED], to: [BANNED]}\n", Facts{}, nil},
+	{checkIgnore, "rules:\n  - {name: a, on: Status, summary: x, severity: critical, to: [BANNED]} # numwatch:ignore no-action\n  - {name: b, on: Status, summary: '# numwatch:ignore no-action', severity: critical, to: [PAUSED]}\n", Facts{}, []string{"7:12 no-action"}},
+}
+
+func twoRules(a, b string) string {
+	severity := "severity: high, "
+	if strings.Contains(b, "severity") {
+		severity = ""
+	}
+	return "rules:\n  - {name: a, on: Status, severity: high, summary: x, " + a + "}\n" +
+		"  - {name: b, on: Status, " + severity + "summary: x, " + b + "}\n"
+}
+
+func TestLint(t *testing.T) {
+	for _, c := range lintCases {
+		t.Run(c.name, func(t *testing.T) {
+			file := lintHeader + strings.Replace(c.file, "severity: high, summary: x, to: [BANNED], severity: critical", "severity: critical, summary: x, to: [BANNED]", 1)
+			if strings.HasPrefix(c.file, "version") {
+				file = c.file
+			}
+			found := Lint("f.yaml", []byte(file), c.facts)
+			for i, want := range c.want {
+				require.Greater(t, len(found), i, "%s", want)
+				p := found[i]
+				got := fmt.Sprintf("%d:%d %s %s (%s)", p.Line, p.Column, p.Check, p.Text, p.Hint)
+				require.True(t, strings.HasPrefix(got, want), "got  %s\nwant %s", got, want)
+				require.Equal(t, levelOf(p.Check), p.Level)
+			}
+			require.Len(t, found, len(c.want), "%v", found)
+		})
+	}
+}
+
+func TestWorst(t *testing.T) {
+	worst, any := Problems{{Level: Note}, {Level: Warning}}.Worst()
+	require.True(t, any)
+	require.Equal(t, Warning, worst)
+	_, any = Problems{}.Worst()
+	require.False(t, any)
+}
+
+// Each check is triggered by a case of its name, and left alone by another.
+func TestEveryCheckHasItsCases(t *testing.T) {
+	for _, check := range Checks() {
+		hits, misses := 0, 0
+		for _, c := range lintCases {
+			if c.name != check.Name {
+				continue
+			}
+			if slices.ContainsFunc(c.want, func(w string) bool { return strings.Contains(w, " "+check.Name) }) {
+				hits++
+			} else {
+				misses++
+			}
+		}
+		require.Positive(t, hits, check.Name)
+		require.Positive(t, misses, check.Name)
+	}
+}
+
+func TestShippedRulesAreWithoutAFinding(t *testing.T) {
+	data, err := os.ReadFile("../rules.yaml")
+	require.NoError(t, err)
+	require.Empty(t, Lint("rules.yaml", data, Facts{MaxAge: 5 * time.Minute, Spaces: []phone.Space{{}}}))
+}
+
+// Whatever Parse refuses, lint reports as an error, and the other way round.
+func TestLintAgreesWithParse(t *testing.T) {
+	files, err := os.ReadDir("testdata/bad")
+	require.NoError(t, err)
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".yaml") {
+			continue
+		}
+		data, err := os.ReadFile("testdata/bad/" + f.Name())
+		require.NoError(t, err)
+		worst, any := Lint(f.Name(), data, Facts{}).Worst()
+		require.True(t, any && worst == Error, f.Name())
+	}
+}
+
+func TestProblemsAsJSON(t *testing.T) {
+	found := Lint("f.yaml", []byte(lintHeader+ruleWith("to: [BANED, FLAGGED]")), Facts{})
+	data, err := json.Marshal(found)
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"file":"f.yaml","line":6,"column":60,"rule":"a","check":"undocumented-value","level":"warning",
+		"text":"\"BANED\" is no documented value of Status","hint":"did you mean \"BANNED\"?",
+		"source":"  - {name: a, on: Status, severity: high, summary: x, to: [BANED, FLAGGED]}"}]`, string(data))
+}
