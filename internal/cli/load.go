@@ -24,7 +24,7 @@ func (f configFile) load(p *Program) (*config.Config, error) {
 func loadRules(path string) (*rules.Set, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the rules: %w", err)
+		return nil, fmt.Errorf("reading the rules: %w (numwatch init writes a sample)", err)
 	}
 	return rules.Parse(path, data)
 }

@@ -151,22 +151,26 @@ func natsCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// awaitCommand waits until a file matches, and keeps the first group in a
-// variable.
+// awaitCommand waits until a file, or the answer of an API, matches, and keeps
+// the first group in a variable.
 func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) >= 2 && len(args) <= 3, "await FILE PATTERN [VARIABLE]")
+	usage(ts, len(args) == 2 || len(args) == 3 && !neg, "await FILE|URL PATTERN [VARIABLE], or ! await FILE|URL PATTERN")
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
 	var found []string
 	read := func() string {
+		if strings.HasPrefix(args[0], "http://") {
+			_, text := ask(ts, http.MethodGet, args[0])
+			return text
+		}
 		data, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err != nil {
 			return err.Error()
 		}
 		return string(data)
 	}
-	eventually(ts, func() bool { found = pattern.FindStringSubmatch(read()); return found != nil },
-		func() string { return args[0] + " does not come to match " + args[1] + ":\n" + read() })
+	eventually(ts, func() bool { found = pattern.FindStringSubmatch(read()); return (found != nil) != neg },
+		func() string { return args[0] + " does not come to match, or to match no more, " + args[1] + ":\n" + read() })
 	if len(args) == 3 {
 		ts.Setenv(args[2], found[1])
 	}
@@ -185,7 +189,17 @@ func signalCommand(ts *testscript.TestScript, neg bool, args []string) {
 // fetchCommand keeps the answer to a request, which must have a status.
 func fetchCommand(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 4, "fetch METHOD URL STATUS FILE")
-	r, err := http.NewRequestWithContext(context.Background(), args[0], args[1], nil)
+	status, text := ask(ts, args[0], args[1])
+	if strconv.Itoa(status) != args[2] {
+		ts.Fatalf("status %d, want %s\n%s", status, args[2], text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(text), 0o600))
+}
+
+// ask makes a request with the bot's token and returns the answer, headers and
+// body.
+func ask(ts *testscript.TestScript, method, url string) (status int, text string) {
+	r, err := http.NewRequestWithContext(context.Background(), method, url, nil)
 	ts.Check(err)
 	if token := ts.Getenv("NUMWATCH_HTTP_TOKEN"); token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -195,12 +209,9 @@ func fetchCommand(ts *testscript.TestScript, neg bool, args []string) {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	ts.Check(err)
-	if strconv.Itoa(answer.StatusCode) != args[2] {
-		ts.Fatalf("%s, want %s\n%s", answer.Status, args[2], body)
-	}
 	var head strings.Builder
 	ts.Check(answer.Header.Write(&head))
-	ts.Check(os.WriteFile(ts.MkAbs(args[3]), append([]byte(head.String()), body...), 0o600))
+	return answer.StatusCode, head.String() + string(body)
 }
 
 // occupyCommand listens on an address, by default a free one, until the script

@@ -41,7 +41,7 @@ func setUp(env *testscript.Env) error {
 	env.Values[worldKey{}] = w
 	for name, value := range map[string]string{
 		rootVariable: os.Getenv(rootVariable),
-		"CLOUD_URL":  "http://" + w.cloudDoor.address, "KEY_ID": keyID, "KEY_SECRET": keySecret,
+		"CLOUD_URL":  "http://" + w.cloudDoor.address, "CLOUD_AT": "http://" + w.cloudDoor.address, "KEY_ID": keyID, "KEY_SECRET": keySecret,
 		"SLACK_URL": "http://" + w.slackDoor.address + "/api/",
 		"NATS_AT":   "nats://" + w.natsDoor.address,
 		// The default chain of credentials must not look beyond this machine.
