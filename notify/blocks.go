@@ -198,6 +198,9 @@ func (c *Card) text(mention bool) string {
 		b.line(strings.Join(c.Mention, " "))
 	}
 	b.line(c.Mark.Word + ": " + mrkdwn(c.Title, maxAction))
+	if c.Counts != "" {
+		b.line(mrkdwn(c.Counts, maxFact))
+	}
 	for _, f := range c.Facts {
 		v := mrkdwn(f.Value, maxFact)
 		if !f.Time.IsZero() {
@@ -208,6 +211,9 @@ func (c *Card) text(mention bool) string {
 	if text := actionText(c.Action); text != "" {
 		b.line("What to do: " + text)
 	}
+	if c.Runbook != "" {
+		b.line(anchor(c.Runbook, "Runbook"))
+	}
 	listed := 0
 	for _, l := range c.Lines {
 		if b.line(l.Mark.Word + ": " + mrkdwn(l.Text, maxLine)) {
@@ -217,6 +223,10 @@ func (c *Card) text(mention bool) string {
 	if more := c.More + len(c.Lines) - listed; more > 0 {
 		b.used = 0
 		b.line(fmt.Sprintf("and %d more", more))
+	}
+	if len(c.Footer) > 0 {
+		b.used = 0
+		b.line(mrkdwn(strings.Join(c.Footer, " · "), maxFooter))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

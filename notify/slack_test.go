@@ -65,7 +65,7 @@ func TestSlackSoundsGoodOnlyWhereItIs(t *testing.T) {
 		m := d.messages()
 		require.Contains(t, m[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK")
 		require.Contains(t, m[0].Replies[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK (after 1 h 0 min)")
-		require.Contains(t, m[1].Text, "1 of 3 recovered, 1 closed, 1 critical")
+		require.Contains(t, string(m[1].Blocks), "1 of 3 closed, 1 recovered, 1 critical")
 		require.Contains(t, m[1].Replies[0].Text, "1 of 3 closed, 1 recovered")
 		require.Contains(t, m[1].Replies[0].Text, "Closed: 8613800000002 (Shop 2): now BLACK")
 		late := worsened(inSpace(firing(5), 5))
