@@ -126,15 +126,23 @@ const (
 
 // ListInstance asks for the account's WhatsApp instances, page by page, each
 // waiting for its turn, as spaces without labels, in the cloud's order. It needs
-// the RAM action cams:ListInstance. The error is always an *Error.
+// the RAM action cams:ListInstance. The error is always an *Error; a list that
+// is not as long as the cloud says, or changed while it was read, is doubtful.
 func (c *Client) ListInstance(ctx context.Context) ([]phone.Space, error) {
 	var list []phone.Space
 	seen := map[string]bool{}
+	entries, total := 0, ""
 	for page := 1; page <= maxPages; page++ {
-		answer, err := c.listPage(ctx, page)
-		if err != nil {
+		call := c.pageCall(page)
+		answer := new(instanceAnswer)
+		if err := c.page(ctx, call, answer); err != nil {
 			return nil, err
 		}
+		if page > 1 && answer.TotalCount.value != total {
+			return nil, c.doubtful(call, &answer.envelope, "the list of instances changed while it was read")
+		}
+		total = answer.TotalCount.value
+		entries += len(answer.Data)
 		before := len(seen)
 		for _, i := range answer.Data {
 			if i == nil {
@@ -145,32 +153,41 @@ func (c *Client) ListInstance(ctx context.Context) ([]phone.Space, error) {
 				list = append(list, s)
 			}
 		}
-		total, err := strconv.Atoi(answer.TotalCount.value)
-		if len(answer.Data) == 0 || len(seen) == before || err == nil && page*pageSize >= total {
+		want, err := strconv.Atoi(total)
+		if err == nil && entries >= want {
+			return list, nil
+		}
+		if len(answer.Data) == 0 || len(seen) == before {
+			if err == nil {
+				return nil, c.doubtful(call, &answer.envelope, fmt.Sprintf("the list ends after %d of %d instances", entries, want))
+			}
 			return list, nil
 		}
 	}
 	return list, nil
 }
 
-func (c *Client) listPage(ctx context.Context, page int) (*instanceAnswer, error) {
-	call := call{action: "ListInstance", params: map[string]string{
+func (c *Client) pageCall(page int) *call {
+	return &call{action: "ListInstance", params: map[string]string{
 		"ChannelType": "whatsapp",
 		"PageIndex":   strconv.Itoa(page),
 		"PageSize":    strconv.Itoa(pageSize),
 	}}
-	if err := c.turn(ctx, &call); err != nil {
-		return nil, err
+}
+
+// page waits for a turn and asks for one page.
+func (c *Client) page(ctx context.Context, call *call, answer *instanceAnswer) error {
+	if err := c.turn(ctx, call); err != nil {
+		return err
 	}
-	answer := new(instanceAnswer)
 	sent := c.now()
-	if err := c.do(ctx, &call, answer); err != nil {
+	if err := c.do(ctx, call, answer); err != nil {
 		if c.pace != nil && err.Class == Throttled {
 			c.pace.Throttled(sent, err.RetryAfter)
 		}
-		return nil, err
+		return err
 	}
-	return answer, nil
+	return nil
 }
 
 // call is one operation and what its last attempt brought.

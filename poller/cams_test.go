@@ -358,6 +358,53 @@ func TestListInstance(t *testing.T) {
 	require.ErrorContains(t, err, "action cams:ListInstance")
 }
 
+// A list that is shorter than the cloud says would end the watch of spaces that
+// are there.
+func TestListInstanceDoubtsWhatIsIncomplete(t *testing.T) {
+	page := func(total string, ids ...string) string {
+		var data []string
+		for _, id := range ids {
+			data = append(data, fmt.Sprintf(`{"CustSpaceId": %q}`, id))
+		}
+		return fmt.Sprintf(`{"Code": "OK", "TotalCount": %s, "Data": [%s]}`, total, strings.Join(data, ","))
+	}
+	for name, c := range map[string]struct {
+		pages []string
+		want  int
+		err   string
+	}{
+		"pages smaller than asked for": {pages: []string{page("3", "a", "b"), page("3", "c")}, want: 3},
+		"no total":                     {pages: []string{page("null", "a"), page("null", "b"), page("null")}, want: 2},
+		"no instance at all":           {pages: []string{page("0")}},
+		"the same page again":          {pages: []string{page("null", "a"), page("null", "a")}, want: 1},
+		"repeated and without an id":   {pages: []string{page(`"3"`, "a", "a", "")}, want: 1},
+		"ends early":                   {pages: []string{page("3", "a", "b"), page("3")}, err: "doubtful: HTTP 200: the list ends after 2 of 3 instances"},
+		"changes meanwhile":            {pages: []string{page("3", "a", "b"), page("2", "c")}, err: "doubtful: HTTP 200: the list of instances changed while it was read"},
+		"fails at the second page":     {pages: []string{page("3", "a", "b"), `{"Code": "InternalError"}`}, err: "failed: InternalError"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				require.Equal(t, fmt.Sprint(asked+1), r.URL.Query().Get("PageIndex"))
+				fmt.Fprint(w, c.pages[asked])
+				asked++
+			}))
+			t.Cleanup(web.Close)
+			client, err := NewClient(ClientOptions{Account: "main", Endpoint: web.URL, Credentials: keyed(testKey)})
+			require.NoError(t, err)
+			t.Cleanup(client.Close)
+			list, err := client.ListInstance(t.Context())
+			if c.err == "" {
+				require.NoError(t, err)
+				require.Len(t, list, c.want)
+				return
+			}
+			require.ErrorContains(t, err, c.err)
+			require.Empty(t, list)
+		})
+	}
+}
+
 func TestConcurrentFetches(t *testing.T) {
 	sim := newCloud(t, 1000, camssim.Space{Id: "7", Numbers: []camssim.Number{number("1"), number("2")}})
 	client := sim.client(t)

@@ -2,6 +2,8 @@ package poller
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 )
 
@@ -43,8 +45,17 @@ func (p Plan) String() string {
 	if !p.Feasible {
 		can = "cannot hold"
 	}
-	return fmt.Sprintf("%d spaces at %.3g/s need %s a round; max_age %s %s; worst case %s, expected %s",
-		p.Spaces, p.PerSecond, brief(p.Round), brief(p.MaxAge), can, brief(p.Worst), brief(p.Expected))
+	return fmt.Sprintf("%s spaces at %.3g/s need %s s a round; max_age %s %s; worst case %s, expected %s",
+		grouped(p.Spaces), p.PerSecond, grouped(int(math.Ceil(p.Round.Seconds()))), brief(p.MaxAge), can, brief(p.Worst), brief(p.Expected))
+}
+
+// grouped writes a count as people read it: 10,000.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // brief writes a duration as people would say it: 42s, 4m10s, 33m, 2h.

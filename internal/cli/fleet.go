@@ -12,13 +12,28 @@ import (
 // checkpointEvery is how often the schedule of an account is saved.
 const checkpointEvery = time.Minute
 
-// setSpaces makes the spaces of an account known to the loop, then to its poller.
-func (m *machine) setSpaces(ctx context.Context, a *account, fleet []phone.Space) error {
+// gather makes the spaces of an account known to the loop, then to its poller:
+// those that the configuration lists and those that the account names itself.
+func (m *machine) gather(ctx context.Context, a *account) error {
+	a.gathering.Lock()
+	defer a.gathering.Unlock()
+	fleet := a.listed
+	if a.discovery != nil {
+		fleet = a.discovery.add(a.name, a.listed)
+	}
 	if err := m.loop.SetSpaces(ctx, a.name, fleet); err != nil {
 		return err
 	}
 	a.poller.SetSpaces(keysOf(fleet))
 	return nil
+}
+
+// list replaces the spaces that the configuration lists.
+func (m *machine) list(ctx context.Context, a *account, listed []phone.Space) error {
+	a.gathering.Lock()
+	a.listed = listed
+	a.gathering.Unlock()
+	return m.gather(ctx, a)
 }
 
 func keysOf(fleet []phone.Space) []phone.SpaceKey {
@@ -29,14 +44,17 @@ func keysOf(fleet []phone.Space) []phone.SpaceKey {
 	return keys
 }
 
-// spaces follows the account's spaces_file, where there is one.
+// spaces follows the account's spaces_file, where there is one, and reads it on
+// SIGHUP.
 func (m *machine) spaces(a *account) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if a.config.SpacesFile == "" {
 			<-ctx.Done()
 			return nil
 		}
-		return whenChanged(ctx, a.config.SpacesFile, nil, func() { m.readSpaces(ctx, a) })
+		hup, stop := hangups()
+		defer stop()
+		return whenChanged(ctx, a.config.SpacesFile, hup, func() { m.readSpaces(ctx, a) })
 	}
 }
 
@@ -46,11 +64,11 @@ func (m *machine) readSpaces(ctx context.Context, a *account) {
 	for _, p := range problems {
 		m.log.Warn("a line of the spaces file is left out", "account", a.name, "err", p)
 	}
-	if err == nil && len(fleet) == 0 {
+	if err == nil && len(fleet) == 0 && a.discovery == nil {
 		err = errors.New("it names no space")
 	}
 	if err == nil {
-		err = m.setSpaces(ctx, a, fleet)
+		err = m.list(ctx, a, fleet)
 	}
 	if err != nil {
 		m.log.Error("the spaces file was not taken over, the last good list goes on", "account", a.name, "file", a.config.SpacesFile, "err", err)

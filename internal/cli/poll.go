@@ -15,10 +15,12 @@ import (
 type pollCommand struct {
 	configFile
 	output
-	Space string `arg:"" help:"The space's id, or account/id where several accounts have it."`
+	Space string        `arg:"" help:"The space's id, or account/id where several accounts have it."`
+	Watch bool          `short:"w" help:"Poll again and again and print what changes, until Ctrl-C."`
+	Every time.Duration `default:"30s" help:"How often to poll with --watch."`
 }
 
-// Run fetches one space. It uses one request of the account's limit.
+// Run fetches one space. Each poll uses one request of the account's limit.
 func (c *pollCommand) Run(ctx context.Context, p *Program) error {
 	cfg, err := c.load(p)
 	if err != nil {
@@ -33,7 +35,16 @@ func (c *pollCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer client.Close()
-	snap, err := client.Fetch(ctx, phone.SpaceKey{Account: account.Name, ID: id})
+	space := phone.SpaceKey{Account: account.Name, ID: id}
+	if c.Watch {
+		w, err := newSpaceWatch(p, cfg, c.Every)
+		if err != nil {
+			return err
+		}
+		w.client, w.space, w.json = client, space, c.json()
+		return w.run(ctx)
+	}
+	snap, err := client.Fetch(ctx, space)
 	if err != nil {
 		return err
 	}

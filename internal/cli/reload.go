@@ -26,12 +26,19 @@ const (
 
 // reloads puts rules.yaml in force whenever it changes, and on SIGHUP.
 func (m *machine) reloads(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+	hup, stop := hangups()
+	defer stop()
 	return whenChanged(ctx, m.rulesFile, hup, func() {
 		_ = m.reload(ctx) // it has told everybody who needs to know
 	})
+}
+
+// hangups receives SIGHUP, by which operators ask for everything that can change
+// while the bot runs to be read again.
+func hangups() (hup <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
 }
 
 // reload reads the rules and puts them in force. Nothing that runs is touched

@@ -75,6 +75,7 @@ func (m *machine) run(ctx context.Context) (err error) {
 		pollers.start("account "+a.name, a.poller.Run)
 		pollers.start("account "+a.name, m.checkpoints(a))
 		pollers.start("account "+a.name, m.spaces(a))
+		pollers.start("account "+a.name, m.discoveries(a))
 	}
 	pollers.start("rules", m.reloads)
 	m.greet()
@@ -89,7 +90,7 @@ func (m *machine) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	for _, a := range m.accounts {
-		if err := m.setSpaces(ctx, a, a.fleet); err != nil {
+		if err := m.gather(ctx, a); err != nil {
 			return err
 		}
 	}

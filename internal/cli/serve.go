@@ -69,7 +69,7 @@ func accountStatus(a *account) web.AccountStatus {
 	s := web.AccountStatus{
 		Name: a.name, Limit: a.config.RequestsPerSecond, Rate: p.Used, Throttled: p.Throttled, Spaces: p.Plan.Spaces,
 		Oldest: p.Oldest, Expected: web.Seconds(p.Plan.Expected), Worst: web.Seconds(p.Plan.Worst),
-		Failing: []web.FailingSpace{},
+		Plan: p.Plan.String(), Holds: p.Plan.Feasible, Failing: []web.FailingSpace{}, Discovery: a.discovery.status(),
 	}
 	if p.Denied != nil {
 		s.Failing = append(s.Failing, failing("", p.Denied, time.Time{}))

@@ -70,11 +70,34 @@ func printAccounts(p *Program, accounts []web.AccountStatus) error {
 		return err
 	}
 	for _, a := range accounts {
-		for _, f := range a.Failing {
-			printFailing(p, a.Name, &f)
-		}
+		printAccount(p, &a)
 	}
 	return nil
+}
+
+// mostFailing is how many failing spaces of an account are printed.
+const mostFailing = 20
+
+// printAccount tells what the limit can do for the account's spaces, and what
+// is wrong with them.
+func printAccount(p *Program, a *web.AccountStatus) {
+	name := alert.Plain(a.Name) + "  "
+	fmt.Fprintf(p.Stdout, "\n%s\n", hanging(name, alert.Plain(a.Plan)))
+	if d := a.Discovery; d != nil && d.Error != "" {
+		fmt.Fprintf(p.Stdout, "\n%s\n", hanging(name, "discovery failed, "+discovered(d)+" go on: "+alert.Plain(d.Error)))
+	} else if d != nil {
+		fmt.Fprintln(p.Stdout, hanging(name, "discovery: "+discovered(d)))
+	}
+	for i := range a.Failing[:min(len(a.Failing), mostFailing)] {
+		printFailing(p, a.Name, &a.Failing[i])
+	}
+	if more := len(a.Failing) - mostFailing; more > 0 {
+		fmt.Fprintf(p.Stdout, "\n%sand %d more: numwatch status -o json\n", name, more)
+	}
+}
+
+func discovered(d *web.DiscoveryStatus) string {
+	return count(d.Spaces, "space") + ", listed " + ago(d.At)
 }
 
 // printFailing tells what is wrong with a space, or with a whole account.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,7 +59,10 @@ type account struct {
 	config *config.Account
 	client *poller.Client
 	poller *poller.Poller
-	fleet  []phone.Space
+
+	discovery *discovery    // nil where it is not enabled
+	gathering sync.Mutex    // held while the spaces change
+	listed    []phone.Space // by config.yaml and spaces_file
 }
 
 // assemble opens the store first, because its lock is what keeps a second bot
@@ -114,7 +118,7 @@ func (m *machine) makeNATS() (err error) {
 			Listen: c.Listen, Dir: c.Dir, Token: c.Token.Reveal(), Logger: m.log,
 		})
 		if err != nil {
-			return fmt.Errorf("starting the embedded NATS server: %w", err)
+			return err
 		}
 		login.Server = m.embedded
 	}
@@ -193,7 +197,7 @@ func (m *machine) poster(terminal io.Writer) notify.Poster {
 func (m *machine) makeAccounts() error {
 	for i := range m.config.Accounts {
 		c := &m.config.Accounts[i]
-		fleet, problems, err := c.Fleet(os.ReadFile)
+		listed, problems, err := c.Fleet(os.ReadFile)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", c.Name, err)
 		}
@@ -210,13 +214,16 @@ func (m *machine) makeAccounts() error {
 			client.Close()
 			return err
 		}
-		a := &account{name: c.Name, config: c, client: client, fleet: fleet}
+		a := &account{name: c.Name, config: c, client: client, listed: listed}
 		a.poller = poller.New(poller.Options{
 			Account: c.Name, Fetcher: client, Pace: pace, Deliver: m.loop.Deliver, Checkpoint: checkpoint,
 			MaxAge: m.config.Poll.MaxAge.Std(), MinInterval: m.config.Poll.MinInterval.Std(), Timeout: m.config.Poll.Timeout.Std(),
 			Seed: rand.Uint64(), Log: m.log, Metrics: m.registry,
 		})
 		m.accounts = append(m.accounts, a)
+		if err := m.resumeDiscovery(a); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"numwatch/internal/config"
+	"numwatch/phone"
+	"numwatch/web"
+)
+
+const (
+	// discoverEvery is how often an account is asked for its spaces.
+	discoverEvery = time.Hour
+	// discoverAgain is how long to wait after a first failure; each further one
+	// doubles it, up to discoverEvery.
+	discoverAgain = time.Minute
+)
+
+// discovery is what an account itself names as its spaces. Only the last good
+// list counts: a failure changes nothing. It is safe for concurrent use.
+type discovery struct {
+	wanted *config.Discover
+
+	mu       sync.Mutex
+	last     foundList
+	err      error // of the last try
+	failures int   // in a row
+}
+
+// foundList is a list as it is kept over a restart.
+type foundList struct {
+	At     time.Time    `json:"at"` // zero: there is none
+	Spaces []foundSpace `json:"spaces"`
+}
+
+type foundSpace struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
+// add returns the listed spaces with those that were found and are wanted. What
+// the configuration says of a space goes before what the cloud says.
+func (d *discovery) add(account string, listed []phone.Space) []phone.Space {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fleet := slices.Clone(listed)
+	at := make(map[string]int, len(listed))
+	for i, s := range listed {
+		at[s.ID] = i
+	}
+	for _, f := range d.last.Spaces {
+		if i, ok := at[f.ID]; ok {
+			if fleet[i].Name == "" {
+				fleet[i].Name = f.Name
+			}
+		} else if d.wanted.Wants(f.ID, f.Name) {
+			fleet = append(fleet, phone.Space{SpaceKey: phone.SpaceKey{Account: account, ID: f.ID}, Name: f.Name})
+		}
+	}
+	return fleet
+}
+
+// count is how many spaces of the last good list are wanted.
+func (d *discovery) count() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range d.last.Spaces {
+		if d.wanted.Wants(f.ID, f.Name) {
+			n++
+		}
+	}
+	return n
+}
+
+// status tells how it goes; nil where it is not enabled.
+func (d *discovery) status() *web.DiscoveryStatus {
+	if d == nil {
+		return nil
+	}
+	s := &web.DiscoveryStatus{Spaces: d.count()}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.At = d.last.At
+	if d.err != nil {
+		s.Error = d.err.Error()
+	}
+	return s
+}
+
+func (d *discovery) failed(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+	d.failures++
+}
+
+// take makes a list the last good one. An empty one after another that was not
+// is more likely a fault of the answer than the truth.
+func (d *discovery) take(found []phone.Space, now time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(found) == 0 && len(d.last.Spaces) > 0 {
+		return fmt.Errorf("the cloud lists no space where it listed %d before; take discover out of config.yaml if that is true", len(d.last.Spaces))
+	}
+	d.last = foundList{At: now}
+	for _, s := range found {
+		d.last.Spaces = append(d.last.Spaces, foundSpace{s.ID, s.Name})
+	}
+	d.err, d.failures = nil, 0
+	return nil
+}
+
+// wait is how long until the next try.
+func (d *discovery) wait(now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failures > 0 {
+		wait := min(discoverAgain<<min(d.failures-1, 10), discoverEvery)
+		return wait/2 + rand.N(wait/2)
+	}
+	return max(d.last.At.Add(discoverEvery).Sub(now), 0)
+}
+
+// encode and decode are for the checkpoint.
+func (d *discovery) encode() ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return json.Marshal(d.last)
+}
+
+func (d *discovery) decode(b []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return json.Unmarshal(b, &d.last)
+}
+
+func discoveryName(account string) string { return filepath.Join("discover", account) }
+
+// resumeDiscovery takes over the list of an earlier run, so that its spaces are
+// polled at once, even if the cloud does not list them now.
+func (m *machine) resumeDiscovery(a *account) error {
+	if !a.config.Discover.Enabled {
+		return nil
+	}
+	a.discovery = &discovery{wanted: &a.config.Discover}
+	b, err := m.store.Checkpoint(discoveryName(a.name))
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		if err := a.discovery.decode(b); err != nil {
+			m.log.Warn("the spaces that were found before are forgotten", "account", a.name, "err", err)
+		}
+	}
+	labels := prometheus.Labels{"account": a.name}
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "numwatch_discovered_spaces", Help: "Spaces that the account's last good list names and that are wanted.", ConstLabels: labels,
+		}, func() float64 { return float64(a.discovery.count()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "numwatch_discovery_failed", Help: "1 if the last try to list the account's spaces failed.", ConstLabels: labels,
+		}, func() float64 {
+			if a.discovery.status().Error != "" {
+				return 1
+			}
+			return 0
+		}),
+	)
+	return nil
+}
+
+// discoveries asks the account for its spaces from time to time, and on SIGHUP.
+func (m *machine) discoveries(a *account) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if a.discovery == nil {
+			<-ctx.Done()
+			return nil
+		}
+		hup, stop := hangups()
+		defer stop()
+		for {
+			next := time.NewTimer(a.discovery.wait(time.Now()))
+			select {
+			case <-ctx.Done():
+				next.Stop()
+				return nil
+			case <-hup:
+			case <-next.C:
+			}
+			next.Stop()
+			m.discover(ctx, a)
+		}
+	}
+}
+
+// discover asks the account for its spaces and takes the list over. What fails
+// changes nothing.
+func (m *machine) discover(ctx context.Context, a *account) {
+	err := m.find(ctx, a)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		a.discovery.failed(err)
+		m.log.Error("the account's spaces could not be listed, the last good list goes on", "account", a.name, "err", err)
+		return
+	}
+	m.log.Info("the account's spaces were listed", "account", a.name, "wanted", a.discovery.count(), "spaces", a.poller.Status().Plan.Spaces)
+}
+
+func (m *machine) find(ctx context.Context, a *account) error {
+	found, err := a.client.ListInstance(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.discovery.take(found, time.Now()); err != nil {
+		return err
+	}
+	if err := m.gather(ctx, a); err != nil {
+		return err
+	}
+	b, err := a.discovery.encode()
+	if err != nil {
+		return fmt.Errorf("encoding the list: %w", err)
+	}
+	if err := m.loop.Save(ctx, discoveryName(a.name), b); err != nil {
+		return errors.Join(errors.New("the list was taken over but not kept for a restart"), err)
+	}
+	return nil
+}
