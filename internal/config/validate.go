@@ -199,13 +199,16 @@ func (d *decoder) choice(at, v string, known ...string) {
 	}
 }
 
+// url judges a URL that is shown and so may hold no secret; one that might is
+// kept from view.
 func (d *decoder) url(at, v string, schemes ...string) {
-	u, err := parseURL(v, schemes)
+	_, err := parseURL(v, schemes)
 	switch {
+	case strings.ContainsAny(v, "@?#"):
+		d.hideScalar(d.at[at], v)
+		d.report(at, "may hold a scheme, host and path only, as in %s://host", schemes[0])
 	case err != nil:
 		d.report(at, "%s %s", quote(v), err)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		d.report(at, "may hold a scheme, host and path only")
 	}
 }
 
