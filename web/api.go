@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"numwatch/alert"
@@ -31,6 +32,7 @@ func (s *site) status() Status {
 			status.Alerts[a.Severity.String()]++
 		}
 	}
+	status.Fleet = s.fleet(status.Accounts)
 	status.Accounts = append([]AccountStatus{}, status.Accounts...)
 	for i := range status.Accounts {
 		status.Accounts[i].Failing = cleaned(status.Accounts[i].Failing)
@@ -52,20 +54,51 @@ func cleaned(failing []FailingSpace) []FailingSpace {
 	return out
 }
 
-func (s *site) getAlerts(w http.ResponseWriter, _ *http.Request) {
-	alerts := []Alert{}
-	for _, a := range s.open() {
-		alerts = append(alerts, s.render(&a))
+// AlertList is the answer of /api/v1/alerts.
+type AlertList struct {
+	Total  int     `json:"total"` // of all that match
+	Alerts []Alert `json:"alerts"`
+}
+
+func (s *site) getAlerts(w http.ResponseWriter, r *http.Request) {
+	p := paramsOf(r)
+	selection := p.selection()
+	offset, limit := p.page()
+	if refused(w, p) {
+		return
 	}
-	answer(w, http.StatusOK, alerts)
+	all := s.selected(selection)
+	list := AlertList{Total: len(all), Alerts: []Alert{}}
+	for _, a := range part(all, offset, limit) {
+		list.Alerts = append(list.Alerts, s.render(a))
+	}
+	answer(w, http.StatusOK, list)
+}
+
+// refused answers where the parameters are wrong.
+func refused(w http.ResponseWriter, p *params) bool {
+	problem := p.problem()
+	if problem != "" {
+		fail(w, http.StatusBadRequest, problem)
+	}
+	return problem != ""
 }
 
 func (s *site) postReload(w http.ResponseWriter, r *http.Request) {
 	if err := s.Reload(r.Context()); err != nil {
-		fail(w, http.StatusUnprocessableEntity, err.Error())
+		fail(w, http.StatusUnprocessableEntity, "the rules were refused and the last good ones go on: "+shownLines(err.Error()))
 		return
 	}
 	answer(w, http.StatusOK, struct{}{})
+}
+
+// shownLines is shown for a text of several lines.
+func shownLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = shown(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // getBackup streams a copy of the store. A copy that breaks off breaks the

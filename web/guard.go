@@ -33,7 +33,11 @@ func newGuard(token, publicURL string) guard {
 	return g
 }
 
-const contentPolicy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const (
+	contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	browserChallenge = `Basic realm="numwatch: any name, the token as password", charset="UTF-8"`
+)
 
 // everything wraps the whole site: headers that every answer has, the check of
 // Host, and no changes on behalf of another site's page.
@@ -44,7 +48,8 @@ func (g guard) everything(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
+		// Without a referrer browsers send no origin with a form either.
+		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
@@ -72,7 +77,7 @@ func (g guard) api(next http.HandlerFunc) http.Handler { return g.admitted("Bear
 
 // page serves browsers, which ask for the token as the password.
 func (g guard) page(next http.HandlerFunc) http.Handler {
-	return g.admitted(`Basic realm="numwatch: any name, the token as password", charset="UTF-8"`, next)
+	return g.admitted(browserChallenge, next)
 }
 
 // private serves what holds callback URLs in full: without a token not even

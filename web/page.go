@@ -3,11 +3,13 @@ package web
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,205 +17,149 @@ import (
 	"numwatch/phone"
 )
 
-//go:embed page.html style.css
-var assets embed.FS
+//go:embed pages assets
+var files embed.FS
 
-var pageTemplate = template.Must(template.ParseFS(assets, "page.html"))
+// templates holds each page's template, the frame around it included.
+var templates = parsePages()
 
-// What one page shows at most; the rest is counted. The API lists all.
-const (
-	mostAlerts  = 500
-	mostFailing = 50
-	mostText    = 300
-)
+func parsePages() map[string]*template.Template {
+	functions := template.FuncMap{"grouped": grouped, "many": many, "tab": newTab, "pill": newPill, "row": newAlertView}
+	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html"))
+	pages := map[string]*template.Template{}
+	for _, name := range []string{"overview", "numbers", "number", "alerts", "rules", "delivery", "spaces", "lost"} {
+		pages[name] = template.Must(template.Must(frame.Clone()).ParseFS(files, "pages/"+name+".html"))
+	}
+	return pages
+}
 
-// page is what the template shows: texts that are cleaned, cut and redacted.
-// The template escapes them for HTML.
+// page is what every page's template is given. Texts are cleaned, cut and
+// redacted here; the template escapes them for HTML.
 type page struct {
-	Status   Status
+	Root     string // leads from the page to the site's root
+	Title    string
+	Name     string // of the page, for the navigation
 	Headline string
-	Alerts   []alertRow
-	More     int
-	Accounts []accountRow
-	Store    string
+	Firing   int
+	Worst    tone
+	NotReady string
+	Done     string // what a form has brought about
+	Wrong    string // what is wrong with the address
+	Version  string
 	Now      stamp
 	Started  stamp
+	Store    string
+	Body     any
 }
 
-type alertRow struct {
-	Severity, State      string
-	Number, Name         string
-	Space, Account       string
-	Field, Old, New      string
-	Summary, Action      string
-	Rule, Runbook, Notes string
-	Since                stamp
-}
-
-type accountRow struct {
-	AccountStatus
-	Budget, Share, Detect string
-	Oldest                stamp
-	Failing               []failingRow
-	MoreFailing           int
-}
-
-type failingRow struct {
-	Space, Class, Text, Advice, RequestId string
-	Since                                 stamp
-}
-
-// stamp is a time with how long ago it is.
-type stamp struct{ Exact, Ago string }
-
-func (s *site) getPage(w http.ResponseWriter, _ *http.Request) {
-	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, s.page()); err != nil {
-		http.Error(w, "rendering the page: "+err.Error(), http.StatusInternalServerError)
-		return
+// What parts of pages are given.
+type (
+	pill struct {
+		Tone  tone
+		Value string
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	// The client went away: nobody is left to be told.
-	_, _ = body.WriteTo(w)
+	alertView struct {
+		Root string
+		Row  alertRow
+		Long bool // with what is to be done
+	}
+)
+
+func newPill(t tone, value string) pill { return pill{t, value} }
+
+func newAlertView(p page, row alertRow, long bool) alertView { return alertView{p.Root, row, long} }
+
+// newTab makes an entry of the navigation.
+func newTab(p page, name, path, text string) link {
+	l := link{Text: text, Href: p.Root + path, Here: p.Name == name || p.Name == "number" && name == "numbers"}
+	if name == "alerts" {
+		l.Count, l.Tone = p.Firing, p.Worst
+	}
+	return l
 }
 
-func getStyle(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-cache")
-	http.ServeFileFS(w, r, assets, "style.css")
-}
-
-func (s *site) page() page {
+// frame fills in what all pages share.
+func (s *site) frame(r *http.Request, name, title string) page {
 	now, status := s.Now(), s.status()
 	p := page{
-		Status:   status,
-		Headline: headline(status),
-		Store:    fmt.Sprintf("%d records in the log, %.1f MB", status.Store.Seq, float64(status.Store.Size)/1e6),
-		Now:      since(now, now),
-		Started:  since(status.Started, now),
+		Root: root(r), Name: name, Title: title, Headline: headline(status), Worst: good,
+		NotReady: status.NotReady, Done: outcomes[r.URL.Query().Get("done")],
+		Version: status.Version, Now: since(now, now), Started: since(status.Started, now),
+		Store: fmt.Sprintf("%s in the log, %.1f MB", many(int(status.Store.Seq), "record"), float64(status.Store.Size)/1e6),
 	}
-	for _, a := range s.open() {
-		switch {
-		case a.State != alert.Firing:
-		case len(p.Alerts) == mostAlerts:
-			p.More++
-		default:
-			p.Alerts = append(p.Alerts, s.alertRow(&a, now))
+	for i, name := range alert.Severities() {
+		if n := status.Alerts[name]; n > 0 {
+			p.Firing += n
+			if p.Worst == good {
+				p.Worst = severityTone(alert.Severity(i))
+			}
 		}
 	}
-	for _, a := range status.Accounts {
-		p.Accounts = append(p.Accounts, s.accountRow(a, now))
-	}
 	return p
+}
+
+// root leads back up: pages link with it, so that they also work below a path
+// that a proxy strips.
+func root(r *http.Request) string {
+	up := strings.Count(r.URL.EscapedPath(), "/") - 1
+	return cmp.Or(strings.Repeat("../", max(up, 0)), "./")
 }
 
 func headline(s Status) string {
 	var counts []string
 	for _, severity := range alert.Severities() {
 		if n := s.Alerts[severity]; n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, severity))
+			counts = append(counts, grouped(n)+" "+severity)
 		}
 	}
 	return cmp.Or(strings.Join(counts, ", "), "Nothing is wrong")
 }
 
-func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
-	row := alertRow{
-		Severity: a.Severity.String(),
-		State:    a.State.String(),
-		Number:   text(a.Subject.PhoneNumber),
-		Account:  text(a.Subject.Account),
-		Field:    a.Field.String(),
-		Old:      value(a.Field, a.Change.Old),
-		New:      value(a.Field, a.Change.New),
-		Summary:  text(a.Summary.Render(shown)),
-		Action:   text(a.Action.Render(shown)),
-		Rule:     a.Rule,
-		Runbook:  a.Runbook,
-		Notes:    notes(a),
-		Since:    since(a.Since, now),
+// show renders a page.
+func (s *site) show(w http.ResponseWriter, code int, p page) {
+	var body bytes.Buffer
+	if err := templates[p.Name].Execute(&body, p); err != nil {
+		s.Logger.Error("a page could not be rendered", "page", p.Name, "err", err)
+		http.Error(w, "rendering the page: "+err.Error(), http.StatusInternalServerError)
+		return
 	}
-	if a.Change.Number != nil {
-		row.Name = text(a.Change.Number.Get(phone.VerifiedName))
-	}
-	if a.Subject.Space != "" {
-		row.Space = text(s.Space(a.Subject.SpaceKey()).Title())
-	}
-	if a.Subject.Kind() == phone.OfBot {
-		row.Space = "numwatch " + text(a.Subject.Part)
-	}
-	return row
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	// The client went away: nobody is left to be told.
+	_, _ = body.WriteTo(w)
 }
 
-// notes tells what a reader must know beside the change.
-func notes(a *alert.Alert) string {
-	var notes []string
-	if a.Ack != nil {
-		notes = append(notes, "acknowledged by "+text(a.Ack.By))
-	}
-	if len(a.HeldBy) > 0 {
-		notes = append(notes, "held by "+text(strings.Join(a.HeldBy, ", ")))
-	}
-	if a.Baseline {
-		notes = append(notes, "so since its first sight")
-	}
-	if a.Drill {
-		notes = append(notes, "drill")
-	}
-	if a.Change.Reason != "" {
-		notes = append(notes, text(a.Change.Reason))
-	}
-	return strings.Join(notes, " · ")
+// lost says on a page that something is not there.
+func (s *site) lost(w http.ResponseWriter, r *http.Request, why string) {
+	p := s.frame(r, "lost", "Not found")
+	p.Body = why
+	s.show(w, http.StatusNotFound, p)
 }
 
-func (s *site) accountRow(a AccountStatus, now time.Time) accountRow {
-	row := accountRow{
-		AccountStatus: a,
-		Budget:        fmt.Sprintf("%.1f of %s requests a second", a.Rate, strconv.FormatFloat(a.Limit, 'g', 3, 64)),
-		Share:         fmt.Sprintf("%.1f %%", 100*a.Throttled),
-		Detect:        fmt.Sprintf("%s, at worst %s", span(time.Duration(a.Expected)), span(time.Duration(a.Worst))),
-		Oldest:        since(a.Oldest, now),
-		MoreFailing:   max(len(a.Failing)-mostFailing, 0),
-	}
-	for _, f := range a.Failing[:len(a.Failing)-row.MoreFailing] {
-		space := "the whole account"
-		if f.Space != "" {
-			space = text(s.Space(phone.SpaceKey{Account: a.Name, ID: f.Space}).Title())
-		}
-		row.Failing = append(row.Failing, failingRow{
-			Space: space, Class: f.Class, Text: text(strings.TrimSpace(f.Code + " " + f.Message)),
-			Advice: text(f.Advice), RequestId: f.RequestId, Since: since(f.Since, now),
-		})
-	}
-	return row
+// unreadable says on a page that the store could not be read.
+func (s *site) unreadable(w http.ResponseWriter, r *http.Request, err error) {
+	s.Logger.WarnContext(r.Context(), "a page could not be made", "path", r.URL.Path, "err", err)
+	p := s.frame(r, "lost", "The store cannot be read")
+	p.Body = text(err.Error()) + " – look into the log, and check the store: numwatch db check"
+	s.show(w, http.StatusInternalServerError, p)
 }
 
-// text makes a text from outside fit for the page.
-func text(s string) string { return alert.Cut(shown(s), mostText) }
-
-func value(f phone.Field, v string) string {
-	if v == "" {
-		return "(empty)"
+// getAsset serves what pages refer to. Browsers ask again each time whether it
+// has changed.
+func getAsset(w http.ResponseWriter, r *http.Request) {
+	name := "assets/" + r.PathValue("name")
+	content, err := fs.ReadFile(files, name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
 	}
-	return text(f.Shown(v))
+	sum := sha256.Sum256(content)
+	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
+	w.Header().Set("Cache-Control", "no-cache")
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }
 
-func since(t, now time.Time) stamp {
-	if t.IsZero() {
-		return stamp{Ago: "not yet"}
-	}
-	return stamp{Exact: t.UTC().Format("2006-01-02 15:04:05 UTC"), Ago: span(now.Sub(t))}
-}
-
-// span writes a duration with its two largest units.
-func span(d time.Duration) string {
-	switch d = max(d, 0).Round(time.Second); {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-	default:
-		return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-	}
+// numberPath is where the page of a number is, from the root.
+func numberPath(about phone.Subject) string {
+	return "numbers/" + escape(about.Account) + "/" + escape(about.Space) + "/" + escape(about.PhoneNumber)
 }

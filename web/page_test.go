@@ -13,26 +13,55 @@ import (
 	"numwatch/phone"
 )
 
-func TestPage(t *testing.T) {
-	b := &bot{status: fullStatus(), alerts: []alert.Alert{callbackAlert(), redAlert()}, notReady: errors.New("store <full>")}
-	w := request{path: "/"}.to(New(b.options()))
-	require.Equal(t, 200, w.Code)
-	require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
-	body := w.Body.String()
+// every page, with a number that has a hostile name.
+func pagesOf(b *bot) map[string]string {
+	return map[string]string{
+		"overview": "/", "numbers": "/numbers", "number": "/" + numberPath(phone.SubjectOf(b.town.numbers[0].Space, b.town.numbers[0].Number.PhoneNumber)),
+		"alerts": "/alerts?state=all", "rules": "/rules", "delivery": "/delivery", "spaces": "/spaces",
+	}
+}
 
+func TestPages(t *testing.T) {
+	b := busyTown()
+	h := New(b.options())
+	wants := map[string][]string{
+		"overview": {"4 critical, 3 high", "All 11 alerts", ">status-banned <", "Lion City Motors", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
+		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
+		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first sight of the space"},
+		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "told", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
+		"rules":    {"The file is refused", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule looks at"},
+		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "forgotten since", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
+		"spaces":   {"Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
+	}
+	for name, path := range pagesOf(b) {
+		w := request{path: path}.to(h)
+		require.Equal(t, 200, w.Code, name)
+		require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+		body := w.Body.String()
+		for _, want := range wants[name] {
+			require.Contains(t, body, want, name)
+		}
+		for _, never := range []string{"TOPSECRET", "<script>", "<img", "\u202e", "\x1b", "javascript:", "style=\"", "onerror=alert(1)>", "ZgotmplZ"} {
+			require.NotContains(t, body, never, name)
+		}
+		require.Equal(t, 1, strings.Count(body, "<h1"), name)
+		require.Equal(t, 1, strings.Count(body, "aria-current=\"page\""), name)
+	}
+}
+
+func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
+	b := &bot{status: fullStatus(), alerts: []alert.Alert{callbackAlert(), redAlert()}, notReady: errors.New("store <full>")}
+	body := request{path: "/"}.to(New(b.options())).Body.String()
 	for _, want := range []string{
-		"1 critical, 1 warning", "Not ready:", "store &lt;full&gt;",
-		`class="severity">critical<`, "<b>8613800001111</b>", "YELLOW", "RED", "Acme &lt;i&gt;",
+		"1 critical, 1 warning", "Not ready:", "store &lt;full&gt;", "8613800001111", "YELLOW", "RED", "Acme &lt;i&gt;",
 		"1 h 30 min", "2026-11-23 10:30:00 UTC", "(empty)", "https://hook.example.com/in?…",
-		"acknowledged by &lt;b&gt;Joe&lt;/b&gt;", "held by silence s-1",
-		"3.2 of 8 requests a second", "0.5 %", "1 min 15 s, at worst 5 min 0 s",
-		"Unknown.ResourceOwnerId &lt;b&gt;no&lt;/b&gt;", "Check the id.", "request R-1",
-		"nats", "v1.2.3", "1 d 2 h", "42 records in the log, 5.0 MB",
+		"acknowledged by &lt;b&gt;Joe&lt;/b&gt;", "held by silence s-1", "0.5 %", "1 min 15 s", "5 min", "1 failing space",
+		"v1.2.3", "1 d 2 h", "42 records in the log, 5.0 MB",
 	} {
 		require.Contains(t, body, want)
 	}
 	require.Less(t, strings.Index(body, "quality-red"), strings.Index(body, "callback-moved"), "worst first")
-	for _, never := range []string{"TOPSECRET", "<script", "\u202e", "\x1b", "javascript:", "<i>", "http://", "<b>no", "style=\""} {
+	for _, never := range []string{"TOPSECRET", "javascript:", "<i>"} {
 		require.NotContains(t, body, never)
 	}
 }
@@ -62,25 +91,106 @@ func TestPageWhenAllIsWell(t *testing.T) {
 	b := &bot{alerts: []alert.Alert{pending}}
 	body := request{path: "/"}.to(New(b.options())).Body.String()
 	require.Contains(t, body, "<h1>Nothing is wrong</h1>")
-	require.Contains(t, body, "No alert is open.")
+	require.Contains(t, body, "No alert is firing.")
 	require.NotContains(t, body, "Not ready")
 	require.NotContains(t, body, "8613800001111", "a pending alert is not bad news yet")
+	for _, path := range []string{"/numbers", "/alerts", "/rules", "/delivery", "/spaces"} {
+		require.Equal(t, 200, request{path: path}.to(New((&bot{}).options())).Code, path)
+	}
 }
 
-func TestPageIsBounded(t *testing.T) {
+func TestPagesAreBounded(t *testing.T) {
 	b := &bot{status: Status{Accounts: []AccountStatus{{Name: "main"}}}}
-	for i := range mostAlerts + 7 {
+	for i := range 5000 {
 		a := redAlert()
 		a.ID = fmt.Sprintf("a-%d", i)
 		b.alerts = append(b.alerts, a)
 	}
-	for i := range mostFailing + 3 {
-		b.status.Accounts[0].Failing = append(b.status.Accounts[0].Failing, FailingSpace{Space: fmt.Sprint(i), Class: "transient"})
+	h := New(b.options())
+	body := request{path: "/"}.to(h).Body.String()
+	require.Equal(t, mostAlerts, strings.Count(body, `class="alert dire"`))
+	require.Contains(t, body, "All 5\u202f000 alerts")
+	body = request{path: "/alerts?page=3"}.to(h).Body.String()
+	require.Equal(t, rowsPerPage, strings.Count(body, `class="alert dire"`))
+	require.Contains(t, body, "101–150 of 5\u202f000")
+	require.Contains(t, body, `href="?page=2"`)
+	require.Contains(t, body, `href="?page=4"`)
+}
+
+func TestNumbersPageFilters(t *testing.T) {
+	b := busyTown()
+	h := New(b.options())
+	get := func(path string) string {
+		w := request{path: path}.to(h)
+		require.Equal(t, 200, w.Code)
+		return w.Body.String()
 	}
-	body := request{path: "/"}.to(New(b.options())).Body.String()
-	require.Equal(t, mostAlerts, strings.Count(body, `class="alert critical"`))
-	require.Contains(t, body, "and 7 more;")
-	require.Contains(t, body, "and 3 more spaces")
+	body := get("/numbers?q=coffee&Status=BANNED,FLAGGED&label.tier=gold&UpQueue=(empty)&page=2")
+	require.Equal(t, Query{
+		Text: "coffee", Labels: map[string]string{"tier": "gold"}, Offset: rowsPerPage, Limit: rowsPerPage,
+		Fields: map[phone.Field][]string{phone.Status: {"BANNED", "FLAGGED"}, phone.UpQueue: {"(empty)"}},
+	}, b.town.query)
+	require.Contains(t, body, "No number matches.")
+	require.Contains(t, body, `<option value="BANNED,FLAGGED" selected>BANNED or FLAGGED</option>`)
+	require.Contains(t, body, `<details id="more-fields" open>`)
+	require.Contains(t, get("/numbers?q=%22%3E%3Cb%3E"), `value="&#34;&gt;&lt;b&gt;"`)
+	require.Contains(t, get("/numbers?page=x"), "page must be a number from 1")
+	b.town.counting = true
+	require.Contains(t, get("/numbers"), "Still counting")
+	b.town.broken = errDisk
+	require.Equal(t, 500, request{path: "/numbers"}.to(h).Code)
+}
+
+func TestNumberThatIsNoMore(t *testing.T) {
+	b := busyTown()
+	about := phone.SubjectOf(b.town.numbers[0].Space, b.town.numbers[0].Number.PhoneNumber)
+	b.town.numbers = nil
+	body := request{path: "/" + numberPath(about)}.to(New(b.options())).Body.String()
+	require.Contains(t, body, "not listed any more")
+	require.Contains(t, body, "name-changed")
+	w := request{path: "/numbers/main/nowhere/1"}.to(New(b.options()))
+	require.Equal(t, 404, w.Code)
+	require.Contains(t, w.Body.String(), "To the overview")
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	h := New((&bot{}).options())
+	w := request{path: "/nowhere/at/all"}.to(h)
+	require.Equal(t, 404, w.Code)
+	require.Contains(t, w.Body.String(), `href="../../assets/style.css"`)
+	w = request{path: "/api/v1/nowhere"}.to(h)
+	require.Equal(t, 404, w.Code)
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	require.Contains(t, w.Body.String(), "openapi.yaml")
+	w = request{method: "DELETE", path: "/api/v1/alerts"}.to(h)
+	require.Equal(t, 405, w.Code)
+	require.Contains(t, w.Body.String(), "GET, HEAD only")
+	require.Equal(t, 401, request{path: "/nowhere", from: elsewhere}.to(h).Code)
+}
+
+func TestForms(t *testing.T) {
+	b := busyTown()
+	h := New(b.options())
+	post := func(path string) string {
+		w := request{method: "POST", path: path}.to(h)
+		require.Equal(t, 303, w.Code, path)
+		return w.Header().Get("Location")
+	}
+	require.Equal(t, "../rules?done=reloaded", post("/rules/reload"))
+	b.refuse = errDisk
+	require.Equal(t, "../rules?done=refused", post("/rules/reload"))
+	require.Equal(t, 2, b.reloads)
+	require.Equal(t, "../delivery?done=retried", post("/delivery/retry"))
+	require.Equal(t, 1, b.town.parked)
+	require.Equal(t, "../../../delivery?done=posted", post("/delivery/dead/m-dead/retry"))
+	require.Equal(t, []string{"m-dead"}, b.town.retried)
+	require.Equal(t, "../../../delivery?done=gone", post("/delivery/dead/m-other/retry"))
+	b.town.refuse = errDisk
+	require.Equal(t, "../../../delivery?done=failed", post("/delivery/dead/m-dead/retry"))
+	require.Contains(t, request{path: "/delivery?done=retried"}.to(h).Body.String(), "being tried again")
+	require.NotContains(t, request{path: "/delivery?done=<b>x"}.to(h).Body.String(), "<b>x")
+	crossed := request{method: "POST", path: "/delivery/retry", header: map[string]string{"Sec-Fetch-Site": "cross-site"}}.to(h)
+	require.Equal(t, 403, crossed.Code)
 }
 
 func TestAlertsOfTheBotAndOfSpaces(t *testing.T) {
@@ -101,17 +211,27 @@ func TestAlertsOfTheBotAndOfSpaces(t *testing.T) {
 	require.Contains(t, request{path: "/api/v1/alerts"}.to(h).Body.String(), `"part": "slack:ops"`)
 }
 
-func TestStyleHasNoOutsideResources(t *testing.T) {
-	w := request{path: "/style.css"}.to(New((&bot{}).options()))
-	require.Equal(t, "text/css; charset=utf-8", w.Header().Get("Content-Type"))
-	require.NotContains(t, w.Body.String(), "url(")
-	require.NotContains(t, w.Body.String(), "@import")
+func TestAssets(t *testing.T) {
+	h := New((&bot{}).options())
+	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
+		w := request{path: "/assets/" + name}.to(h)
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, kind, w.Header().Get("Content-Type"))
+		for _, never := range []string{"url(", "@import", "http://127", "https://"} {
+			require.NotContains(t, w.Body.String(), never, "no outside resources")
+		}
+		again := request{path: "/assets/" + name, header: map[string]string{"If-None-Match": w.Header().Get("ETag")}}.to(h)
+		require.Equal(t, 304, again.Code)
+	}
+	for _, name := range []string{"nothing", "..%2fpages%2fframe.html", ""} {
+		require.Equal(t, 404, request{path: "/assets/" + name}.to(h).Code, name)
+	}
 }
 
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 400 * time.Millisecond: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min 0 s",
-		time.Hour - time.Millisecond: "1 h 0 min", 25 * time.Hour: "1 d 1 h", 100 * 24 * time.Hour: "100 d 0 h",
+		-time.Second: "0 s", 400 * time.Millisecond: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min",
+		time.Hour - time.Millisecond: "1 h", 61 * time.Minute: "1 h 1 min", 90 * time.Second: "1 min 30 s", 25 * time.Hour: "1 d 1 h", 100 * 24 * time.Hour: "100 d",
 	} {
 		require.Equal(t, want, span(d))
 	}

@@ -16,6 +16,15 @@ type Status struct {
 	Sinks    []SinkStatus    `json:"sinks"`
 	Store    StoreStatus     `json:"store"`
 	Alerts   map[string]int  `json:"alerts"` // firing, by severity; every severity is there
+	Fleet    FleetStatus     `json:"fleet"`
+}
+
+// FleetStatus is how many numbers there are, and how they are.
+type FleetStatus struct {
+	Complete bool    `json:"complete"` // false while they are being counted, after the start
+	Spaces   int     `json:"spaces"`   // of the configuration
+	Numbers  int     `json:"numbers"`
+	By       []Count `json:"by"` // Status and QualityRating
 }
 
 // AccountStatus is how the polling of one account goes.

@@ -1,8 +1,8 @@
-// Package web serves what a running bot shows over HTTP: a page for people, a
-// small JSON API for programs and numwatch's own commands, health and metrics.
-// Everything is read-only but the reload of the rules. Text from outside is
-// cleaned and escaped, callback URLs are redacted, and who may ask is decided in
-// guard.go alone.
+// Package web serves what a running bot shows over HTTP: pages for people, an
+// API for programs and numwatch's own commands, health and metrics. The pages
+// are rendered here and work without JavaScript; where it is on, a stream of
+// events has them refreshed. Text from outside is cleaned and escaped, callback
+// URLs are redacted, and who may ask is decided in guard.go alone.
 package web
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,19 +21,28 @@ import (
 	"numwatch/phone"
 )
 
-// Options is what the handler shows and does. All functions are needed; they
-// are called from several goroutines at once and must return quickly.
+// Options is what the handler shows and does. Everything is needed but where it
+// says so; functions and methods are called from several goroutines at once and
+// must return quickly.
 type Options struct {
 	Token     string // "": only clients of this machine are served
 	PublicURL string // how browsers reach the page through a proxy; may be empty
 
 	Ready    func() error                     // nil: the bot does its work
-	Status   func() Status                    // Ready and Alerts of it are filled in here
-	Alerts   func() []alert.Alert             // those that are pending or firing, in any order
+	Status   func() Status                    // Ready, Alerts and Fleet of it are filled in here
+	Alerts   func() []*alert.Alert            // open, and lately closed, in any order; not to be modified
 	Space    func(phone.SpaceKey) phone.Space // as configured; only the key of one that is not
-	Backup   func(io.Writer) (int64, error)   // writes a consistent copy of the store
-	Reload   func(context.Context) error      // reads the rules anew; an error leaves the old ones
+	Fleet    Fleet
+	Rules    func() Rules
+	Delivery Delivery
+	Backup   func(io.Writer) (int64, error) // writes a consistent copy of the store
+	Reload   func(context.Context) error    // reads the rules anew; an error leaves the old ones
 	Gatherer prometheus.Gatherer
+
+	// Changed returns a channel that is closed by the next change of anything
+	// that pages show, and Ending one that is closed when the bot stops.
+	Changed func() <-chan struct{}
+	Ending  <-chan struct{}
 
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
@@ -40,8 +50,9 @@ type Options struct {
 
 type site struct {
 	Options
-	guard  guard
-	backup sync.Mutex // one copy at a time: each holds a read transaction
+	guard   guard
+	backup  sync.Mutex    // one copy at a time: each holds a read transaction
+	streams chan struct{} // a place for each stream of events
 }
 
 // New returns the handler. It is safe for concurrent use.
@@ -49,23 +60,90 @@ func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &site{Options: o, guard: newGuard(o.Token, o.PublicURL)}
-	metrics := promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
-
+	s := &site{Options: o, guard: newGuard(o.Token, o.PublicURL), streams: make(chan struct{}, mostStreams)}
 	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", s.guard.probe(http.HandlerFunc(s.healthz)))
-	mux.Handle("GET /readyz", s.guard.probe(http.HandlerFunc(s.readyz)))
-	mux.Handle("GET /metrics", s.guard.probe(metrics))
-
-	mux.Handle("GET /api/v1/status", s.guard.api(s.getStatus))
-	mux.Handle("GET /api/v1/alerts", s.guard.api(s.getAlerts))
-	mux.Handle("GET /api/v1/backup", s.guard.private(s.getBackup))
-	mux.Handle("POST /api/v1/reload", s.guard.api(s.postReload))
-
-	mux.Handle("GET /{$}", s.guard.page(s.getPage))
-	mux.Handle("GET /style.css", s.guard.page(getStyle))
-	return s.guard.everything(mux)
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, r.handler)
+	}
+	return s.guard.everything(s.known(mux))
 }
+
+// route is a pattern of http.ServeMux and what serves it.
+type route struct {
+	pattern string
+	handler http.Handler
+}
+
+const apiPrefix = "/api/v1/"
+
+func (s *site) routes() []route {
+	g := s.guard
+	metrics := promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+	return []route{
+		{"GET /healthz", g.probe(http.HandlerFunc(s.healthz))},
+		{"GET /readyz", g.probe(http.HandlerFunc(s.readyz))},
+		{"GET /metrics", g.probe(metrics)},
+
+		{"GET /api/v1/status", g.api(s.getStatus)},
+		{"GET /api/v1/spaces", g.api(s.getSpaces)},
+		{"GET /api/v1/numbers", g.api(s.getNumbers)},
+		{"GET /api/v1/numbers/{account}/{space}/{number}", g.api(s.getNumber)},
+		{"GET /api/v1/numbers/{account}/{space}/{number}/history", g.api(s.getHistory)},
+		{"GET /api/v1/alerts", g.api(s.getAlerts)},
+		{"GET /api/v1/rules", g.api(s.getRules)},
+		{"POST /api/v1/reload", g.api(s.postReload)},
+		{"GET /api/v1/deadletters", g.api(s.getDeadLetters)},
+		{"POST /api/v1/deadletters/{id}/retry", g.api(s.postRetryDead)},
+		{"POST /api/v1/delivery/retry", g.api(s.postRetryParked)},
+		{"GET /api/v1/backup", g.private(s.getBackup)},
+		{"GET /api/v1/openapi.yaml", g.api(getOpenAPI)},
+
+		{"GET /{$}", g.page(s.overviewPage)},
+		{"GET /numbers", g.page(s.numbersPage)},
+		{"GET /numbers/{account}/{space}/{number}", g.page(s.numberPage)},
+		{"GET /alerts", g.page(s.alertsPage)},
+		{"GET /rules", g.page(s.rulesPage)},
+		{"GET /delivery", g.page(s.deliveryPage)},
+		{"GET /spaces", g.page(s.spacesPage)},
+		{"POST /rules/reload", g.page(s.reloadForm)},
+		{"POST /delivery/retry", g.page(s.retryForm)},
+		{"POST /delivery/dead/{id}/retry", g.page(s.retryDeadForm)},
+		{"GET /live", g.page(s.live)},
+		{"GET /assets/{name}", g.page(getAsset)},
+	}
+}
+
+// known answers what no route serves in the form that its asker reads.
+func (s *site) known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refusal := statusOnly{header: w.Header()}
+		mux.ServeHTTP(&refusal, r)
+		switch {
+		case refusal.code == http.StatusMethodNotAllowed:
+			fail(w, refusal.code, "this path takes "+w.Header().Get("Allow")+" only")
+		case strings.HasPrefix(r.URL.Path, "/api/"):
+			fail(w, http.StatusNotFound, "nothing is served here: "+apiPrefix+"openapi.yaml lists what is")
+		case !s.guard.admits(r):
+			refuse(w, browserChallenge)
+		default:
+			s.lost(w, r, "There is no such page.")
+		}
+	})
+}
+
+// statusOnly takes an answer's code and drops its text.
+type statusOnly struct {
+	header http.Header
+	code   int
+}
+
+func (w *statusOnly) Header() http.Header         { return w.header }
+func (w *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (w *statusOnly) WriteHeader(code int)        { w.code = code }
 
 func (s *site) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,9 +24,14 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // bot is a running bot as the handler sees it.
 type bot struct {
+	mu       sync.Mutex // guards alerts and changed, where pages look on
 	notReady error
 	status   Status
 	alerts   []alert.Alert
+	town     town
+	rules    Rules
+	changed  chan struct{}
+	ending   chan struct{}
 	reloads  int
 	refuse   error
 	copies   func(io.Writer) error
@@ -38,8 +44,24 @@ func (b *bot) options() Options {
 	return Options{
 		Ready:  func() error { return b.notReady },
 		Status: func() Status { return b.status },
-		Alerts: func() []alert.Alert { return b.alerts },
+		Alerts: func() (all []*alert.Alert) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for _, a := range b.alerts {
+				all = append(all, &a)
+			}
+			return all
+		},
+		Fleet: &b.town, Delivery: &b.town, Rules: func() Rules { return b.rules }, Ending: b.ending,
+		Changed: func() <-chan struct{} {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.changed
+		},
 		Space: func(k phone.SpaceKey) phone.Space {
+			if s, ok := b.town.space(k); ok {
+				return s
+			}
 			return phone.Space{SpaceKey: k, Name: "Acme <i>", Labels: map[string]string{"tier": "gold"}}
 		},
 		Backup: func(w io.Writer) (int64, error) {
@@ -173,18 +195,23 @@ func TestAlerts(t *testing.T) {
 	w := request{path: "/api/v1/alerts"}.to(New(b.options()))
 	require.NotContains(t, w.Body.String(), "TOPSECRET")
 
-	var got []struct {
-		Space  Space
-		Number map[string]string
-		Field  string
-		Old    string
-		New    string
-		Alert  struct {
-			ID, State, Severity, Summary string
-			HeldBy                       []string `json:"held_by"`
+	var list struct {
+		Total  int
+		Alerts []struct {
+			Space  Space
+			Number map[string]string
+			Field  string
+			Old    string
+			New    string
+			Alert  struct {
+				ID, State, Severity, Summary string
+				HeldBy                       []string `json:"held_by"`
+			}
 		}
 	}
-	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &list))
+	got := list.Alerts
+	require.Equal(t, 3, list.Total)
 	require.Len(t, got, 3)
 	require.Equal(t, []string{"a-0", "a-1", "a-2"}, []string{got[0].Alert.ID, got[1].Alert.ID, got[2].Alert.ID}, "worst first")
 	require.Equal(t, "pending", got[0].Alert.State)
@@ -196,7 +223,7 @@ func TestAlerts(t *testing.T) {
 	require.Contains(t, got[2].New, "https://hook.example.com/in?…")
 	require.Equal(t, []string{"silence s-1"}, got[2].Alert.HeldBy)
 
-	var again []Alert
+	var again AlertList
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &again), "the commands read it with the same types")
 
 	// What was handed over is shared, and must stay as it was.
@@ -204,7 +231,7 @@ func TestAlerts(t *testing.T) {
 	require.Equal(t, "a-2", b.alerts[0].ID)
 
 	b.alerts = nil
-	require.Equal(t, "[]\n", request{path: "/api/v1/alerts"}.to(New(b.options())).Body.String())
+	require.Equal(t, "{\n  \"total\": 0,\n  \"alerts\": []\n}\n", request{path: "/api/v1/alerts"}.to(New(b.options())).Body.String())
 }
 
 func TestReload(t *testing.T) {
@@ -217,7 +244,7 @@ func TestReload(t *testing.T) {
 	b.refuse = errors.New("rules.yaml:3:1: no")
 	w := request{method: "POST", path: "/api/v1/reload"}.to(h)
 	require.Equal(t, 422, w.Code)
-	require.JSONEq(t, `{"error":"rules.yaml:3:1: no"}`, w.Body.String())
+	require.JSONEq(t, `{"error":"the rules were refused and the last good ones go on: rules.yaml:3:1: no"}`, w.Body.String())
 }
 
 func TestBackup(t *testing.T) {

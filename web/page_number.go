@@ -1,0 +1,174 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+type numberPage struct {
+	Number, Name   string
+	Space, SpaceID string
+	Account        string
+	SpaceHref      string
+	Labels         []string
+	Listed         bool // its space lists it now
+	Missed         int
+	MissedSince    stamp
+	Complete       bool
+	Timeline       timeline
+	Fields         []fieldRow
+	Alerts         []alertRow
+	Told           []toldRow
+	Events         []eventRow
+	Older          string
+	ListChanged    stamp
+}
+
+type fieldRow struct {
+	Name, Value string
+	Tone        tone
+	Enum        bool
+	Since       stamp
+}
+
+type eventRow struct {
+	Time            stamp
+	Kind            string
+	Field, Old, New string
+	Mark, Direction string
+	Rule, Severity  string
+	Transition      string
+	Tone            tone
+	Notes           string
+}
+
+// historyRead is how many events of a number its page reads: those that it
+// lists, and more for its timeline.
+const historyRead = 500
+
+func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
+	about, now := subject(r), s.Now()
+	params := paramsOf(r)
+	before := params.number("before", 0, mostOffset, 0)
+	known, err := s.Fleet.Number(about.SpaceKey(), about.PhoneNumber)
+	if err != nil {
+		s.unreadable(w, r, err)
+		return
+	}
+	events, err := s.Fleet.History(about, 0, historyRead)
+	if err != nil {
+		s.unreadable(w, r, err)
+		return
+	}
+	alerts := s.alertsOf(about)
+	if known == nil && len(events) == 0 && len(alerts) == 0 {
+		s.lost(w, r, "No space of this name lists or has listed this number.")
+		return
+	}
+	body := s.numberHead(about)
+	body.Complete = s.Fleet.Complete()
+	n := lastSeen(known, events)
+	body.Name = text(n.Get(phone.VerifiedName))
+	if known != nil {
+		body.Listed, body.Missed, body.MissedSince = known.Missed == 0, known.Missed, since(known.MissedSince, now)
+		body.ListChanged = since(known.At, now)
+	}
+	body.Timeline = newTimeline(n, events, now)
+	body.Fields = fieldRows(n, events, now)
+	for _, a := range alerts {
+		body.Alerts = append(body.Alerts, s.alertRow(a, now))
+	}
+	body.Told = s.toldRows(alerts, now)
+	if before > 0 {
+		if events, err = s.Fleet.History(about, uint64(before), rowsPerPage); err != nil {
+			s.unreadable(w, r, err)
+			return
+		}
+	}
+	if len(events) > rowsPerPage {
+		events = events[:rowsPerPage]
+	}
+	for i := range events {
+		body.Events = append(body.Events, s.eventRow(&events[i]))
+	}
+	if len(events) == rowsPerPage {
+		body.Older = "?before=" + strconv.FormatUint(events[rowsPerPage-1].Seq, 10)
+	}
+	p := s.frame(r, "number", body.Number)
+	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
+	s.show(w, http.StatusOK, p)
+}
+
+func (s *site) numberHead(about phone.Subject) numberPage {
+	space := s.Space(about.SpaceKey())
+	p := numberPage{
+		Number: text(about.PhoneNumber), Space: text(space.Title()), SpaceID: text(space.ID), Account: text(about.Account),
+		SpaceHref: "numbers?" + url.Values{"account": {about.Account}, "space": {about.Space}}.Encode(),
+		Labels:    labelTexts(space.Labels),
+	}
+	return p
+}
+
+// lastSeen is the number as it was seen last, from the history where its space
+// does not list it any more.
+func lastSeen(known *Known, events []alert.Event) *phone.Number {
+	if known != nil {
+		return &known.Number
+	}
+	for i := range events {
+		if n := events[i].Change.Number; n != nil {
+			return n
+		}
+	}
+	return &phone.Number{}
+}
+
+func fieldRows(n *phone.Number, events []alert.Event, now time.Time) []fieldRow {
+	var rows []fieldRow
+	for f := range phone.FieldsOfNumber() {
+		row := fieldRow{Name: f.String(), Value: "not in any answer yet", Tone: off, Enum: f.IsEnum()}
+		if !n.Has(f) {
+			rows = append(rows, row)
+			continue
+		}
+		row.Value, row.Tone = value(f, n.Get(f)), toneOf(f, n.Get(f))
+		for i := range events {
+			if c := &events[i].Change; events[i].Kind == alert.KindChange && (c.Field == f || c.Field == phone.Presence) {
+				row.Since = since(c.SeenAt, now)
+				break
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (s *site) eventRow(e *alert.Event) eventRow {
+	c := &e.Change
+	row := eventRow{
+		Time: since(e.Time, s.Now()), Kind: e.Kind.String(), Field: c.Field.String(), Old: value(c.Field, c.Old), New: value(c.Field, c.New),
+		Mark: directionMark(c.Direction), Tone: toneOf(c.Field, c.New), Notes: text(c.Reason),
+	}
+	if c.Direction != phone.NoDirection {
+		row.Direction = c.Direction.String()
+	}
+	if c.MovedFrom != "" {
+		row.Notes = strings.TrimSpace("moved from space " + text(c.MovedFrom) + " " + row.Notes)
+	}
+	if c.Baseline {
+		row.Notes = strings.TrimSpace("first sight of the space " + row.Notes)
+	}
+	if a := e.Alert; a != nil {
+		row.Rule, row.Severity, row.Transition, row.Tone = a.Rule, a.Severity.String(), a.Transition.String(), severityTone(a.Severity)
+		if a.State.Closed() {
+			row.Tone, row.Notes = good, text(a.Closing)
+		}
+	}
+	return row
+}

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// mostAlerts is how many alerts the overview shows in full.
+const mostAlerts = 10
+
+type overview struct {
+	Severities []link
+	Alerts     []alertRow
+	More       int
+	Rules      []link // which speak, where not all alerts are shown
+	Fleet      FleetStatus
+	Matrix     matrix
+	Chart      chart
+	Accounts   []accountRow
+	Sinks      []sinkRow
+}
+
+// matrix is the fleet by Status and QualityRating.
+type matrix struct {
+	Qualities []heading
+	Rows      []matrixRow
+	Totals    []int
+	Numbers   int
+}
+
+type heading struct {
+	Text string
+	Tone tone
+}
+
+type matrixRow struct {
+	heading
+	Href  string
+	Cells []cell
+	Total int
+}
+
+type cell struct {
+	Numbers int
+	Tone    tone
+	Href    string
+	Label   string
+}
+
+type accountRow struct {
+	AccountStatus
+	Budget, Share, Detect, AtWorst string
+	Used                           string // percent, of the limit
+	Oldest                         stamp
+	Failing                        int
+}
+
+func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
+	now, status := s.Now(), s.status()
+	firing := s.selected(selection{State: stateFiring})
+	o := overview{
+		Fleet: status.Fleet, Matrix: newMatrix(status.Fleet), Chart: s.chart(r, now), Sinks: sinkRows(status.Sinks),
+		More: max(len(firing)-mostAlerts, 0),
+	}
+	for i, name := range alert.Severities() {
+		o.Severities = append(o.Severities, link{
+			Text: name, Count: status.Alerts[name], Href: "alerts?state=firing&severity=" + name, Tone: severityTone(alert.Severity(i)),
+		})
+	}
+	for _, a := range firing[:len(firing)-o.More] {
+		o.Alerts = append(o.Alerts, s.alertRow(a, now))
+	}
+	if o.More > 0 {
+		o.Rules = byRule(firing)
+	}
+	for _, a := range status.Accounts {
+		o.Accounts = append(o.Accounts, newAccountRow(a, now))
+	}
+	p := s.frame(r, "overview", "Overview")
+	p.Body = o
+	s.show(w, http.StatusOK, p)
+}
+
+func byRule(alerts []*alert.Alert) []link {
+	counts := map[string]*link{}
+	for _, a := range alerts {
+		l := counts[a.Rule]
+		if l == nil {
+			l = &link{Text: a.Rule, Href: "alerts?state=firing&rule=" + url.QueryEscape(a.Rule), Tone: severityTone(a.Severity)}
+			counts[a.Rule] = l
+		}
+		l.Count++
+	}
+	var all []link
+	for _, l := range counts {
+		all = append(all, *l)
+	}
+	slices.SortFunc(all, longest)
+	return all
+}
+
+func newMatrix(f FleetStatus) matrix {
+	m := matrix{Numbers: f.Numbers}
+	var qualities, statuses []string
+	for _, c := range f.By {
+		if !slices.Contains(statuses, c.Status) {
+			statuses = append(statuses, c.Status)
+		}
+		if !slices.Contains(qualities, c.QualityRating) {
+			qualities = append(qualities, c.QualityRating)
+		}
+	}
+	slices.SortFunc(qualities, func(a, b string) int {
+		return cmp.Or(slices.Index(phone.QualityRating.Values(), a)-slices.Index(phone.QualityRating.Values(), b), cmp.Compare(a, b))
+	})
+	m.Totals = make([]int, len(qualities))
+	for _, q := range qualities {
+		m.Qualities = append(m.Qualities, heading{value(phone.QualityRating, q), toneOf(phone.QualityRating, q)})
+	}
+	for _, status := range statuses {
+		m.Rows = append(m.Rows, m.row(f, status, qualities))
+	}
+	return m
+}
+
+func (m *matrix) row(f FleetStatus, status string, qualities []string) matrixRow {
+	row := matrixRow{
+		heading: heading{value(phone.Status, status), toneOf(phone.Status, status)},
+		Href:    "numbers?" + url.Values{"Status": {orEmpty(status)}}.Encode(),
+		Cells:   make([]cell, len(qualities)),
+	}
+	for _, c := range f.By {
+		if c.Status != status {
+			continue
+		}
+		i := slices.Index(qualities, c.QualityRating)
+		row.Cells[i] = cell{
+			Numbers: c.Numbers, Tone: worstTone(row.Tone, m.Qualities[i].Tone),
+			Href:  "numbers?" + url.Values{"Status": {orEmpty(status)}, "QualityRating": {orEmpty(c.QualityRating)}}.Encode(),
+			Label: fmt.Sprintf("%s, %s and %s", many(c.Numbers, "number"), row.Text, m.Qualities[i].Text),
+		}
+		row.Total += c.Numbers
+		m.Totals[i] += c.Numbers
+	}
+	return row
+}
+
+// orEmpty names an empty value, so that it can be searched for.
+func orEmpty(v string) string { return cmp.Or(v, "(empty)") }
+
+func newAccountRow(a AccountStatus, now time.Time) accountRow {
+	return accountRow{
+		AccountStatus: a, Failing: len(a.Failing),
+		Budget:  fmt.Sprintf("%.1f of %s requests a second", a.Rate, strconv.FormatFloat(a.Limit, 'g', 3, 64)),
+		Used:    percent(int(1000*min(a.Rate, a.Limit)), int(1000*a.Limit)),
+		Share:   fmt.Sprintf("%.1f %%", 100*a.Throttled),
+		Detect:  span(time.Duration(a.Expected)),
+		AtWorst: span(time.Duration(a.Worst)),
+		Oldest:  since(a.Oldest, now),
+	}
+}
