@@ -156,8 +156,11 @@ type Alert struct {
 	Channels []string `json:"channels,omitempty"` // names from rules.yaml, sorted
 	HeldBy   []string `json:"held_by,omitempty"`  // what holds back Slack now
 	Ack      *Ack     `json:"ack,omitempty"`
-	Baseline bool     `json:"baseline,omitempty"` // opened at the first sight of its space
-	Drill    bool     `json:"drill,omitempty"`
+	// RemindEvery is how often people are told again while it fires and nobody
+	// takes it; 0: never.
+	RemindEvery time.Duration `json:"remind_every,omitempty"`
+	Baseline    bool          `json:"baseline,omitempty"` // opened at the first sight of its space
+	Drill       bool          `json:"drill,omitempty"`
 }
 
 // Key returns what the alert is the one alert of.

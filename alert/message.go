@@ -53,6 +53,8 @@ type Shown struct {
 	Alert    string `json:"alert"`
 	Revision uint64 `json:"revision"`
 	Told     uint64 `json:"told"`
+	// At is when a reply told of it last, or reminded of it; zero: the post did.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Reply is a reply whose outcome is not known yet.

@@ -38,6 +38,7 @@ type column struct {
 	waiting map[string]time.Time // alerts that no message lists, since when
 	listed  map[string]string    // alert → the message that lists it
 	stale   map[string]bool      // messages that may differ from their alerts
+	remind  time.Time            // no reminder is due before this; zero: none ever
 }
 
 // round collects the baseline alerts of an account until its first round is
@@ -117,6 +118,7 @@ func (b *board) touch(id string) {
 func (b *board) place(a *alert.Alert, name string, c *column, now time.Time) {
 	if id, ok := c.listed[a.ID]; ok {
 		c.stale[id] = true
+		c.noteReminder(b.messages[id], a)
 		return
 	}
 	if len(a.HeldBy) > 0 || !slices.Contains(a.Channels, name) {
@@ -176,6 +178,9 @@ func (b *board) put(m alert.Message) {
 	for _, s := range m.Alerts {
 		c.listed[s.Alert] = m.ID
 		delete(c.waiting, s.Alert)
+		if a, known := b.alerts[s.Alert]; known {
+			c.noteReminder(r, &a)
+		}
 	}
 }
 

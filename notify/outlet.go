@@ -166,7 +166,10 @@ func (o *outlet) reply(ctx context.Context, a action) {
 		return
 	}
 	card := o.s.cards.reply(a.changed, len(m.Alerts))
-	if slices.ContainsFunc(a.changed, wantsEyes) {
+	if a.remind {
+		card = o.s.cards.reminder(a.changed, len(m.Alerts), m.Reply.At)
+	}
+	if a.remind || slices.ContainsFunc(a.changed, wantsEyes) {
 		card.Mention = o.mention()
 	}
 	_, err := o.send(ctx, &m, Outgoing{ID: m.Reply.ID, Target: m.Target, Thread: m.TS, Card: card})
@@ -201,7 +204,7 @@ func (o *outlet) replied(ctx context.Context, m alert.Message) {
 	m.Alerts = slices.Clone(m.Alerts)
 	for i, shown := range m.Alerts {
 		if told, ok := m.Reply.Told[shown.Alert]; ok {
-			m.Alerts[i].Told = max(told, shown.Told)
+			m.Alerts[i].Told, m.Alerts[i].At = max(told, shown.Told), m.Reply.At
 			if fixed {
 				m.Alerts[i].Revision = max(told, shown.Revision)
 			}

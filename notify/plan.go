@@ -29,6 +29,7 @@ type action struct {
 	message alert.Message
 	alerts  []alert.Alert // all that the message lists, worst first
 	changed []alert.Alert // of a reply
+	remind  bool          // the reply reminds of what has not changed
 	until   time.Time     // of rest; zero: until something changes
 }
 
@@ -37,7 +38,7 @@ type action struct {
 type slots struct{ post, edit time.Time }
 
 // next returns the next step in a channel: what is unknown first, then posts,
-// replies and edits.
+// replies, reminders and edits.
 func (b *board) next(channel string, now time.Time, free slots) action {
 	if !b.active[channel] {
 		return action{}
@@ -62,6 +63,11 @@ func (b *board) next(channel string, now time.Time, free slots) action {
 			}
 			idle.by(free.post)
 		}
+	}
+	if a, at := b.nextReminder(c, now, free.post); a.deed != rest {
+		return a
+	} else if !at.IsZero() {
+		idle.by(at)
 	}
 	for _, r := range stale {
 		if !r.fixed && b.behind(r) {

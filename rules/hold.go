@@ -3,6 +3,7 @@ package rules
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -15,7 +16,7 @@ const (
 	heldByRule = "rule:"
 )
 
-// updateHolds brings HeldBy and escalations up to date: of what moved and of
+// updateHolds brings HeldBy, reminders and escalations up to date: of what moved and of
 // what shares its subject, on a Tick of everything that time may change, and
 // of everything for new rules.
 func (b *batch) updateHolds(in Input) {
@@ -30,7 +31,7 @@ func (b *batch) updateHolds(in Input) {
 	}
 	for i := range b.out {
 		if a := &b.out[i]; !a.State.Closed() {
-			a.HeldBy = b.heldBy(a)
+			a.HeldBy, a.RemindEvery = b.heldBy(a), b.remindEvery(a)
 		}
 	}
 	switch in := in.(type) {
@@ -59,12 +60,20 @@ func (b *batch) refresh(alerts []*alert.Alert) {
 			continue
 		}
 		a := *old
-		a.HeldBy = b.heldBy(&a)
+		a.HeldBy, a.RemindEvery = b.heldBy(&a), b.remindEvery(&a)
 		a.Channels = b.escalated(&a)
-		if !slices.Equal(a.HeldBy, old.HeldBy) || !slices.Equal(a.Channels, old.Channels) {
+		if !slices.Equal(a.HeldBy, old.HeldBy) || !slices.Equal(a.Channels, old.Channels) || a.RemindEvery != old.RemindEvery {
 			b.out = append(b.out, a)
 		}
 	}
+}
+
+// remindEvery is what the alert's rule says now.
+func (b *batch) remindEvery(a *alert.Alert) time.Duration {
+	if u := b.set.byName[a.Rule]; u != nil {
+		return u.remindEvery
+	}
+	return a.RemindEvery
 }
 
 // heldBy lists what holds back an alert now, sorted.

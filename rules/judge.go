@@ -12,7 +12,7 @@ func (s *sight) begin(w *watch, c phone.Change) {
 	a := alert.Alert{
 		Rule: w.name, Severity: w.severity, Subject: s.subject, Field: w.field,
 		Before: c.Old, Since: s.now, Changed: s.now,
-		Runbook: w.runbook, Baseline: c.Baseline,
+		Runbook: w.runbook, RemindEvery: w.remindEvery, Baseline: c.Baseline,
 	}
 	a.ID = alert.ID(a.Key(), s.now)
 	s.tell(w, &a, c)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -375,4 +376,24 @@ func TestStepLeavesItsStateAlone(t *testing.T) {
 	kept, ok := w.st.Get(a.ID)
 	require.True(t, ok)
 	require.Equal(t, a, kept)
+}
+
+func TestReminders(t *testing.T) {
+	const rule = "\n  - {name: %s, on: QualityRating, to: [RED], severity: high, summary: x%s}\n"
+	set := func(defaults, name, keys string) *Set {
+		return parse(t, header+"defaults: {"+defaults+"}\nrules:"+fmt.Sprintf(rule, name, keys))
+	}
+	w := newWorld(t, red)
+	w.set = set("remind_every: 24h", "red", "")
+	require.Equal(t, 24*time.Hour, one(t, w.see(phone.QualityRating, "RED")).RemindEvery)
+	w.set = set("remind_every: 24h", "red", ", remind_every: 1h")
+	require.Equal(t, time.Hour, one(t, w.step(Reloaded{})).RemindEvery, "a reload reaches what is open")
+	require.Empty(t, w.step(Reloaded{}))
+	w.set = set("remind_every: 24h", "redder", ", was: red, remind_every: 0s")
+	a := one(t, w.step(Reloaded{}))
+	require.Equal(t, "redder", a.Rule)
+	require.Zero(t, a.RemindEvery)
+	w.set = set("remind_every: 24h", "once", ", once: true")
+	w.see(phone.QualityRating, "GREEN")
+	require.Zero(t, one(t, w.see(phone.QualityRating, "RED")).RemindEvery)
 }
