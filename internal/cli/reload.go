@@ -47,10 +47,12 @@ func (m *machine) reload(ctx context.Context) error {
 	set, err := loadRules(m.rulesFile)
 	if err == nil {
 		if err = m.loop.Reload(ctx, set); err == nil {
+			m.rulebook.accept(set)
 			m.log.Info("the rules were reloaded", "file", m.rulesFile, "rules", len(set.Rules()))
 			return nil
 		}
 	}
+	m.rulebook.refuse(err)
 	m.log.Error("the rules were refused, the last good ones go on", "err", err)
 	text := "rules.yaml was refused, the last good rules go on: " + err.Error()
 	board{m}.Notice(text)

@@ -71,6 +71,7 @@ func (m *machine) run(ctx context.Context) (err error) {
 	m.sinks.start("nats", m.nats.Run)
 	m.sinks.start("slack", m.slack.Run)
 	m.sinks.start("http", m.serve)
+	m.sinks.once(m.count)
 	for _, a := range m.accounts {
 		pollers.start("account "+a.name, a.poller.Run)
 		pollers.start("account "+a.name, m.checkpoints(a))

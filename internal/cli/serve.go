@@ -2,10 +2,9 @@ package cli
 
 import (
 	"context"
-	"sync"
+	"net/http"
 	"time"
 
-	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/web"
@@ -13,34 +12,26 @@ import (
 
 // serve answers HTTP until ctx ends.
 func (m *machine) serve(ctx context.Context) error {
-	handler := web.New(web.Options{
+	return web.Serve(ctx, m.listener, m.handler(ctx), m.log)
+}
+
+// handler answers until ctx ends.
+func (m *machine) handler(ctx context.Context) http.Handler {
+	return web.New(web.Options{
 		Token: m.config.HTTP.Token.Reveal(), PublicURL: m.config.HTTP.PublicURL,
-		Ready: m.loop.Ready, Status: m.status, Alerts: func() []alert.Alert { return m.alerts.get(ctx, m) },
-		Space: m.directory.Space, Backup: m.store.Backup, Reload: m.reload,
-		Gatherer: m.registry, Logger: m.log,
+		Ready: m.loop.Ready, Status: m.status, Alerts: m.view.Alerts, Space: m.directory.Space,
+		Fleet: fleetPages{m.view, m.directory}, Delivery: deliveryPages{m},
+		Rules:  func() web.Rules { return m.rulebook.page(m.rulesFile, m.view) },
+		Backup: m.store.Backup, Reload: m.reload, Gatherer: m.registry,
+		Changed: m.view.Changed, Ending: ctx.Done(), Logger: m.log,
 	})
-	return web.Serve(ctx, m.listener, handler, m.log)
 }
 
-// alertsView remembers the open alerts for the time when the loop is busy with
-// a store that cannot be written.
-type alertsView struct {
-	mu   sync.Mutex
-	last []alert.Alert
-}
-
-const askLoopWithin = 2 * time.Second
-
-func (v *alertsView) get(ctx context.Context, m *machine) []alert.Alert {
-	ctx, cancel := context.WithTimeout(ctx, askLoopWithin)
-	defer cancel()
-	open, err := m.loop.OpenAlerts(ctx)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if err == nil {
-		v.last = open
+// count counts what was stored before the start, for the pages.
+func (m *machine) count(ctx context.Context) {
+	if err := m.view.Build(ctx); err != nil {
+		m.log.Warn("pages will lack what was stored before the start", "err", err)
 	}
-	return v.last
 }
 
 func (m *machine) pageURL() string { return "http://" + m.listener.Addr().String() + "/" }

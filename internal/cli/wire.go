@@ -19,6 +19,7 @@ import (
 	"numwatch/alert"
 	"numwatch/diff"
 	"numwatch/internal/config"
+	"numwatch/internal/fleet"
 	"numwatch/internal/watch"
 	"numwatch/notify"
 	"numwatch/phone"
@@ -50,7 +51,8 @@ type machine struct {
 	accounts  []*account
 	listener  net.Listener
 	sinks     *stage
-	alerts    alertsView
+	view      *fleet.View
+	rulebook  rulebook
 }
 
 // account is the polling of one account.
@@ -148,8 +150,12 @@ func storedCursor(s *store.Store) (c alert.Cursor, err error) {
 }
 
 func (m *machine) makeLoop() (err error) {
+	if m.view, err = fleet.New(m.store); err != nil {
+		return err
+	}
+	m.rulebook.accept(m.rules)
 	m.loop, err = watch.New(watch.Options{
-		Store: m.store, Rules: m.rules, Directory: m.directory, Board: board{m}, Wake: m.nats.Wake,
+		Store: m.store, Rules: m.rules, Directory: m.directory, Board: board{m}, Wake: m.nats.Wake, Committed: m.view.Committed,
 		Diff:       diff.Options{MissingAfter: m.config.Poll.MissingAfter, MissingFor: m.config.Poll.MissingFor.Std()},
 		BlindAfter: m.blindAfter, History: m.config.Store.History.Std(),
 		Metrics: watch.NewMetrics(m.registry), Log: m.log, Trace: m.program.Trace,
@@ -216,7 +222,7 @@ func (m *machine) makeAccounts() error {
 		}
 		a := &account{name: c.Name, config: c, client: client, listed: listed}
 		a.poller = poller.New(poller.Options{
-			Account: c.Name, Fetcher: client, Pace: pace, Deliver: m.loop.Deliver, Checkpoint: checkpoint,
+			Account: c.Name, Fetcher: client, Pace: pace, Deliver: m.deliver, Checkpoint: checkpoint,
 			MaxAge: m.config.Poll.MaxAge.Std(), MinInterval: m.config.Poll.MinInterval.Std(), Timeout: m.config.Poll.Timeout.Std(),
 			Seed: rand.Uint64(), Log: m.log, Metrics: m.registry,
 		})
