@@ -24,10 +24,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", Setup: setUp, RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cloud": cloudCommand, "slack": slackCommand, "nats": natsCommand,
+			"cloud": cloudCommand, "space": spaceCommand, "slack": slackCommand, "nats": natsCommand,
 			"await": awaitCommand, "code": codeCommand, "signal": signalCommand, "fetch": fetchCommand,
 			"occupy": occupyCommand, "holds": holdsCommand, "stream": streamCommand, "narrow": narrowCommand,
-			"damage": damageCommand, "quick": quickCommand, "ends": endsCommand, "leakfree": leakfreeCommand, "keep": keepCommand, "replace": replaceCommand,
+			"damage": damageCommand, "rename": renameCommand, "quick": quickCommand, "ends": endsCommand, "leakfree": leakfreeCommand, "keep": keepCommand, "replace": replaceCommand,
 		},
 	})
 }
@@ -43,7 +43,7 @@ func setUp(env *testscript.Env) error {
 		rootVariable: os.Getenv(rootVariable),
 		"CLOUD_URL":  "http://" + w.cloudDoor.address, "CLOUD_AT": "http://" + w.cloudDoor.address, "KEY_ID": keyID, "KEY_SECRET": keySecret,
 		"SLACK_URL": "http://" + w.slackDoor.address + "/api/",
-		"NATS_AT":   "nats://" + w.natsDoor.address,
+		"NATS_AT":   "nats://" + w.natsDoor.address, "NATS_HOST": w.natsDoor.address,
 		// The default chain of credentials must not look beyond this machine.
 		"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
 	} {
