@@ -15,6 +15,7 @@ type rulesCommand struct {
 	Lint     rulesLintCommand     `cmd:"" help:"Check the rules: what is wrong, what never speaks, what says things twice."`
 	Coverage rulesCoverageCommand `cmd:"" help:"Show which rules speak up for which values, and which values nobody hears of."`
 	Test     rulesTestCommand     `cmd:"" help:"Run the unit tests of rules."`
+	Backtest rulesBacktestCommand `cmd:"" help:"Replay the log through rules: who would have heard how much."`
 }
 
 // rulesFile is the argument of the commands that read a rules file.

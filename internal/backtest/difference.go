@@ -1,0 +1,109 @@
+package backtest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Line says how many messages a rule sends to a channel under the old rules and
+// under the new ones.
+type Line struct {
+	Rule    string `json:"rule"`
+	Channel string `json:"channel"` // as people call it
+	Before  int    `json:"before"`
+	After   int    `json:"after"`
+}
+
+// Large reports whether people will notice: at least five times as many, and at
+// least 20 more.
+func (l *Line) Large() bool { return l.After >= 5*l.Before && l.After-l.Before >= 20 }
+
+// String is like "quality-yellow: 3 → 412 messages in #wa-ops".
+func (l *Line) String() string {
+	return fmt.Sprintf("%s: %d → %d messages in %s", l.Rule, l.Before, l.After, l.Channel)
+}
+
+// Difference is what new rules change, judged by a stretch of the log.
+type Difference struct {
+	Since  time.Time `json:"since"` // the stretch
+	Until  time.Time `json:"until"`
+	Before int       `json:"before"` // all messages
+	After  int       `json:"after"`
+	Lines  []Line    `json:"lines"` // what differs, the greatest first
+}
+
+// Differ compares two reports about the same stretch of the log. A channel that
+// is called differently in Slack is another channel.
+func Differ(before, after *Report) Difference {
+	d := Difference{Since: after.Since, Until: after.Until, Before: before.Messages, After: after.Messages, Lines: []Line{}}
+	type key struct{ rule, channel string }
+	counts := map[key]*Line{}
+	collect := func(r *Report, to func(*Line) *int) {
+		titles := map[string]string{}
+		for i := range r.Channels {
+			titles[r.Channels[i].Channel] = r.Channels[i].Title()
+		}
+		for _, rule := range r.Rules {
+			for channel, n := range rule.Channels {
+				k := key{rule.Rule, titles[channel]}
+				if counts[k] == nil {
+					counts[k] = &Line{Rule: k.rule, Channel: k.channel}
+				}
+				*to(counts[k]) += n
+			}
+		}
+	}
+	collect(before, func(l *Line) *int { return &l.Before })
+	collect(after, func(l *Line) *int { return &l.After })
+	for _, l := range counts {
+		if l.Before != l.After {
+			d.Lines = append(d.Lines, *l)
+		}
+	}
+	size := func(l Line) int { return max(l.After-l.Before, l.Before-l.After) }
+	slices.SortFunc(d.Lines, func(a, b Line) int {
+		return cmp.Or(size(b)-size(a), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Channel, b.Channel))
+	})
+	return d
+}
+
+// Large reports whether a rule will be much louder in a channel.
+func (d *Difference) Large() bool {
+	return slices.ContainsFunc(d.Lines, func(l Line) bool { return l.Large() })
+}
+
+// maxLines bounds what a sentence lists.
+const maxLines = 10
+
+// String tells the difference to people, on one line.
+func (d *Difference) String() string {
+	span := "the last " + spanText(d.Until.Sub(d.Since))
+	if len(d.Lines) == 0 {
+		return fmt.Sprintf("the new rules would have sent the same %d messages in %s", d.After, span)
+	}
+	var parts []string
+	for i := range d.Lines[:min(len(d.Lines), maxLines)] {
+		parts = append(parts, d.Lines[i].String())
+	}
+	if more := len(d.Lines) - maxLines; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("judged by %s, messages go from %d to %d: %s", span, d.Before, d.After, strings.Join(parts, "; "))
+}
+
+// spanText is a length of time as people say it.
+func spanText(d time.Duration) string {
+	switch {
+	case d >= 6*24*time.Hour && d <= 7*24*time.Hour+time.Hour:
+		return "week"
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", int(d.Round(24*time.Hour).Hours()/24))
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Round(time.Hour).Hours()))
+	default:
+		return fmt.Sprintf("%d minutes", max(1, int(d.Round(time.Minute).Minutes())))
+	}
+}

@@ -1,0 +1,341 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/internal/backtest"
+	"numwatch/internal/config"
+	"numwatch/phone"
+	"numwatch/store"
+)
+
+type rulesBacktestCommand struct {
+	history
+	output
+	Since  string `default:"30d" placeholder:"30d" help:"How far to look back (default: 30d)."`
+	Rules  string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
+	With   string `placeholder:"FILE" help:"Other rules, to be shown beside them."`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml if it is there)."`
+	HTML   string `name:"html" type:"path" placeholder:"FILE" help:"Write a report with charts as one file for browsers."`
+}
+
+// Help says what is counted.
+func (c *rulesBacktestCommand) Help() string {
+	return `The log is replayed through the rules as the bot judges, and messages are
+planned as the bot plans them in Slack: alerts of one space from one poll by one
+rule are one message; what reopens soon goes on in its old message; who was told
+of an opening is told of its end in a thread (a reply); what waits for a full
+channel is folded into one message. Acknowledgements, silences and what Slack
+refuses are not replayed. Live state is not touched: a running bot is asked for a
+copy of its store, which is removed afterwards.`
+}
+
+// Run replays the log and prints what the rules would have said.
+func (c *rulesBacktestCommand) Run(ctx context.Context, p *Program) error {
+	span, err := config.ParseDuration(c.Since)
+	if err != nil || span <= 0 {
+		return &usageError{"--since must be a duration like 30d, 12h or 90m, not " + strconv.Quote(c.Since)}
+	}
+	files := []string{c.Rules}
+	if c.With != "" {
+		files = append(files, c.With)
+	}
+	options := make([]backtest.Options, len(files))
+	for i, name := range files {
+		set, err := loadRules(name)
+		if err != nil {
+			return err
+		}
+		options[i] = backtest.Options{Name: name, Rules: set}
+	}
+	s, done, err := c.open(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer done()
+	space, err := c.spaces(ctx, p)
+	if err != nil {
+		return err
+	}
+	until, err := c.until(s)
+	if err != nil {
+		return err
+	}
+	for i := range options {
+		options[i].Since, options[i].Space = until.Add(-span.Std()), space
+	}
+	reports, err := replay(ctx, s, options, until)
+	if err != nil {
+		return err
+	}
+	return c.write(p, reports)
+}
+
+// until is when the replay ends: with the log of a bot that is stopped, else now.
+func (c *rulesBacktestCommand) until(s *store.Store) (time.Time, error) {
+	if c.DB == "" {
+		return time.Now(), nil
+	}
+	last, err := s.ReadLog(s.LastSeq(), 1)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the end of the log: %w", err)
+	}
+	if len(last) == 0 {
+		return time.Time{}, fmt.Errorf("%s has an empty log: there is nothing to replay", c.DB)
+	}
+	return last[0].Time, nil
+}
+
+// readAtOnce is how many events are in memory at a time.
+const readAtOnce = 2000
+
+// replay reads the log once, for all rules.
+func replay(ctx context.Context, s *store.Store, options []backtest.Options, until time.Time) ([]*backtest.Report, error) {
+	replays := make([]*backtest.Replay, len(options))
+	for i := range options {
+		replays[i] = backtest.New(options[i])
+	}
+	for from := s.FirstSeq(); ctx.Err() == nil; {
+		events, err := s.ReadLog(from, readAtOnce)
+		if err != nil {
+			return nil, fmt.Errorf("reading the log: %w", err)
+		}
+		if len(events) == 0 {
+			break
+		}
+		from = events[len(events)-1].Seq + 1
+		for _, r := range replays {
+			r.Feed(events)
+		}
+	}
+	reports := make([]*backtest.Report, len(replays))
+	for i, r := range replays {
+		reports[i] = r.Report(until)
+	}
+	return reports, ctx.Err()
+}
+
+// spaces finds out what the spaces are called and labelled.
+func (c *rulesBacktestCommand) spaces(ctx context.Context, p *Program) (func(phone.SpaceKey) phone.Space, error) {
+	known := map[phone.SpaceKey]phone.Space{}
+	var err error
+	switch {
+	case c.Config != "":
+		err = configuredSpaces(c.Config, p, known)
+		if err != nil {
+			return nil, err
+		}
+	case c.DB == "":
+		err = c.botSpaces(ctx, p, known)
+	default:
+		err = configuredSpaces("config.yaml", p, known)
+	}
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "numwatch: names and labels of spaces are not known, so conditions on Labels see none (--config says them): %v\n", err)
+	}
+	return func(k phone.SpaceKey) phone.Space {
+		if s, ok := known[k]; ok {
+			return s
+		}
+		return phone.Space{SpaceKey: k}
+	}, nil
+}
+
+func configuredSpaces(path string, p *Program, to map[phone.SpaceKey]phone.Space) error {
+	cfg, err := config.Load(path, p.Env)
+	if err != nil {
+		return err
+	}
+	fleet, err := allSpaces(cfg)
+	for _, s := range fleet {
+		to[s.SpaceKey] = s
+	}
+	return err
+}
+
+// botSpaces asks the running bot, page by page.
+func (c *rulesBacktestCommand) botSpaces(ctx context.Context, p *Program, to map[phone.SpaceKey]phone.Space) error {
+	const page = 500
+	for offset := 0; ; offset += page {
+		var list struct {
+			Spaces []struct {
+				Account string            `json:"account"`
+				ID      string            `json:"id"`
+				Name    string            `json:"name"`
+				Labels  map[string]string `json:"labels"`
+			} `json:"spaces"`
+		}
+		if err := c.getJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
+			return err
+		}
+		for _, s := range list.Spaces {
+			k := phone.SpaceKey{Account: s.Account, ID: s.ID}
+			to[k] = phone.Space{SpaceKey: k, Name: s.Name, Labels: s.Labels}
+		}
+		if len(list.Spaces) < page {
+			return nil
+		}
+	}
+}
+
+func (c *rulesBacktestCommand) write(p *Program, reports []*backtest.Report) error {
+	if c.HTML != "" {
+		if err := writeReport(c.HTML, reports); err != nil {
+			return fmt.Errorf("--html: %w", err)
+		}
+		fmt.Fprintf(p.Stderr, "wrote %s\n", c.HTML)
+	}
+	if !c.json() {
+		return printBacktest(p.Stdout, reports)
+	}
+	out := struct {
+		Reports    []*backtest.Report   `json:"reports"`
+		Difference *backtest.Difference `json:"difference,omitempty"` // of two reports
+	}{Reports: reports}
+	if len(reports) > 1 {
+		d := backtest.Differ(reports[0], reports[1])
+		out.Difference = &d
+	}
+	return printJSON(p.Stdout, out)
+}
+
+func writeReport(path string, reports []*backtest.Report) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(backtest.WriteHTML(f, reports...), f.Close())
+}
+
+// printBacktest prints the reports, side by side where there are two.
+func printBacktest(w io.Writer, reports []*backtest.Report) error {
+	last := reports[len(reports)-1]
+	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n\n", minute(last.Since), minute(last.Until), count(last.Changes, "change"), count(last.Events, "event"))
+	for _, table := range []func(*backtest.Report) ([]string, [][]string){rulesTable, channelsTable, daysTable} {
+		header, rows := beside(reports, table)
+		if err := printTable(w, header, rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	for _, r := range reports {
+		if err := printNoise(w, r); err != nil {
+			return err
+		}
+	}
+	if len(reports) == 1 {
+		return nil
+	}
+	d := backtest.Differ(reports[0], last)
+	_, err := fmt.Fprintln(w, hanging("", d.String()))
+	return err
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+// beside joins the tables of all reports by their first column: cells that
+// differ read "3 → 412", and "-" stands for a row that a report does not have.
+func beside(reports []*backtest.Report, table func(*backtest.Report) ([]string, [][]string)) (header []string, rows [][]string) {
+	header, rows = table(reports[0])
+	for _, r := range reports[1:] {
+		_, more := table(r)
+		for _, row := range rows {
+			i := slices.IndexFunc(more, func(other []string) bool { return other[0] == row[0] })
+			join(row, func(j int) string {
+				if i < 0 {
+					return "-"
+				}
+				return more[i][j]
+			})
+		}
+		for _, other := range more {
+			if slices.ContainsFunc(rows, func(row []string) bool { return row[0] == other[0] }) {
+				continue
+			}
+			row := slices.Repeat([]string{"-"}, len(other))
+			row[0] = other[0]
+			join(row, func(j int) string { return other[j] })
+			rows = append(rows, row)
+		}
+	}
+	return header, rows
+}
+
+func join(row []string, other func(int) string) {
+	for j := 1; j < len(row); j++ {
+		if v := other(j); v != row[j] {
+			row[j] += " → " + v
+		}
+	}
+}
+
+func rulesTable(r *backtest.Report) (header []string, rows [][]string) {
+	for _, c := range r.Rules {
+		rows = append(rows, append([]string{c.Rule, c.Severity.String()}, numbers(c.Opened, c.Reopened, c.Worse, c.Held, c.Open, c.Messages, c.Replies)...))
+	}
+	rows = append(rows, append([]string{"(all)", ""}, append(numbers(r.Alerts), "", "", "", "", strconv.Itoa(r.Messages), strconv.Itoa(r.Replies))...))
+	return []string{"RULE", "SEVERITY", "OPENED", "AGAIN", "WORSE", "HELD", "OPEN", "MESSAGES", "REPLIES"}, rows
+}
+
+func channelsTable(r *backtest.Report) (header []string, rows [][]string) {
+	for i := range r.Channels {
+		c := &r.Channels[i]
+		rows = append(rows, append([]string{c.Title()}, append(numbers(c.Messages, c.Replies, c.Most), c.MostOn)...))
+	}
+	return []string{"CHANNEL", "MESSAGES", "REPLIES", "BUSIEST", "DAY"}, rows
+}
+
+func daysTable(r *backtest.Report) (header []string, rows [][]string) {
+	for _, d := range r.Days {
+		alerts := 0
+		for _, n := range d.Alerts {
+			alerts += n
+		}
+		if alerts+d.Messages+d.Replies > 0 {
+			rows = append(rows, append([]string{d.Day}, numbers(alerts, d.Messages, d.Replies)...))
+		}
+	}
+	return []string{"DAY", "ALERTS", "MESSAGES", "REPLIES"}, rows
+}
+
+func numbers(values ...int) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = strconv.Itoa(v)
+	}
+	return out
+}
+
+// printNoise lists who is loud and what flaps.
+func printNoise(w io.Writer, r *backtest.Report) error {
+	var rows [][]string
+	for _, n := range r.Noisiest[:min(len(r.Noisiest), 10)] {
+		rows = append(rows, append([]string{n.Subject.String(), n.Name}, append(numbers(n.Alerts, n.Messages), strings.Join(n.Rules, ", "))...))
+	}
+	if len(rows) > 0 {
+		fmt.Fprintf(w, "The noisiest under %s\n", r.Name)
+		if err := printTable(w, []string{"WHAT", "NAME", "ALERTS", "MESSAGES", "RULES"}, rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	rows = nil
+	for _, f := range r.Flapping {
+		rows = append(rows, append([]string{f.Rule, f.Subject.String(), f.Field.String()}, append(numbers(f.Most, f.Openings), minute(f.From))...))
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "Flapping under %s: opened three times or more within a day\n", r.Name)
+	err := printTable(w, []string{"RULE", "WHAT", "FIELD", "A DAY", "IN ALL", "FROM"}, rows)
+	fmt.Fprintln(w)
+	return err
+}
