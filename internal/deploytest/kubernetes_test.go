@@ -1,0 +1,307 @@
+package deploytest
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The types of this file are as much of Kubernetes as deploy uses: any other key
+// is a slip.
+
+type metadata struct {
+	Name, Namespace string
+	Labels          map[string]string
+}
+
+type selectorOf struct {
+	MatchLabels map[string]string `yaml:"matchLabels"`
+}
+
+type statefulSet struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   metadata
+	Spec       struct {
+		ServiceName string `yaml:"serviceName"`
+		Replicas    int
+		Selector    selectorOf
+		Template    struct {
+			Metadata metadata
+			Spec     podSpec
+		}
+		Claims []struct {
+			Metadata metadata
+			Spec     struct {
+				AccessModes []string `yaml:"accessModes"`
+				Resources   struct{ Requests map[string]string }
+			}
+		} `yaml:"volumeClaimTemplates"`
+	}
+}
+
+type podSpec struct {
+	Token           *bool `yaml:"automountServiceAccountToken"`
+	ServiceLinks    *bool `yaml:"enableServiceLinks"`
+	Grace           int   `yaml:"terminationGracePeriodSeconds"`
+	SecurityContext struct {
+		NonRoot bool                  `yaml:"runAsNonRoot"`
+		User    int                   `yaml:"runAsUser"`
+		Group   int                   `yaml:"runAsGroup"`
+		FSGroup int                   `yaml:"fsGroup"`
+		Change  string                `yaml:"fsGroupChangePolicy"`
+		Seccomp struct{ Type string } `yaml:"seccompProfile"`
+	} `yaml:"securityContext"`
+	Containers []container
+	Volumes    []struct {
+		Name      string
+		ConfigMap struct{ Name string } `yaml:"configMap"`
+	}
+}
+
+type container struct {
+	Name, Image string
+	Args        []string
+	EnvFrom     []struct {
+		SecretRef struct{ Name string } `yaml:"secretRef"`
+	} `yaml:"envFrom"`
+	Ports []struct {
+		Name string
+		Port int `yaml:"containerPort"`
+	}
+	Liveness        probe `yaml:"livenessProbe"`
+	Readiness       probe `yaml:"readinessProbe"`
+	Startup         probe `yaml:"startupProbe"`
+	Resources       struct{ Requests, Limits map[string]string }
+	SecurityContext struct {
+		Escalation   *bool `yaml:"allowPrivilegeEscalation"`
+		ReadOnly     bool  `yaml:"readOnlyRootFilesystem"`
+		Capabilities struct{ Drop []string }
+	} `yaml:"securityContext"`
+	Mounts []struct {
+		Name     string
+		Path     string `yaml:"mountPath"`
+		ReadOnly bool   `yaml:"readOnly"`
+	} `yaml:"volumeMounts"`
+}
+
+type probe struct {
+	HTTP *struct{ Path, Port string } `yaml:"httpGet"`
+	TCP  *struct{ Port string }       `yaml:"tcpSocket"`
+	Exec *struct{ Command []string }
+
+	Period   int `yaml:"periodSeconds"`
+	Timeout  int `yaml:"timeoutSeconds"`
+	Failures int `yaml:"failureThreshold"`
+}
+
+func workload(t *testing.T) statefulSet {
+	return strictly[statefulSet](t, "deploy/kubernetes/statefulset.yaml")
+}
+
+func TestStatefulSet(t *testing.T) {
+	set, i := workload(t), dockerfile(t)
+	require.Equal(t, 1, set.Spec.Replicas, "the store has one opener")
+	require.Equal(t, set.Spec.Selector.MatchLabels, set.Spec.Template.Metadata.Labels)
+	pod := set.Spec.Template.Spec
+	require.GreaterOrEqual(t, pod.Grace, 20)
+	require.True(t, pod.SecurityContext.NonRoot)
+	require.Equal(t, i.user, strconv.Itoa(pod.SecurityContext.User))
+	require.Equal(t, i.user, strconv.Itoa(pod.SecurityContext.FSGroup))
+	require.Equal(t, "RuntimeDefault", pod.SecurityContext.Seccomp.Type)
+	require.False(t, *pod.Token)
+
+	require.Len(t, pod.Containers, 1)
+	c := pod.Containers[0]
+	require.False(t, *c.SecurityContext.Escalation)
+	require.True(t, c.SecurityContext.ReadOnly)
+	require.Equal(t, []string{"ALL"}, c.SecurityContext.Capabilities.Drop)
+	mounts := map[string]string{}
+	for _, m := range c.Mounts {
+		mounts[m.Name] = m.Path
+	}
+	require.Equal(t, i.volume, mounts[set.Spec.Claims[0].Metadata.Name])
+	require.Equal(t, mounts["config"], path.Dir(flag(t, c.Args, "--config")))
+	require.Equal(t, mounts["rules"], path.Dir(flag(t, c.Args, "--rules")))
+	ports := map[string]string{}
+	for _, p := range c.Ports {
+		ports[p.Name] = strconv.Itoa(p.Port)
+		require.Contains(t, i.ports, strconv.Itoa(p.Port))
+	}
+
+	conf := configured(t, "deploy/kubernetes/config.yaml", secretNames(t))
+	require.Equal(t, "0.0.0.0:"+ports["http"], conf.HTTP.Listen)
+	require.Equal(t, "0.0.0.0:"+ports["nats"], conf.NATS.Listen)
+	require.Equal(t, i.volume, path.Dir(conf.Store.Path))
+	require.Equal(t, i.volume, path.Dir(conf.NATS.Dir))
+}
+
+func TestKustomization(t *testing.T) {
+	k := strictly[struct {
+		APIVersion      string `yaml:"apiVersion"`
+		Kind, Namespace string
+		Resources       []string
+		Images          []struct {
+			Name string
+			New  string `yaml:"newName"`
+			Tag  string `yaml:"newTag"`
+		}
+		Maps []struct {
+			Name    string
+			Files   []string
+			Options struct {
+				NoHash bool `yaml:"disableNameSuffixHash"`
+			}
+		} `yaml:"configMapGenerator"`
+	}](t, "deploy/kubernetes/kustomization.yaml")
+	for _, file := range k.Resources {
+		read(t, "deploy/kubernetes/"+file)
+	}
+	require.NotContains(t, k.Resources, "secret.example.yaml")
+	pod := workload(t).Spec.Template.Spec
+	require.Equal(t, pod.Containers[0].Image, k.Images[0].Name)
+	live := map[string]bool{}
+	for _, m := range k.Maps {
+		live[m.Name] = m.Options.NoHash
+	}
+	require.Equal(t, map[string]bool{"numwatch-config": false, "numwatch-rules": true}, live)
+	for _, v := range pod.Volumes {
+		require.Contains(t, live, v.ConfigMap.Name)
+	}
+}
+
+func TestServiceAndPolicy(t *testing.T) {
+	set := workload(t)
+	type port struct{ Port, Protocol string }
+	service := strictly[struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   metadata
+		Spec       struct {
+			ClusterIP string `yaml:"clusterIP"`
+			NotReady  bool   `yaml:"publishNotReadyAddresses"`
+			Selector  map[string]string
+			Ports     []struct {
+				Name, Port string
+				Target     string `yaml:"targetPort"`
+			}
+		}
+	}](t, "deploy/kubernetes/service.yaml")
+	require.Equal(t, set.Spec.ServiceName, service.Metadata.Name)
+	require.Equal(t, set.Spec.Selector.MatchLabels, service.Spec.Selector)
+	named := map[string]bool{}
+	for _, p := range set.Spec.Template.Spec.Containers[0].Ports {
+		named[p.Name] = true
+	}
+	for _, p := range service.Spec.Ports {
+		require.True(t, named[p.Target], p.Target)
+	}
+
+	policy := strictly[struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   metadata
+		Spec       struct {
+			PodSelector selectorOf `yaml:"podSelector"`
+			PolicyTypes []string   `yaml:"policyTypes"`
+			Ingress     []struct {
+				From []struct {
+					Namespaces selectorOf `yaml:"namespaceSelector"`
+					Pods       selectorOf `yaml:"podSelector"`
+				}
+				Ports []port
+			}
+			Egress []struct{ Ports []port }
+		}
+	}](t, "deploy/kubernetes/networkpolicy.yaml")
+	require.Equal(t, set.Spec.Selector.MatchLabels, policy.Spec.PodSelector.MatchLabels)
+	for _, rule := range policy.Spec.Ingress {
+		for _, p := range rule.Ports {
+			require.True(t, named[p.Port], p.Port)
+		}
+	}
+	space := strictly[struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   metadata
+	}](t, "deploy/kubernetes/namespace.yaml")
+	require.Equal(t, "restricted", space.Metadata.Labels["pod-security.kubernetes.io/enforce"])
+}
+
+// Every probe finds a bot well that is well, without a token that only a Secret
+// may hold: the kubelet asks from beyond the pod.
+func TestProbes(t *testing.T) {
+	w := newWorld(t)
+	b := w.start(t, "run")
+	c := workload(t).Spec.Template.Spec.Containers[0]
+	for name, p := range map[string]probe{"liveness": c.Liveness, "readiness": c.Readiness, "startup": c.Startup} {
+		switch {
+		case p.Exec != nil:
+			require.Equal(t, dockerfile(t).binary, p.Exec.Command[0], name)
+			out, code := w.command(t, "numwatch", p.Exec.Command[1:]...)
+			require.Zero(t, code, "%s: %s", name, out)
+		case p.HTTP != nil:
+			status, body := b.get(t, p.HTTP.Path, "")
+			require.Equal(t, 200, status, "%s: %s", name, body)
+		default:
+			require.NotNil(t, p.TCP, name)
+			require.Equal(t, "http", p.TCP.Port, name)
+		}
+	}
+}
+
+// A ConfigMap's volume shows its files through a link to a link, which the
+// kubelet swaps. The bot, with the pod's own arguments, notices.
+func TestRulesAreReloadedFromAConfigMap(t *testing.T) {
+	w := newWorld(t)
+	args := strings.Join(workload(t).Spec.Template.Spec.Containers[0].Args, "\n")
+	root := filepath.Join(w.dir, "etc")
+	args = strings.ReplaceAll(args, "/etc/numwatch", root)
+	mount(t, filepath.Join(root, "config"), "one", map[string]string{"config.yaml": configFile})
+	shipped := string(read(t, "rules.yaml"))
+	mount(t, filepath.Join(root, "rules"), "one", map[string]string{"rules.yaml": shipped})
+	b := w.start(t, strings.Split(args, "\n")...)
+
+	w.swapUntil(t, b, filepath.Join(root, "rules"), shipped+"\nnonsense: 1\n", "the rules were refused, the last good ones go on")
+	w.swapUntil(t, b, filepath.Join(root, "rules"), shipped, "the rules were reloaded")
+	b.stop(t, syscall.SIGTERM)
+}
+
+// swapUntil swaps generation after generation in, all different, until the bot
+// has said what is expected: one that comes while the bot starts is none.
+func (w *world) swapUntil(t *testing.T, b *bot, dir, rules, expected string) {
+	t.Helper()
+	generation := 0
+	said := func() bool {
+		generation++
+		content := fmt.Sprintf("%s\n# %d\n", rules, generation)
+		mount(t, dir, fmt.Sprintf("%d_%d", len(rules), generation), map[string]string{"rules.yaml": content})
+		return strings.Contains(text(b.err), expected)
+	}
+	require.Eventually(t, said, patience, time.Second, "it never says: %s", expected)
+}
+
+// mount puts a generation of files into a volume as the kubelet does.
+func mount(t *testing.T, dir, generation string, files map[string]string) {
+	t.Helper()
+	to := filepath.Join(dir, ".."+generation)
+	require.NoError(t, os.MkdirAll(to, 0o755))
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(to, name), []byte(content), 0o600))
+		link := filepath.Join(dir, name)
+		if _, err := os.Lstat(link); err != nil {
+			require.NoError(t, os.Symlink(filepath.Join("..data", name), link))
+		}
+	}
+	next := filepath.Join(dir, "..data_tmp")
+	require.NoError(t, os.Symlink(".."+generation, next))
+	require.NoError(t, os.Rename(next, filepath.Join(dir, "..data")))
+}
