@@ -194,11 +194,9 @@ func (c *course) land(f *flight, s phone.Subject) {
 }
 
 func (c *course) publish(f *flight) error {
-	data, err := c.n.render.Render(&f.event, time.Now())
-	if err != nil {
-		return &poisonError{err}
-	}
+	data := c.n.render.Render(&f.event, time.Now())
 	c.n.trace("publish:before")
+	var err error
 	f.ack, err = c.js.PublishMsgAsync(&nats.Msg{
 		Subject: Subject(&f.event),
 		Data:    data,
@@ -280,16 +278,8 @@ func (c *course) drain(ctx context.Context) {
 	c.advance()
 }
 
-// poisonError is an event that can never be published.
-type poisonError struct{ err error }
-
-func (e *poisonError) Error() string { return e.err.Error() }
-func (e *poisonError) Unwrap() error { return e.err }
-
-// poison reports whether another attempt cannot help: the event is too large or
-// cannot be rendered.
+// poison reports whether another attempt cannot help: the event is too large.
 func poison(err error) bool {
-	var p *poisonError
-	return errors.As(err, &p) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
 		errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
 }

@@ -16,6 +16,13 @@ import (
 // held up by it: the next ones go on.
 const trimPerCommit = 5000
 
+// For how many bytes to make room, so that values are not copied again and again
+// while a commit grows.
+const (
+	usualEvent  = 640
+	usualNumber = 400
+)
+
 // Commit is everything that one transaction writes. It is a plain value, and
 // committing it again is harmless. What is dropped goes first: where the same
 // thing is dropped and put, it is there afterwards.
@@ -143,7 +150,7 @@ func (b *batch) removeAll(t table, keys []string) error {
 // appendEvents puts what follows on the log's end and passes over what a commit
 // of the same value has put there already.
 func (b *batch) appendEvents(c *Commit) error {
-	var buf []byte
+	buf := make([]byte, 0, len(c.Events)*usualEvent)
 	for i := range c.Events {
 		e := &c.Events[i]
 		start := len(buf)

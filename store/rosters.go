@@ -21,7 +21,11 @@ func (b *batch) dropSpaces(c *Commit) error {
 }
 
 func (b *batch) putRosters(c *Commit) error {
-	var buf []byte
+	numbers := 0
+	for i := range c.Rosters {
+		numbers += len(c.Rosters[i].Entries)
+	}
+	buf := make([]byte, 0, numbers*usualNumber)
 	for i := range c.Rosters {
 		r := &c.Rosters[i]
 		if err := checkAccount(r.Space); err != nil {

@@ -42,6 +42,19 @@ func number(i int, quality string) map[string]string {
 	}
 }
 
+func phoneNumber(i int, quality string) phone.Number {
+	n := phone.Number{}
+	for name, value := range number(i, quality) {
+		if f, ok := phone.ParseField(name); ok && f.OfNumber() {
+			n.Set(f, value)
+		}
+		if name == "PhoneNumber" {
+			n.PhoneNumber = value
+		}
+	}
+	return n
+}
+
 // canned serves the same answer always, so that the server costs little.
 func canned(tb testing.TB, numbers int) string {
 	list := []map[string]string{}
@@ -71,14 +84,18 @@ func (silent) Channels([]rules.Channel) {}
 
 // loop runs the real loop on a real store.
 func loop(tb testing.TB, spaces []phone.Space, wake func()) (*watch.Loop, *store.Store, *watch.Directory) {
-	s, err := store.Open(filepath.Join(tb.TempDir(), "numwatch.db"), store.Options{})
+	return loopOn(tb, filepath.Join(tb.TempDir(), "numwatch.db"), spaces, wake)
+}
+
+func loopOn(tb testing.TB, path string, spaces []phone.Space, wake func()) (*watch.Loop, *store.Store, *watch.Directory) {
+	s, err := store.Open(path, store.Options{})
 	require.NoError(tb, err)
 	set, err := rules.Parse("rules.yaml", []byte(rulesFile))
 	require.NoError(tb, err)
 	directory := watch.NewDirectory()
 	l, err := watch.New(watch.Options{
 		Store: s, Rules: set, Directory: directory, Board: silent{}, Wake: wake,
-		Diff: diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute}, Log: slog.New(slog.DiscardHandler),
+		Diff: diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute}, Log: slog.New(slog.DiscardHandler), Committed: func(*store.Commit) { commits.Add(1) },
 	})
 	require.NoError(tb, err)
 	ctx, cancel := context.WithCancel(context.Background())
