@@ -45,8 +45,12 @@ func (p Plan) String() string {
 	if !p.Feasible {
 		can = "cannot hold"
 	}
-	return fmt.Sprintf("%s spaces at %.3g/s need %s s a round; max_age %s %s; worst case %s, expected %s",
-		grouped(p.Spaces), p.PerSecond, grouped(int(math.Ceil(p.Round.Seconds()))), brief(p.MaxAge), can, brief(p.Worst), brief(p.Expected))
+	spaces := "spaces"
+	if p.Spaces == 1 {
+		spaces = "space"
+	}
+	return fmt.Sprintf("%s %s at %.3g/s need %s s a round; max_age %s %s; worst case %s, expected %s",
+		grouped(p.Spaces), spaces, p.PerSecond, grouped(int(math.Ceil(p.Round.Seconds()))), brief(p.MaxAge), can, brief(p.Worst), brief(p.Expected))
 }
 
 // grouped writes a count as people read it: 10,000.

@@ -49,14 +49,22 @@ func (c *pollCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	if c.json() {
-		return printJSON(p.Stdout, struct {
-			Account   string         `json:"account"`
-			Space     string         `json:"space"`
-			RequestId string         `json:"request_id"`
-			Numbers   []phone.Number `json:"numbers"`
-		}{account.Name, id, snap.RequestId, redacted(snap.Numbers)})
+		return printJSON(p.Stdout, newPolled(snap))
 	}
 	return printSnapshot(p, snap)
+}
+
+// polled is a snapshot as programs read it.
+type polled struct {
+	Account   string         `json:"account"`
+	Space     string         `json:"space"`
+	Time      time.Time      `json:"time"`
+	RequestId string         `json:"request_id"`
+	Numbers   []phone.Number `json:"numbers"`
+}
+
+func newPolled(s *phone.Snapshot) polled {
+	return polled{s.Space.Account, s.Space.ID, s.At, s.RequestId, redacted(s.Numbers)}
 }
 
 // printSnapshot prints a line for each number, with what is not as it should be

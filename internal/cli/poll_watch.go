@@ -14,7 +14,8 @@ import (
 	"numwatch/poller"
 )
 
-// spaceWatch polls one space again and again and prints what changes.
+// spaceWatch polls one space again and again and prints it once, then what
+// changes. For programs each is a line of JSON.
 type spaceWatch struct {
 	program *Program
 	client  poller.Fetcher
@@ -74,7 +75,7 @@ func (w *spaceWatch) poll(ctx context.Context) (wait time.Duration, err error) {
 		return w.every, w.print(changes)
 	}
 	if w.json {
-		return w.every, nil
+		return w.every, json.NewEncoder(w.program.Stdout).Encode(newPolled(snap))
 	}
 	if err := printSnapshot(w.program, snap); err != nil {
 		return 0, err
