@@ -41,9 +41,11 @@ func (s *sight) rejudge(w *watch, a *alert.Alert, v string, known bool) {
 	c := s.change(w.field)
 	if s.end != nil && !(c == s.end && w.wants(v) && s.holds(w, c, a)) {
 		s.out = append(s.out, s.lifeEnded(*a))
+		s.tellTrace(w, byLife, v)
 		return
 	}
 	if !known || offScale(w.field, v) && !w.names(v) {
+		s.tellTrace(w, byValue, v)
 		return
 	}
 	now := s.changeOr(c, w.field, v)
@@ -52,12 +54,19 @@ func (s *sight) rejudge(w *watch, a *alert.Alert, v string, known bool) {
 		judged = a.Change
 		judged.New = v
 	}
+	by := byNothing
 	switch {
-	case !w.stands(a, v) || !s.holds(w, &judged, a):
-		s.out = append(s.out, resolved(*a, now, s.now))
+	case !w.stands(a, v):
+		by = byTo
+	case !s.holds(w, &judged, a):
+		by = byWhere
 	case v != a.Change.New:
 		s.shift(w, *a, now)
 	}
+	if by != byNothing {
+		s.out = append(s.out, resolved(*a, now, s.now))
+	}
+	s.tellTrace(w, by, v)
 }
 
 // lifeEnded ends an alert because the number did.
@@ -118,8 +127,12 @@ func (s *sight) tell(w *watch, a *alert.Alert, c phone.Change) {
 	a.Summary, a.Action = w.summary.render(s.machine, seen), w.action.render(s.machine, seen)
 	var channels []string
 	for _, ch := range w.channels {
-		if ch.where == nil || s.machine.holds(ch.where, &s.env) {
+		holds := ch.where == nil || s.machine.holds(ch.where, &s.env)
+		if holds {
 			channels = append(channels, ch.Name)
+		}
+		if s.trace != nil {
+			s.trace.channel(s, w, ch, holds)
 		}
 	}
 	a.Channels = union(a.Channels, channels)

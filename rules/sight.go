@@ -20,7 +20,8 @@ type sight struct {
 	gone    bool // the number's life here is over
 	machine *machine
 	env     environment
-	filled  bool // env has the subject
+	filled  bool       // env has the subject
+	failed  *condition // of the where that was found false last
 }
 
 // seen judges the changes of a subject.
@@ -34,8 +35,12 @@ func (b *batch) seen(in Seen) {
 	}
 	s.gone = s.end != nil || s.number != nil && phone.Status.EndsLife(s.number.Get(phone.Status))
 	var room [64]int
-	for _, i := range s.candidates(room[:0]) {
+	candidates := s.candidates(room[:0])
+	for _, i := range candidates {
 		s.judge(&b.set.watches[i])
+	}
+	if s.trace != nil {
+		s.traceOthers(candidates)
 	}
 	if s.machine != nil {
 		b.set.machines.Put(s.machine)
@@ -126,18 +131,34 @@ func (s *sight) judge(w *watch) {
 		s.rejudge(w, a, v, ok)
 		return
 	}
-	if c := s.change(w.field); ok && s.opens(w, c, v) {
+	c := s.change(w.field)
+	by := byValue
+	if ok {
+		by = s.refuses(w, c, v)
+	}
+	s.tellTrace(w, by, v)
+	if by == byNothing {
 		s.begin(w, s.changeOr(c, w.field, v))
 	}
 }
 
-// opens reports whether a rule without an open alert opens one.
-func (s *sight) opens(w *watch, c *phone.Change, v string) bool {
-	if s.over(w, c) || !w.wants(v) || !s.moved(w, c) {
-		return false
+// refuses returns the clause because of which a rule without an open alert does
+// not open one; byNothing if it does.
+func (s *sight) refuses(w *watch, c *phone.Change, v string) clause {
+	switch {
+	case s.over(w, c):
+		return byLife
+	case !w.wants(v):
+		return byTo
+	}
+	if by := s.unmoved(w, c); by != byNothing {
+		return by
 	}
 	open := s.changeOr(c, w.field, v)
-	return s.holds(w, &open, nil)
+	if !s.holds(w, &open, nil) {
+		return byWhere
+	}
+	return byNothing
 }
 
 // over reports whether the number's life is over for a rule: of a number that
@@ -161,16 +182,20 @@ func (w *watch) wants(v string) bool {
 	return !offScale(w.field, v)
 }
 
-// moved reports whether the input has the change that the rule wants to see
-// before it opens.
-func (s *sight) moved(w *watch, c *phone.Change) bool {
+// unmoved returns the clause that asks for a change which the input does not
+// have; byNothing if none does.
+func (s *sight) unmoved(w *watch, c *phone.Change) clause {
 	switch {
+	case c != nil && !w.fromFits(c.Old):
+		return byFrom
+	case c != nil && !w.directionFits(c.Direction):
+		return byDirection
 	case c != nil:
-		return w.fromFits(c.Old) && w.directionFits(c.Direction)
-	case s.first && s.appeared():
-		return w.to != nil && w.from == nil
+		return byNothing
+	case w.standing(), s.first && s.appeared() && w.to != nil && w.from == nil:
+		return byNothing
 	default:
-		return w.standing()
+		return byMove
 	}
 }
 
@@ -214,6 +239,7 @@ func (s *sight) holds(w *watch, c *phone.Change, a *alert.Alert) bool {
 	setChange(&s.env, c, w.severity, since)
 	for _, condition := range w.where {
 		if !s.machine.holds(condition, &s.env) {
+			s.failed = condition
 			return false
 		}
 	}

@@ -47,6 +47,11 @@ func (Reloaded) input() {}
 // Channels) is to be kept. One that is Unsaid is to be forgotten.
 func (s *Set) Step(st *State, in Input, now time.Time) []alert.Alert {
 	b := batch{set: s, st: st, now: now}
+	b.step(in)
+	return b.out
+}
+
+func (b *batch) step(in Input) {
 	switch in := in.(type) {
 	case Seen:
 		b.seen(in)
@@ -57,13 +62,12 @@ func (s *Set) Step(st *State, in Input, now time.Time) []alert.Alert {
 	case Reloaded:
 		b.reloaded()
 	}
-	if _, ok := in.(Reloaded); ok || s.holds {
+	if _, ok := in.(Reloaded); ok || b.set.holds {
 		b.updateHolds(in)
 	}
 	if len(b.out) > 1 {
 		slices.SortFunc(b.out, compareAlerts)
 	}
-	return b.out
 }
 
 // batch is one Step on its way.
@@ -72,6 +76,8 @@ type batch struct {
 	st  *State
 	now time.Time
 	out []alert.Alert
+
+	trace *trace // nil but where somebody wants to know why
 
 	// While holds are updated: what moved.
 	ids   map[string]bool
