@@ -25,7 +25,7 @@ func TestPages(t *testing.T) {
 	b := busyTown()
 	h := New(b.options())
 	wants := map[string][]string{
-		"overview": {"4 critical, 3 high", "All 11 alerts", ">status-banned <", "Lion City Motors", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
+		"overview": {"4 critical, 3 high", "All 11 alerts", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
 		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
 		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first sight of the space"},
 		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "told", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},

@@ -138,7 +138,7 @@ func fullStatus() Status {
 		Version: "v1.2.3", Started: noon.Add(-26 * time.Hour),
 		Accounts: []AccountStatus{{
 			Name: "main", Limit: 8, Rate: 3.25, Throttled: 0.005, Spaces: 12, Oldest: noon.Add(-2 * time.Minute),
-			Expected: Seconds(75 * time.Second), Worst: Seconds(5 * time.Minute),
+			Expected: Seconds(75 * time.Second), Worst: Seconds(5 * time.Minute), Plan: "12 spaces at 8/s", Holds: true,
 			Failing: []FailingSpace{{
 				Space: "29", Class: "denied-space", Code: "Unknown.ResourceOwnerId", Message: "<b>no</b> https://x.example.com/?a=TOPSECRET",
 				Advice: "Check the id.", RequestId: "R-1", Since: noon.Add(-time.Hour),

@@ -1,0 +1,60 @@
+package web
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// openStream opens a stream of events, and reads its head.
+func openStream(t *testing.T, url string) (*http.Response, *bufio.Reader) {
+	t.Helper()
+	resp, err := http.Get(url + "/live")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	lines := bufio.NewReader(resp.Body)
+	line, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "retry: 2000\n", line)
+	_, err = lines.ReadString('\n')
+	require.NoError(t, err)
+	return resp, lines
+}
+
+// What happens is told, also what happened while the stream was calm, and the
+// stream ends with the bot.
+func TestLiveTellsOfChanges(t *testing.T) {
+	b := busyTown()
+	server := httptest.NewServer(New(b.options()))
+	defer server.Close()
+	resp, lines := openStream(t, server.URL)
+	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	b.happen("x")
+	line, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "event: changed\n", line)
+	close(b.ending)
+	rest, err := io.ReadAll(lines)
+	require.NoError(t, err)
+	require.Equal(t, "data:\n\n", string(rest), "the stream says nothing but that")
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	b := busyTown()
+	server := httptest.NewServer(New(b.options()))
+	defer server.Close()
+	defer close(b.ending)
+	for range mostStreams {
+		openStream(t, server.URL)
+	}
+	resp, err := http.Get(server.URL + "/live")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+	require.Equal(t, "30", resp.Header.Get("Retry-After"))
+}
