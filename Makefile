@@ -11,7 +11,7 @@ BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w $(S
 TOOL  := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench check race-ready fmt-check vet staticcheck tidy-check cross race fmt
+.PHONY: help build demo chromium test bench check race-ready fmt-check vet staticcheck tidy-check cross race fmt
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build: ## build bin/numwatch
 demo: build ## see it work against a simulated cloud (ARGS="--for 30s --speed 10")
 	bin/numwatch demo $(ARGS)
 
-test: ## run all tests
+test: chromium ## run all tests (fetches Chromium where it can)
 	$(GO) test -timeout 10m ./...
 
 bench: ## run the benchmarks
@@ -33,6 +33,10 @@ check: race-ready fmt-check tidy-check vet staticcheck cross race ## what CI run
 
 fmt: ## format the sources
 	$(TOOL) gofumpt -w .
+
+# For the browser tests.
+chromium:
+	@tools/chromium.sh
 
 # Said before anything slow has run.
 race-ready:
@@ -66,6 +70,6 @@ cross:
 	@GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null .
 
 # The slow tests run once, without the detector, in make test.
-race:
+race: chromium
 	@echo "check: tests with the race detector"
 	@$(GO) test -race -short -timeout 10m ./...
