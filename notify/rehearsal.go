@@ -91,7 +91,7 @@ func (r *Rehearsal) act(channel string, a action, now time.Time, told []Told) []
 		told = append(told, Told{now, channel, false, a.alerts})
 		r.postAt[channel] = now.Add(r.pace.Post)
 	case reply:
-		m.Alerts = shownAs(m.Alerts, a.changed, func(s *alert.Shown, revision uint64) { s.Told = revision })
+		m.Alerts = shownAs(m.Alerts, a.changed, func(s *alert.Shown, revision uint64) { s.Told, s.At = revision, now })
 		told = append(told, Told{now, channel, true, a.changed})
 		r.postAt[channel] = now.Add(r.pace.Post)
 	default:
