@@ -123,7 +123,7 @@ var (
 	callOf     = regexp.MustCompile(`(?:^|/|numwatch )numwatch ([a-z]+)`)
 	listedHelp = regexp.MustCompile(`(?m)^  ([a-z]+)`)
 	settingOf  = regexp.MustCompile(`^(accounts\[\]|poll|store|nats|slack|http|log)\.([a-z_.]+)$`)
-	askedPath  = regexp.MustCompile(`^(?:GET|POST) (/\S+)$`)
+	askedPath  = regexp.MustCompile(`^(GET|POST) (/\S+)$`)
 )
 
 // codeOf returns the texts of a page that are set as code.
@@ -169,13 +169,20 @@ func TestPagesNameSettingsAndPaths(t *testing.T) {
 				require.True(t, setting(reflect.TypeFor[config.Config](), strings.ReplaceAll(code, "[]", "")), "%s: %s", page, code)
 			}
 			if m := askedPath.FindStringSubmatch(code); m != nil {
-				status, _ := b.get(t, m[1], httpToken)
+				status, _ := b.ask(t, m[1], m[2], httpToken)
 				require.Equal(t, 200, status, "%s: %s", page, code)
-				status, _ = b.get(t, m[1], "")
+				status, _ = b.ask(t, m[1], m[2], "")
 				require.Equal(t, 401, status, "the page says that the token is asked for from elsewhere")
 			}
 		}
 	}
+}
+
+// The schema that the page on upgrades speaks of is the store's.
+func TestPageKnowsTheSchema(t *testing.T) {
+	m := regexp.MustCompile(`schemaVersion = (\d+)`).FindStringSubmatch(string(read(t, "store/schema.go")))
+	require.NotNil(t, m)
+	require.Contains(t, string(read(t, "docs/operations.md")), "the version of its schema, which is "+m[1]+".")
 }
 
 // setting reports whether a key such as nats.tls.ca_file is known.

@@ -174,10 +174,15 @@ func (w *world) start(t *testing.T, args ...string) *bot {
 	return b
 }
 
-// get asks the bot, as one on another machine who may give the token.
 func (b *bot) get(t *testing.T, path, token string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+path, nil)
+	return b.ask(t, http.MethodGet, path, token)
+}
+
+// ask asks the bot, as one on another machine who may give the token.
+func (b *bot) ask(t *testing.T, method, path, token string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, b.url+path, nil)
 	require.NoError(t, err)
 	r.Header.Set("X-Forwarded-For", "192.0.2.1")
 	if token != "" {
