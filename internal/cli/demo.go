@@ -124,7 +124,7 @@ func (c *demoCommand) assemble(p *Program, dir, endpoint string, a camssim.Accou
 	}
 	m, err := assemble(parts{
 		program: p, config: cfg, rules: set, rulesFile: filepath.Join(dir, "rules.yaml"),
-		log: slog.New(slog.NewTextHandler(logFile, nil)),
+		rulesSeen: digest(filepath.Join(dir, "rules.yaml")), log: slog.New(slog.NewTextHandler(logFile, nil)),
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, logFile.Close())

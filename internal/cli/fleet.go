@@ -54,7 +54,7 @@ func (m *machine) spaces(a *account) func(context.Context) error {
 		}
 		hup, stop := hangups()
 		defer stop()
-		return whenChanged(ctx, a.config.SpacesFile, hup, func() { m.readSpaces(ctx, a) })
+		return whenChanged(ctx, a.config.SpacesFile, a.seen, hup, func() { m.readSpaces(ctx, a) })
 	}
 }
 

@@ -28,7 +28,7 @@ const (
 func (m *machine) reloads(ctx context.Context) error {
 	hup, stop := hangups()
 	defer stop()
-	return whenChanged(ctx, m.rulesFile, hup, func() {
+	return whenChanged(ctx, m.rulesFile, m.rulesSeen, hup, func() {
 		_ = m.reload(ctx) // it has told everybody who needs to know
 	})
 }
@@ -62,10 +62,10 @@ func (m *machine) reload(ctx context.Context) error {
 	return err
 }
 
-// whenChanged calls changed after the content of a file has become another, and
-// whenever force receives, until ctx ends. It watches the folder, so that
-// editors which rename and volumes which swap links are noticed.
-func whenChanged(ctx context.Context, path string, force <-chan os.Signal, changed func()) error {
+// whenChanged calls changed after the content of a file has become another than
+// the known one, and whenever force receives, until ctx ends. It watches the
+// folder, so that editors which rename and volumes which swap links are noticed.
+func whenChanged(ctx context.Context, path string, known fingerprint, force <-chan os.Signal, changed func()) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watching %s: %w", path, err)
@@ -74,8 +74,7 @@ func whenChanged(ctx context.Context, path string, force <-chan os.Signal, chang
 	if err := w.Add(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("watching %s: %w", path, err)
 	}
-	known := digest(path)
-	timer := time.NewTimer(look)
+	timer := time.NewTimer(settle) // it may have changed since it was read
 	defer timer.Stop()
 	for {
 		select {

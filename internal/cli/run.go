@@ -20,6 +20,7 @@ func (c *runCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
+	seen := digest(c.Rules)
 	set, err := loadRules(c.Rules)
 	if err != nil {
 		return err
@@ -31,7 +32,7 @@ func (c *runCommand) Run(ctx context.Context, p *Program) error {
 	for _, w := range set.Warnings() {
 		log.Warn("the rules are suspicious", "err", w)
 	}
-	m, err := assemble(parts{program: p, config: cfg, rules: set, rulesFile: c.Rules, log: log})
+	m, err := assemble(parts{program: p, config: cfg, rules: set, rulesFile: c.Rules, rulesSeen: seen, log: log})
 	if err != nil {
 		return err
 	}

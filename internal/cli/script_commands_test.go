@@ -171,7 +171,9 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 		return string(data)
 	}
 	eventually(ts, func() bool { found = pattern.FindStringSubmatch(read()); return (found != nil) != neg },
-		func() string { return args[0] + " does not come to match, or to match no more, " + args[1] + ":\n" + read() })
+		func() string {
+			return args[0] + " does not come to match, or to match no more, " + args[1] + ":\n" + read()
+		})
 	if len(args) == 3 {
 		ts.Setenv(args[2], found[1])
 	}

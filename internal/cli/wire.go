@@ -34,6 +34,7 @@ type parts struct {
 	config    *config.Config
 	rules     *rules.Set
 	rulesFile string
+	rulesSeen fingerprint // of the file as it was just before rules was read
 	log       *slog.Logger
 }
 
@@ -65,6 +66,7 @@ type account struct {
 	discovery *discovery    // nil where it is not enabled
 	gathering sync.Mutex    // held while the spaces change
 	listed    []phone.Space // by config.yaml and spaces_file
+	seen      fingerprint   // of spaces_file just before it was read
 }
 
 // assemble opens the store first, because its lock is what keeps a second bot
@@ -203,6 +205,7 @@ func (m *machine) poster(terminal io.Writer) notify.Poster {
 func (m *machine) makeAccounts() error {
 	for i := range m.config.Accounts {
 		c := &m.config.Accounts[i]
+		seen := digest(c.SpacesFile)
 		listed, problems, err := c.Fleet(os.ReadFile)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", c.Name, err)
@@ -220,7 +223,7 @@ func (m *machine) makeAccounts() error {
 			client.Close()
 			return err
 		}
-		a := &account{name: c.Name, config: c, client: client, listed: listed}
+		a := &account{name: c.Name, config: c, client: client, listed: listed, seen: seen}
 		a.poller = poller.New(poller.Options{
 			Account: c.Name, Fetcher: client, Pace: pace, Deliver: m.deliver, Checkpoint: checkpoint,
 			MaxAge: m.config.Poll.MaxAge.Std(), MinInterval: m.config.Poll.MinInterval.Std(), Timeout: m.config.Poll.Timeout.Std(),
