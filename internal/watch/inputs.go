@@ -33,7 +33,10 @@ func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, er
 		out, err = d.observe(r.Snapshot)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return poller.Outcome{}, err // ctx may have ended: then the loop may still be writing out
+	}
+	return out, nil
 }
 
 // Keep commits what a sink reports.
@@ -131,5 +134,8 @@ func (l *Loop) OpenAlerts(ctx context.Context) ([]alert.Alert, error) {
 		}
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err // as in Deliver
+	}
+	return out, nil
 }
