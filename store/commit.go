@@ -35,9 +35,9 @@ type Commit struct {
 	Alerts       []alert.Alert
 	DropAlerts   []string // ids
 	Messages     []alert.Message
-	DropMessages []string          // ids
+	DropMessages []string // ids
 	Silences     []alert.Silence
-	DropSilences []string // ids
+	DropSilences []string          // ids
 	Conditions   []phone.Condition // Value phone.OK removes the condition
 	Checkpoints  map[string][]byte // nil removes the checkpoint
 	// TrimBefore lets events with a lower sequence go, a bounded number per

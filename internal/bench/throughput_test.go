@@ -139,4 +139,3 @@ func (f *fleet) sustained(b *testing.B) {
 	b.ReportMetric(events/committed.Seconds(), "commits-events/s")
 	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/events, "µs-cpu/event")
 }
-

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/notify"
 )
 
 type runCommand struct {
@@ -72,6 +73,10 @@ func (m *machine) run(ctx context.Context) (err error) {
 	m.sinks.start("nats", m.nats.Run)
 	m.sinks.start("slack", m.slack.Run)
 	m.sinks.start("http", m.serve)
+	if url := m.config.HeartbeatURL; !url.Empty() {
+		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Well: m.loop.Ready, Logger: m.log, Registerer: m.registry})
+		m.sinks.start("heartbeat", beats.Run)
+	}
 	m.sinks.once(m.count)
 	for _, a := range m.accounts {
 		pollers.start("account "+a.name, a.poller.Run)
