@@ -68,7 +68,17 @@ func (c *course) run(ctx context.Context) error {
 			return c.unlessDone(ctx, err)
 		}
 		c.n.save(ctx, c.cursor())
+		c.n.keepUp(ctx, c.oldest())
 	}
+}
+
+// oldest is when the first event was decided that is not acknowledged; zero if
+// all are.
+func (c *course) oldest() time.Time {
+	if len(c.pending) == 0 {
+		return time.Time{}
+	}
+	return c.pending[0].event.Time
 }
 
 func (c *course) unlessDone(ctx context.Context, err error) error {
@@ -85,6 +95,7 @@ func (c *course) idle(ctx context.Context) error {
 	if c.next <= c.n.events.LastSeq() {
 		return nil // came meanwhile, or was all passed over
 	}
+	c.n.keepUp(ctx, time.Time{})
 	c.n.working(ctx)
 	c.n.progress(c.acked, c.n.events.LastSeq())
 	c.n.save(ctx, c.cursor())

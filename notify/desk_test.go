@@ -16,6 +16,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/slacksim"
+	"numwatch/phone"
 )
 
 const simToken = "xoxb-sim"
@@ -65,6 +66,11 @@ func (d *desk) start(channels []Channel) {
 	o := SlackOptions{
 		Poster: newSlackAPI(simToken, "http://slack.test/api/", direct{d.sim}), Keeper: d.memory, Channels: channels,
 		Messages: d.memory.keptMessages(), Space: spaceOf, Link: "https://numwatch.example.com/alerts", Trace: d.count,
+	}
+	for part, value := range d.memory.conditions {
+		if value == phone.Parked {
+			o.Parked = append(o.Parked, part)
+		}
 	}
 	for _, a := range d.alerts {
 		o.Alerts = append(o.Alerts, a)

@@ -27,6 +27,7 @@ const (
 	backoffMax  = 15 * time.Second
 	saveTimeout = 5 * time.Second
 	heartbeat   = 30 * time.Second
+	behindAfter = 5 * time.Minute
 )
 
 // NATSOptions configures the cursor over the log.
@@ -61,6 +62,7 @@ type NATS struct {
 	metrics *natsMetrics
 	beat    time.Duration
 	patient time.Duration // how long it may fail before it counts as parked
+	slow    time.Duration // how old what it publishes may be before it counts as behind
 
 	wake   signal // something was appended to the log
 	looked signal // the connection came up: look again at once
@@ -72,6 +74,8 @@ type NATS struct {
 	saved   alert.Cursor
 	savedAt time.Time
 	failing time.Time // since when; zero while it works
+	resumed time.Time // when it last began to publish
+	behind  bool      // it works, and has lost touch all the same
 	told    string    // what was last reported through Keeper
 
 	mu     sync.Mutex
@@ -93,7 +97,7 @@ type NATSStatus struct {
 func NewNATS(o NATSOptions) *NATS {
 	n := &NATS{
 		events: o.Log, keeper: o.Keeper, render: o.Renderer, login: o.Login, stream: o.Stream, changes: o.PublishChanges,
-		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat, patient: parkAfter,
+		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat, patient: parkAfter, slow: behindAfter,
 		wake: newSignal(), looked: newSignal(), lost: newSignal(), closed: make(chan struct{}),
 		cursor: o.Cursor, saved: o.Cursor, status: NATSStatus{Cursor: o.Cursor.Seq},
 	}
@@ -183,6 +187,7 @@ func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
 	}
 	c := n.newCourse(js, t)
 	n.log.Info("publishing to nats goes on", "stream", n.stream.Name, "from", t.from)
+	n.resumed = time.Now()
 	err = c.run(ctx)
 	c.drain(ctx)
 	n.cursor = c.cursor()
@@ -227,7 +232,24 @@ func (n *NATS) working(ctx context.Context) {
 	n.mu.Lock()
 	n.status.LastError, n.status.Parked = "", false
 	n.mu.Unlock()
-	n.tell(ctx, alert.SinkReport{Value: phone.OK})
+	if !n.behind {
+		n.tell(ctx, alert.SinkReport{Value: phone.OK})
+	}
+}
+
+// keepUp tells when what goes out is old although nothing fails, and not just
+// because it begins to make up for an outage; zero: nothing waits.
+func (n *NATS) keepUp(ctx context.Context, oldest time.Time) {
+	age := time.Since(later(oldest, n.resumed))
+	switch {
+	case !n.behind && !oldest.IsZero() && age > n.slow:
+		n.behind = true
+		n.tell(ctx, alert.SinkReport{Value: phone.Parked, Code: "behind", Reason: fmt.Sprintf(
+			"nats takes events more slowly than they come: %d wait, the first of them since %s", n.Status().Lag, utc(oldest))})
+	case n.behind && (oldest.IsZero() || age < n.slow/2):
+		n.behind = false
+		n.tell(ctx, alert.SinkReport{Value: phone.OK})
+	}
 }
 
 // tell reports a change of fortune once. What the store last knew is not known

@@ -89,6 +89,7 @@ func (o *outlet) bury(ctx context.Context, m alert.Message, err error) {
 	o.s.log.Error("slack refuses a message for good", "channel", o.name, "message", m.ID, "err", err)
 	o.s.metrics.calls.WithLabelValues("post", "dead").Inc()
 	o.keep(ctx, m)
+	o.s.review(ctx)
 }
 
 // report commits a receipt, also while the program stops.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +39,7 @@ type SlackOptions struct {
 	Channels []Channel
 	Alerts   []alert.Alert   // as stored
 	Messages []alert.Message // as stored
+	Parked   []string        // parts that are stored as parked; others than Slack's are passed over
 	Space    func(phone.SpaceKey) phone.Space
 	Link     string        // to the page that lists all alerts; may be empty
 	Keep     time.Duration // how long closed alerts stay in reach; 0: 2 h
@@ -84,6 +86,11 @@ func NewSlack(o SlackOptions) *Slack {
 		reported: make(map[string]string), reasons: make(map[string]string),
 	}
 	s.budget = rate.NewLimiter(rate.Every(s.pace.Edit), editBurst)
+	for _, part := range o.Parked {
+		if part == slackPart || strings.HasPrefix(part, slackPart+":") {
+			s.reported[part] = phone.Parked
+		}
+	}
 	if s.keepFor == 0 {
 		s.keepFor = defaultKeep
 	}
@@ -160,9 +167,10 @@ func (s *Slack) RetryDead(ctx context.Context, id string) error {
 		return fmt.Errorf("dropping dead message %s: %w", id, err)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.board.drop(id, time.Now())
 	s.wakeAll()
+	s.mu.Unlock()
+	s.review(ctx)
 	return nil
 }
 
@@ -225,6 +233,7 @@ func (s *Slack) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	s.arrange(ctx, &running)
+	s.review(ctx)
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for {
@@ -233,8 +242,10 @@ func (s *Slack) Run(ctx context.Context) error {
 			return nil
 		case <-s.changed:
 			s.arrange(ctx, &running)
+			s.review(ctx)
 		case <-tick.C:
 			s.upkeep(ctx)
+			s.review(ctx)
 		}
 	}
 }
@@ -267,7 +278,6 @@ func (s *Slack) arrange(ctx context.Context, running *sync.WaitGroup) {
 func (s *Slack) upkeep(ctx context.Context) {
 	s.mu.Lock()
 	alerts, messages := s.board.expired(time.Now(), s.keepFor)
-	s.metrics.dead.Set(float64(len(s.board.dead())))
 	s.mu.Unlock()
 	if len(alerts)+len(messages) == 0 {
 		return

@@ -185,13 +185,28 @@ func (m *machine) makeSlack() error {
 	if err != nil {
 		return err
 	}
+	parked, err := parkedParts(m.store)
+	if err != nil {
+		return err
+	}
 	m.slack = notify.NewSlack(notify.SlackOptions{
 		Poster: m.poster(m.program.Stdout), Keeper: keeper{m}, Channels: channels(m.rules.Channels()),
-		Alerts: alerts, Messages: messages, Space: m.directory.Space, Link: m.config.HTTP.PublicURL,
+		Alerts: alerts, Messages: messages, Parked: parked, Space: m.directory.Space, Link: m.config.HTTP.PublicURL,
 		Keep:   max(2*time.Hour, m.rules.ReopenWithin()),
 		Logger: m.log, Registerer: m.registry, Trace: m.program.Trace,
 	})
 	return nil
+}
+
+// parkedParts are the sinks and channels that the store knows as parked.
+func parkedParts(s *store.Store) (parts []string, err error) {
+	conditions, err := s.Conditions()
+	for _, c := range conditions {
+		if c.Field == phone.Sink {
+			parts = append(parts, c.Subject.Part)
+		}
+	}
+	return parts, err
 }
 
 // poster is Slack where there is a token, and else the terminal.

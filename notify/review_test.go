@@ -1,0 +1,125 @@
+package notify
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/internal/slacksim"
+	"numwatch/phone"
+)
+
+const deadPart = "slack:ops:dead-letters"
+
+func TestSlackTellsOfDeadLetters(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2})
+		d.start(opsChannel)
+		d.update(firing(1))
+		d.after(10 * time.Second)
+		require.Equal(t, phone.Parked, d.memory.condition(deadPart))
+		require.Contains(t, d.memory.reason(deadPart), "refuses 1 of the channel's messages for good")
+		require.Contains(t, d.memory.reason(deadPart), "msg_too_long")
+		require.Contains(t, d.memory.reason(deadPart), "numwatch deadletters")
+		d.update(inSpace(firing(2), 2))
+		d.after(10 * time.Second)
+		require.Equal(t, phone.OK, d.memory.condition("slack:ops"), "the channel itself works")
+		require.Equal(t, phone.Parked, d.memory.condition(deadPart))
+		d.halt()
+		d.start(opsChannel) // and knows of them still
+		require.NoError(t, d.sink.RetryDead(t.Context(), d.sink.Status().Dead[0].ID))
+		d.after(10 * time.Second)
+		require.Equal(t, phone.OK, d.memory.condition(deadPart))
+		d.requireShown("ops")
+	})
+}
+
+// Asked to wait for an hour, a channel fails only once: it is told all the same.
+func TestSlackTellsOfAlertsThatWaitTooLong(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: time.Hour, Count: 1})
+		d.start(opsChannel)
+		d.update(inSpace(firing(1), 1), inSpace(firing(2), 2))
+		d.after(4 * time.Minute)
+		require.NotEqual(t, phone.Parked, d.memory.condition("slack:ops"))
+		d.after(3 * time.Minute)
+		require.Equal(t, phone.Parked, d.memory.condition("slack:ops"))
+		require.Regexp(t, `^2 alerts wait to be shown, the first for \d min; nothing is posted before 2000-01-01 01:00 UTC$`, d.memory.reason("slack:ops"))
+		d.after(time.Hour)
+		require.Equal(t, phone.OK, d.memory.condition("slack:ops"))
+		d.requireShown("ops")
+	})
+}
+
+// What an account's first round collects is meant to wait.
+func TestSlackLetsFirstRoundsTakeTheirTime(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.start(opsChannel)
+		a := firing(1)
+		a.Baseline = true
+		d.update(a)
+		d.after(20 * time.Minute)
+		require.Empty(t, d.messages())
+		require.Empty(t, d.memory.condition("slack:ops"))
+		d.after(15 * time.Minute)
+		d.requireShown("ops")
+	})
+}
+
+// The alert on a parked channel ends when the channel leaves the configuration,
+// also where that happens while the bot is not running.
+func TestSlackForgetsPartsThatLeave(t *testing.T) {
+	for name, restart := range map[string]bool{"live": false, "over a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			onDesk(t, func(t *testing.T, d *desk) {
+				d.sim.SetChannel(slacksim.Channel{ID: "C0000000001", Name: "wa-ops", Archived: true})
+				d.start(opsChannel)
+				d.update(firing(1))
+				d.after(time.Second)
+				require.Equal(t, phone.Parked, d.memory.condition("slack:ops"))
+				other := []Channel{{Name: "gold", Slack: "C0000000002"}}
+				if restart {
+					d.halt()
+					d.start(other)
+				} else {
+					d.sink.SetChannels(other)
+				}
+				d.after(time.Second)
+				require.Equal(t, phone.OK, d.memory.condition("slack:ops"))
+				require.Contains(t, d.memory.reason("slack:ops"), "no longer configured")
+			})
+		})
+	}
+}
+
+func TestNATSTellsThatItFallsBehind(t *testing.T) {
+	b := newBench(t)
+	o := b.options()
+	o.Trace = func(point string) {
+		if point == "publish:after" {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	var told []alert.SinkReport
+	b.memory.kept = func(r alert.Receipt) {
+		if r.Sink != nil {
+			told = append(told, *r.Sink)
+		}
+	}
+	b.add(b.mixed(1000, 400)...)
+	n := NewNATS(o)
+	n.slow = 100 * time.Millisecond
+	b.run(n)
+	b.published(1000)
+	b.caughtUp()
+	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
+	b.stopSink()
+	var values []string
+	for _, r := range told {
+		values = append(values, r.Value+" "+r.Code)
+	}
+	require.Equal(t, []string{"OK ", "PARKED behind", "OK "}, values)
+	require.Regexp(t, `more slowly than they come: \d+ wait, the first of them since 20`, told[1].Reason)
+}
