@@ -1,0 +1,109 @@
+package examples_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/diff"
+	"numwatch/internal/watch"
+	"numwatch/notify"
+	"numwatch/phone"
+	"numwatch/poller"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+const rulesFile = `
+version: 1
+rules:
+  - {name: quality-red, on: QualityRating, to: [RED], severity: critical, summary: "{PhoneNumber} is RED", action: "Pause marketing."}
+`
+
+// bot is numwatch from the result of a poll to the stream, without the cloud
+// and Slack.
+type bot struct {
+	t         *testing.T
+	url       string
+	loop      *watch.Loop
+	store     *store.Store
+	publisher *notify.NATS
+}
+
+// show is a Slack that nobody looks at.
+type show struct{}
+
+func (show) Update([]alert.Alert)     {}
+func (show) BaselineDone(string)      {}
+func (show) Notice(string)            {}
+func (show) Channels([]rules.Channel) {}
+
+func startBot(t *testing.T) *bot {
+	b := &bot{t: t}
+	server, err := notify.StartEmbedded(notify.EmbeddedOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(server.Shutdown)
+	b.url = server.URL()
+	b.store, err = store.Open(filepath.Join(t.TempDir(), "numwatch.db"), store.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
+	set, err := rules.Parse("rules.yaml", []byte(rulesFile))
+	require.NoError(t, err)
+	directory := watch.NewDirectory()
+	b.loop, err = watch.New(watch.Options{
+		Store: b.store, Rules: set, Directory: directory, Board: show{}, Wake: func() { b.publisher.Wake() },
+		Diff: diff.Options{MissingAfter: 3, MissingFor: time.Hour}, Log: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	b.publisher = notify.NewNATS(notify.NATSOptions{
+		Log: b.store, Keeper: b.loop, Login: notify.NATSLogin{Server: server}, PublishChanges: true,
+		Renderer: &notify.Renderer{Epoch: b.store.Epoch(), Space: directory.Space},
+		Stream:   notify.StreamOptions{Name: "NUMWATCH", Create: true},
+	})
+	b.run(b.loop.Run) // outlives what reports to it
+	b.run(b.publisher.Run)
+	require.NoError(t, b.loop.SetSpaces(t.Context(), "main", b.spaces()))
+	return b
+}
+
+func (b *bot) run(part func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- part(ctx) }()
+	b.t.Cleanup(func() {
+		cancel()
+		require.NoError(b.t, <-done)
+	})
+}
+
+// spaces has one for each number.
+func (b *bot) spaces() (all []phone.Space) {
+	for _, number := range []string{"8613800000001", "8613800000002", "8613800000003"} {
+		all = append(all, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "of-" + number}, Name: "Acme"})
+	}
+	return all
+}
+
+// see has the number polled, with a rating.
+func (b *bot) see(number, rating string) {
+	n := phone.Number{PhoneNumber: number}
+	n.Set(phone.Status, "CONNECTED")
+	n.Set(phone.QualityRating, rating)
+	snap := &phone.Snapshot{
+		Space: phone.SpaceKey{Account: "main", ID: "of-" + number}, Numbers: []phone.Number{n}, At: time.Now(), RequestId: "R",
+	}
+	_, err := b.loop.Deliver(b.t.Context(), poller.Result{Space: snap.Space, Snapshot: snap, At: snap.At})
+	require.NoError(b.t, err)
+}
+
+// published waits until the stream has all.
+func (b *bot) published() {
+	b.t.Helper()
+	end := b.store.LastSeq()
+	require.Eventually(b.t, func() bool { return b.publisher.Status().Cursor >= end }, soon, time.Millisecond)
+}
