@@ -77,7 +77,8 @@ func (h *health) forget(k phone.SpaceKey) (c phone.Condition, ok bool) {
 }
 
 // failed counts a failed poll and returns whether it makes its space or its
-// account fail.
+// account fail. While nothing but failures comes from several spaces, the
+// account is what is in doubt, and none of its spaces.
 func (h *health) failed(k phone.SpaceKey) (space, account bool) {
 	h.failures[k]++
 	a := h.accounts[k.Account]
@@ -89,7 +90,8 @@ func (h *health) failed(k phone.SpaceKey) (space, account bool) {
 	if len(a.spaces) < accountSpaces {
 		a.spaces[k.ID] = struct{}{}
 	}
-	return h.failures[k] >= failingAfter, a.polls >= accountFailures && len(a.spaces) >= accountSpaces
+	several := len(a.spaces) >= accountSpaces
+	return h.failures[k] >= failingAfter && !several, several && a.polls >= accountFailures
 }
 
 func (h *health) succeeded(k phone.SpaceKey) {
