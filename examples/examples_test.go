@@ -200,4 +200,3 @@ func archived(t *testing.T, path string) (ids []string) {
 	}
 	return ids
 }
-
