@@ -165,12 +165,16 @@ func (b *blockWriter) lines(c *Card) {
 	}
 	flush()
 	if more := c.More + len(c.Lines) - listed; more > 0 {
-		text := fmt.Sprintf("and %d more", more)
-		if c.Link != "" {
-			text += ": " + anchor(c.Link, "all alerts")
-		}
-		b.section(text)
+		b.section(c.rest(more))
 	}
+}
+
+// rest says how many alerts are not listed, and where they are.
+func (c *Card) rest(more int) string {
+	if c.Link == "" {
+		return fmt.Sprintf("and %d more: numwatch alerts lists all", more)
+	}
+	return fmt.Sprintf("and %d more: %s", more, anchor(c.Link, "all alerts"))
 }
 
 func (b *blockWriter) footer(parts []string) {
@@ -222,7 +226,7 @@ func (c *Card) text(mention bool) string {
 	}
 	if more := c.More + len(c.Lines) - listed; more > 0 {
 		b.used = 0
-		b.line(fmt.Sprintf("and %d more", more))
+		b.line(c.rest(more))
 	}
 	if len(c.Footer) > 0 {
 		b.used = 0

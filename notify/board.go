@@ -39,6 +39,9 @@ type column struct {
 	listed  map[string]string    // alert → the message that lists it
 	stale   map[string]bool      // messages that may differ from their alerts
 	remind  time.Time            // no reminder is due before this; zero: none ever
+
+	full      time.Time     // no post before this: more comes than the channel takes
+	gathering time.Duration // how long it was to wait last; 0: it is not full
 }
 
 // round collects the baseline alerts of an account until its first round is

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -134,7 +135,7 @@ func (d *desk) requireShown(channel string) {
 			require.GreaterOrEqual(d.t, s.Told, a.Notified)
 		}
 	}
-	require.Len(d.t, shown, len(d.alerts))
+	require.Len(d.t, shown, d.of(channel))
 	for id, n := range shown {
 		require.Equal(d.t, 1, n, "alert %s is shown by %d messages", id, n)
 	}
@@ -142,9 +143,21 @@ func (d *desk) requireShown(channel string) {
 	for _, m := range d.memory.keptMessages() {
 		kept[m.TS] = true
 	}
-	for _, m := range d.messages() {
+	for _, m := range d.sim.Messages(deskChannels[channel]) {
 		require.True(d.t, kept[m.Ts], "a message in Slack that nothing knows of: %s", m.Text)
 	}
+}
+
+var deskChannels = map[string]string{"ops": "C0000000001", "gold": "C0000000002"}
+
+// of counts the alerts of a channel.
+func (d *desk) of(channel string) (n int) {
+	for _, a := range d.alerts {
+		if slices.Contains(a.Channels, channel) {
+			n++
+		}
+	}
+	return n
 }
 
 // inSpace moves an alert to a space of its own, and so to a message of its own.

@@ -32,6 +32,16 @@ func TestNATSPublishesEveryEventOnceInOrder(t *testing.T) {
 	require.Less(t, b.memory.cursors, 10, "the cursor is not reported per event")
 }
 
+func TestNATSStorm(t *testing.T) {
+	b := newBench(t)
+	b.start(b.options())
+	for range stormSize / 100 {
+		b.add(b.mixed(100, stormSize)...)
+	}
+	b.caughtUp()
+	b.requireOnceInOrder(b.published(stormSize))
+}
+
 func TestNATSGoesOnWhereTheStreamEnds(t *testing.T) {
 	for name, damage := range map[string]func(*bench, jetstream.Stream){
 		"nothing happened":   func(*bench, jetstream.Stream) {},

@@ -12,6 +12,14 @@ import (
 // members recover one after the other must not use up the workspace's budget.
 const editEvery = 5 * time.Second
 
+// While more comes than a channel takes, what waits is gathered for longer and
+// longer before it becomes the next message: an hour of storm must not be
+// thousands of them.
+const (
+	gatherFirst = 5 * time.Second
+	gatherMost  = 30 * time.Second
+)
+
 // deed is what is to be done in a channel next.
 type deed uint8
 
@@ -156,9 +164,10 @@ type group struct {
 }
 
 // nextPost picks what to post now. Where something had to wait for the channel,
-// all that waits becomes one message: a storm is two messages, not hundreds. It
-// also returns when the next group is ready.
+// all that waits becomes one message: a storm is a few messages, not hundreds.
+// It also returns when the next group is ready.
 func (b *board) nextPost(c *column, now, free time.Time) (action, time.Time) {
+	free = later(free, c.full)
 	if free.After(now) && len(c.waiting) > 0 {
 		return action{}, free
 	}
@@ -180,8 +189,17 @@ func (b *board) nextPost(c *column, now, free time.Time) (action, time.Time) {
 	first := ready[0]
 	if crowded(ready, free) && !first.baseline {
 		first = fold(ready)
+		c.gather(now)
+	} else {
+		c.gathering = 0
 	}
 	return action{deed: post, alerts: first.alerts}, soonest
+}
+
+// gather lets the channel wait for more before its next post.
+func (c *column) gather(now time.Time) {
+	c.gathering = min(max(2*c.gathering, gatherFirst), gatherMost)
+	c.full = now.Add(c.gathering)
 }
 
 func crowded(ready []*group, free time.Time) bool {
