@@ -30,6 +30,56 @@ func (w *watch) openings() iter.Seq[opening] {
 	}
 }
 
+// Example returns a change of a field on which a rule may open, of the values
+// that are given (nil: any). Where there is none, it returns a change that has
+// them.
+func (s *Set) Example(rule string, f phone.Field, old, now *string) (before, after string) {
+	w := s.watch(rule, f)
+	var best opening
+	if w != nil {
+		for o := range w.openings() {
+			fits := (old == nil || f.Canonical(*old) == o.old) && (now == nil || f.Canonical(*now) == o.now)
+			if fits && (best.now == "" || o.plainness(f) > best.plainness(f)) {
+				best = o
+			}
+		}
+	}
+	before, after = exampleText(f, best.old, "old"), exampleText(f, best.now, "new")
+	if old != nil {
+		before = f.Canonical(*old)
+	}
+	if now != nil {
+		after = f.Canonical(*now)
+	}
+	return before, after
+}
+
+// plainness is higher for what shows better what a rule is about.
+func (o opening) plainness(f phone.Field) (n int) {
+	for _, v := range []string{o.old, o.now} {
+		if _, on := f.Rank(v); on || !f.IsEnum() && v == unlistedValue {
+			n += 2
+		} else if v != "" && f.IsEnum() && f.Listed(v) {
+			n++
+		}
+	}
+	return n
+}
+
+// exampleText is a value that stands for any that nobody has named.
+func exampleText(f phone.Field, v, which string) string {
+	switch {
+	case v != unlistedValue:
+		return v
+	case f.IsEnum():
+		return "SOMETHING_" + strings.ToUpper(which)
+	case f.IsURL():
+		return "https://" + which + ".example.com/hook"
+	default:
+		return which + "-value"
+	}
+}
+
 // openingsOf keeps the openings of a watch of the set, which are asked for
 // often.
 func (l *linter) openingsOf(w *watch) []opening {

@@ -92,29 +92,36 @@ func (c *rulesLintCommand) facts(ctx context.Context, p *Program) (facts rules.F
 	return facts, err
 }
 
-// readConfig takes the configuration that is named, which must be good, or the
-// one beside the rules, which need not be: it may lack its environment here.
 func (c *rulesLintCommand) readConfig(p *Program, facts *rules.Facts) error {
-	path, named := c.Config, c.Config != ""
+	cfg, spaces, err := configBeside(p, c.Config, c.File)
+	if cfg != nil {
+		facts.Spaces, facts.MaxAge = spaces, cfg.Poll.MaxAge.Std()
+	}
+	return err
+}
+
+// configBeside reads the configuration that is named, which must be good, or
+// the one beside the rules, which need not be: it may lack its environment
+// here. It returns nil where there is none.
+func configBeside(p *Program, path, rulesPath string) (*config.Config, []phone.Space, error) {
+	named := path != ""
 	if !named {
-		path = filepath.Join(filepath.Dir(c.File), "config.yaml")
+		path = filepath.Join(filepath.Dir(rulesPath), "config.yaml")
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return nil, nil, nil
 		}
 	}
 	cfg, err := config.Load(path, p.Env)
 	if err == nil {
-		facts.Spaces, err = allSpaces(cfg)
-	}
-	if err != nil {
-		if named {
-			return err
+		var spaces []phone.Space
+		if spaces, err = allSpaces(cfg); err == nil {
+			return cfg, spaces, nil
 		}
-		_, err = fmt.Fprintf(p.Stderr, "numwatch: %s was left out of account: %v\n", path, err)
-		return err
 	}
-	facts.MaxAge = cfg.Poll.MaxAge.Std()
-	return nil
+	if !named {
+		_, err = fmt.Fprintf(p.Stderr, "numwatch: %s was left out of account: %v\n", path, err)
+	}
+	return nil, nil, err
 }
 
 func allSpaces(cfg *config.Config) (all []phone.Space, err error) {

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"numwatch/alert"
+	"numwatch/internal/explain"
+	"numwatch/phone"
+	"numwatch/rules"
+)
+
+type rulesExplainCommand struct {
+	What  string `arg:"" name:"id" help:"An alert (a-…), an event (its id or sequence) or a phone number."`
+	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
+	history
+	output
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for the names and labels of spaces (default: config.yaml beside the rules, if it is there)."`
+	All    bool   `help:"Also the rules that have nothing to do with what changed."`
+}
+
+// Run explains one thing from the log of a running bot or of a backup.
+func (c *rulesExplainCommand) Run(ctx context.Context, p *Program) error {
+	set, err := loadRules(c.Rules)
+	if err != nil {
+		return err
+	}
+	_, spaces, err := configBeside(p, c.Config, c.Rules)
+	if err != nil {
+		return err
+	}
+	s, done, err := c.open(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return c.explain(p, &explain.Explainer{History: s, Rules: set, Space: describer(spaces)})
+}
+
+// describer finds the spaces of the configuration.
+func describer(spaces []phone.Space) func(phone.SpaceKey) phone.Space {
+	known := make(map[phone.SpaceKey]phone.Space, len(spaces))
+	for _, s := range spaces {
+		known[s.SpaceKey] = s
+	}
+	return func(k phone.SpaceKey) phone.Space {
+		if s, ok := known[k]; ok {
+			return s
+		}
+		return phone.Space{SpaceKey: k}
+	}
+}
+
+func (c *rulesExplainCommand) explain(p *Program, x *explain.Explainer) error {
+	if strings.HasPrefix(c.What, "a-") {
+		a, err := x.AlertByID(c.What)
+		if err != nil {
+			return err
+		}
+		return c.print(p, a, func(w *report) { w.alert(a) })
+	}
+	numbers, err := x.Numbers(strings.TrimPrefix(c.What, "+"))
+	if err != nil {
+		return err
+	}
+	if len(numbers) > 0 {
+		return c.print(p, numbers, func(w *report) {
+			for i := range numbers {
+				w.number(&numbers[i])
+			}
+		})
+	}
+	change, err := x.Event(c.What)
+	if err != nil {
+		return fmt.Errorf("%w; no space has such a number either", err)
+	}
+	return c.print(p, change, func(w *report) { w.change(change) })
+}
+
+func (c *rulesExplainCommand) print(p *Program, v any, write func(*report)) error {
+	if c.json() {
+		return printJSON(p.Stdout, v)
+	}
+	w := &report{p: p, all: c.All}
+	write(w)
+	return errors.Join(w.failed...)
+}
+
+// report prints explanations for people.
+type report struct {
+	p      *Program
+	all    bool
+	failed []error
+}
+
+func (w *report) line(format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = alert.Plain(s)
+		}
+	}
+	if _, err := fmt.Fprintf(w.p.Stdout, format+"\n", args...); err != nil {
+		w.failed = append(w.failed, err)
+	}
+}
+
+// text prints a sentence from outside beside its head, which is not.
+func (w *report) text(head, sentence string) {
+	if _, err := fmt.Fprintln(w.p.Stdout, hanging(head, alert.Plain(sentence))); err != nil {
+		w.failed = append(w.failed, err)
+	}
+}
+
+func (w *report) change(c *explain.Change) {
+	w.line("%s  %s  %s", c.Event, c.At.UTC().Format("2006-01-02 15:04:05 UTC"), c.Subject.String())
+	for _, change := range c.Changes {
+		w.line("  %s: %s → %s", change.Field.String(), shownCovered(change.Old), shownCovered(change.New))
+	}
+	w.line("\nBy the rules as they are now:")
+	w.decisions(c.Decisions)
+	w.records("What was done then:", c.Log)
+	for _, d := range c.Differences {
+		w.text("differs: ", d)
+	}
+}
+
+// decisions prints what rules said first, and then why others did not.
+func (w *report) decisions(decisions []rules.Decision) {
+	var silent []rules.Decision
+	others := 0
+	for _, d := range decisions {
+		switch {
+		case d.Result != rules.Silent:
+			w.decision(&d)
+		case d.Clause == "on" && !w.all:
+			others++
+		default:
+			silent = append(silent, d)
+		}
+	}
+	for _, d := range silent {
+		w.decision(&d)
+	}
+	if others > 0 {
+		w.line("  and %d for which nothing changed (--all lists them)", others)
+	}
+}
+
+func (w *report) decision(d *rules.Decision) {
+	by := ""
+	if d.Clause != "" {
+		by = " (" + d.Clause + ")"
+	}
+	w.line("  %-9s  %s on %s%s", d.Result, d.Rule, d.Field.String(), by)
+	w.text("             ", d.Text)
+	if d.Result == rules.Silent {
+		return
+	}
+	for _, h := range d.Channels {
+		if h.Told {
+			w.line("             told in %s", h.Channel)
+		} else {
+			w.text("             not told in "+h.Channel+": ", h.Text)
+		}
+	}
+	if d.Alert != nil && len(d.Alert.HeldBy) > 0 {
+		w.line("             held back by %s", strings.Join(d.Alert.HeldBy, ", "))
+	}
+}
+
+func (w *report) records(title string, records []explain.Record) {
+	w.line("\n%s", title)
+	if len(records) == 0 {
+		w.line("  nothing")
+	}
+	for _, r := range records {
+		told := "told in " + strings.Join(r.Channels, ", ")
+		switch {
+		case len(r.Channels) == 0:
+			told = "told in no channel"
+		case len(r.HeldBy) > 0:
+			told = "held back by " + strings.Join(r.HeldBy, ", ")
+		case !r.Told:
+			told = "shown in place, not told anew"
+		}
+		w.line("  %s  %s  %s %s: %s %s → %s", r.At.UTC().Format("2006-01-02 15:04:05"), r.Event, r.Rule, r.Transition.String(),
+			r.Field.String(), shownCovered(r.Old), shownCovered(r.New))
+		if r.Closing != "" {
+			told = r.Closing + "; " + told
+		}
+		w.text("      ", told)
+	}
+}
+
+func (w *report) alert(a *explain.Alert) {
+	x := &a.Alert
+	w.line("%s  %s %s, %s on %s of %s", x.ID, x.Severity.String(), x.State.String(), x.Rule, x.Field.String(), x.Subject.String())
+	w.text("  ", x.Summary.Plain())
+	if x.Ack != nil {
+		w.line("  taken by %s at %s: no reminders, no escalation", x.Ack.By, x.Ack.At.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	w.records("What happened:", a.Log)
+	w.line("\nWhere it is shown:")
+	for _, s := range a.Shown {
+		text := fmt.Sprintf("  %s: message of %s, %s", alert.Plain(s.Channel), s.At.UTC().Format("2006-01-02 15:04 UTC"), s.State)
+		if s.Others > 0 {
+			text += ", folded together with " + count(s.Others, "other alert")
+		}
+		if !s.Current {
+			text += ", about to be brought up to date"
+		}
+		w.line("%s", text+strings.TrimRight(". "+s.Reason, ". "))
+	}
+	for _, s := range a.Silent {
+		head := "  not told: "
+		if s.Channel != "" {
+			head = "  not told in " + alert.Plain(s.Channel) + ": "
+		}
+		w.text(head, s.Text)
+	}
+	if a.Opening != nil {
+		w.line("\nThe change that opened it, and what every rule made of it:")
+		w.change(a.Opening)
+	}
+}
+
+func (w *report) number(n *explain.Number) {
+	w.line("%s in %s", n.Number.PhoneNumber, n.Space.String())
+	if n.Missed > 0 {
+		w.line("  missing from the last %s", count(n.Missed, "list"))
+	}
+	for f, v := range n.Number.All() {
+		w.line("  %-22s  %s", f.String(), shownCovered(v))
+	}
+	w.line("\nWhat every rule makes of it as it is, as if it was seen for the first time now:")
+	w.decisions(n.Decisions)
+	w.records("What was said of it:", n.Log)
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/notify"
+	"numwatch/phone"
+	"numwatch/rules"
+)
+
+type rulesRenderCommand struct {
+	Rule  string            `arg:"" help:"The rule's name."`
+	Rules string            `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
+	Field string            `placeholder:"FIELD" help:"Which of the rule's fields changes (default: the first)."`
+	Old   *string           `help:"The value before (default: one for which the rule opens)."`
+	New   *string           `help:"The value after (default: one for which the rule opens)."`
+	Set   map[string]string `placeholder:"FIELD=VALUE" help:"Another value of the number; also PhoneNumber, Account, Space, SpaceId, Code, Reason, Part."`
+	Label map[string]string `placeholder:"KEY=VALUE" help:"A label of the space."`
+	output
+}
+
+// rendered is what a rule makes of a change, for programs.
+type rendered struct {
+	Alert alert.Alert       `json:"alert"`
+	Slack []renderedMessage `json:"slack"`
+	NATS  renderedEvent     `json:"nats"`
+}
+
+type renderedMessage struct {
+	Channel string          `json:"channel"`
+	Slack   string          `json:"slack"`
+	Message json.RawMessage `json:"message"`
+}
+
+type renderedEvent struct {
+	Subject string          `json:"subject"`
+	Event   json.RawMessage `json:"event"`
+}
+
+// Run shows what the rule says of a change. The exit code is 1 if it says
+// nothing, which is then explained.
+func (c *rulesRenderCommand) Run(ctx context.Context, p *Program) error {
+	set, err := loadRules(c.Rules)
+	if err != nil {
+		return err
+	}
+	in, err := c.input(set)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	a, why := opening(set, c.Rule, in, now)
+	if change := &in.Changes[0]; a == nil && change.Field == phone.Poll && c.Set["SpaceId"] == "" {
+		change.Subject.Space = "" // a rule on whole accounts
+		a, _ = opening(set, c.Rule, in, now)
+	}
+	if a == nil {
+		fmt.Fprintf(p.Stderr, "numwatch: %s says nothing of this change: %s\n", c.Rule, alert.Plain(why))
+		return errSaid
+	}
+	return c.render(ctx, p, set, a, in.Space, now)
+}
+
+// input makes up the change, the subject and the space.
+func (c *rulesRenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
+	all := set.Rules()
+	i := slices.IndexFunc(all, func(r rules.Rule) bool { return r.Name == c.Rule })
+	if i < 0 {
+		names := make([]string, len(all))
+		for i, r := range all {
+			names[i] = r.Name
+		}
+		return in, &usageError{fmt.Sprintf("no rule is called %s; there are %s", c.Rule, strings.Join(names, ", "))}
+	}
+	f := all[i].On[0]
+	if c.Field != "" {
+		var ok bool
+		if f, ok = phone.ParseField(c.Field); !ok || !slices.Contains(all[i].On, f) {
+			return in, &usageError{fmt.Sprintf("rule %s does not look at %s", c.Rule, c.Field)}
+		}
+	}
+	old, now := set.Example(c.Rule, f, c.Old, c.New)
+	in.Space = phone.Space{
+		SpaceKey: phone.SpaceKey{Account: cmp.Or(c.Set["Account"], "main"), ID: cmp.Or(c.Set["SpaceId"], "293483938849493")},
+		Name:     cmp.Or(c.Set["Space"], "Acme"), Labels: c.Label,
+	}
+	change := phone.Change{
+		Field: f, Old: old, New: now, Direction: f.Direction(old, now),
+		SeenAfter: time.Now().Add(-3 * time.Minute), SeenAt: time.Now(), RequestId: "90E6A2B1-0000-0000-0000-000000000000",
+	}
+	err = c.subject(&change, in.Space)
+	in.Changes = []phone.Change{change}
+	return in, err
+}
+
+// subject puts a number, a space or a part of the bot into the change.
+func (c *rulesRenderCommand) subject(change *phone.Change, space phone.Space) error {
+	switch change.Field {
+	case phone.Sink:
+		change.Subject = phone.Subject{Part: cmp.Or(c.Set["Part"], "slack:ops")}
+	case phone.Poll:
+		change.Subject = phone.Subject{Account: space.Account, Space: space.ID}
+	default:
+		n, err := c.number(change)
+		change.Subject, change.Number = phone.SubjectOf(space.SpaceKey, n.PhoneNumber), &n
+		return err
+	}
+	change.Code, change.Reason = cmp.Or(c.Set["Code"], "Forbidden.RAM"), cmp.Or(c.Set["Reason"], "The key lacks the right.")
+	return nil
+}
+
+// number is one that is well, but for what is set and what changed.
+func (c *rulesRenderCommand) number(change *phone.Change) (phone.Number, error) {
+	n := phone.Number{PhoneNumber: cmp.Or(c.Set["PhoneNumber"], "8613800001111")}
+	n.Set(phone.VerifiedName, "Acme Shop")
+	for f := range phone.FieldsOfNumber() {
+		if values := f.Values(); len(values) > 0 {
+			n.Set(f, values[0])
+		}
+	}
+	for name, v := range c.Set {
+		f, ok := phone.ParseField(name)
+		switch {
+		case ok && f.OfNumber():
+			n.Set(f, v)
+		case !slices.Contains([]string{"PhoneNumber", "Account", "Space", "SpaceId", "Code", "Reason", "Part"}, name):
+			return n, &usageError{"--set knows no " + name}
+		}
+	}
+	if change.Field.OfNumber() {
+		n.Set(change.Field, change.New)
+	}
+	return n, nil
+}
+
+// opening judges the change, and lets time pass where the rule waits. It returns
+// nil and why, if the rule does not open.
+func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.Alert, string) {
+	state := rules.NewState(nil)
+	alerts, decisions := set.Explain(state, in, now)
+	for i := range alerts {
+		a := &alerts[i]
+		if a.Rule != rule {
+			continue
+		}
+		if a.State != alert.Pending {
+			return a, ""
+		}
+		state.Apply(*a)
+		for _, fired := range set.Step(state, rules.Tick{}, now.Add(10*365*24*time.Hour)) {
+			fired.Since, fired.Changed = now, now
+			return &fired, ""
+		}
+	}
+	for _, d := range decisions {
+		if d.Rule == rule && d.Field == in.Changes[0].Field {
+			return nil, d.Text
+		}
+	}
+	return nil, "it does not look at it"
+}
+
+func (c *rulesRenderCommand) render(ctx context.Context, p *Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
+	describe := func(phone.SpaceKey) phone.Space { return space }
+	event := alert.Event{Seq: 1, Time: now, Kind: alert.KindAlert, Change: a.Change, Alert: a}
+	raw := (&notify.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
+	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{notify.Subject(&event), raw}}
+	console := notify.NewConsole(p.Stdout, p.coloured(p.Stdout))
+	for _, ch := range channels(set.Channels()) {
+		if !slices.Contains(a.Channels, ch.Name) {
+			continue
+		}
+		card := notify.NewCard([]alert.Alert{*a}, ch, describe, now)
+		if c.json() {
+			message, err := card.BlockKit()
+			if err != nil {
+				return err
+			}
+			out.Slack = append(out.Slack, renderedMessage{ch.Name, ch.Slack, message})
+		} else if _, err := console.Post(ctx, notify.Outgoing{Channel: strings.TrimPrefix(ch.Slack, "#"), Card: card}); err != nil {
+			return err
+		}
+	}
+	if c.json() {
+		return printJSON(p.Stdout, out)
+	}
+	return c.notes(p, a, out.NATS)
+}
+
+// notes prints what stands beside the messages, and the event.
+func (c *rulesRenderCommand) notes(p *Program, a *alert.Alert, event renderedEvent) error {
+	if len(a.Channels) == 0 {
+		fmt.Fprintln(p.Stdout, "No channel takes it: only NATS and the pages carry it.")
+	}
+	if len(a.HeldBy) > 0 {
+		fmt.Fprintf(p.Stdout, "Held back now by %s: what is still open when that ends is shown then.\n", strings.Join(a.HeldBy, ", "))
+	}
+	fmt.Fprintf(p.Stdout, "\n%s\n", event.Subject)
+	return printJSON(p.Stdout, event.Event)
+}

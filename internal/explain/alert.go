@@ -1,0 +1,252 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+// Alert explains one alert from its opening to now.
+type Alert struct {
+	Alert   alert.Alert `json:"alert"`
+	Log     []Record    `json:"log"`
+	Opening *Change     `json:"opening,omitempty"` // nil where the log no longer has it
+	Shown   []Shown     `json:"shown"`             // where people see it
+	Silent  []Silence   `json:"silent"`            // where they do not
+}
+
+// Shown is a message in Slack that lists the alert.
+type Shown struct {
+	Channel string             `json:"channel"`
+	State   alert.MessageState `json:"state"`
+	At      time.Time          `json:"at"`
+	Others  int                `json:"others"` // alerts that the same message lists
+	Current bool               `json:"current"`
+	Reason  string             `json:"reason,omitempty"`
+}
+
+// Silence is a reason for which people do not hear of an alert.
+type Silence struct {
+	Channel string `json:"channel,omitempty"` // "": in no channel
+	Text    string `json:"text"`
+}
+
+// AlertByID explains the alert with the id.
+func (x *Explainer) AlertByID(id string) (*Alert, error) {
+	out := &Alert{Log: []Record{}, Shown: []Shown{}, Silent: []Silence{}}
+	first, err := x.life(id, out)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := x.History.Alerts()
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(stored, func(a alert.Alert) bool { return a.ID == id }); i >= 0 {
+		out.Alert = stored[i]
+	}
+	if out.Alert.ID == "" {
+		return nil, fmt.Errorf("neither the log nor the store has an alert %s", id)
+	}
+	if first != nil && (first.Alert.Transition == alert.Opened || first.Alert.Transition == alert.Reopened) {
+		if out.Opening, err = x.change(first); err != nil {
+			return nil, err
+		}
+	}
+	if err := x.shown(out); err != nil {
+		return nil, err
+	}
+	out.silences(x.Rules)
+	out.Alert = shownAlert(out.Alert)
+	return out, nil
+}
+
+// life reads an alert's events, and returns the one that opened it last.
+func (x *Explainer) life(id string, out *Alert) (opening *alert.Event, err error) {
+	err = x.each(func(h store.Head) bool { return h.Kind == alert.KindAlert }, func(e *alert.Event) {
+		if e.Alert.ID != id {
+			return
+		}
+		out.Alert = *e.Alert
+		out.Log = append(out.Log, x.record(e))
+		if t := e.Alert.Transition; t == alert.Opened || t == alert.Reopened || opening == nil {
+			opening = e
+		}
+	})
+	return opening, err
+}
+
+func (x *Explainer) shown(out *Alert) error {
+	messages, err := x.History.Messages()
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		i := slices.IndexFunc(m.Alerts, func(s alert.Shown) bool { return s.Alert == out.Alert.ID })
+		if i < 0 {
+			continue
+		}
+		out.Shown = append(out.Shown, Shown{
+			Channel: m.Channel, State: m.State, At: m.At, Others: len(m.Alerts) - 1,
+			Current: m.Alerts[i].Revision >= out.Alert.Revision, Reason: m.Reason,
+		})
+	}
+	slices.SortFunc(out.Shown, func(a, b Shown) int { return strings.Compare(a.Channel, b.Channel) })
+	return nil
+}
+
+// silences collects why people do not hear of the alert.
+func (a *Alert) silences(set *rules.Set) {
+	if a.Alert.State == alert.Pending {
+		a.Silent = append(a.Silent, Silence{Text: "it is pending: its rule waits with for before it speaks"})
+	}
+	for _, h := range a.Alert.HeldBy {
+		a.Silent = append(a.Silent, Silence{Text: heldText(h)})
+	}
+	if a.Opening != nil {
+		for _, d := range a.Opening.Decisions {
+			if d.Rule != a.Alert.Rule || d.Field != a.Alert.Field {
+				continue
+			}
+			for _, h := range d.Channels {
+				if !h.Told && !slices.Contains(a.Alert.Channels, h.Channel) {
+					a.Silent = append(a.Silent, Silence{h.Channel, h.Text})
+				}
+			}
+		}
+	}
+	if len(a.Alert.Channels) == 0 {
+		a.Silent = append(a.Silent, Silence{Text: "no channel takes it: only NATS and the pages carry it"})
+	}
+	for _, c := range a.Alert.Channels {
+		a.unposted(set, c)
+	}
+}
+
+// unposted says why a channel that the alert goes to has no message of it.
+func (a *Alert) unposted(set *rules.Set, channel string) {
+	posted := slices.ContainsFunc(a.Shown, func(s Shown) bool { return s.Channel == channel })
+	known := slices.ContainsFunc(set.Channels(), func(c rules.Channel) bool { return c.Name == channel })
+	switch {
+	case posted || a.Alert.State == alert.Pending || len(a.Alert.HeldBy) > 0:
+	case !known:
+		a.Silent = append(a.Silent, Silence{channel, "rules.yaml has no such channel now"})
+	case a.Alert.State.Closed():
+		a.Silent = append(a.Silent, Silence{channel, "no message of it is remembered: it closed long ago, or before anything was posted"})
+	case a.Alert.Baseline:
+		a.Silent = append(a.Silent, Silence{channel, "it waits for the first look at its account to end, to be told in one message"})
+	default:
+		a.Silent = append(a.Silent, Silence{channel, "it waits to be posted"})
+	}
+}
+
+func heldText(h string) string {
+	kind, name, _ := strings.Cut(h, ":")
+	switch kind {
+	case "mute":
+		return "mute time " + name + " holds it back until it ends"
+	case "rule":
+		return "rule " + name + " fires for the same number, and holds it back (inhibited_by)"
+	case "silence":
+		return "silence " + name + " holds it back"
+	default:
+		return h + " holds it back"
+	}
+}
+
+// Number explains what the rules make of a number as it is.
+type Number struct {
+	Space     phone.SpaceKey   `json:"space"`
+	Number    phone.Number     `json:"number"` // URLs are redacted
+	Missed    int              `json:"missed,omitempty"`
+	Alerts    []alert.Alert    `json:"alerts"`    // open, and lately closed
+	Decisions []rules.Decision `json:"decisions"` // as if the number was looked at for the first time
+	Log       []Record         `json:"log"`       // the last things that were said of it
+}
+
+// lastRecords is how much of a number's past is told.
+const lastRecords = 20
+
+// Numbers explains a number in each space that has it.
+func (x *Explainer) Numbers(phoneNumber string) ([]Number, error) {
+	spaces, err := x.History.Homes(phoneNumber)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(spaces, phone.SpaceKey.Compare)
+	var all []Number
+	for _, k := range spaces {
+		n, err := x.number(k, phoneNumber)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+func (x *Explainer) number(k phone.SpaceKey, phoneNumber string) (Number, error) {
+	out := Number{Space: k, Alerts: []alert.Alert{}, Log: []Record{}}
+	roster, err := x.History.Roster(k)
+	if err != nil {
+		return out, err
+	}
+	subject := phone.SubjectOf(k, phoneNumber)
+	now := phone.Change{Subject: subject, Field: phone.Presence, New: phone.Appeared}
+	if roster != nil {
+		for i := range roster.Entries {
+			if e := &roster.Entries[i]; e.PhoneNumber == phoneNumber {
+				out.Missed, now.Number, now.SeenAt = e.Missed, &e.Number, roster.At
+			}
+		}
+	}
+	stored, err := x.History.Alerts()
+	if err != nil {
+		return out, err
+	}
+	for _, a := range stored {
+		if a.Subject == subject {
+			out.Alerts = append(out.Alerts, shownAlert(a))
+		}
+	}
+	if now.Number != nil {
+		_, decisions := x.Rules.Explain(rules.NewState(stored), rules.Seen{Space: x.space(subject), Changes: []phone.Change{now}}, now.SeenAt)
+		out.Decisions = slices.DeleteFunc(shownDecisions(decisions), func(d rules.Decision) bool { return !d.Field.OfNumber() })
+		out.Number = shownNumber(now.Number)
+	}
+	err = x.each(func(h store.Head) bool { return h.Kind == alert.KindAlert && h.Subject == subject }, func(e *alert.Event) {
+		out.Log = append(out.Log, x.record(e))
+	})
+	out.Log = out.Log[max(0, len(out.Log)-lastRecords):]
+	return out, err
+}
+
+// shownAlert makes an alert fit to be shown: without the tokens of URLs.
+func shownAlert(a alert.Alert) alert.Alert {
+	a.Change = redacted([]phone.Change{a.Change})[0]
+	a.Before, a.Opened = a.Field.Shown(a.Before), a.Field.Shown(a.Opened)
+	return a
+}
+
+func shownDecisions(decisions []rules.Decision) []rules.Decision {
+	for i := range decisions {
+		if a := decisions[i].Alert; a != nil {
+			*a = shownAlert(*a)
+		}
+	}
+	return decisions
+}
+
+func shownNumber(n *phone.Number) phone.Number {
+	out := phone.Number{PhoneNumber: n.PhoneNumber}
+	for f, v := range n.All() {
+		out.Set(f, f.Shown(v))
+	}
+	return out
+}

@@ -1,0 +1,254 @@
+// Package explain tells why people heard of something, or did not: it judges a
+// change again, from the log and by the rules as they are now, with the code
+// that judged it then, and sets beside it what the log and the messages say was
+// done. It only reads.
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+// History is what is read of a store.
+type History interface {
+	Epoch() string
+	FirstSeq() uint64
+	LastSeq() uint64
+	ReadHeads(from uint64, limit int) ([]store.Head, error)
+	ReadLog(from uint64, limit int) ([]alert.Event, error)
+	Alerts() ([]alert.Alert, error)
+	Messages() ([]alert.Message, error)
+	Homes(phoneNumber string) ([]phone.SpaceKey, error)
+	Roster(k phone.SpaceKey) (*phone.Roster, error)
+}
+
+// Explainer answers questions about one history.
+type Explainer struct {
+	History History
+	Rules   *rules.Set
+	Space   func(phone.SpaceKey) phone.Space // as configured: rules look at names and labels
+}
+
+// Record is an event of the log about an alert.
+type Record struct {
+	Event      string           `json:"event"` // its id on NATS
+	At         time.Time        `json:"at"`
+	Rule       string           `json:"rule"`
+	Alert      string           `json:"alert"`
+	Transition alert.Transition `json:"transition"`
+	Field      phone.Field      `json:"field"`
+	Old        string           `json:"old"`
+	New        string           `json:"new"`
+	Told       bool             `json:"told"` // people were to be told anew, where nothing held it back
+	Channels   []string         `json:"channels"`
+	HeldBy     []string         `json:"held_by"`
+	Closing    string           `json:"closing,omitempty"`
+}
+
+// Change explains the changes of one subject from one poll.
+type Change struct {
+	Event   string         `json:"event"`
+	At      time.Time      `json:"at"`
+	Subject phone.Subject  `json:"subject"`
+	Changes []phone.Change `json:"changes"` // URLs are redacted
+	// Decisions is what the rules make of it as they are now.
+	Decisions []rules.Decision `json:"decisions"`
+	Log       []Record         `json:"log"` // what was done then
+	// Differences says where the rules would now do something else.
+	Differences []string `json:"differences"`
+}
+
+// Event explains the event with the id (or sequence) of a change or alert.
+func (x *Explainer) Event(id string) (*Change, error) {
+	seq, err := x.seq(id)
+	if err != nil {
+		return nil, err
+	}
+	e, err := x.read(seq)
+	if err != nil {
+		return nil, err
+	}
+	if e.Kind == alert.KindBot {
+		return nil, fmt.Errorf("event %s is about numwatch itself (%s): rules have no part in it", id, e.Notice.Kind)
+	}
+	return x.change(&e)
+}
+
+// seq reads k3v9q2-000000004211 and 4211.
+func (x *Explainer) seq(id string) (uint64, error) {
+	epoch, digits, ok := strings.Cut(id, "-")
+	if !ok {
+		epoch, digits = x.History.Epoch(), id
+	}
+	seq, err := strconv.ParseUint(digits, 10, 64)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is no event's id", id)
+	case epoch != x.History.Epoch():
+		return 0, fmt.Errorf("event %s is of another store: this one is %s", id, x.History.Epoch())
+	case seq < x.History.FirstSeq() || seq > x.History.LastSeq():
+		return 0, fmt.Errorf("the log has the events %d to %d, not %d", x.History.FirstSeq(), x.History.LastSeq(), seq)
+	}
+	return seq, nil
+}
+
+func (x *Explainer) id(seq uint64) string { return fmt.Sprintf("%s-%012d", x.History.Epoch(), seq) }
+
+func (x *Explainer) read(seq uint64) (alert.Event, error) {
+	events, err := x.History.ReadLog(seq, 1)
+	if err != nil {
+		return alert.Event{}, err
+	}
+	if len(events) == 0 || events[0].Seq != seq {
+		return alert.Event{}, fmt.Errorf("the log has no event %d", seq)
+	}
+	return events[0], nil
+}
+
+// change judges again what one poll brought of one subject, e being an event of
+// that.
+func (x *Explainer) change(e *alert.Event) (*Change, error) {
+	heads, err := x.turn(e)
+	if err != nil {
+		return nil, err
+	}
+	in := rules.Seen{Space: x.space(e.Subject())}
+	c := &Change{Event: x.id(e.Seq), At: e.Time, Subject: e.Subject(), Log: []Record{}, Differences: []string{}}
+	before := e.Seq
+	for _, h := range heads {
+		other, err := x.read(h.Seq)
+		if err != nil {
+			return nil, err
+		}
+		before = min(before, h.Seq)
+		if h.Kind == alert.KindChange {
+			in.Changes = append(in.Changes, other.Change)
+		} else {
+			c.Log = append(c.Log, x.record(&other))
+		}
+	}
+	if len(in.Changes) == 0 { // time, an operator or new rules moved the alert
+		in.Changes = []phone.Change{e.Change}
+	}
+	state, err := x.stateBefore(before, e.Subject())
+	if err != nil {
+		return nil, err
+	}
+	_, decisions := x.Rules.Explain(state, in, e.Time)
+	c.Decisions = shownDecisions(decisions)
+	c.Changes = redacted(in.Changes)
+	c.Differences = append(c.Differences, differences(c.Decisions, c.Log)...)
+	return c, nil
+}
+
+func (x *Explainer) space(s phone.Subject) phone.Space {
+	if x.Space == nil {
+		return phone.Space{SpaceKey: s.SpaceKey()}
+	}
+	return x.Space(s.SpaceKey())
+}
+
+// lookAround is how far from an event others of the same turn are looked for.
+const lookAround = 200
+
+// turn finds the events that were decided together with e, of its subject.
+func (x *Explainer) turn(e *alert.Event) ([]store.Head, error) {
+	from := max(x.History.FirstSeq(), e.Seq-min(e.Seq, lookAround))
+	heads, err := x.History.ReadHeads(from, 2*lookAround)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(heads, func(h store.Head) bool {
+		return h.Kind == alert.KindBot || h.Subject != e.Subject() || !h.Time.Equal(e.Time)
+	}), nil
+}
+
+func (x *Explainer) record(e *alert.Event) Record {
+	a := e.Alert
+	return Record{
+		Event: x.id(e.Seq), At: e.Time, Rule: a.Rule, Alert: a.ID, Transition: a.Transition, Field: a.Field,
+		Old: a.Field.Shown(a.Change.Old), New: a.Field.Shown(a.Change.New), Told: a.Notified == a.Revision,
+		Channels: append([]string{}, a.Channels...), HeldBy: append([]string{}, a.HeldBy...), Closing: a.Closing,
+	}
+}
+
+// stateBefore brings back the alerts of a subject, and of the space and account
+// that it is in, as the log had them before an event.
+func (x *Explainer) stateBefore(seq uint64, s phone.Subject) (*rules.State, error) {
+	around := []phone.Subject{s, {Account: s.Account, Space: s.Space}, {Account: s.Account}}
+	last := map[string]alert.Alert{}
+	err := x.each(func(h store.Head) bool {
+		return h.Kind == alert.KindAlert && h.Seq < seq && slices.Contains(around, h.Subject)
+	}, func(e *alert.Event) { last[e.Alert.ID] = *e.Alert })
+	if err != nil {
+		return nil, err
+	}
+	state := rules.NewState(nil)
+	for _, a := range last {
+		state.Apply(a)
+	}
+	return state, nil
+}
+
+const page = 2000
+
+// each reads the events whose heads are wanted, in order.
+func (x *Explainer) each(wanted func(store.Head) bool, visit func(*alert.Event)) error {
+	for from := x.History.FirstSeq(); ; {
+		heads, err := x.History.ReadHeads(from, page)
+		if err != nil || len(heads) == 0 {
+			return err
+		}
+		for _, h := range heads {
+			if !wanted(h) {
+				continue
+			}
+			e, err := x.read(h.Seq)
+			if err != nil {
+				return err
+			}
+			visit(&e)
+		}
+		from = heads[len(heads)-1].Seq + 1
+	}
+}
+
+func redacted(changes []phone.Change) []phone.Change {
+	out := slices.Clone(changes)
+	for i := range out {
+		c := &out[i]
+		c.Old, c.New, c.Number = c.Field.Shown(c.Old), c.Field.Shown(c.New), nil
+	}
+	return out
+}
+
+// differences compares what the rules decide now with what the log has.
+func differences(now []rules.Decision, then []Record) (list []string) {
+	moves := map[string]string{}
+	for _, d := range now {
+		if d.Result != rules.Silent && d.Result != rules.Unchanged && d.Result != alert.Pending.String() {
+			moves[d.Rule+" on "+d.Field.String()] = d.Result
+		}
+	}
+	for _, r := range then {
+		key := r.Rule + " on " + r.Field.String()
+		if moves[key] != r.Transition.String() {
+			list = append(list, fmt.Sprintf("%s: %s then, %s by the rules as they are now", key, r.Transition, cmp.Or(moves[key], "nothing")))
+		}
+		delete(moves, key)
+	}
+	for key, result := range moves {
+		list = append(list, fmt.Sprintf("%s: nothing then, %s by the rules as they are now", key, result))
+	}
+	slices.Sort(list)
+	return list
+}

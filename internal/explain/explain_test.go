@@ -1,0 +1,217 @@
+package explain_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/internal/explain"
+	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+const rulesFile = `
+version: 1
+defaults: {notify: ops}
+channels:
+  ops: {slack: C0123456789}
+  gold: {slack: C1123456789, where: 'Labels.tier == "gold"'}
+rules:
+  - {name: red, on: QualityRating, to: [RED], severity: high, summary: "{New}", notify: gold}
+  - {name: routing, on: UpCallbackUrl, once: true, severity: high, summary: "{New}"}
+`
+
+var (
+	start   = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	space   = phone.SpaceKey{Account: "main", ID: "293"}
+	subject = phone.SubjectOf(space, "8613800001111")
+)
+
+// bot is one number of a real store, judged by rules as the loop does it.
+type bot struct {
+	t      *testing.T
+	store  *store.Store
+	set    *rules.Set
+	state  *rules.State
+	number phone.Number
+	now    time.Time
+}
+
+func newBot(t *testing.T) *bot {
+	t.Helper()
+	s, err := store.Open(filepath.Join(t.TempDir(), "numwatch.db"), store.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	b := &bot{t: t, store: s, set: parse(t, rulesFile), state: rules.NewState(nil), number: phone.Number{PhoneNumber: subject.PhoneNumber}, now: start}
+	b.number.Set(phone.QualityRating, "GREEN")
+	b.number.Set(phone.UpCallbackUrl, "https://a.example/?token=s3cret")
+	return b
+}
+
+func parse(t *testing.T, text string) *rules.Set {
+	t.Helper()
+	set, err := rules.Parse("rules.yaml", []byte(text))
+	require.NoError(t, err)
+	return set
+}
+
+// see lets a minute pass and a field get a value; it returns the sequence of the
+// change.
+func (b *bot) see(f phone.Field, v string, messages ...alert.Message) uint64 {
+	b.t.Helper()
+	b.now = b.now.Add(time.Minute)
+	c := phone.Change{Subject: subject, Field: f, Old: b.number.Get(f), New: v, Direction: f.Direction(b.number.Get(f), v), SeenAt: b.now, RequestId: "R"}
+	b.number.Set(f, v)
+	n := b.number
+	c.Number = &n
+	first := b.store.LastSeq() + 1
+	commit := &store.Commit{
+		Events:   []alert.Event{{Seq: first, Time: b.now, Kind: alert.KindChange, Change: c}},
+		Rosters:  []phone.Roster{{Space: space, Entries: []phone.Entry{{Number: n}}, At: b.now}},
+		Messages: messages,
+	}
+	for _, a := range b.set.Step(b.state, rules.Seen{Space: phone.Space{SpaceKey: space}, Changes: []phone.Change{c}}, b.now) {
+		b.state.Apply(a)
+		commit.Alerts = append(commit.Alerts, a)
+		commit.Events = append(commit.Events, alert.Event{Seq: first + uint64(len(commit.Events)), Time: b.now, Kind: alert.KindAlert, Change: a.Change, Alert: &a})
+	}
+	require.NoError(b.t, b.store.Commit(commit))
+	return first
+}
+
+func (b *bot) explainer(text string) *explain.Explainer {
+	return &explain.Explainer{History: b.store, Rules: parse(b.t, text)}
+}
+
+func (b *bot) open() alert.Alert {
+	b.t.Helper()
+	alerts, err := b.store.Alerts()
+	require.NoError(b.t, err)
+	require.NotEmpty(b.t, alerts)
+	return alerts[0]
+}
+
+func TestExplainChange(t *testing.T) {
+	b := newBot(t)
+	seq := b.see(phone.QualityRating, "RED")
+	b.see(phone.UpCallbackUrl, "https://b.example/?token=s3cret")
+	back := b.see(phone.QualityRating, "GREEN")
+
+	x := b.explainer(rulesFile)
+	c, err := x.Event("1")
+	require.NoError(t, err)
+	require.Equal(t, subject, c.Subject)
+	require.Equal(t, seq, uint64(1))
+	require.Len(t, c.Decisions, 2)
+	require.Equal(t, "opened", c.Decisions[0].Result)
+	require.Equal(t, []rules.Hearing{{Channel: "gold", Text: `Labels.tier == "gold" is false: Labels.tier is empty`}, {Channel: "ops", Told: true}}, c.Decisions[0].Channels)
+	require.Equal(t, rules.Silent, c.Decisions[1].Result)
+	require.Len(t, c.Log, 1)
+	require.Equal(t, alert.Opened, c.Log[0].Transition)
+	require.True(t, c.Log[0].Told)
+	require.Empty(t, c.Differences)
+
+	// The alert that the change opened was open when the value went back.
+	c, err = x.Event(fmt.Sprintf("%s-%d", b.store.Epoch(), back))
+	require.NoError(t, err)
+	require.Equal(t, "resolved", c.Decisions[0].Result)
+	require.Empty(t, c.Differences)
+
+	other := b.explainer(`{version: 1, rules: [{name: green, on: QualityRating, to: [RED], severity: high, summary: x}]}`)
+	c, err = other.Event("2") // the alert's own event: the same turn
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"green on QualityRating: nothing then, opened by the rules as they are now",
+		"red on QualityRating: opened then, nothing by the rules as they are now",
+	}, c.Differences)
+}
+
+func TestExplainWithoutTokens(t *testing.T) {
+	b := newBot(t)
+	b.see(phone.UpCallbackUrl, "https://b.example/?token=s3cret")
+	x := b.explainer(rulesFile)
+	c, err := x.Event("1")
+	require.NoError(t, err)
+	a, err := x.AlertByID(b.open().ID)
+	require.NoError(t, err)
+	n, err := x.Numbers(subject.PhoneNumber)
+	require.NoError(t, err)
+	raw, err := json.Marshal([]any{c, a, n})
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "b.example")
+	require.NotContains(t, string(raw), "s3cret")
+}
+
+func TestExplainAlert(t *testing.T) {
+	b := newBot(t)
+	b.see(phone.QualityRating, "RED")
+	id := b.open().ID
+	x := b.explainer(rulesFile)
+	a, err := x.AlertByID(id)
+	require.NoError(t, err)
+	require.Equal(t, alert.Firing, a.Alert.State)
+	require.NotNil(t, a.Opening)
+	require.Equal(t, []explain.Silence{
+		{Channel: "gold", Text: `Labels.tier == "gold" is false: Labels.tier is empty`},
+		{Channel: "ops", Text: "it waits to be posted"},
+	}, a.Silent)
+
+	b.see(phone.UpCallbackUrl, "", alert.Message{ID: "m-1", Channel: "ops", State: alert.Posted, At: b.now, Alerts: []alert.Shown{{Alert: id, Revision: 1, Told: 1}, {Alert: "a-2"}}})
+	a, err = x.AlertByID(id)
+	require.NoError(t, err)
+	require.Equal(t, []explain.Shown{{Channel: "ops", State: alert.Posted, At: start.Add(time.Minute), Others: 1, Current: true}}, a.Shown)
+	require.Len(t, a.Silent, 1)
+
+	held := b.open()
+	held.HeldBy = []string{"mute:nights", "rule:banned", "silence:s-1"}
+	require.NoError(t, b.store.Commit(&store.Commit{Alerts: []alert.Alert{held}}))
+	a, err = x.AlertByID(held.ID)
+	require.NoError(t, err)
+	require.Equal(t, "mute time nights holds it back until it ends", a.Silent[0].Text)
+	require.Equal(t, "rule banned fires for the same number, and holds it back (inhibited_by)", a.Silent[1].Text)
+	require.Equal(t, "silence s-1 holds it back", a.Silent[2].Text)
+}
+
+func TestExplainNumber(t *testing.T) {
+	b := newBot(t)
+	b.see(phone.QualityRating, "RED")
+	numbers, err := b.explainer(rulesFile).Numbers(subject.PhoneNumber)
+	require.NoError(t, err)
+	require.Len(t, numbers, 1)
+	require.Equal(t, space, numbers[0].Space)
+	require.Len(t, numbers[0].Alerts, 1)
+	require.Equal(t, rules.Unchanged, numbers[0].Decisions[0].Result)
+	require.Equal(t, rules.Silent, numbers[0].Decisions[1].Result)
+	require.Len(t, numbers[0].Log, 1)
+
+	// Rules that are new would open for what is there.
+	numbers, err = b.explainer(`{version: 1, rules: [{name: new, on: QualityRating, to: [RED], severity: high, summary: x}]}`).Numbers(subject.PhoneNumber)
+	require.NoError(t, err)
+	require.Equal(t, "opened", numbers[0].Decisions[0].Result)
+	numbers, err = b.explainer(rulesFile).Numbers("1")
+	require.NoError(t, err)
+	require.Empty(t, numbers)
+}
+
+func TestExplainWhatIsNotThere(t *testing.T) {
+	b := newBot(t)
+	x := b.explainer(rulesFile)
+	_, err := x.Event("1")
+	require.ErrorContains(t, err, "not 1")
+	b.see(phone.QualityRating, "RED")
+	require.NoError(t, b.store.Commit(&store.Commit{Events: []alert.Event{{Seq: 3, Time: b.now, Kind: alert.KindBot, Notice: &alert.Notice{Kind: "start"}}}}))
+	for id, text := range map[string]string{
+		"x": "is no event's id", "zzzzzz-1": "of another store", "3": "rules have no part in it", "18446744073709551616": "is no event's id",
+	} {
+		_, err := x.Event(id)
+		require.ErrorContains(t, err, text, id)
+	}
+	_, err = x.AlertByID("a-1")
+	require.ErrorContains(t, err, "neither the log nor the store has an alert a-1")
+}
