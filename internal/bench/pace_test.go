@@ -1,0 +1,151 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"numwatch/phone"
+	"numwatch/poller"
+)
+
+// paceFor is how long each turn of the comparison lasts, after warmFor.
+const (
+	paceFor = 12 * time.Second
+	warmFor = 3 * time.Second
+)
+
+// served counts the answers that were good, and what came of the others.
+type served struct {
+	calls, failed atomic.Int64
+}
+
+// turn is what one way of calling took over a turn.
+type turn struct {
+	perSecond float64       // good answers
+	cpu       time.Duration // of this process, for one of them
+	failed    int64
+}
+
+// measureTurn lets work run until its context ends and measures the middle.
+func measureTurn(b *testing.B, work func(ctx context.Context, s *served) error) turn {
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	var s served
+	done := make(chan error, 1)
+	go func() { done <- work(ctx, &s) }()
+	time.Sleep(warmFor)
+	calls, cpu, start := s.calls.Load(), cpuTime(b), time.Now()
+	time.Sleep(paceFor)
+	calls, cpu = s.calls.Load()-calls, cpuTime(b)-cpu
+	took := time.Since(start)
+	cancel()
+	require.NoError(b, <-done)
+	require.Positive(b, calls)
+	return turn{float64(calls) / took.Seconds(), cpu / time.Duration(calls), s.failed.Load()}
+}
+
+// pollFleet polls all accounts as the bot does, but for what comes after.
+func pollFleet(endpoint string) func(ctx context.Context, s *served) error {
+	return func(ctx context.Context, s *served) error {
+		group, ctx := errgroup.WithContext(ctx)
+		for a := range fleetAccounts {
+			p, closed, err := fleetPoller(endpoint, a, s)
+			if err != nil {
+				return err
+			}
+			group.Go(func() error {
+				defer closed()
+				return p.Run(ctx)
+			})
+		}
+		return group.Wait()
+	}
+}
+
+func fleetPoller(endpoint string, account int, s *served) (p *poller.Poller, closed func(), err error) {
+	name, key := fmt.Sprint("account-", account), fleetKey(account)
+	pace := poller.NewPace(fleetLimit)
+	client, err := poller.NewClient(poller.ClientOptions{
+		Account: name, Endpoint: endpoint, Pace: pace,
+		Credentials: poller.Credentials{Type: "access_key", AccessKeyId: key.AccessKeyId, AccessKeySecret: key.AccessKeySecret},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	p = poller.New(poller.Options{
+		Account: name, Fetcher: client, Pace: pace, MinInterval: time.Second, Seed: uint64(account),
+		Deliver: func(_ context.Context, r poller.Result) (poller.Outcome, error) {
+			if r.Err != nil || len(r.Snapshot.Numbers) != fleetNumbers {
+				s.failed.Add(1)
+			} else {
+				s.calls.Add(1)
+			}
+			return poller.Outcome{}, nil
+		},
+	})
+	var spaces []phone.SpaceKey
+	for i := range fleetSpaces {
+		spaces = append(spaces, phone.SpaceKey{Account: name, ID: spaceID(i)})
+	}
+	p.SetSpaces(spaces)
+	return p, client.Close, nil
+}
+
+// callFleet makes the same calls at the same pace through the vendor's client,
+// one for each account, because it is not safe for concurrent use.
+func callFleet(endpoint string) func(ctx context.Context, s *served) error {
+	return func(ctx context.Context, s *served) error {
+		var group errgroup.Group
+		for a := range fleetAccounts {
+			key := fleetKey(a)
+			o, err := newOfficial(endpoint, key.AccessKeyId, key.AccessKeySecret)
+			if err != nil {
+				return err
+			}
+			group.Go(func() error {
+				pace := poller.NewPace(fleetLimit)
+				for i := 0; pace.Wait(ctx) == nil; i++ {
+					n, err := o.call(spaceID(i % fleetSpaces))
+					if err != nil || n != fleetNumbers {
+						s.failed.Add(1)
+					} else {
+						s.calls.Add(1)
+					}
+				}
+				return nil
+			})
+		}
+		return group.Wait()
+	}
+}
+
+// BenchmarkFleet polls 100 accounts of 1,000 spaces with 5 numbers each, as fast
+// as their limits allow, against the cloud in a process of its own, and makes
+// the same calls as the vendor's SDK does. The two take turns.
+func BenchmarkFleet(b *testing.B) {
+	endpoint := startCloud(b)
+	for range b.N {
+		var ours, theirs [2]turn
+		for i := range ours {
+			ours[i] = measureTurn(b, pollFleet(endpoint))
+			theirs[i] = measureTurn(b, callFleet(endpoint))
+		}
+		mean := func(t [2]turn, of func(turn) float64) float64 { return (of(t[0]) + of(t[1])) / 2 }
+		cpu := func(t turn) float64 { return float64(t.cpu.Nanoseconds()) / 1000 }
+		rate := func(t turn) float64 { return t.perSecond }
+		failed := func(t turn) float64 { return float64(t.failed) }
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(mean(ours, rate), "polls/s")
+		b.ReportMetric(mean(theirs, rate), "official-calls/s")
+		b.ReportMetric(mean(ours, cpu), "µs-cpu/poll")
+		b.ReportMetric(mean(theirs, cpu), "µs-cpu/official-call")
+		b.ReportMetric(mean(ours, cpu)/mean(theirs, cpu), "cpu-ratio")
+		b.ReportMetric(mean(ours, failed)+mean(theirs, failed), "failed")
+	}
+}
