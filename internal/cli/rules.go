@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"numwatch/alert"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -102,25 +103,20 @@ func (c *rulesCoverageCommand) Run(p *Program) error {
 }
 
 func printCoverage(p *Program, coverage rules.Coverage) error {
-	var rows [][]string
 	holes := 0
 	for _, f := range coverage.Fields {
-		for i, v := range f.Values {
-			row := []string{"", shownCovered(v.Value), strings.Join(covers(v), ", ")}
-			if i == 0 {
-				row[0] = f.Field.String()
-			}
+		fmt.Fprintln(p.Stdout, f.Field)
+		for _, v := range f.Values {
+			text := strings.Join(covers(v), ", ")
 			if v.Hole {
-				row[2] = "HOLE: nobody hears of it"
+				text = "HOLE: nobody hears of it"
 				holes++
 			}
-			rows = append(rows, row)
+			fmt.Fprintln(p.Stdout, strings.TrimRight(hanging(fmt.Sprintf("  %-26s  ", alert.Plain(shownCovered(v.Value))), text), " "))
 		}
 	}
-	if err := printTable(p.Stdout, []string{"FIELD", "VALUE", "RULES (and what they depend on)"}, rows); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%s. A value without a rule that is no hole is the best one, or says nothing.\n", count(holes, "hole"))
+	_, err := fmt.Fprintf(p.Stdout, "\n%s. Beside each value are the rules that may open for it, and the clauses on\n"+
+		"which that depends. A value without a rule that is no hole is the best one, or\nsays nothing.\n", count(holes, "hole"))
 	return err
 }
 

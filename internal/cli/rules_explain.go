@@ -53,6 +53,9 @@ func describer(spaces []phone.Space) func(phone.SpaceKey) phone.Space {
 	}
 }
 
+// shortestNumber is how many digits may be meant as a phone number.
+const shortestNumber = 7
+
 func (c *rulesExplainCommand) explain(p *Program, x *explain.Explainer) error {
 	if strings.HasPrefix(c.What, "a-") {
 		a, err := x.AlertByID(c.What)
@@ -73,8 +76,11 @@ func (c *rulesExplainCommand) explain(p *Program, x *explain.Explainer) error {
 		})
 	}
 	change, err := x.Event(c.What)
-	if err != nil {
+	if err != nil && len(c.What) >= shortestNumber && !strings.Contains(c.What, "-") {
 		return fmt.Errorf("%w; no space has such a number either", err)
+	}
+	if err != nil {
+		return err
 	}
 	return c.print(p, change, func(w *report) { w.change(change) })
 }
@@ -114,7 +120,8 @@ func (w *report) text(head, sentence string) {
 }
 
 func (w *report) change(c *explain.Change) {
-	w.line("%s  %s  %s", c.Event, c.At.UTC().Format("2006-01-02 15:04:05 UTC"), c.Subject.String())
+	w.line("%s  %s", c.Event, c.At.UTC().Format("2006-01-02 15:04:05 UTC"))
+	w.line("  %s", c.Subject.String())
 	for _, change := range c.Changes {
 		w.line("  %s: %s → %s", change.Field.String(), shownCovered(change.Old), shownCovered(change.New))
 	}
@@ -185,8 +192,8 @@ func (w *report) records(title string, records []explain.Record) {
 		case !r.Told:
 			told = "shown in place, not told anew"
 		}
-		w.line("  %s  %s  %s %s: %s %s → %s", r.At.UTC().Format("2006-01-02 15:04:05"), r.Event, r.Rule, r.Transition.String(),
-			r.Field.String(), shownCovered(r.Old), shownCovered(r.New))
+		w.line("  %s  %s", r.At.UTC().Format("2006-01-02 15:04:05 UTC"), r.Event)
+		w.text("      ", fmt.Sprintf("%s %s: %s went from %s to %s", r.Rule, r.Transition, r.Field, shownCovered(r.Old), shownCovered(r.New)))
 		if r.Closing != "" {
 			told = r.Closing + "; " + told
 		}
@@ -196,7 +203,8 @@ func (w *report) records(title string, records []explain.Record) {
 
 func (w *report) alert(a *explain.Alert) {
 	x := &a.Alert
-	w.line("%s  %s %s, %s on %s of %s", x.ID, x.Severity.String(), x.State.String(), x.Rule, x.Field.String(), x.Subject.String())
+	w.line("%s  %s, %s", x.ID, x.Severity.String(), x.State.String())
+	w.text("  ", fmt.Sprintf("%s on %s of %s", x.Rule, x.Field, x.Subject))
 	w.text("  ", x.Summary.Plain())
 	if x.Ack != nil {
 		w.line("  taken by %s at %s: no reminders, no escalation", x.Ack.By, x.Ack.At.UTC().Format("2006-01-02 15:04 UTC"))
@@ -204,14 +212,14 @@ func (w *report) alert(a *explain.Alert) {
 	w.records("What happened:", a.Log)
 	w.line("\nWhere it is shown:")
 	for _, s := range a.Shown {
-		text := fmt.Sprintf("  %s: message of %s, %s", alert.Plain(s.Channel), s.At.UTC().Format("2006-01-02 15:04 UTC"), s.State)
+		text := fmt.Sprintf("%s: message of %s, %s", alert.Plain(s.Channel), s.At.UTC().Format("2006-01-02 15:04 UTC"), s.State)
 		if s.Others > 0 {
 			text += ", folded together with " + count(s.Others, "other alert")
 		}
 		if !s.Current {
 			text += ", about to be brought up to date"
 		}
-		w.line("%s", text+strings.TrimRight(". "+s.Reason, ". "))
+		w.text("  ", text+strings.TrimRight(". "+s.Reason, ". "))
 	}
 	for _, s := range a.Silent {
 		head := "  not told: "
