@@ -84,9 +84,14 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	path := "/api/v1/numbers/" + about.Account + "/" + about.Space + "/" + about.PhoneNumber
 	named := "/api/v1/numbers/{account}/{space}/{number}"
 	for _, ask := range []struct{ method, path, documented string }{
-		{"GET", "/api/v1/status", ""}, {"GET", "/api/v1/spaces", ""}, {"GET", "/api/v1/numbers?limit=1000", ""},
-		{"GET", path, named}, {"GET", path + "/history", named + "/history"}, {"GET", "/api/v1/alerts?state=all", ""},
-		{"GET", "/api/v1/rules", ""}, {"GET", "/api/v1/deadletters", ""},
+		{"GET", "/api/v1/status", ""},
+		{"GET", "/api/v1/spaces", ""},
+		{"GET", "/api/v1/numbers?limit=1000", ""},
+		{"GET", path, named},
+		{"GET", path + "/history", named + "/history"},
+		{"GET", "/api/v1/alerts?state=all", ""},
+		{"GET", "/api/v1/rules", ""},
+		{"GET", "/api/v1/deadletters", ""},
 	} {
 		w := request{method: ask.method, path: ask.path}.to(h)
 		require.Equal(t, 200, w.Code, ask.path)

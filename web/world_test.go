@@ -271,7 +271,9 @@ func (b *bot) deliveries() {
 		Alerts: []alert.Shown{{Alert: b.alerts[1].ID, Revision: 1}, {Alert: "a-forgotten", Revision: 1}},
 	})
 	b.status.Sinks = []SinkStatus{
-		{Name: "nats", State: "OK"}, {Name: "slack:oncall", State: "OK"}, {Name: "slack:ops", State: "OK", Lag: 2},
+		{Name: "nats", State: "OK"},
+		{Name: "slack:oncall", State: "OK"},
+		{Name: "slack:ops", State: "OK", Lag: 2},
 		{Name: "slack:gold", State: phone.Parked, Lag: 3, LastError: "channel_not_found: invite the bot into the channel"},
 	}
 }

@@ -272,11 +272,16 @@ func TestFind(t *testing.T) {
 		require.Equal(t, test.want, strings.Join(got, " "), "%+v", test.q)
 		require.Equal(t, len(got), found.Total)
 	}
-	page, err := w.view.Find(fleet.Query{Offset: 1, Limit: 1}, describe)
+}
+
+func TestFindPartAndOne(t *testing.T) {
+	w := newWorld(t)
+	b := number("8613800002222", "BANNED", "RED")
+	require.NoError(t, w.Commit(&store.Commit{Rosters: []phone.Roster{roster("1", number("8613800001111", "CONNECTED", "GREEN"), b), roster("2", b)}}))
+	page, err := w.view.Find(fleet.Query{Offset: 1, Limit: 1}, func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k} })
 	require.NoError(t, err)
 	require.Equal(t, 3, page.Total)
-	require.Len(t, page.Rows, 1)
-	require.Equal(t, b, page.Rows[0].Number)
+	require.Equal(t, []fleet.Row{{Space: key("1"), Number: b}}, page.Rows)
 
 	known, err := w.view.Number(key("1"), b.PhoneNumber)
 	require.NoError(t, err)
