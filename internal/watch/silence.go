@@ -44,7 +44,10 @@ func (l *Loop) Silence(ctx context.Context, s alert.Silence) (alert.Silence, err
 		d.rehold()
 		return nil
 	})
-	return s, err
+	if err != nil {
+		return alert.Silence{}, err // as in Deliver
+	}
+	return s, nil
 }
 
 // EndSilence ends a silence before its time. An unknown one is ErrUnknown.
@@ -61,8 +64,9 @@ func (l *Loop) EndSilence(ctx context.Context, id, by string) error {
 }
 
 // Silences returns the silences in force, by end.
-func (l *Loop) Silences(ctx context.Context) (out []alert.Silence, err error) {
-	err = l.ask(ctx, func(*draft) error {
+func (l *Loop) Silences(ctx context.Context) ([]alert.Silence, error) {
+	var out []alert.Silence
+	err := l.ask(ctx, func(*draft) error {
 		out = slices.SortedFunc(maps.Values(l.silences), func(a, b alert.Silence) int {
 			if c := a.Until.Compare(b.Until); c != 0 {
 				return c
@@ -71,12 +75,16 @@ func (l *Loop) Silences(ctx context.Context) (out []alert.Silence, err error) {
 		})
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err // as in Deliver
+	}
+	return out, nil
 }
 
 // Covered returns the open alerts that a silence would hold back.
-func (l *Loop) Covered(ctx context.Context, m alert.Matcher) (out []alert.Alert, err error) {
-	err = l.ask(ctx, func(d *draft) error {
+func (l *Loop) Covered(ctx context.Context, m alert.Matcher) ([]alert.Alert, error) {
+	var out []alert.Alert
+	err := l.ask(ctx, func(d *draft) error {
 		for a := range l.state.All() {
 			if !a.State.Closed() && d.matches(&m, &a) {
 				out = append(out, a)
@@ -84,7 +92,10 @@ func (l *Loop) Covered(ctx context.Context, m alert.Matcher) (out []alert.Alert,
 		}
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err // as in Deliver
+	}
+	return out, nil
 }
 
 // Ack notes that somebody takes care of an alert, until it closes or gets
@@ -98,8 +109,9 @@ func (l *Loop) Unack(ctx context.Context, id, by string) (alert.Alert, error) {
 	return l.acknowledge(ctx, id, "unacknowledged", by, func(*draft) *alert.Ack { return nil })
 }
 
-func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*draft) *alert.Ack) (a alert.Alert, err error) {
-	err = l.ask(ctx, func(d *draft) error {
+func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*draft) *alert.Ack) (alert.Alert, error) {
+	var a alert.Alert
+	err := l.ask(ctx, func(d *draft) error {
 		var ok bool
 		a, ok = l.state.Get(id)
 		switch {
@@ -116,7 +128,10 @@ func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*d
 		d.notice(alert.Notice{Kind: kind, Text: fmt.Sprintf("%s %s %s (%s, %s)", by, kind, a.ID, a.Rule, a.Subject)})
 		return nil
 	})
-	return a, err
+	if err != nil {
+		return alert.Alert{}, err // as in Deliver
+	}
+	return a, nil
 }
 
 // ask submits what may be refused: the refusal is the caller's, not the loop's.
@@ -126,7 +141,10 @@ func (l *Loop) ask(ctx context.Context, take func(*draft) error) error {
 		refused = take(d)
 		return nil
 	})
-	return errors.Join(err, refused)
+	if err != nil {
+		return err // as in Deliver
+	}
+	return refused
 }
 
 func (d *draft) matches(m *alert.Matcher, a *alert.Alert) bool {
