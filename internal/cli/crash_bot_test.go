@@ -62,8 +62,9 @@ type bot struct {
 // start gives the bot a life, which ends at a point if one is given.
 func (r *rig) start(killAt string) *bot {
 	r.t.Helper()
-	r.starts++
-	life := r.starts
+	r.lives++
+	life := r.lives
+	r.t.Logf("life %d is to end at %q", life, killAt)
 	b := &bot{t: r.t, said: &sayings{started: make(chan string, 1)}, ended: make(chan struct{})}
 	b.command = exec.Command("numwatch", "run", "--config", r.path("config.yaml"), "--rules", r.path("rules.yaml"))
 	b.command.Dir = r.dir
@@ -78,7 +79,7 @@ func (r *rig) start(killAt string) *bot {
 		_ = b.command.Process.Kill() // it may have ended
 		<-b.ended
 		if r.t.Failed() {
-			r.t.Logf("life %d (kill at %q) said last:\n%s", life, killAt, b.said.tail())
+			r.t.Logf("life %d said last:\n%s", life, b.said.tail())
 		}
 	})
 	return b
@@ -96,16 +97,21 @@ func (b *bot) ready() {
 	}
 }
 
-// kill waits a while, unless the bot dies before, and kills it.
+// kill waits a while, unless the bot dies before, and kills it. It must not have
+// ended in any other way.
 func (b *bot) kill(after time.Duration) {
 	b.t.Helper()
 	select {
 	case <-b.ended:
 	case <-time.After(after):
-		require.NoError(b.t, b.command.Process.Kill())
+		if err := b.command.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
+			require.NoError(b.t, err)
+		}
 		<-b.ended
 	}
-	b.killed()
+	w, ok := b.command.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(b.t, ok && w.Signaled() && w.Signal() == syscall.SIGKILL,
+		"the bot ended by itself: %s\n%s", b.command.ProcessState, b.said.tail())
 }
 
 // dies waits until the bot has died where it was to.
@@ -113,17 +119,9 @@ func (b *bot) dies(within time.Duration) {
 	b.t.Helper()
 	select {
 	case <-b.ended:
-		b.killed()
 	case <-time.After(within):
 		b.t.Fatalf("the bot did not come to the point where it was to die\n%s", b.said.tail())
 	}
-}
-
-func (b *bot) killed() {
-	b.t.Helper()
-	w, ok := b.command.ProcessState.Sys().(syscall.WaitStatus)
-	require.True(b.t, ok && w.Signaled() && w.Signal() == syscall.SIGKILL,
-		"the bot ended by itself: %s\n%s", b.command.ProcessState, b.said.tail())
 }
 
 // stop ends the bot as an operator does.
@@ -165,7 +163,7 @@ type sayings struct {
 	lines []string
 }
 
-const linesKept = 60
+const linesKept = 300
 
 // Write is safe for concurrent use with tail.
 func (s *sayings) Write(data []byte) (int, error) {

@@ -187,6 +187,7 @@ func (p *picture) checkStream(r *rig) (f findings) {
 	held, _, err := everything(ctx, nc)
 	if err != nil {
 		f.add("the stream: %v", err)
+		return f
 	}
 	times := make([]int, len(p.events)+1)
 	last := map[phone.Subject]uint64{}

@@ -69,17 +69,17 @@ type rigOptions struct {
 // rig is all that outlives the bot: the cloud under its storm, Slack, NATS, and
 // the files of the bot.
 type rig struct {
-	t       *testing.T
-	o       rigOptions
-	rand    *rand.Rand
-	dir     string
-	storm   *storm
-	slack   *slacksim.Server
-	desk    *httptest.Server // where Slack is served
-	visits  *visits
-	nats    *server.Server // nil while the bot runs its own
-	starts  int
-	doubles int // posts in Slack that may be there twice
+	t      *testing.T
+	o      rigOptions
+	rand   *rand.Rand
+	dir    string
+	storm  *storm
+	slack  *slacksim.Server
+	desk   *httptest.Server // where Slack is served
+	visits *visits
+	nats   *server.Server // nil while the bot runs its own
+	lives  int
+	kills  int
 }
 
 func newRig(t *testing.T, o rigOptions) *rig {

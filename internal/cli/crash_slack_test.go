@@ -18,10 +18,11 @@ type slackView struct {
 	// doubles are posts and replies that say what another one has said: one
 	// that nothing knows of, a line told twice in a thread.
 	doubles findings
+	times   map[string]int // how many, by channel
 }
 
 func (p *picture) checkSlack(slack *slacksim.Server) *slackView {
-	v := &slackView{picture: p}
+	v := &slackView{picture: p, times: map[string]int{}}
 	lists := map[string]map[string]int{} // channel → alert → messages that list it
 	known := map[string]*alert.Message{}
 	for i := range p.messages {
@@ -62,6 +63,7 @@ func (v *slackView) channel(name string, there []slacksim.Message, known map[str
 		ids[id] = true
 		switch kept := known[id]; {
 		case kept == nil || kept.TS != m.Ts:
+			v.times[name]++
 			v.doubles.add("nothing knows of message %s in %s: %s", id, name, m.Text)
 		default:
 			v.message(kept, m)
@@ -116,6 +118,7 @@ func (v *slackView) thread(channel string, m *slacksim.Message, ids map[string]b
 		}
 		again := slices.ContainsFunc(lines, func(line string) bool { return told[line] && strings.Contains(line, "(Shop v") })
 		if again {
+			v.times[channel]++
 			v.doubles.add("reply %s in %s tells what was told: %s", id, channel, r.Text)
 		}
 		for _, line := range lines {
