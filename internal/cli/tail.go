@@ -149,7 +149,15 @@ type published struct {
 	} `json:"data"`
 }
 
-// printEvent writes an event on one line.
+// shown is a value for people: callback URLs, which carry tokens, are redacted.
+func (e *published) shown(value string) string {
+	if f, ok := phone.ParseField(e.Data.Field); ok {
+		value = f.Shown(value)
+	}
+	return cmp.Or(value, "(none)")
+}
+
+// printEvent writes an event: its subject, and below what happened.
 func printEvent(w io.Writer, subject string, data []byte) error {
 	var e published
 	if err := json.Unmarshal(data, &e); err != nil {
@@ -163,7 +171,7 @@ func printEvent(w io.Writer, subject string, data []byte) error {
 	case e.Type == notify.TypeBot:
 		what = e.Data.Text
 	default:
-		what = fmt.Sprintf("%s → %s", cmp.Or(e.Data.Old, "(none)"), cmp.Or(e.Data.New, "(none)"))
+		what = fmt.Sprintf("%s → %s", e.shown(e.Data.Old), e.shown(e.Data.New))
 	}
 	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", e.Time.Local().Format(time.TimeOnly), alert.Plain(subject), hanging("          ", alert.Plain(what)))
 	return err
