@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -54,16 +55,21 @@ var chartRanges = []chartRange{
 func (s *site) chart(r *http.Request, now time.Time) chart {
 	chosen := chartRanges[0]
 	c := chart{Height: 2*chartHalf + chartMargin, Middle: chartHalf, Base: 2*chartHalf + chartMargin - 5}
-	for _, one := range chartRanges {
-		if one.name == r.URL.Query().Get("over") {
+	bars := s.Fleet.Activity(now, chosen.bars, chosen.width)
+	wanted := r.URL.Query().Get("over")
+	if wanted == "" && young(bars) {
+		wanted = "1h"
+	}
+	for _, one := range chartRanges[1:] {
+		if one.name == wanted {
 			chosen = one
+			bars = s.Fleet.Activity(now, one.bars, one.width)
 		}
 	}
 	for _, i := range []int{1, 0, 2, 3} { // by length
 		one := chartRanges[i]
 		c.Ranges = append(c.Ranges, link{Text: one.text, Href: "?over=" + one.name, Here: one.name == chosen.name})
 	}
-	bars := s.Fleet.Activity(now, chosen.bars, chosen.width)
 	for _, b := range bars {
 		c.Better += b.Better
 		c.Worse += b.Worse
@@ -79,6 +85,14 @@ func (s *site) chart(r *http.Request, now time.Time) chart {
 	}
 	c.Described = fmt.Sprintf("Changes in the last %s: %d for the better, %d for the worse, %d others", chosen.text, c.Better, c.Worse, c.Other)
 	return c
+}
+
+// young reports whether all changes are of the last two bars: a bot that has just
+// begun shows more within an hour.
+func young(bars []Bar) bool {
+	last := len(bars) - 2
+	busy := func(b Bar) bool { return b.Better+b.Worse+b.Other > 0 }
+	return slices.ContainsFunc(bars[last:], busy) && !slices.ContainsFunc(bars[:last], busy)
 }
 
 func (c *chart) bar(b Bar, i, n int, now time.Time) chartBar {

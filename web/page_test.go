@@ -99,6 +99,22 @@ func TestPageWhenAllIsWell(t *testing.T) {
 	}
 }
 
+// A bot that has just begun shows its first hour.
+func TestChartOfTheFirstHour(t *testing.T) {
+	b := busyTown()
+	here := func(path, text string) {
+		t.Helper()
+		require.Contains(t, request{path: path}.to(New(b.options())).Body.String(), `aria-current="true">`+text+"<")
+	}
+	here("/", "24 hours")
+	here("/?over=7d", "7 days")
+	b.town.bars = make([]Bar, 48)
+	here("/", "24 hours")
+	b.town.bars[46].Worse = 1
+	here("/", "1 hour")
+	here("/?over=24h", "24 hours")
+}
+
 func TestPagesAreBounded(t *testing.T) {
 	b := &bot{status: Status{Accounts: []AccountStatus{{Name: "main"}}}}
 	for i := range 5000 {
