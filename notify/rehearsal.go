@@ -26,7 +26,8 @@ type Rehearsal struct {
 type Told struct {
 	At      time.Time
 	Channel string
-	Reply   bool
+	Reply   bool          // in the thread of a message
+	Remind  bool          // the reply reminds of what is still open
 	Alerts  []alert.Alert // that the message lists, or the reply is about; worst first
 }
 
@@ -88,11 +89,11 @@ func (r *Rehearsal) act(channel string, a action, now time.Time, told []Told) []
 		for i := range a.alerts {
 			m.Alerts = append(m.Alerts, alert.Shown{Alert: a.alerts[i].ID, Revision: a.alerts[i].Revision, Told: a.alerts[i].Revision})
 		}
-		told = append(told, Told{now, channel, false, a.alerts})
+		told = append(told, Told{At: now, Channel: channel, Alerts: a.alerts})
 		r.postAt[channel] = now.Add(r.pace.Post)
 	case reply:
 		m.Alerts = shownAs(m.Alerts, a.changed, func(s *alert.Shown, revision uint64) { s.Told, s.At = revision, now })
-		told = append(told, Told{now, channel, true, a.changed})
+		told = append(told, Told{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed})
 		r.postAt[channel] = now.Add(r.pace.Post)
 	default:
 		m.Alerts = shownAs(m.Alerts, a.alerts, func(s *alert.Shown, revision uint64) { s.Revision = revision })

@@ -393,7 +393,7 @@ func TestDifference(t *testing.T) {
 	require.Len(t, d.Lines, 2)
 	require.Equal(t, "yellow: 0 → 50 messages in #wa-all", d.Lines[0].String())
 	require.True(t, d.Large())
-	require.Contains(t, d.String(), "judged by the last 2 days, messages go from")
+	require.Contains(t, d.String(), "in the last 2 days the new rules would have sent 50 messages, the old ones")
 	same := Differ(a.Report(until), a.Report(until))
 	require.False(t, same.Large())
 	require.Contains(t, same.String(), "the same")

@@ -25,7 +25,7 @@ type label struct {
 	Class  string
 }
 
-// rule is a line of the grid.
+// gridLine is a line of the grid.
 type gridLine struct{ X1, Y1, X2, Y2 float64 }
 
 // chart is one picture.
@@ -110,10 +110,10 @@ func mostADay(r *Report) int {
 	return most
 }
 
-// niceTop is a round number at or above n that halves well.
+// niceTop is a round even number at or above n.
 func niceTop(n int) int {
-	for scale := 2; ; scale *= 10 {
-		for _, m := range []int{1, 2, 5} {
+	for scale := 1; ; scale *= 10 {
+		for _, m := range []int{2, 4, 6, 8, 10} {
 			if top := scale * m; top >= n {
 				return top
 			}
@@ -129,7 +129,7 @@ type barRow struct {
 
 // bars draws messages by rule, the loudest first.
 func bars(title string, rows []barRow, names []string) chart {
-	const left, right = 250, 60
+	const left, right, thick = 250, 60, 16.0
 	c := chart{Title: title, Width: chartWidth}
 	most := 1
 	for _, r := range rows {
@@ -137,15 +137,14 @@ func bars(title string, rows []barRow, names []string) chart {
 	}
 	y := 4.0
 	for _, r := range rows {
-		thick := float64(rowHeight-8) / float64(len(r.values))
-		c.Labels = append(c.Labels, label{left - 10, y + rowHeight/2 + 1, "end", alert.Cut(r.name, 34), ""})
+		c.Labels = append(c.Labels, label{left - 10, y + thick*float64(len(r.values))/2 + 4, "end", alert.Cut(r.name, 34), ""})
 		for i, v := range r.values {
 			w := math.Max((chartWidth-left-right)*float64(v)/float64(most), 0)
 			top := y + thick*float64(i)
-			c.Rects = append(c.Rects, rect{left, top, w, thick - 1, seriesClass(i, len(names)), fmt.Sprintf("%s: %d messages, %s", r.name, v, names[i])})
+			c.Rects = append(c.Rects, rect{left, top, w, thick - 2, seriesClass(i, len(names)), fmt.Sprintf("%s: %d messages, %s", r.name, v, names[i])})
 			c.Labels = append(c.Labels, label{left + w + 6, top + thick/2 + 4, "start", fmt.Sprint(v), "number"})
 		}
-		y += rowHeight + float64(6*(len(r.values)-1))
+		y += thick*float64(len(r.values)) + 8
 	}
 	c.Grid = []gridLine{{left, 0, left, y}}
 	c.Height = y + 4
@@ -168,7 +167,7 @@ func seriesClass(i, of int) string {
 // heat draws the messages of each channel on each day.
 func heat(r *Report, title string) chart {
 	const left = 130
-	c := chart{Title: title, Width: chartWidth, Note: "The darker, the more messages; the number is the channel's busiest day."}
+	c := chart{Title: title, Width: chartWidth, Note: "The stronger the colour, the more messages; the number is the channel's busiest day."}
 	most := 1
 	for _, ch := range r.Channels {
 		most = max(most, ch.Most)

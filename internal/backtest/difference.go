@@ -80,9 +80,9 @@ const maxLines = 10
 
 // String tells the difference to people, on one line.
 func (d *Difference) String() string {
-	span := "the last " + spanText(d.Until.Sub(d.Since))
+	span := d.Span()
 	if len(d.Lines) == 0 {
-		return fmt.Sprintf("the new rules would have sent the same %d messages in %s", d.After, span)
+		return fmt.Sprintf("the new rules would have sent the same %d messages %s", d.After, span)
 	}
 	var parts []string
 	for i := range d.Lines[:min(len(d.Lines), maxLines)] {
@@ -91,8 +91,11 @@ func (d *Difference) String() string {
 	if more := len(d.Lines) - maxLines; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("judged by %s, messages go from %d to %d: %s", span, d.Before, d.After, strings.Join(parts, "; "))
+	return fmt.Sprintf("%s the new rules would have sent %d messages, the old ones %d: %s", span, d.After, d.After, strings.Join(parts, "; "))
 }
+
+// Span is the stretch of the log, as in "in the last 3 days".
+func (d *Difference) Span() string { return "in the last " + spanText(d.Until.Sub(d.Since)) }
 
 // spanText is a length of time as people say it.
 func spanText(d time.Duration) string {

@@ -50,10 +50,10 @@ type ruleRow struct {
 func WriteHTML(w io.Writer, reports ...*Report) error {
 	last := reports[len(reports)-1]
 	p := page{Reports: reports, Last: last, Rules: ruleRows(reports)}
-	p.Tiles = []tile{{Name: "alerts", Value: last.Alerts}, {Name: "messages", Value: last.Messages}, {Name: "replies in threads", Value: last.Replies}}
+	p.Tiles = []tile{{Name: "alerts", Value: last.Alerts}, {Name: "messages", Value: last.Messages}, {Name: "replies in threads", Value: last.Replies}, {Name: "reminders in threads", Value: last.Reminds}}
 	if len(reports) > 1 {
 		first := reports[0]
-		for i, v := range []int{first.Alerts, first.Messages, first.Replies} {
+		for i, v := range []int{first.Alerts, first.Messages, first.Replies, first.Reminds} {
 			p.Tiles[i].Before = fmt.Sprint(v)
 		}
 		p.Lines = Differ(first, last).Lines
@@ -134,6 +134,39 @@ func (r ruleRow) Severity() string {
 		}
 	}
 	return ""
+}
+
+// cell is a number in a table; Before is what it was, where that differs.
+type cell struct {
+	Before, Value string
+}
+
+// Zero reports whether there is nothing to see.
+func (c cell) Zero() bool { return c.Before == "" && c.Value == "0" }
+
+// Cells are what the rule did, in the order of the table's columns.
+func (r ruleRow) Cells() []cell {
+	columns := [][]string{}
+	for _, c := range r.Counts {
+		if c == nil {
+			columns = append(columns, slices.Repeat([]string{"-"}, 8))
+			continue
+		}
+		var texts []string
+		for _, n := range []int{c.Opened, c.Reopened, c.Worse, c.Held, c.Open, c.Messages, c.Replies, c.Reminds} {
+			texts = append(texts, fmt.Sprint(n))
+		}
+		columns = append(columns, texts)
+	}
+	first, last := columns[0], columns[len(columns)-1]
+	cells := make([]cell, len(last))
+	for i := range last {
+		cells[i].Value = last[i]
+		if first[i] != last[i] {
+			cells[i].Before = first[i]
+		}
+	}
+	return cells
 }
 
 // maxBars bounds the chart of rules.

@@ -17,7 +17,8 @@ type Report struct {
 	Changes  int       `json:"changes"` // of which changes
 	Alerts   int       `json:"alerts"`  // openings and reopenings
 	Messages int       `json:"messages"`
-	Replies  int       `json:"replies"` // in the threads of messages
+	Replies  int       `json:"replies"`   // in the threads of messages: what became of alerts
+	Reminds  int       `json:"reminders"` // there, too: what is still open
 
 	Rules    []RuleCount    `json:"rules"`    // every rule, by name
 	Channels []ChannelCount `json:"channels"` // every channel, by name
@@ -40,11 +41,9 @@ type RuleCount struct {
 	Open     int            `json:"open"` // firing at the end
 	Messages int            `json:"messages"`
 	Replies  int            `json:"replies"`
+	Reminds  int            `json:"reminders"`
 	Channels map[string]int `json:"channels"` // messages by channel
 }
-
-// Alerts is how often the rule opened an alert.
-func (r *RuleCount) Alerts() int { return r.Opened + r.Reopened }
 
 // ChannelCount is what one channel got.
 type ChannelCount struct {
@@ -52,6 +51,7 @@ type ChannelCount struct {
 	Slack    string `json:"slack"`
 	Messages int    `json:"messages"`
 	Replies  int    `json:"replies"`
+	Reminds  int    `json:"reminders"`
 	Most     int    `json:"most"`              // messages on the busiest day
 	MostOn   string `json:"most_on,omitempty"` // that day
 	days     map[string]int
@@ -80,7 +80,7 @@ type SubjectCount struct {
 	Kind     string        `json:"kind"`
 	Name     string        `json:"name,omitempty"` // of a number, as verified
 	Alerts   int           `json:"alerts"`
-	Messages int           `json:"messages"` // and replies that were about it
+	Messages int           `json:"messages"` // replies and reminders that were about it
 	Rules    []string      `json:"rules"`    // the loudest first
 	rules    map[string]int
 }

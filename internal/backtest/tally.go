@@ -20,6 +20,7 @@ type tally struct {
 	first    time.Time // the first event
 	messages int
 	replies  int
+	reminds  int
 	alerts   int
 	rules    map[string]*RuleCount
 	channels map[string]*ChannelCount
@@ -121,11 +122,15 @@ func (t *tally) told(m *notify.Told) {
 		return
 	}
 	c, d := t.channels[m.Channel], t.day(m.At)
-	if m.Reply {
+	switch {
+	case m.Remind:
+		t.reminds++
+		c.Reminds++
+	case m.Reply:
 		t.replies++
 		c.Replies++
 		d.Replies++
-	} else {
+	default:
 		t.messages++
 		c.Messages++
 		d.Messages++
@@ -147,12 +152,15 @@ func (t *tally) told(m *notify.Told) {
 }
 
 func (r *RuleCount) told(m *notify.Told) {
-	if m.Reply {
+	switch {
+	case m.Remind:
+		r.Reminds++
+	case m.Reply:
 		r.Replies++
-		return
+	default:
+		r.Messages++
+		r.Channels[m.Channel]++
 	}
-	r.Messages++
-	r.Channels[m.Channel]++
 }
 
 // mostShown bounds the lists of the noisiest and of what flaps.
@@ -165,7 +173,7 @@ func (t *tally) report(until time.Time, st *rules.State) *Report {
 	}
 	out := &Report{
 		Name: t.o.Name, Since: since.UTC(), Until: until.UTC(), Events: t.events, Changes: t.changes,
-		Alerts: t.alerts, Messages: t.messages, Replies: t.replies,
+		Alerts: t.alerts, Messages: t.messages, Replies: t.replies, Reminds: t.reminds,
 		Days: t.everyDay(since, until), Flapping: t.flapping(),
 	}
 	open := map[string]int{}

@@ -26,11 +26,16 @@ const announceWithin = 20 * time.Second
 // Notice announces what could not be stored, beside the loop, which waits for
 // nobody.
 func (b board) Notice(text string) {
-	b.m.sinks.once(func(ctx context.Context) {
+	b.m.announce(notify.Mark{Word: "Critical", Color: notify.Red}, text)
+}
+
+// announce posts a text to every channel in the background.
+func (m *machine) announce(mark notify.Mark, text string) {
+	m.sinks.once(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, announceWithin)
 		defer cancel()
-		if err := b.m.slack.Announce(ctx, notify.Mark{Word: "Critical", Color: notify.Red}, text); err != nil {
-			b.m.log.Warn("a notice could not be posted", "err", err)
+		if err := m.slack.Announce(ctx, mark, text); err != nil {
+			m.log.Warn("a notice could not be posted", "err", err)
 		}
 	})
 }

@@ -2,34 +2,24 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"sync"
 	"syscall"
-	"time"
-
-	"github.com/fsnotify/fsnotify"
 
 	"numwatch/alert"
-)
-
-const (
-	// settle is how long a file must be left alone before it is read: editors
-	// write in several steps.
-	settle = 300 * time.Millisecond
-	// look is how often a file is looked at even without a sign of change,
-	// because not every file system gives signs.
-	look = time.Minute
+	"numwatch/notify"
+	"numwatch/rules"
 )
 
 // reloads puts rules.yaml in force whenever it changes, and on SIGHUP.
 func (m *machine) reloads(ctx context.Context) error {
 	hup, stop := hangups()
 	defer stop()
-	return whenChanged(ctx, m.rulesFile, m.rulesSeen, hup, func() {
-		_ = m.reload(ctx) // it has told everybody who needs to know
+	return newWatchedFile(m.rulesFile).watch(ctx, m.rulesSeen, hup, func(data []byte, err error) {
+		_ = m.takeRules(ctx, data, err) // it has told everybody who needs to know
 	})
 }
 
@@ -41,69 +31,103 @@ func hangups() (hup <-chan os.Signal, stop func()) {
 	return c, func() { signal.Stop(c) }
 }
 
-// reload reads the rules and puts them in force. Nothing that runs is touched
-// unless the whole file is good.
+// reload reads the rules now and puts them in force.
 func (m *machine) reload(ctx context.Context) error {
-	set, err := loadRules(m.rulesFile)
-	if err == nil {
-		if err = m.loop.Reload(ctx, set); err == nil {
-			m.rulebook.accept(set)
-			m.log.Info("the rules were reloaded", "file", m.rulesFile, "rules", len(set.Rules()))
-			return nil
-		}
+	data, err := newWatchedFile(m.rulesFile).read(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	m.rulebook.refuse(err)
-	m.log.Error("the rules were refused, the last good ones go on", "err", err)
-	text := "rules.yaml was refused, the last good rules go on: " + err.Error()
-	board{m}.Notice(text)
-	if err := m.loop.Note(ctx, alert.Notice{Kind: "rules-refused", Text: text}); err != nil {
-		m.log.Warn("the refusal could not be logged", "err", err)
+	return m.takeRules(ctx, data, err)
+}
+
+// takeRules puts the content of the rules file in force. The error says why it
+// did not come to that.
+func (m *machine) takeRules(ctx context.Context, data []byte, err error) error {
+	old, set, err := m.ruler.take(ctx, m.rulesFile, data, err)
+	var refused *refusal
+	switch {
+	case err == nil:
+		m.rulebook.accept(set)
+		m.log.Info("the rules were reloaded", "file", m.rulesFile, "rules", len(set.Rules()))
+		for _, w := range set.Warnings() {
+			m.log.Warn("the rules are suspicious", "err", w)
+		}
+		if old != nil {
+			m.compared.want(old, set)
+		}
+	case errors.As(err, &refused):
+		m.rulebook.refuse(refused.cause)
+		m.refuse(ctx, refused)
+		return refused.cause
+	default:
+		m.log.Error("good rules could not be put in force, the last ones go on", "err", err)
 	}
 	return err
 }
 
-// whenChanged calls changed after the content of a file has become another than
-// the known one, and whenever force receives, until ctx ends. It watches the
-// folder, so that editors which rename and volumes which swap links are noticed.
-func whenChanged(ctx context.Context, path string, known fingerprint, force <-chan os.Signal, changed func()) error {
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watching %s: %w", path, err)
+// refuse says what is wrong with a file, to everybody but once.
+func (m *machine) refuse(ctx context.Context, r *refusal) {
+	m.log.Error("the rules were refused, the last good ones go on", "err", r.cause)
+	if r.again {
+		return
 	}
-	defer w.Close()
-	if err := w.Add(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("watching %s: %w", path, err)
-	}
-	timer := time.NewTimer(settle) // it may have changed since it was read
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-w.Events:
-			timer.Reset(settle)
-		case <-w.Errors: // a sign may be lost: look at the file itself
-			timer.Reset(settle)
-		case <-force:
-			known = digest(path)
-			changed()
-		case <-timer.C:
-			timer.Reset(look)
-			if d := digest(path); d != known && d != (fingerprint{}) {
-				known = d
-				changed()
-			}
-		}
+	text := "rules.yaml was refused, the last good rules go on: " + r.cause.Error()
+	board{m}.Notice(text)
+	if err := m.loop.Note(ctx, alert.Notice{Kind: "rules-refused", Text: text}); err != nil {
+		m.log.Warn("the refusal could not be logged", "err", err)
 	}
 }
 
-type fingerprint [sha256.Size]byte
+// ruler puts rules in force, one file after the other. Everything that can fail
+// about a file happens before the loop hears of it.
+type ruler struct {
+	apply func(context.Context, *rules.Set) error // returns once they are in force
 
-// digest fingerprints a file's content; one that cannot be read has none.
-func digest(path string) fingerprint {
-	data, err := os.ReadFile(path)
+	mu      sync.Mutex
+	inForce *rules.Set
+	content fingerprint  // of the file that they came from
+	refused *fingerprint // of what was said of the file refused last; nil: the last was taken
+}
+
+// refusal is the error about a file that was not taken.
+type refusal struct {
+	cause error
+	again bool // the same was refused just before
+}
+
+func (r *refusal) Error() string { return "the rules were refused: " + r.cause.Error() }
+func (r *refusal) Unwrap() error { return r.cause }
+
+// take puts the content of a file in force, and returns the rules that it made
+// and those that they replaced, nil if these came from the same content. The
+// error is a *refusal if it is the content's fault.
+func (r *ruler) take(ctx context.Context, name string, data []byte, err error) (old, set *rules.Set, _ error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err != nil {
-		return fingerprint{}
+		err = fmt.Errorf("reading the rules: %w", err)
+	} else {
+		set, err = rules.Parse(name, data)
 	}
-	return sha256.Sum256(data)
+	if err != nil {
+		f := fingerprintOf([]byte(err.Error()), nil)
+		again := r.refused != nil && *r.refused == f
+		r.refused = &f
+		return nil, nil, &refusal{err, again}
+	}
+	// The loop finishes what it has begun, so the one who asks must wait for it,
+	// even if whoever asked for that is gone.
+	if err := r.apply(context.WithoutCancel(ctx), set); err != nil {
+		return nil, nil, fmt.Errorf("putting the rules in force: %w", err)
+	}
+	if now := fingerprintOf(data, nil); now != r.content {
+		old, r.content = r.inForce, now
+	}
+	r.inForce, r.refused = set, nil
+	return old, set, nil
+}
+
+// warn announces in Slack what people should know about the rules.
+func (m *machine) warn(text string) {
+	m.announce(notify.Mark{Word: "Warning", Color: notify.Yellow}, text)
 }

@@ -279,18 +279,18 @@ func join(row []string, other func(int) string) {
 
 func rulesTable(r *backtest.Report) (header []string, rows [][]string) {
 	for _, c := range r.Rules {
-		rows = append(rows, append([]string{c.Rule, c.Severity.String()}, numbers(c.Opened, c.Reopened, c.Worse, c.Held, c.Open, c.Messages, c.Replies)...))
+		rows = append(rows, append([]string{c.Rule, c.Severity.String()}, numbers(c.Opened, c.Reopened, c.Worse, c.Held, c.Open, c.Messages, c.Replies, c.Reminds)...))
 	}
-	rows = append(rows, append([]string{"(all)", ""}, append(numbers(r.Alerts), "", "", "", "", strconv.Itoa(r.Messages), strconv.Itoa(r.Replies))...))
-	return []string{"RULE", "SEVERITY", "OPENED", "AGAIN", "WORSE", "HELD", "OPEN", "MESSAGES", "REPLIES"}, rows
+	rows = append(rows, append([]string{"(all)", ""}, append(numbers(r.Alerts), append([]string{"", "", "", ""}, numbers(r.Messages, r.Replies, r.Reminds)...)...)...))
+	return []string{"RULE", "SEVERITY", "OPENED", "AGAIN", "WORSE", "HELD", "OPEN", "MESSAGES", "REPLIES", "REMINDERS"}, rows
 }
 
 func channelsTable(r *backtest.Report) (header []string, rows [][]string) {
 	for i := range r.Channels {
 		c := &r.Channels[i]
-		rows = append(rows, append([]string{c.Title()}, append(numbers(c.Messages, c.Replies, c.Most), c.MostOn)...))
+		rows = append(rows, append([]string{c.Title()}, append(numbers(c.Messages, c.Replies, c.Reminds, c.Most), c.MostOn)...))
 	}
-	return []string{"CHANNEL", "MESSAGES", "REPLIES", "BUSIEST", "DAY"}, rows
+	return []string{"CHANNEL", "MESSAGES", "REPLIES", "REMINDERS", "BUSIEST", "DAY"}, rows
 }
 
 func daysTable(r *backtest.Report) (header []string, rows [][]string) {

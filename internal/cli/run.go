@@ -85,6 +85,7 @@ func (m *machine) run(ctx context.Context) (err error) {
 		pollers.start("account "+a.name, m.discoveries(a))
 	}
 	pollers.start("rules", m.reloads)
+	pollers.start("back-tests", m.comparisons)
 	m.greet()
 
 	<-ctx.Done()

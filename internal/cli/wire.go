@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,6 +55,8 @@ type machine struct {
 	sinks     *stage
 	view      *fleet.View
 	rulebook  rulebook
+	ruler     ruler
+	compared  *comparison
 }
 
 // account is the polling of one account.
@@ -72,7 +75,7 @@ type account struct {
 // assemble opens the store first, because its lock is what keeps a second bot
 // from the same files, and then makes everything that can fail at the start.
 func assemble(p parts) (m *machine, err error) {
-	m = &machine{parts: p, started: time.Now(), registry: prometheus.NewRegistry(), directory: watch.NewDirectory()}
+	m = &machine{parts: p, started: time.Now(), registry: prometheus.NewRegistry(), directory: watch.NewDirectory(), compared: newComparison()}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
@@ -156,6 +159,8 @@ func (m *machine) makeLoop() (err error) {
 		return err
 	}
 	m.rulebook.accept(m.rules)
+	m.ruler.inForce, m.ruler.content = m.rules, m.rulesSeen
+	m.ruler.apply = func(ctx context.Context, set *rules.Set) error { return m.loop.Reload(ctx, set) }
 	m.loop, err = watch.New(watch.Options{
 		Store: m.store, Rules: m.rules, Directory: m.directory, Board: board{m}, Wake: m.nats.Wake, Committed: m.view.Committed,
 		Diff:       diff.Options{MissingAfter: m.config.Poll.MissingAfter, MissingFor: m.config.Poll.MissingFor.Std()},
