@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -49,13 +50,18 @@ func (b *board) Update(a []alert.Alert) {
 	b.alerts = append(b.alerts, a...)
 	b.mu.Unlock()
 }
+
 func (b *board) BaselineDone(account string) {
 	b.mu.Lock()
 	b.rounds = append(b.rounds, account)
 	b.mu.Unlock()
 }
+
 func (b *board) Notice(text string)           { b.mu.Lock(); b.notices = append(b.notices, text); b.mu.Unlock() }
 func (b *board) Channels(set []rules.Channel) { b.mu.Lock(); b.channels = len(set); b.mu.Unlock() }
+
+// told lists the notices in order.
+func (b *board) told() []string { b.mu.Lock(); defer b.mu.Unlock(); return slices.Clone(b.notices) }
 
 // said lists the transitions in order.
 func (b *board) said() []string {
@@ -398,7 +404,7 @@ func TestAFailedCommitIsTriedAgainAndNothingIsLost(t *testing.T) {
 		}()
 		time.Sleep(time.Minute)
 		require.ErrorContains(t, b.loop.Ready(), "no space left on device")
-		require.Len(t, b.board.notices, 1)
+		require.Len(t, b.board.told(), 1)
 		require.Empty(t, b.board.said(), "nobody is told before it is stored")
 		b.store.breakWith(nil)
 		<-polled
