@@ -42,6 +42,16 @@ func (a *asks) all() ([]time.Time, []string) {
 	return a.times[:len(a.times):len(a.times)], a.space[:len(a.space):len(a.space)]
 }
 
+// last returns when each space was asked for last.
+func (a *asks) last() map[string]time.Time {
+	times, spaces := a.all()
+	last := map[string]time.Time{}
+	for i, id := range spaces {
+		last[id] = times[i]
+	}
+	return last
+}
+
 const (
 	restartSpaces   = 40
 	restartInterval = 3 * time.Second
@@ -103,14 +113,10 @@ func live(t *testing.T, dir string, until func() bool) {
 // their time, there is no herd, and no round from the beginning.
 func TestAfterARestartTheScheduleGoesOn(t *testing.T) {
 	asked, dir := restartWorld(t)
-	live(t, dir, func() bool { _, s := asked.all(); return len(s) >= restartSpaces+5 })
+	live(t, dir, func() bool { return len(asked.last()) == restartSpaces })
+	last := asked.last()
 	times, spaces := asked.all()
 	before := len(spaces)
-	last := map[string]time.Time{}
-	for i, id := range spaces {
-		last[id] = times[i]
-	}
-	require.Len(t, last, restartSpaces, "every space was asked for before the restart")
 
 	live(t, dir, func() bool { _, s := asked.all(); return len(s) >= before+restartSpaces/2 })
 	times, spaces = asked.all()
