@@ -153,7 +153,7 @@ func showable(p *vm.Program) bool {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Float64:
 		return true
 	case reflect.Interface:
-		return p.Node().Nature().Nil == false
+		return !p.Node().Nature().Nil
 	default:
 		return false
 	}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,4 +92,13 @@ rules:
 	w := newWorld(t, red)
 	w.set = set
 	require.Equal(t, []string{"a opened", "b opened"}, transitions(w.see(phone.QualityRating, "RED")))
+}
+
+// The documentation names everything that expressions may use.
+func TestTheDocumentationListsNamesAndFunctions(t *testing.T) {
+	data, err := os.ReadFile("../docs/rules.md")
+	require.NoError(t, err)
+	for _, name := range append(append([]string{}, names...), functions...) {
+		require.Contains(t, string(data), "`"+name+"`", name)
+	}
 }

@@ -115,8 +115,8 @@ func printCoverage(p *Program, coverage rules.Coverage) error {
 			fmt.Fprintln(p.Stdout, strings.TrimRight(hanging(fmt.Sprintf("  %-26s  ", alert.Plain(shownCovered(v.Value))), text), " "))
 		}
 	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%s. Beside each value are the rules that may open for it, and the clauses on\n"+
-		"which that depends. A value without a rule that is no hole is the best one, or\nsays nothing.\n", count(holes, "hole"))
+	_, err := fmt.Fprintf(p.Stdout, "\n%s. Beside each value are the rules that may open for it, and the\n"+
+		"clauses on which that depends. A value without a rule that is no hole is the\nbest one, or says nothing.\n", count(holes, "hole"))
 	return err
 }
 

@@ -1,0 +1,115 @@
+package rulestest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/internal/rulestest"
+	"numwatch/phone"
+	"numwatch/rules"
+)
+
+// usual is what an example of the documentation builds on where it does not say
+// otherwise.
+var usual = []struct{ key, text string }{
+	{"version", "version: 1\n"},
+	{"channels", "channels: {ops: {slack: C0000000001}, oncall: {slack: C0000000002}}\n"},
+	{"defaults", "defaults: {notify: [ops]}\n"},
+}
+
+// example is a block of YAML under a heading.
+type example struct {
+	heading, text string
+	line          int
+}
+
+func examples(t *testing.T, path string) (list []example) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var heading string
+	var block *example
+	for i, line := range strings.Split(string(data), "\n") {
+		switch {
+		case block != nil && line == "```":
+			list, block = append(list, *block), nil
+		case block != nil:
+			block.text += line + "\n"
+		case line == "```yaml":
+			block = &example{heading: heading, line: i + 2}
+		case strings.HasPrefix(line, "#"):
+			heading = strings.TrimLeft(line, "# ")
+		}
+	}
+	require.Nil(t, block, "a block is not closed")
+	return list
+}
+
+func (e example) complete() string {
+	text := "\n" + e.text
+	for _, u := range usual {
+		if !strings.Contains(text, "\n"+u.key+":") {
+			text += u.text
+		}
+	}
+	return text
+}
+
+// Every example of docs/rules.md is read and linted, and those with tests do
+// what these say.
+func TestExamplesOfTheDocumentation(t *testing.T) {
+	const path = "../../docs/rules.md"
+	var set *rules.Set
+	judged := 0
+	for _, e := range examples(t, path) {
+		t.Run(fmt.Sprintf("%s line %d", e.heading, e.line), func(t *testing.T) {
+			if strings.Contains("\n"+e.text, "\ntests:") {
+				require.NotNil(t, set, "tests stand below their rules")
+				run(t, set, "version: 1\n"+e.text)
+				judged++
+				return
+			}
+			var err error
+			set, err = rules.Parse(path, []byte(e.complete()))
+			require.NoError(t, err)
+			spaces := []phone.Space{{Labels: map[string]string{"tier": "gold", "env": "test"}}, {Labels: map[string]string{"env": "live"}}}
+			for _, p := range rules.Lint(path, []byte(e.complete()), rules.Facts{MaxAge: 5 * time.Minute, Spaces: spaces}) {
+				require.Equal(t, "unused-channel", p.Check, p.Error())
+			}
+		})
+	}
+	require.Greater(t, judged, 10)
+}
+
+func run(t *testing.T, set *rules.Set, tests string) {
+	t.Helper()
+	file, err := rulestest.Parse("docs/rules.md", []byte(tests))
+	require.NoError(t, err)
+	results, err := file.Run(context.Background(), set, everyTest)
+	require.NoError(t, err)
+	require.NotEmpty(t, results)
+	for _, r := range results {
+		for _, f := range r.Failures {
+			t.Errorf("%s\n%v", r.Name, f)
+		}
+	}
+}
+
+// The documentation lists every check as lint does.
+func TestTheDocumentationListsTheChecks(t *testing.T) {
+	data, err := os.ReadFile("../../docs/rules.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(data), "| check | level | finds |\n|---|---|---|\n")
+	require.True(t, found)
+	var want strings.Builder
+	for _, c := range rules.Checks() {
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", c.Name, c.Level, c.Text)
+	}
+	require.Equal(t, want.String(), table)
+}
