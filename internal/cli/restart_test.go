@@ -117,6 +117,9 @@ func TestAfterARestartTheScheduleGoesOn(t *testing.T) {
 	last := asked.last()
 	times, spaces := asked.all()
 	before := len(spaces)
+	for _, id := range spaces[before-2:] {
+		delete(last, id) // may have been under way when the bot stopped
+	}
 
 	live(t, dir, func() bool { _, s := asked.all(); return len(s) >= before+restartSpaces/2 })
 	times, spaces = asked.all()
