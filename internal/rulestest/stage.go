@@ -26,7 +26,6 @@ type stage struct {
 	polls   int
 	every   time.Duration
 	cloud   []*customer
-	file    string
 	history *history
 }
 

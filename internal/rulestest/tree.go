@@ -83,6 +83,9 @@ func (r *report) build(n ast.Node, at position, depth int) *node {
 	}
 	switch n := n.(type) {
 	case *ast.MappingNode:
+		if n.IsFlowStyle {
+			at = place(n.GetToken())
+		}
 		return r.mapping(n.Values, at, depth)
 	case *ast.MappingValueNode:
 		return r.mapping([]*ast.MappingValueNode{n}, at, depth)
