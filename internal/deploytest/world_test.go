@@ -42,6 +42,7 @@ poll: {max_age: 1s, min_interval: 200ms, timeout: 2s, missing_after: 2, missing_
 nats: {url: "${TEST_NATS_URL:-}", listen: 127.0.0.1:0}
 slack: {bot_token: "${SLACK_BOT_TOKEN}", api_url: "${SLACK_URL}"}
 http: {listen: 127.0.0.1:0, token: "${NUMWATCH_HTTP_TOKEN}"}
+heartbeat_url: "${HEARTBEAT_URL}"
 `
 
 // world is a folder with a configuration and the shipped rules, and the cloud
@@ -70,6 +71,7 @@ func newWorld(t *testing.T) *world {
 	w.env = append(os.Environ(),
 		"KEY_ID="+keyID, "KEY_SECRET="+keySecret, "CLOUD_URL="+serve(t, w.cloud),
 		"SLACK_BOT_TOKEN="+botToken, "SLACK_URL="+serve(t, slack)+"/api/", "NUMWATCH_HTTP_TOKEN="+httpToken,
+		"HEARTBEAT_URL="+serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
 	)
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "config.yaml"), []byte(configFile), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "rules.yaml"), read(t, "rules.yaml"), 0o600))
