@@ -41,6 +41,15 @@ type Delivery interface {
 	RetryParked()
 }
 
+// Desk takes what people decide about alerts. Its errors are alert.ErrUnknown and
+// alert.ErrRefused where it is the request's fault.
+type Desk interface {
+	Ack(ctx context.Context, id, by string) (alert.Alert, error)
+	Unack(ctx context.Context, id, by string) (alert.Alert, error)
+	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
+	EndSilence(ctx context.Context, id, by string) error
+}
+
 // Count is how many numbers stand in one state.
 type Count struct {
 	Status        string `json:"Status"`

@@ -35,6 +35,8 @@ type Options struct {
 	Fleet    Fleet
 	Rules    func() Rules
 	Delivery Delivery
+	Silences func() []alert.Silence // in force, the one that ends first in front
+	Desk     Desk
 	Backup   func(io.Writer) (int64, error) // writes a consistent copy of the store
 	Reload   func(context.Context) error    // reads the rules anew; an error leaves the old ones
 	Gatherer prometheus.Gatherer
@@ -90,6 +92,12 @@ func (s *site) routes() []route {
 		{"GET /api/v1/numbers/{account}/{space}/{number}", g.api(s.getNumber)},
 		{"GET /api/v1/numbers/{account}/{space}/{number}/history", g.api(s.getHistory)},
 		{"GET /api/v1/alerts", g.api(s.getAlerts)},
+		{"POST /api/v1/alerts/{id}/ack", g.api(s.postAck)},
+		{"DELETE /api/v1/alerts/{id}/ack", g.api(s.deleteAck)},
+		{"GET /api/v1/silences", g.api(s.getSilences)},
+		{"POST /api/v1/silences", g.api(s.postSilence)},
+		{"POST /api/v1/silences/preview", g.api(s.postPreview)},
+		{"DELETE /api/v1/silences/{id}", g.api(s.deleteSilence)},
 		{"GET /api/v1/rules", g.api(s.getRules)},
 		{"POST /api/v1/reload", g.api(s.postReload)},
 		{"GET /api/v1/deadletters", g.api(s.getDeadLetters)},
