@@ -29,6 +29,7 @@ type Card struct {
 	Link    string // to the page that lists the rest
 	Footer  []string
 	Mention []string
+	Buttons []Button // of messages; replies have none
 }
 
 // Mark says in a word and a colour what a message or a line is about.
@@ -65,8 +66,9 @@ type Line struct {
 
 // cards makes cards of alerts.
 type cards struct {
-	space func(phone.SpaceKey) phone.Space
-	link  string
+	space   func(phone.SpaceKey) phone.Space
+	silence func(id string) (alert.Silence, bool) // nil: none is known
+	link    string
 }
 
 // severityMark is the mark of an alert that is open, or of a notice.
@@ -99,7 +101,7 @@ func (c *cards) message(alerts []alert.Alert, at time.Time, fresh bool) *Card {
 }
 
 func (c *cards) single(a *alert.Alert, at time.Time, fresh bool) *Card {
-	card := &Card{Mark: markOf(a), Title: drill(a) + headline(a), Facts: c.facts(a), Footer: footer(a)}
+	card := &Card{Mark: markOf(a), Title: drill(a) + headline(a), Facts: c.facts(a), Footer: c.footer(a)}
 	if over(a) {
 		card.Title = drill(a) + c.title(a) + ": " + outcome(a)
 		if fresh {
@@ -228,7 +230,7 @@ func also(a *alert.Alert) string {
 	return strings.Join(shown, ", ")
 }
 
-func footer(a *alert.Alert) []string {
+func (c *cards) footer(a *alert.Alert) []string {
 	lines := []string{"rule " + a.Rule, a.ID}
 	if a.Openings > 1 {
 		lines = append(lines, fmt.Sprintf("opened %d times", a.Openings))
@@ -236,10 +238,7 @@ func footer(a *alert.Alert) []string {
 	if a.Baseline {
 		lines = append(lines, "found at first sight")
 	}
-	if len(a.HeldBy) > 0 && !over(a) {
-		lines = append(lines, "held by "+strings.Join(a.HeldBy, ", "))
-	}
-	return lines
+	return append(lines, c.held(a)...)
 }
 
 func (c *cards) list(alerts []alert.Alert, at time.Time, fresh bool) *Card {
@@ -260,6 +259,7 @@ func (c *cards) list(alerts []alert.Alert, at time.Time, fresh bool) *Card {
 			card.Action = first.Action
 		}
 	}
+	card.Footer = append(card.Footer, c.notes(alerts)...)
 	return card
 }
 

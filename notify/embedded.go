@@ -17,7 +17,7 @@ const embeddedStart = 10 * time.Second
 // EmbeddedOptions configures the NATS server that runs within the process where
 // no other is configured.
 type EmbeddedOptions struct {
-	Listen string // host:port for consumers; port 0 takes a free one
+	Listen string // host:port for consumers; port 0 takes a free one; "": none
 	Dir    string // JetStream's files; no other server may use it, which nothing checks
 	Token  string // asked of every client, if set
 	Logger *slog.Logger
@@ -31,17 +31,20 @@ type Embedded struct {
 
 // StartEmbedded starts a server and returns once it takes connections.
 func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
-	host, port, err := splitListen(o.Listen)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkFree(o.Listen); err != nil {
-		return nil, err
-	}
-	s, err := server.NewServer(&server.Options{
-		ServerName: "numwatch", Host: host, Port: port, Authorization: o.Token,
+	options := &server.Options{
+		ServerName: "numwatch", Authorization: o.Token, DontListen: o.Listen == "",
 		JetStream: true, StoreDir: o.Dir, NoSigs: true, NoSystemAccount: true,
-	})
+	}
+	if o.Listen != "" {
+		var err error
+		if options.Host, options.Port, err = splitListen(o.Listen); err != nil {
+			return nil, err
+		}
+		if err := checkFree(o.Listen); err != nil {
+			return nil, err
+		}
+	}
+	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("embedded nats server: %w", err)
 	}
@@ -98,8 +101,13 @@ func splitListen(listen string) (string, int, error) {
 	return host, int(port), nil
 }
 
-// URL is where clients connect.
-func (e *Embedded) URL() string { return e.server.ClientURL() }
+// URL is where clients connect; "" if it takes none from outside the process.
+func (e *Embedded) URL() string {
+	if e.server.Addr() == nil {
+		return ""
+	}
+	return e.server.ClientURL()
+}
 
 // Shutdown stops the server and waits until its files are closed.
 func (e *Embedded) Shutdown() {

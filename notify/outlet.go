@@ -116,6 +116,7 @@ func (o *outlet) post(ctx context.Context, alerts []alert.Alert) {
 		return
 	}
 	card := o.s.cards.message(alerts, m.At, true)
+	card.Buttons = o.s.buttons(alerts)
 	if slices.ContainsFunc(alerts, func(a alert.Alert) bool { return !over(&a) }) {
 		card.Mention = o.mention()
 	}
@@ -219,6 +220,7 @@ func (o *outlet) replied(ctx context.Context, m alert.Message) {
 func (o *outlet) edit(ctx context.Context, a action) {
 	m := a.message
 	card := o.s.cards.message(a.alerts, m.At, false)
+	card.Buttons = o.s.buttons(a.alerts)
 	if slices.ContainsFunc(a.alerts, func(a alert.Alert) bool { return !over(&a) }) {
 		card.Mention = o.mention()
 	}

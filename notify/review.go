@@ -33,7 +33,7 @@ func (s *Slack) review(ctx context.Context) {
 
 // findings is called with the lock held.
 func (s *Slack) findings(now time.Time) (reports []alert.SinkReport) {
-	configured := map[string]bool{slackPart: true}
+	configured := map[string]bool{slackPart: true, socketPart: s.pressable}
 	for _, c := range s.channels {
 		part := slackPart + ":" + c.Name
 		configured[part], configured[part+deadSuffix] = true, true
@@ -51,7 +51,7 @@ func (s *Slack) findings(now time.Time) (reports []alert.SinkReport) {
 	}
 	for part, value := range s.reported {
 		if value == phone.Parked && !configured[part] {
-			reports = append(reports, alert.SinkReport{Part: part, Value: phone.OK, Reason: "the channel is no longer configured", At: now})
+			reports = append(reports, alert.SinkReport{Part: part, Value: phone.OK, Reason: "it is no longer configured", At: now})
 		}
 	}
 	return reports

@@ -41,8 +41,10 @@ type SlackOptions struct {
 	Messages []alert.Message // as stored
 	Parked   []string        // parts that are stored as parked; others than Slack's are passed over
 	Space    func(phone.SpaceKey) phone.Space
-	Link     string        // to the page that lists all alerts; may be empty
-	Keep     time.Duration // how long closed alerts stay in reach; 0: 2 h
+	Silence  func(id string) (alert.Silence, bool) // those in force; nil: none is known. Quick, and safe for concurrent use
+	Link     string                                // to the page that lists all alerts; may be empty
+	Buttons  bool                                  // somebody hears when they are pressed: see NewButtons
+	Keep     time.Duration                         // how long closed alerts stay in reach; 0: 2 h
 
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
@@ -54,15 +56,16 @@ type SlackOptions struct {
 // good, one call at a time in each channel. Its methods are safe for concurrent
 // use.
 type Slack struct {
-	poster  Poster
-	keeper  Keeper
-	cards   cards
-	keepFor time.Duration
-	log     *slog.Logger
-	trace   func(string)
-	metrics *slackMetrics
-	pace    Pace
-	changed signal // the channels of the configuration changed
+	poster    Poster
+	keeper    Keeper
+	cards     cards
+	keepFor   time.Duration
+	pressable bool
+	log       *slog.Logger
+	trace     func(string)
+	metrics   *slackMetrics
+	pace      Pace
+	changed   signal // the channels of the configuration changed
 
 	mu        sync.Mutex
 	board     *board
@@ -79,7 +82,7 @@ type Slack struct {
 // NewSlack returns a sink that does nothing until Run.
 func NewSlack(o SlackOptions) *Slack {
 	s := &Slack{
-		poster: o.Poster, keeper: o.Keeper, cards: cards{space: o.Space, link: o.Link}, keepFor: o.Keep,
+		poster: o.Poster, keeper: o.Keeper, cards: cards{space: o.Space, silence: o.Silence, link: o.Link}, keepFor: o.Keep, pressable: o.Buttons,
 		log: loggerOr(o.Logger), trace: o.Trace, metrics: newSlackMetrics(o.Registerer), pace: o.Poster.Pace(),
 		changed: newSignal(), channels: o.Channels, outlets: make(map[string]*outlet),
 		board:    newBoard(names(o.Channels), o.Alerts, o.Messages, time.Now()),
@@ -87,7 +90,7 @@ func NewSlack(o SlackOptions) *Slack {
 	}
 	s.budget = rate.NewLimiter(rate.Every(s.pace.Edit), editBurst)
 	for _, part := range o.Parked {
-		if part == slackPart || strings.HasPrefix(part, slackPart+":") {
+		if part == slackPart || part == socketPart || strings.HasPrefix(part, slackPart+":") {
 			s.reported[part] = phone.Parked
 		}
 	}
@@ -203,6 +206,7 @@ func (s *Slack) wakeAll() {
 // SlackStatus is a view for pages.
 type SlackStatus struct {
 	Parked   string // why nothing can be posted at all; "" otherwise
+	Buttons  string // why nobody hears of buttons; "" otherwise
 	Channels []ChannelStatus
 	Dead     []alert.Message // refused for good
 }
@@ -218,7 +222,7 @@ type ChannelStatus struct {
 func (s *Slack) Status() SlackStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := SlackStatus{Parked: s.reasons[slackPart], Dead: s.board.dead()}
+	status := SlackStatus{Parked: s.reasons[slackPart], Buttons: s.reasons[socketPart], Dead: s.board.dead()}
 	for _, c := range s.channels {
 		status.Channels = append(status.Channels, ChannelStatus{
 			Name: c.Name, Parked: s.reasons[slackPart+":"+c.Name], Waiting: len(s.board.column(c.Name).waiting),

@@ -122,6 +122,13 @@ func (p *SlackAPI) Post(ctx context.Context, m Outgoing) (string, error) {
 	return ts, classify("chat.postMessage", err)
 }
 
+// Whisper tells one user in a channel something that nobody else sees.
+func (p *SlackAPI) Whisper(ctx context.Context, target, user, text string) error {
+	_, err := p.client.PostEphemeralContext(ctx, target, user,
+		slack.MsgOptionText(mrkdwn(text, maxAction), false), slack.MsgOptionParse(false), slack.MsgOptionLinkNames(false))
+	return classify("chat.postEphemeral", err)
+}
+
 // Update makes the message at ts read as m.
 func (p *SlackAPI) Update(ctx context.Context, ts string, m Outgoing) error {
 	_, _, _, err := p.client.UpdateMessageContext(ctx, m.Target, ts, m.options()...)
@@ -133,7 +140,7 @@ func (p *SlackAPI) Update(ctx context.Context, ts string, m Outgoing) error {
 func (m *Outgoing) options() []slack.MsgOption {
 	blocks := []slack.Block{}
 	if !m.Plain {
-		blocks = m.Card.blocks()
+		blocks = append(m.Card.blocks(), m.actions()...)
 	}
 	o := []slack.MsgOption{
 		slack.MsgOptionText(m.Card.text(m.Plain), false),
