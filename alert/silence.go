@@ -1,11 +1,18 @@
 package alert
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+)
+
+// What people ask for in vain.
+var (
+	ErrUnknown = errors.New("there is no such thing")
+	ErrRefused = errors.New("that cannot be done")
 )
 
 // Matcher chooses alerts: every member that is not empty must fit. An empty one

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A guard decides who is served. With a token, whoever knows it; the probes are
-// also free for clients on this machine. Without one the bot listens on
+// A guard decides who is served. With a token, whoever knows it; metrics are
+// also free for clients on this machine, and the probes for everybody. Without one the bot listens on
 // loopback only: clients of this machine are served, if they mean it. The Host
 // header must be one of this machine's own names or the public one, so that a
 // web page elsewhere cannot reach the bot through a name that it controls (DNS
@@ -61,8 +61,8 @@ func (g guard) everything(next http.Handler) http.Handler {
 	})
 }
 
-// probe serves health and metrics.
-func (g guard) probe(next http.Handler) http.Handler {
+// near serves what clients on this machine need no token for.
+func (g guard) near(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !local(r) && !g.admits(r) {
 			refuse(w, "Bearer")

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -25,14 +26,14 @@ func TestWithAToken(t *testing.T) {
 	o := (&bot{}).options()
 	o.Token = token
 	h := New(o)
-	free := map[string]bool{"/healthz": true, "/readyz": true, "/metrics": true}
+	probes := map[string]bool{"/healthz": true, "/readyz": true}
 	for _, path := range everyPath {
 		for _, from := range []string{"127.0.0.1:1", "[::1]:1", elsewhere} {
 			ask := func(header map[string]string) int {
 				return request{path: path, from: from, host: "numwatch.example.com", header: header}.to(h).Code
 			}
 			without := 401
-			if free[path] && from != elsewhere {
+			if probes[path] || path == "/metrics" && from != elsewhere {
 				without = 200
 			}
 			require.Equal(t, without, ask(nil), "%s from %s", path, from)
@@ -71,7 +72,11 @@ func TestWithoutATokenOnlyThisMachine(t *testing.T) {
 	h := New((&bot{}).options())
 	for _, path := range everyPath {
 		require.Equal(t, 200, request{path: path}.to(h).Code, path)
-		require.Equal(t, 401, request{path: path, from: elsewhere}.to(h).Code, path)
+		beyond := 401
+		if path == "/healthz" || path == "/readyz" {
+			beyond = 200
+		}
+		require.Equal(t, beyond, request{path: path, from: elsewhere}.to(h).Code, path)
 	}
 }
 
@@ -120,5 +125,18 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
 		require.Equal(t, "DENY", header.Get("X-Frame-Options"))
 		require.Equal(t, "no-store", header.Get("Cache-Control"))
+	}
+}
+
+// Whoever probes from elsewhere hears that the bot is not ready, but not why.
+func TestStrangersDoNotHearWhy(t *testing.T) {
+	o := (&bot{}).options()
+	o.Token = token
+	o.Ready = func() error { return errors.New("no space left on /data") }
+	h := New(o)
+	for from, says := range map[string]string{elsewhere: "not ready\n", "127.0.0.1:1": "not ready: no space left on /data\n"} {
+		answer := request{path: "/readyz", from: from}.to(h)
+		require.Equal(t, 503, answer.Code)
+		require.Equal(t, says, answer.Body.String())
 	}
 }

@@ -82,9 +82,9 @@ func (s *site) routes() []route {
 	g := s.guard
 	metrics := promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 	return []route{
-		{"GET /healthz", g.probe(http.HandlerFunc(s.healthz))},
-		{"GET /readyz", g.probe(http.HandlerFunc(s.readyz))},
-		{"GET /metrics", g.probe(metrics)},
+		{"GET /healthz", http.HandlerFunc(s.healthz)},
+		{"GET /readyz", s.readyz(g)},
+		{"GET /metrics", g.near(metrics)},
 
 		{"GET /api/v1/status", g.api(s.getStatus)},
 		{"GET /api/v1/spaces", g.api(s.getSpaces)},
@@ -157,10 +157,18 @@ func (s *site) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-func (s *site) readyz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.Ready(); err != nil {
-		http.Error(w, "not ready: "+shown(err.Error()), http.StatusServiceUnavailable)
-		return
+// readyz answers everybody, because an orchestrator's probe knows no token, but
+// says why the bot is not ready only to those who may know.
+func (s *site) readyz(g guard) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := s.Ready()
+		switch {
+		case err == nil:
+			_, _ = io.WriteString(w, "ready\n")
+		case local(r) || g.admits(r):
+			http.Error(w, "not ready: "+shown(err.Error()), http.StatusServiceUnavailable)
+		default:
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		}
 	}
-	_, _ = io.WriteString(w, "ready\n")
 }

@@ -32,6 +32,7 @@ type bot struct {
 	rules    Rules
 	changed  chan struct{}
 	ending   chan struct{}
+	silences []alert.Silence
 	reloads  int
 	refuse   error
 	copies   func(io.Writer) error
@@ -52,7 +53,7 @@ func (b *bot) options() Options {
 			}
 			return all
 		},
-		Fleet: &b.town, Delivery: &b.town, Rules: func() Rules { return b.rules }, Ending: b.ending,
+		Fleet: &b.town, Delivery: &b.town, Desk: b, Silences: b.inForce, Rules: func() Rules { return b.rules }, Ending: b.ending,
 		Changed: func() <-chan struct{} {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -81,6 +82,7 @@ func (b *bot) options() Options {
 // request asks as a client of this machine does, unless told otherwise.
 type request struct {
 	method, path, host, from string
+	body                     string
 	header                   map[string]string
 }
 
@@ -88,7 +90,7 @@ func (r request) to(h http.Handler) *httptest.ResponseRecorder {
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
-	req := httptest.NewRequest(r.method, r.path, nil)
+	req := httptest.NewRequest(r.method, r.path, strings.NewReader(r.body))
 	req.Host, req.RemoteAddr = "127.0.0.1:8080", "127.0.0.1:40000"
 	if r.host != "" {
 		req.Host = r.host

@@ -1,7 +1,7 @@
 // Package fleet keeps in memory what pages and the API must answer at once, and
 // nothing that grows with the numbers but a few counts for each space: how many
 // numbers stand in which state, how much changed when, how often each rule
-// spoke, the alerts and the messages that show them, and for every event of the
+// spoke, the alerts, the messages that show them, the silences, and for every event of the
 // log a fingerprint of its subject. Listings are read from the store, in order.
 //
 // The view is fed with every commit after it is on disk, so it is never ahead
@@ -11,8 +11,11 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +34,7 @@ type Store interface {
 	LastSeq() uint64
 	Alerts() ([]alert.Alert, error)
 	Messages() ([]alert.Message, error)
+	Silences() ([]alert.Silence, error)
 }
 
 // View is safe for concurrent use.
@@ -44,6 +48,7 @@ type View struct {
 	prints   prints
 	alerts   map[string]*alert.Alert
 	messages map[string]*alert.Message
+	silences map[string]alert.Silence
 	built    bool
 	changed  chan struct{} // closed by the next change
 }
@@ -53,7 +58,7 @@ type View struct {
 func New(s Store) (*View, error) {
 	v := &View{
 		store: s, spaces: newSpaces(), hits: hits{}, prints: newPrints(s.FirstSeq()),
-		alerts: map[string]*alert.Alert{}, messages: map[string]*alert.Message{}, changed: make(chan struct{}),
+		alerts: map[string]*alert.Alert{}, messages: map[string]*alert.Message{}, silences: map[string]alert.Silence{}, changed: make(chan struct{}),
 	}
 	alerts, err := s.Alerts()
 	if err != nil {
@@ -68,6 +73,13 @@ func New(s Store) (*View, error) {
 	}
 	for i := range messages {
 		v.messages[messages[i].ID] = &messages[i]
+	}
+	silences, err := s.Silences()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range silences {
+		v.silences[s.ID] = s
 	}
 	return v, nil
 }
@@ -180,8 +192,14 @@ func (v *View) Committed(c *store.Commit) {
 		m := c.Messages[i]
 		v.messages[m.ID] = &m
 	}
+	for _, id := range c.DropSilences {
+		delete(v.silences, id)
+	}
+	for _, s := range c.Silences {
+		v.silences[s.ID] = s
+	}
 	v.prints.trim(v.store.FirstSeq())
-	if len(c.Rosters)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.Messages)+len(c.DropMessages) > 0 {
+	if len(c.Rosters)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences) > 0 {
 		v.tell()
 	}
 }
@@ -225,6 +243,15 @@ func (v *View) Alerts() []*alert.Alert {
 		all = append(all, a)
 	}
 	return all
+}
+
+// Silences returns the silences in force, the one that ends first in front.
+func (v *View) Silences() []alert.Silence {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(v.silences), func(a, b alert.Silence) int {
+		return cmp.Or(a.Until.Compare(b.Until), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // Messages returns the messages that show an alert, in no order. They must not

@@ -19,6 +19,7 @@ type nothing struct{ *store.Store }
 
 func (nothing) Alerts() ([]alert.Alert, error)     { return nil, nil }
 func (nothing) Messages() ([]alert.Message, error) { return nil, nil }
+func (nothing) Silences() ([]alert.Silence, error) { return nil, nil }
 func (nothing) FirstSeq() uint64                   { return 1 }
 
 // With a million numbers in 100,000 spaces and two million events in the log the

@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,8 +14,8 @@ import (
 
 // What people ask for in vain.
 var (
-	ErrUnknown = errors.New("there is no such thing")
-	ErrRefused = errors.New("that cannot be done")
+	ErrUnknown = alert.ErrUnknown
+	ErrRefused = alert.ErrRefused
 )
 
 // warnBefore is how long before its end people hear of a silence under which

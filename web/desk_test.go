@@ -1,0 +1,173 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+)
+
+// As a Desk, bot decides in memory.
+
+func (b *bot) inForce() []alert.Silence {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.silences)
+}
+
+func (b *bot) Ack(_ context.Context, id, by string) (alert.Alert, error) {
+	return b.acked(id, &alert.Ack{By: by, At: noon})
+}
+
+func (b *bot) Unack(_ context.Context, id, _ string) (alert.Alert, error) { return b.acked(id, nil) }
+
+func (b *bot) acked(id string, ack *alert.Ack) (alert.Alert, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.IndexFunc(b.alerts, func(a alert.Alert) bool { return a.ID == id })
+	switch {
+	case b.refuse != nil:
+		return alert.Alert{}, b.refuse
+	case i < 0:
+		return alert.Alert{}, fmt.Errorf("%w: alert %s", alert.ErrUnknown, id)
+	case b.alerts[i].State.Closed():
+		return alert.Alert{}, fmt.Errorf("%w: alert %s is closed", alert.ErrRefused, id)
+	}
+	b.alerts[i].Ack = ack
+	return b.alerts[i], nil
+}
+
+func (b *bot) Silence(_ context.Context, s alert.Silence) (alert.Silence, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.refuse != nil {
+		return alert.Silence{}, b.refuse
+	}
+	if !s.Until.After(noon) {
+		return alert.Silence{}, fmt.Errorf("%w: the silence would end before it begins", alert.ErrRefused)
+	}
+	s.ID, s.From = fmt.Sprintf("s-%d", len(b.silences)+1), noon
+	b.silences = append(b.silences, s)
+	for i := range b.alerts {
+		if s.Match.Matches(&b.alerts[i], nil) {
+			b.alerts[i].HeldBy = append(b.alerts[i].HeldBy, alert.SilenceHold+s.ID)
+		}
+	}
+	return s, nil
+}
+
+func (b *bot) EndSilence(_ context.Context, id, _ string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.silences)
+	b.silences = slices.DeleteFunc(b.silences, func(s alert.Silence) bool { return s.ID == id })
+	if len(b.silences) == n {
+		return fmt.Errorf("%w: silence %s", alert.ErrUnknown, id)
+	}
+	return nil
+}
+
+// What is asked of the API is done, and what it says fits its description.
+func TestDecisionsThroughTheAPI(t *testing.T) {
+	d, b := readDocument(t), busyTown()
+	h := New(b.options())
+	id := b.alerts[0].ID
+	do := func(method, path, body string, code int, asks, says string) string {
+		t.Helper()
+		if asks != "" {
+			d.requireFits(t, "/components/schemas/"+asks, body)
+		}
+		w := request{method: method, path: path, body: body}.to(h)
+		require.Equal(t, code, w.Code, w.Body.String())
+		if says != "" {
+			d.requireFits(t, "/components/schemas/"+says, w.Body.String())
+		}
+		return w.Body.String()
+	}
+	require.Contains(t, do("POST", "/api/v1/alerts/"+id+"/ack", `{"by":" Ada\u202e "}`, 200, "ByRequest", "Alert"), `"by": "Ada"`)
+	require.Equal(t, "Ada", b.alerts[0].Ack.By)
+	require.Contains(t, do("DELETE", "/api/v1/alerts/"+id+"/ack", `{"by":"Bob"}`, 200, "ByRequest", "Alert"), `"ack": null`)
+	require.Nil(t, b.alerts[0].Ack)
+
+	require.Contains(t, do("POST", "/api/v1/silences/preview", `{"match":{"rule":"quality-red"}}`, 200, "PreviewRequest", "AlertList"), `"total": 2`)
+	require.Contains(t, do("POST", "/api/v1/silences/preview", `{"match":{"labels":{"tier":"none"}}}`, 200, "PreviewRequest", "AlertList"), `"total": 0`)
+	made := do("POST", "/api/v1/silences", `{"match":{"rule":"quality-red"},"for_seconds":7200,"by":"Ada","reason":"moving"}`, 201, "SilenceRequest", "Silence")
+	require.Contains(t, made, `"covers": 2`)
+	require.Contains(t, made, `"until": "2026-11-23T14:00:00Z"`)
+	do("POST", "/api/v1/silences", `{"match":{"severity":"high"},"until":"2026-11-24T00:00:00+08:00","by":"Ada"}`, 201, "SilenceRequest", "Silence")
+	var list SilenceList
+	require.NoError(t, json.Unmarshal([]byte(do("GET", "/api/v1/silences", "", 200, "", "SilenceList")), &list))
+	require.Equal(t, 2, list.Total)
+	require.Equal(t, "moving", list.Silences[0].Reason)
+	require.Equal(t, noon.Add(4*time.Hour), list.Silences[1].Until)
+	do("DELETE", "/api/v1/silences/s-1", `{"by":"Bob"}`, 200, "ByRequest", "")
+	require.Len(t, b.silences, 1)
+}
+
+func TestDecisionsThatCannotBeDone(t *testing.T) {
+	b := busyTown()
+	h := New(b.options())
+	closed := b.alerts[slices.IndexFunc(b.alerts, func(a alert.Alert) bool { return a.State.Closed() })].ID
+	type try struct {
+		request
+		code int
+		says string
+	}
+	post := func(path, body string, code int, says string) try {
+		return try{request{method: "POST", path: "/api/v1/" + path, body: body}, code, says}
+	}
+	for _, ask := range []try{
+		post("alerts/a-none/ack", `{"by":"Ada"}`, 404, "/api/v1/alerts and"),
+		post("alerts/"+closed+"/ack", `{"by":"Ada"}`, 422, "is closed"),
+		post("alerts/"+closed+"/ack", `{"by":"\u202e "}`, 422, "who asks"),
+		post("alerts/"+closed+"/ack", ``, 400, "openapi.yaml"),
+		post("alerts/"+closed+"/ack", `{"by":"Ada"} {}`, 400, "openapi.yaml"),
+		post("alerts/"+closed+"/ack", `{"by":"`+strings.Repeat("x", mostAsked)+`"}`, 400, "too large"),
+		post("silences", `{"match":{},"for_seconds":60,"by":"Ada"}`, 422, "at least one of account"),
+		post("silences", `{"match":{"severity":"dire"},"for_seconds":60,"by":"Ada"}`, 422, "critical, high"),
+		post("silences", `{"match":{"colour":"red"},"for_seconds":60,"by":"Ada"}`, 400, "colour"),
+		post("silences", `{"match":{"rule":"x"},"by":"Ada"}`, 422, "until when"),
+		post("silences", `{"match":{"rule":"x"},"by":"Ada","for_seconds":1,"until":"2030-01-01T00:00:00Z"}`, 422, "not both"),
+		post("silences", `{"match":{"rule":"x"},"by":"Ada","for_seconds":-1}`, 422, "before it begins"),
+		post("silences", `{"match":{"rule":"x"},"for_seconds":60}`, 422, "who asks"),
+		post("silences/preview", `{"match":{}}`, 422, "at least one of"),
+		{request{method: "DELETE", path: "/api/v1/silences/s-9", body: `{"by":"Ada"}`}, 404, "/api/v1/silences list"},
+		{request{method: "DELETE", path: "/api/v1/silences/s-9", body: `{"by":""}`}, 422, "who asks"},
+		{request{path: "/api/v1/silences?x=1"}, 400, "no parameter"},
+	} {
+		w := ask.to(h)
+		require.Equal(t, ask.code, w.Code, "%s %s: %s", ask.path, ask.body, w.Body)
+		require.Contains(t, w.Body.String(), ask.says)
+	}
+	require.Empty(t, b.silences)
+	b.refuse = errDisk
+	w := request{method: "POST", path: "/api/v1/silences", body: `{"match":{"rule":"x"},"for_seconds":60,"by":"Ada"}`}.to(h)
+	require.Equal(t, 503, w.Code)
+	require.Contains(t, b.log.String(), "the disk is gone")
+}
+
+// Whatever decides is guarded as a reload is.
+func TestDecisionsAreGuarded(t *testing.T) {
+	b := busyTown()
+	o := b.options()
+	o.Token = token
+	h := New(o)
+	ack := request{method: "POST", path: "/api/v1/alerts/" + b.alerts[0].ID + "/ack", body: `{"by":"Ada"}`}
+	silence := request{method: "POST", path: "/api/v1/silences", body: `{"match":{"rule":"x"},"for_seconds":60,"by":"Ada"}`}
+	end := request{method: "DELETE", path: "/api/v1/silences/s-1", body: `{"by":"Ada"}`}
+	for _, r := range []request{ack, silence, end} {
+		require.Equal(t, 401, r.to(h).Code, r.path)
+		r.header = bearer(token)
+		r.header["Sec-Fetch-Site"] = "cross-site"
+		require.Equal(t, 403, r.to(h).Code, r.path)
+	}
+	require.Nil(t, b.alerts[0].Ack)
+	require.Empty(t, b.silences)
+}
