@@ -197,7 +197,9 @@ func (b *board) drop(id string, now time.Time) {
 	c := b.column(r.Channel)
 	delete(c.stale, id)
 	for _, s := range r.Alerts {
-		b.unlist(s.Alert, r.Channel, now)
+		if c.listed[s.Alert] == id {
+			b.unlist(s.Alert, r.Channel, now)
+		}
 	}
 }
 

@@ -44,8 +44,10 @@ type desk struct {
 	alerts map[string]alert.Alert
 	sink   *Slack
 	points map[string]int
-	mu     sync.Mutex
-	stop   func()
+	// between may put something between the sink and the world.
+	between func(*SlackOptions)
+	mu      sync.Mutex
+	stop    func()
 }
 
 var opsChannel = []Channel{{Name: "ops", Slack: "C0000000001", Mention: []string{"<!subteam^S012>"}}}
@@ -75,6 +77,9 @@ func (d *desk) start(channels []Channel) {
 	}
 	for _, a := range d.alerts {
 		o.Alerts = append(o.Alerts, a)
+	}
+	if d.between != nil {
+		d.between(&o)
 	}
 	d.sink = NewSlack(o)
 	ctx, cancel := context.WithCancel(context.Background())

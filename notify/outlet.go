@@ -27,6 +27,7 @@ type outlet struct {
 	postAt       time.Time
 	failures     int
 	failingSince time.Time
+	doubtful     []string // messages that may have been kept although that failed
 }
 
 // configure is called with the lock held.
@@ -113,6 +114,7 @@ func (o *outlet) post(ctx context.Context, alerts []alert.Alert) {
 		m.Alerts = append(m.Alerts, alert.Shown{Alert: alerts[i].ID, Revision: alerts[i].Revision, Told: alerts[i].Revision})
 	}
 	if !o.begin(ctx, m) {
+		o.doubtful = append(o.doubtful, m.ID) // the next attempt has another id
 		return
 	}
 	card := o.s.cards.message(alerts, m.At, true)

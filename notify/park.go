@@ -56,12 +56,13 @@ func (o *outlet) keep(ctx context.Context, m alert.Message) {
 }
 
 func (o *outlet) commit(ctx context.Context, m alert.Message) bool {
-	err := o.s.report(ctx, alert.Receipt{Messages: []alert.Message{m}})
-	if err != nil {
+	if err := o.s.report(ctx, alert.Receipt{Messages: []alert.Message{m}, Drop: o.doubtful}); err != nil {
 		o.s.log.Warn("a message could not be kept", "channel", o.name, "err", err)
 		o.backOff(0)
+		return false
 	}
-	return err == nil
+	o.doubtful = nil
+	return true
 }
 
 func (o *outlet) put(m alert.Message) {
