@@ -141,7 +141,7 @@ func bars(title string, rows []barRow, names []string) chart {
 		for i, v := range r.values {
 			w := math.Max((chartWidth-left-right)*float64(v)/float64(most), 0)
 			top := y + thick*float64(i)
-			c.Rects = append(c.Rects, rect{left, top, w, thick - 2, seriesClass(i, len(names)), fmt.Sprintf("%s: %d messages, %s", r.name, v, names[i])})
+			c.Rects = append(c.Rects, rect{left, top, w, thick - 2, seriesClass(i, len(names)), fmt.Sprintf("%s: %s, %s", r.name, plural(v, "message"), names[i])})
 			c.Labels = append(c.Labels, label{left + w + 6, top + thick/2 + 4, "start", fmt.Sprint(v), "number"})
 		}
 		y += thick*float64(len(r.values)) + 8
@@ -182,7 +182,7 @@ func heat(r *Report, title string) chart {
 			n := r.Days[d].Channels[ch.Channel]
 			c.Rects = append(c.Rects, rect{
 				left + step*float64(d), y, math.Max(step-1.5, step*0.8), rowHeight - 6, heatClass(n, most),
-				fmt.Sprintf("%s, %s: %d messages", ch.Title(), r.Days[d].Day, n),
+				fmt.Sprintf("%s, %s: %s", ch.Title(), r.Days[d].Day, plural(n, "message")),
 			})
 		}
 		y += rowHeight

@@ -23,7 +23,7 @@ func (l *Line) Large() bool { return l.After >= 5*l.Before && l.After-l.Before >
 
 // String is like "quality-yellow: 3 → 412 messages in #wa-ops".
 func (l *Line) String() string {
-	return fmt.Sprintf("%s: %d → %d messages in %s", l.Rule, l.Before, l.After, l.Channel)
+	return fmt.Sprintf("%s: %d → %s in %s", l.Rule, l.Before, plural(l.After, "message"), l.Channel)
 }
 
 // Difference is what new rules change, judged by a stretch of the log.
@@ -82,7 +82,7 @@ const maxLines = 10
 func (d *Difference) String() string {
 	span := d.Span()
 	if len(d.Lines) == 0 {
-		return fmt.Sprintf("the new rules would have sent the same %d messages %s", d.After, span)
+		return fmt.Sprintf("%s the new rules would have sent as much as the old ones: %s", span, plural(d.After, "message"))
 	}
 	var parts []string
 	for i := range d.Lines[:min(len(d.Lines), maxLines)] {
@@ -91,11 +91,14 @@ func (d *Difference) String() string {
 	if more := len(d.Lines) - maxLines; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("%s the new rules would have sent %d messages, the old ones %d: %s", span, d.After, d.After, strings.Join(parts, "; "))
+	return fmt.Sprintf("%s the new rules would have sent %s, the old ones %d: %s",
+		span, plural(d.After, "message"), d.Before, strings.Join(parts, "; "))
 }
 
 // Span is the stretch of the log, as in "in the last 3 days".
-func (d *Difference) Span() string { return "in the last " + spanText(d.Until.Sub(d.Since)) }
+func (d *Difference) Span() string {
+	return "in the last " + strings.TrimPrefix(spanText(d.Until.Sub(d.Since)), "1 ")
+}
 
 // spanText is a length of time as people say it.
 func spanText(d time.Duration) string {
@@ -103,10 +106,17 @@ func spanText(d time.Duration) string {
 	case d >= 6*24*time.Hour && d <= 7*24*time.Hour+time.Hour:
 		return "week"
 	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(d.Round(24*time.Hour).Hours()/24))
+		return plural(int(d.Round(24*time.Hour).Hours()/24), "day")
 	case d >= 2*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Round(time.Hour).Hours()))
+		return plural(int(d.Round(time.Hour).Hours()), "hour")
 	default:
-		return fmt.Sprintf("%d minutes", max(1, int(d.Round(time.Minute).Minutes())))
+		return plural(max(1, int(d.Round(time.Minute).Minutes())), "minute")
 	}
+}
+
+func plural(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }

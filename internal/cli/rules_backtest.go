@@ -269,20 +269,35 @@ func beside(reports []*backtest.Report, table func(*backtest.Report) ([]string, 
 	return header, rows
 }
 
+// join puts the cells of another report into a row. Words that only one of them
+// has stand for themselves.
 func join(row []string, other func(int) string) {
 	for j := 1; j < len(row); j++ {
-		if v := other(j); v != row[j] {
-			row[j] += " → " + v
+		v, was := other(j), row[j]
+		switch {
+		case v == was:
+		case was == "-" && !isCount(v):
+			row[j] = v
+		case v == "-" && !isCount(was):
+		default:
+			row[j] = was + " → " + v
 		}
 	}
 }
 
+func isCount(cell string) bool {
+	_, err := strconv.Atoi(cell)
+	return err == nil
+}
+
 func rulesTable(r *backtest.Report) (header []string, rows [][]string) {
+	open := 0
 	for _, c := range r.Rules {
-		rows = append(rows, append([]string{c.Rule, c.Severity.String()}, numbers(c.Opened, c.Reopened, c.Worse, c.Held, c.Open, c.Messages, c.Replies, c.Reminds)...))
+		open += c.Open
+		rows = append(rows, append([]string{c.Rule, c.Severity.String()}, numbers(c.Opened+c.Reopened, c.Open, c.Messages, c.Replies, c.Reminds)...))
 	}
-	rows = append(rows, append([]string{"(all)", ""}, append(numbers(r.Alerts), append([]string{"", "", "", ""}, numbers(r.Messages, r.Replies, r.Reminds)...)...)...))
-	return []string{"RULE", "SEVERITY", "OPENED", "AGAIN", "WORSE", "HELD", "OPEN", "MESSAGES", "REPLIES", "REMINDERS"}, rows
+	rows = append(rows, append([]string{"(all)", ""}, numbers(r.Alerts, open, r.Messages, r.Replies, r.Reminds)...))
+	return []string{"RULE", "SEVERITY", "ALERTS", "OPEN", "MESSAGES", "REPLIES", "REMIND"}, rows
 }
 
 func channelsTable(r *backtest.Report) (header []string, rows [][]string) {
@@ -290,7 +305,7 @@ func channelsTable(r *backtest.Report) (header []string, rows [][]string) {
 		c := &r.Channels[i]
 		rows = append(rows, append([]string{c.Title()}, append(numbers(c.Messages, c.Replies, c.Reminds, c.Most), c.MostOn)...))
 	}
-	return []string{"CHANNEL", "MESSAGES", "REPLIES", "REMINDERS", "BUSIEST", "DAY"}, rows
+	return []string{"CHANNEL", "MESSAGES", "REPLIES", "REMIND", "BUSIEST", "DAY"}, rows
 }
 
 func daysTable(r *backtest.Report) (header []string, rows [][]string) {
