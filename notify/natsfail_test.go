@@ -308,3 +308,17 @@ func TestNATSNoticesAnOutageWhileIdle(t *testing.T) {
 	b.server.Shutdown()
 	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
 }
+
+func TestEmbeddedWithoutAListener(t *testing.T) {
+	s, err := StartEmbedded(EmbeddedOptions{Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer s.Shutdown()
+	require.Empty(t, s.URL())
+	b := &bench{t: t, memory: newMemory(), server: s}
+	o := b.options()
+	o.Login = NATSLogin{Server: s}
+	b.add(changeEvent(1))
+	b.start(o)
+	b.caughtUp()
+	b.stopSink()
+}

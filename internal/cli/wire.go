@@ -50,6 +50,7 @@ type machine struct {
 	directory *watch.Directory
 	nats      *notify.NATS
 	slack     *notify.Slack
+	buttons   *notify.Buttons // nil where nobody can press any
 	accounts  []*account
 	listener  net.Listener
 	sinks     *stage
@@ -97,7 +98,10 @@ func assemble(p parts) (m *machine, err error) {
 	if err = m.makeSlack(); err != nil {
 		return m, err
 	}
-	return m, m.makeAccounts()
+	if err = m.makeAccounts(); err != nil {
+		return m, err
+	}
+	return m, m.registerGauges()
 }
 
 // close releases what assemble opened, in reverse.
@@ -196,10 +200,11 @@ func (m *machine) makeSlack() error {
 	}
 	m.slack = notify.NewSlack(notify.SlackOptions{
 		Poster: m.poster(m.program.Stdout), Keeper: keeper{m}, Channels: channels(m.rules.Channels()),
-		Alerts: alerts, Messages: messages, Parked: parked, Space: m.directory.Space, Link: m.config.HTTP.PublicURL,
-		Keep:   max(2*time.Hour, m.rules.ReopenWithin()),
+		Alerts: alerts, Messages: messages, Parked: parked, Space: m.directory.Space, Silence: m.silence, Link: m.config.HTTP.PublicURL,
+		Buttons: m.config.Slack.Buttons(), Keep: max(2*time.Hour, m.rules.ReopenWithin()),
 		Logger: m.log, Registerer: m.registry, Trace: m.program.Trace,
 	})
+	m.makeButtons()
 	return nil
 }
 
