@@ -29,7 +29,7 @@ bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 20m ./...
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)
-	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller ./internal/bench 2>&1 | awk -f tools/benchtable.awk
+	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
 
 check: race-ready fmt-check tidy-check vet staticcheck cross race ## what CI runs beside the tests: format, lint, tidy, race detector
 	@echo "check: all is well"

@@ -53,26 +53,46 @@ var gauges = map[string]struct {
 	help  string
 	value func(Status) float64
 }{
-	"numwatch_poll_pace": {"Requests per second that are sent at most.",
-		func(s Status) float64 { return s.Pace }},
-	"numwatch_poll_rate": {"Requests per second in the last minute.",
-		func(s Status) float64 { return s.Used }},
-	"numwatch_poll_throttled_ratio": {"Share of the last minute's requests that was throttled.",
-		func(s Status) float64 { return s.Throttled }},
-	"numwatch_spaces": {"Spaces that are polled.",
-		func(s Status) float64 { return float64(s.Plan.Spaces) }},
-	"numwatch_spaces_failing": {"Spaces whose last poll failed.",
-		func(s Status) float64 { return float64(len(s.Failing)) }},
-	"numwatch_expected_time_to_detect_seconds": {"Average delay until a change is seen.",
-		func(s Status) float64 { return s.Plan.Expected.Seconds() }},
-	"numwatch_worst_time_to_detect_seconds": {"Longest delay until a change is seen, as the schedule stands.",
-		func(s Status) float64 { return s.Plan.Worst.Seconds() }},
-	"numwatch_round_seconds": {"Time to poll every space once at the present pace.",
-		func(s Status) float64 { return s.Plan.Round.Seconds() }},
-	"numwatch_max_age_holds": {"1 if every space can be polled within max_age, else 0.",
-		func(s Status) float64 { return truth(s.Plan.Feasible) }},
-	"numwatch_account_denied": {"1 while the account is refused, else 0.",
-		func(s Status) float64 { return truth(s.Denied != nil) }},
+	"numwatch_poll_pace": {
+		"Requests per second that are sent at most.",
+		func(s Status) float64 { return s.Pace },
+	},
+	"numwatch_poll_rate": {
+		"Requests per second in the last minute.",
+		func(s Status) float64 { return s.Used },
+	},
+	"numwatch_poll_throttled_ratio": {
+		"Share of the last minute's requests that was throttled.",
+		func(s Status) float64 { return s.Throttled },
+	},
+	"numwatch_spaces": {
+		"Spaces that are polled.",
+		func(s Status) float64 { return float64(s.Plan.Spaces) },
+	},
+	"numwatch_spaces_failing": {
+		"Spaces whose last poll failed.",
+		func(s Status) float64 { return float64(len(s.Failing)) },
+	},
+	"numwatch_expected_time_to_detect_seconds": {
+		"Average delay until a change is seen.",
+		func(s Status) float64 { return s.Plan.Expected.Seconds() },
+	},
+	"numwatch_worst_time_to_detect_seconds": {
+		"Longest delay until a change is seen, as the schedule stands.",
+		func(s Status) float64 { return s.Plan.Worst.Seconds() },
+	},
+	"numwatch_round_seconds": {
+		"Time to poll every space once at the present pace.",
+		func(s Status) float64 { return s.Plan.Round.Seconds() },
+	},
+	"numwatch_max_age_holds": {
+		"1 if every space can be polled within max_age, else 0.",
+		func(s Status) float64 { return truth(s.Plan.Feasible) },
+	},
+	"numwatch_account_denied": {
+		"1 while the account is refused, else 0.",
+		func(s Status) float64 { return truth(s.Denied != nil) },
+	},
 	"numwatch_oldest_poll_age_seconds": {"Age of the oldest last answer.", oldestAge},
 }
 

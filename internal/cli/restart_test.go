@@ -115,14 +115,14 @@ func TestAfterARestartTheScheduleGoesOn(t *testing.T) {
 	asked, dir := restartWorld(t)
 	live(t, dir, func() bool { return len(asked.last()) == restartSpaces })
 	last := asked.last()
-	times, spaces := asked.all()
-	before := len(spaces)
-	for _, id := range spaces[before-2:] {
+	_, earlier := asked.all()
+	before := len(earlier)
+	for _, id := range earlier[before-2:] {
 		delete(last, id) // may have been under way when the bot stopped
 	}
 
 	live(t, dir, func() bool { _, s := asked.all(); return len(s) >= before+restartSpaces/2 })
-	times, spaces = asked.all()
+	times, spaces := asked.all()
 	for i := before; i < len(spaces); i++ {
 		require.GreaterOrEqual(t, times[i].Sub(last[spaces[i]]), restartInterval-50*time.Millisecond, "space %s", spaces[i])
 		last[spaces[i]] = times[i]

@@ -12,7 +12,7 @@ import (
 // What befalls every space is told once, for the account.
 func TestAnAccountThatFailsIsOneAlert(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 5*rigInterval) // every space has its turn within an interval
+	r := newRig(t, 5*rigInterval, rigTimeout) // every space has its turn within an interval
 	before := r.changes()
 	r.cloud.Inject(camssim.Fault{Kind: camssim.BadGateway})
 	r.eventually("the account is FAILING", func() bool { return r.condition(account).Value == phone.Failing })
@@ -29,7 +29,7 @@ func TestAnAccountThatFailsIsOneAlert(t *testing.T) {
 // is not reported missing where it was.
 func TestANumberThatMovesIsNotMissing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigInterval)
+	r := newRig(t, rigInterval, rigTimeout)
 	require.NoError(t, r.cloud.SetNumber("main", "b", healthy("8600")))
 	require.NoError(t, r.cloud.RemoveNumber("main", "a", "8600"))
 	r.eventually("the move is seen", func() bool { return len(r.changes()) == 8 })
@@ -42,7 +42,7 @@ func TestANumberThatMovesIsNotMissing(t *testing.T) {
 // not missing.
 func TestANumberOfTwoSpacesIsNotMissing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigInterval)
+	r := newRig(t, rigInterval, rigTimeout)
 	require.NoError(t, r.cloud.SetNumber("main", "b", healthy("8600")))
 	r.eventually("it is seen twice", func() bool { return len(r.changes()) == 7 })
 	r.further("a", 5)
@@ -59,7 +59,7 @@ func TestANumberOfTwoSpacesIsNotMissing(t *testing.T) {
 // A number that is gone from complete lists, while others fail, is missing.
 func TestANumberThatIsGoneIsMissing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigInterval)
+	r := newRig(t, rigInterval, rigTimeout)
 	require.NoError(t, r.cloud.RemoveNumber("main", "a", "8600"))
 	r.cloud.Inject(camssim.Fault{Kind: camssim.CutJSON, Space: "a", Probability: 0.5})
 	r.eventually("it is missing", func() bool { return len(r.changes()) == 7 })

@@ -29,7 +29,7 @@ const (
 	rigRate     = 60 // requests a second
 	rigInterval = 20 * time.Millisecond
 	rigMaxAge   = 400 * time.Millisecond
-	rigTimeout  = 400 * time.Millisecond
+	rigTimeout  = 5 * time.Second
 )
 
 // rig is everything between the cloud and the sinks as it is: signed requests to
@@ -45,6 +45,7 @@ type rig struct {
 	board     *board
 	poller    *poller.Poller
 	interval  time.Duration // the least between two polls of a space
+	timeout   time.Duration // of one request
 	halt      func()
 }
 
@@ -72,8 +73,8 @@ func healthy(number string) camssim.Number {
 	}
 }
 
-func newRig(t *testing.T, interval time.Duration) *rig {
-	r := &rig{t: t, interval: interval, board: &board{}, directory: watch.NewDirectory()}
+func newRig(t *testing.T, interval, timeout time.Duration) *rig {
+	r := &rig{t: t, interval: interval, timeout: timeout, board: &board{}, directory: watch.NewDirectory()}
 	inCloud, known := rigSpaces()
 	r.cloud = camssim.New(camssim.Config{Limit: rigRate + 20, Accounts: []camssim.Account{{Name: "main", Key: rigKey, Spaces: inCloud}}})
 	web := httptest.NewServer(r.cloud)
@@ -111,13 +112,13 @@ func newRig(t *testing.T, interval time.Duration) *rig {
 func (r *rig) poll() {
 	pace := poller.NewPace(rigRate)
 	client, err := poller.NewClient(poller.ClientOptions{
-		Account: "main", Endpoint: r.url, Timeout: rigTimeout, Pace: pace,
+		Account: "main", Endpoint: r.url, Timeout: r.timeout, Pace: pace,
 		Credentials: poller.Credentials{Type: "access_key", AccessKeyId: rigKey.AccessKeyId, AccessKeySecret: rigKey.AccessKeySecret},
 	})
 	require.NoError(r.t, err)
 	r.poller = poller.New(poller.Options{
 		Account: "main", Fetcher: client, Pace: pace, Deliver: r.loop.Deliver,
-		MaxAge: rigMaxAge, MinInterval: r.interval, Timeout: 2 * rigTimeout,
+		MaxAge: rigMaxAge, MinInterval: r.interval, Timeout: 2 * r.timeout,
 	})
 	var keys []phone.SpaceKey
 	for k := range r.directory.Keys() {

@@ -62,7 +62,7 @@ func documented() []faulty {
 // injected has every kind of fault that the simulated cloud knows.
 func injected() map[camssim.Kind]faulty {
 	return map[camssim.Kind]faulty{
-		"":                    {camssim.Fault{Latency: 2 * rigTimeout}, failing, "", []string{lost, "no answer within " + rigTimeout.String()}},
+		"":                    {camssim.Fault{Latency: 600 * time.Millisecond}, failing, "", []string{lost, "no answer within 300ms"}},
 		camssim.Refuse:        refused("Ram.PermissionDeny", accountOut, "ImplicitDeny"),
 		camssim.Throttled:     {camssim.Fault{RetryAfter: 1500 * time.Millisecond}, throttled, "Throttling.User", nil},
 		camssim.InternalError: {effect: failing, code: "InternalError", says: []string{lost, "HTTP 500", "RequestId"}},
@@ -108,7 +108,11 @@ func TestFaults(t *testing.T) {
 
 func (f *faulty) run(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigInterval)
+	timeout := rigTimeout
+	if f.Latency > 0 {
+		timeout = f.Latency / 2
+	}
+	r := newRig(t, rigInterval, timeout)
 	before := r.changes()
 	f.Space = "a"
 	if f.effect == throttled {
