@@ -38,12 +38,14 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 
 // desk is a simulated workspace, what was kept, and what posts there.
 type desk struct {
-	t      *testing.T
-	sim    *slacksim.Server
-	memory *memory
-	alerts map[string]alert.Alert
-	sink   *Slack
-	points map[string]int
+	t        *testing.T
+	sim      *slacksim.Server
+	memory   *memory
+	alerts   map[string]alert.Alert
+	sink     *Slack
+	points   map[string]int
+	buttons  bool
+	silences map[string]alert.Silence
 	// between may put something between the sink and the world.
 	between func(*SlackOptions)
 	mu      sync.Mutex
@@ -56,7 +58,7 @@ var opsChannel = []Channel{{Name: "ops", Slack: "C0000000001", Mention: []string
 func onDesk(t *testing.T, test func(t *testing.T, d *desk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{t: t, memory: newMemory(), alerts: map[string]alert.Alert{}, points: map[string]int{}}
+		d := &desk{t: t, memory: newMemory(), alerts: map[string]alert.Alert{}, points: map[string]int{}, silences: map[string]alert.Silence{}}
 		d.sim = slacksim.New(slacksim.Config{Token: simToken, Channels: []slacksim.Channel{
 			{ID: "C0000000001", Name: "wa-ops"}, {ID: "C0000000002", Name: "wa-gold"},
 		}})
@@ -69,6 +71,7 @@ func (d *desk) start(channels []Channel) {
 	o := SlackOptions{
 		Poster: newSlackAPI(simToken, "http://slack.test/api/", direct{d.sim}), Keeper: d.memory, Channels: channels,
 		Messages: d.memory.keptMessages(), Space: spaceOf, Link: "https://numwatch.example.com/alerts", Trace: d.count,
+		Buttons: d.buttons, Silence: func(id string) (alert.Silence, bool) { s, ok := d.silences[id]; return s, ok },
 	}
 	for part, value := range d.memory.conditions {
 		if value == phone.Parked {

@@ -33,7 +33,7 @@ func (s *Slack) review(ctx context.Context) {
 
 // findings is called with the lock held.
 func (s *Slack) findings(now time.Time) (reports []alert.SinkReport) {
-	configured := map[string]bool{slackPart: true, socketPart: s.pressable}
+	configured := map[string]bool{slackPart: true, SocketPart: s.pressable}
 	for _, c := range s.channels {
 		part := slackPart + ":" + c.Name
 		configured[part], configured[part+deadSuffix] = true, true

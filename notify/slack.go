@@ -90,7 +90,7 @@ func NewSlack(o SlackOptions) *Slack {
 	}
 	s.budget = rate.NewLimiter(rate.Every(s.pace.Edit), editBurst)
 	for _, part := range o.Parked {
-		if part == slackPart || part == socketPart || strings.HasPrefix(part, slackPart+":") {
+		if part == slackPart || part == SocketPart || strings.HasPrefix(part, slackPart+":") {
 			s.reported[part] = phone.Parked
 		}
 	}
@@ -222,7 +222,7 @@ type ChannelStatus struct {
 func (s *Slack) Status() SlackStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := SlackStatus{Parked: s.reasons[slackPart], Buttons: s.reasons[socketPart], Dead: s.board.dead()}
+	status := SlackStatus{Parked: s.reasons[slackPart], Buttons: s.reasons[SocketPart], Dead: s.board.dead()}
 	for _, c := range s.channels {
 		status.Channels = append(status.Channels, ChannelStatus{
 			Name: c.Name, Parked: s.reasons[slackPart+":"+c.Name], Waiting: len(s.board.column(c.Name).waiting),

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	// socketPart is no channel's part, whatever channels are called.
-	socketPart = "slack-socket"
+	// SocketPart is the part of the bot that hears of buttons. It is no channel's
+	// part, whatever channels are called.
+	SocketPart = "slack-socket"
 
 	ackWithin    = 3 * time.Second // after which Slack calls a press failed
 	maxEnvelope  = 1 << 20
@@ -104,7 +105,7 @@ func (b *Buttons) enqueue(p Press) bool {
 func (b *Buttons) worked(ctx context.Context) {
 	b.failingSince = time.Time{}
 	b.log.Info("slack tells of buttons")
-	b.o.Slack.tell(ctx, alert.SinkReport{Part: socketPart, Value: phone.OK, At: time.Now()})
+	b.o.Slack.tell(ctx, alert.SinkReport{Part: SocketPart, Value: phone.OK, At: time.Now()})
 }
 
 // failed tells of a connection that does not come about: at once where Slack
@@ -121,7 +122,7 @@ func (b *Buttons) failed(ctx context.Context, err error) {
 	}
 	refused := e.Refusal == BadToken || e.Refusal == Unknown
 	if refused || now.Sub(b.failingSince) > stuckAfter {
-		b.o.Slack.tell(ctx, alert.SinkReport{Part: socketPart, Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: now})
+		b.o.Slack.tell(ctx, alert.SinkReport{Part: SocketPart, Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: now})
 	}
 }
 

@@ -161,6 +161,8 @@ func sinkRows(sinks []SinkStatus) []sinkRow {
 		row := sinkRow{SinkStatus: k, Tone: good, What: "events for programs"}
 		if channel, ok := strings.CutPrefix(k.Name, "slack:"); ok {
 			row.What = "messages in channel " + channel
+		} else if k.Name == "slack-socket" {
+			row.What = "buttons on messages"
 		}
 		switch {
 		case k.State == phone.Parked:

@@ -72,6 +72,9 @@ func (m *machine) run(ctx context.Context) (err error) {
 	}
 	m.sinks.start("nats", m.nats.Run)
 	m.sinks.start("slack", m.slack.Run)
+	if m.buttons != nil {
+		m.sinks.start("slack's buttons", m.buttons.Run)
+	}
 	m.sinks.start("http", m.serve)
 	if url := m.config.HeartbeatURL; !url.Empty() {
 		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Well: m.loop.Ready, Logger: m.log, Registerer: m.registry})

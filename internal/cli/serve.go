@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"numwatch/notify"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/web"
@@ -88,6 +89,9 @@ func (m *machine) sinkStatus() []web.SinkStatus {
 			reason = c.Parked
 		}
 		out = append(out, web.SinkStatus{Name: "slack:" + c.Name, State: sinkState(reason != ""), Lag: uint64(c.Waiting), LastError: reason})
+	}
+	if m.buttons != nil {
+		out = append(out, web.SinkStatus{Name: notify.SocketPart, State: sinkState(slack.Buttons != ""), LastError: slack.Buttons})
 	}
 	return out
 }

@@ -102,6 +102,10 @@ type Slack struct {
 	Operators []string `yaml:"operators"` // ids of the users who may press buttons; empty: everybody
 }
 
+// Buttons reports whether messages have buttons: somebody shows them, and hears
+// when they are pressed.
+func (s *Slack) Buttons() bool { return !s.BotToken.Empty() && !s.AppToken.Empty() }
+
 // HTTP describes the listener of the page, the API, health and metrics.
 type HTTP struct {
 	Listen    string `yaml:"listen"` // host:port

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/internal/watch"
+	"numwatch/notify"
+)
+
+// desk is the part of the loop that people give orders to.
+type desk interface {
+	Ack(ctx context.Context, id, by string) (alert.Alert, error)
+	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
+}
+
+// operator does what buttons in Slack ask for.
+type operator struct{ desk desk }
+
+// Ack passes over what has closed since the button was pressed, unless that is
+// all of it.
+func (o operator) Ack(ctx context.Context, alerts []alert.Alert, by string) error {
+	var refused error
+	done := 0
+	for _, a := range alerts {
+		switch _, err := o.desk.Ack(ctx, a.ID, by); {
+		case err == nil:
+			done++
+		case errors.Is(err, watch.ErrRefused) || errors.Is(err, watch.ErrUnknown):
+			refused = err
+		default:
+			return fmt.Errorf("%d of %d alerts are acknowledged: %w", done, len(alerts), err)
+		}
+	}
+	if done == 0 {
+		return refused
+	}
+	return nil
+}
+
+// Silence silences the rule: of one alert for its subject, of several in each
+// space that they are in.
+func (o operator) Silence(ctx context.Context, alerts []alert.Alert, length time.Duration, by string) error {
+	until := time.Now().Add(length).UTC().Truncate(time.Second)
+	matchers := matchersOf(alerts)
+	for i, m := range matchers {
+		if _, err := o.desk.Silence(ctx, alert.Silence{Match: m, By: by, Reason: "a button in Slack", Until: until}); err != nil {
+			return fmt.Errorf("%d of %d silences are in force: %w", i, len(matchers), err)
+		}
+	}
+	return nil
+}
+
+func matchersOf(alerts []alert.Alert) []alert.Matcher {
+	type where struct{ rule, account, space string }
+	var seen []where
+	var matchers []alert.Matcher
+	for _, a := range alerts {
+		w := where{a.Rule, a.Subject.Account, a.Subject.Space}
+		if slices.Contains(seen, w) {
+			continue
+		}
+		seen = append(seen, w)
+		m := alert.Matcher{Rule: w.rule, Account: w.account, Space: w.space}
+		if len(alerts) == 1 {
+			m.PhoneNumber = a.Subject.PhoneNumber
+		}
+		matchers = append(matchers, m)
+	}
+	return matchers
+}
+
+// silence returns a silence in force.
+func (m *machine) silence(id string) (alert.Silence, bool) {
+	all := m.view.Silences()
+	i := slices.IndexFunc(all, func(s alert.Silence) bool { return s.ID == id })
+	if i < 0 {
+		return alert.Silence{}, false
+	}
+	return all[i], true
+}
+
+// makeButtons hears of buttons where there is a token to hear with, and a Slack
+// to show them.
+func (m *machine) makeButtons() {
+	c := &m.config.Slack
+	if !c.Buttons() {
+		return
+	}
+	m.buttons = notify.NewButtons(notify.ButtonsOptions{
+		Slack: m.slack, API: notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{m.loop},
+		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Logger: m.log,
+	})
+}
