@@ -12,6 +12,8 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/config"
 	"numwatch/notify"
+	"numwatch/phone"
+	"numwatch/poller"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -101,20 +103,38 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if err != nil {
 		return "", err
 	}
-	if len(fleet) == 0 {
-		return "", errors.New("no space is named: add one under `spaces` or name a `spaces_file`")
-	}
-	client, err := newClient(cfg, a, nil)
+	client, err := newClient(cfg, a, poller.NewPace(a.RequestsPerSecond))
 	if err != nil {
 		return "", err
 	}
 	defer client.Close()
+	if a.Discover.Enabled {
+		if fleet, err = lookedUp(ctx, client, a, fleet); err != nil {
+			return "", err
+		}
+	}
+	if len(fleet) == 0 {
+		return "", errors.New("no space is named: add one under `spaces`, name a `spaces_file`, or let `discover` find one that it wants")
+	}
 	snap, err := client.Fetch(ctx, fleet[0].SpaceKey)
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", count(len(fleet), "space"),
 		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), count(len(snap.Numbers), "number"), snap.RequestId), nil
+}
+
+// lookedUp returns the spaces with those that the account itself names.
+func lookedUp(ctx context.Context, client *poller.Client, a *config.Account, listed []phone.Space) ([]phone.Space, error) {
+	found, err := client.ListInstance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := discovery{wanted: &a.Discover}
+	if err := d.take(found, time.Now()); err != nil {
+		return nil, err
+	}
+	return d.add(a.Name, listed), nil
 }
 
 // checkStore opens the store where there is one. A running bot has it open, and
