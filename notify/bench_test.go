@@ -72,13 +72,7 @@ func (b *bench) dial() jetstream.JetStream {
 	return js
 }
 
-func (b *bench) options() NATSOptions {
-	return NATSOptions{
-		Log: b.memory, Keeper: b.memory, Renderer: &Renderer{Epoch: "k3v9q2", Space: spaceOf},
-		Cursor: b.memory.keptCursor(), Login: NATSLogin{URL: b.server.URL()},
-		Stream: StreamOptions{Name: "NUMWATCH", Create: true}, PublishChanges: true,
-	}
-}
+func (b *bench) options() NATSOptions { return b.optionsFor(NATSLogin{URL: b.server.URL()}) }
 
 func (b *bench) start(o NATSOptions) {
 	b.run(NewNATS(o))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -66,6 +67,9 @@ func (l *NATSLogin) options() ([]nats.Option, error) {
 		o = append(o, nats.Token(l.Token))
 	}
 	if l.CredsFile != "" {
+		if _, err := os.Stat(l.CredsFile); err != nil {
+			return nil, fmt.Errorf("nats.creds_file: %w", err)
+		}
 		o = append(o, nats.UserCredentials(l.CredsFile))
 	}
 	if l.NKeyFile != "" {
@@ -76,12 +80,22 @@ func (l *NATSLogin) options() ([]nats.Option, error) {
 		o = append(o, key)
 	}
 	if l.CAFile != "" {
-		o = append(o, nats.RootCAs(l.CAFile))
+		o = append(o, setting("nats.tls.ca_file", nats.RootCAs(l.CAFile)))
 	}
 	if l.CertFile != "" {
-		o = append(o, nats.ClientCert(l.CertFile, l.KeyFile))
+		o = append(o, setting("nats.tls.cert_file and key_file", nats.ClientCert(l.CertFile, l.KeyFile)))
 	}
 	return o, nil
+}
+
+// setting lets an option's error say which setting it is about.
+func setting(name string, option nats.Option) nats.Option {
+	return func(o *nats.Options) error {
+		if err := option(o); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
 }
 
 func reconnectDelay(attempts int) time.Duration {
