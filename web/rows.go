@@ -41,7 +41,7 @@ func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
 		Number: text(a.Subject.PhoneNumber), Account: text(a.Subject.Account),
 		Field: a.Field.String(), Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
 		Mark:    directionMark(a.Change.Direction),
-		Summary: text(a.Summary.Render(shown)), Action: text(a.Action.Render(shown)),
+		Summary: a.Summary.Render(text), Action: a.Action.Render(text),
 		Rule: a.Rule, Runbook: a.Runbook, Notes: notes(a), Closing: text(a.Closing),
 		Since: since(a.Since, now), Changed: since(a.Changed, now),
 	}
