@@ -25,8 +25,14 @@ const apiTimeout = 10 * time.Second
 
 // get asks the bot and returns the body of a good answer. The caller closes it.
 func (b bot) get(ctx context.Context, p *Program, path string) (io.ReadCloser, error) {
+	return b.ask(ctx, p, http.MethodGet, path, nil)
+}
+
+// ask makes a request of the bot and returns the body of a good answer. The
+// caller closes it.
+func (b bot) ask(ctx context.Context, p *Program, method, path string, body io.Reader) (io.ReadCloser, error) {
 	base := cmp.Or(b.URL, p.getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
 	if err != nil {
 		return nil, &usageError{"the bot's URL is not one: want http://host:port"}
 	}
@@ -38,15 +44,19 @@ func (b bot) get(ctx context.Context, p *Program, path string) (io.ReadCloser, e
 		return nil, fmt.Errorf("no bot answers at %s: %w; start it (numwatch run), or say where it is with --url or NUMWATCH_URL",
 			phone.Redact(base), withoutURL(err))
 	}
-	if answer.StatusCode == http.StatusOK {
+	if answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusCreated {
 		return answer.Body, nil
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusUnauthorized {
 		return nil, fmt.Errorf("the bot at %s does not let you in: set NUMWATCH_HTTP_TOKEN to its http.token", phone.Redact(base))
 	}
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-	return nil, fmt.Errorf("the bot at %s answered %s: %s", phone.Redact(base), answer.Status, alert.Plain(strings.TrimSpace(string(text))))
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 16<<10))
+	var said struct{ Error string }
+	if json.Unmarshal(text, &said) == nil && said.Error != "" {
+		return nil, errors.New(alert.Plain(said.Error))
+	}
+	return nil, fmt.Errorf("the bot at %s answered %s: %s", phone.Redact(base), answer.Status, alert.Cut(alert.Plain(strings.TrimSpace(string(text))), 500))
 }
 
 // withoutURL is the cause of a failed request: the URL is said already, and may
@@ -60,9 +70,23 @@ func withoutURL(err error) error {
 
 // getJSON asks the bot and decodes its answer.
 func (b bot) getJSON(ctx context.Context, p *Program, path string, v any) error {
+	return b.call(ctx, p, http.MethodGet, path, nil, v)
+}
+
+// call makes a request of the bot, with a body unless that is nil, and decodes
+// its answer.
+func (b bot) call(ctx context.Context, p *Program, method, path string, asked, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	body, err := b.get(ctx, p, path)
+	var sent io.Reader
+	if asked != nil {
+		content, err := json.Marshal(asked)
+		if err != nil {
+			return fmt.Errorf("encoding the request: %w", err)
+		}
+		sent = strings.NewReader(string(content))
+	}
+	body, err := b.ask(ctx, p, method, path, sent)
 	if err != nil {
 		return err
 	}

@@ -25,16 +25,22 @@ const (
 
 // commands is the grammar of the command line.
 type commands struct {
-	Demo   demoCommand   `cmd:"" help:"Show the whole bot at work against a simulated cloud."`
-	Run    runCommand    `cmd:"" help:"Watch the numbers of the configuration and tell about changes."`
-	Init   initCommand   `cmd:"" help:"Write a commented config.yaml and rules.yaml."`
-	Check  checkCommand  `cmd:"" help:"Check the configuration, the rules, the credentials (one real poll), NATS and Slack."`
-	Poll   pollCommand   `cmd:"" help:"Fetch one space once and print its numbers."`
-	Tail   tailCommand   `cmd:"" help:"Follow the events on NATS."`
-	Status statusCommand `cmd:"" help:"Ask a running bot how it is."`
-	Rules  rulesCommand  `cmd:"" help:"Check, try out and explain the rules."`
-	DB     dbCommand     `cmd:"" name:"db" help:"Check, compact, measure, back up and restore the store."`
-	Sim    simCommand    `cmd:"" help:"Run the simulated cloud or the simulated Slack on its own."`
+	Demo        demoCommand        `cmd:"" help:"Show the whole bot at work against a simulated cloud."`
+	Run         runCommand         `cmd:"" help:"Watch the numbers of the configuration and tell about changes."`
+	Init        initCommand        `cmd:"" help:"Write a commented config.yaml and rules.yaml."`
+	Check       checkCommand       `cmd:"" help:"Check the configuration, the rules, the credentials (one real poll), NATS and Slack."`
+	Poll        pollCommand        `cmd:"" help:"Fetch one space once and print its numbers."`
+	Tail        tailCommand        `cmd:"" help:"Follow the events on NATS."`
+	Status      statusCommand      `cmd:"" help:"Ask a running bot how it is."`
+	Alerts      alertsCommand      `cmd:"" help:"List a running bot's alerts."`
+	Ack         ackCommand         `cmd:"" help:"Say that you take care of an alert."`
+	Silence     silenceCommand     `cmd:"" help:"List, start and end silences, which hold back alerts from Slack."`
+	Numbers     numbersCommand     `cmd:"" help:"List the numbers as they stand, all or by any field."`
+	History     historyCommand     `cmd:"" help:"Tell what happened to a number."`
+	DeadLetters deadLettersCommand `cmd:"" name:"deadletters" help:"List and retry the messages that Slack refuses for good."`
+	Rules       rulesCommand       `cmd:"" help:"Check, try out and explain the rules."`
+	DB          dbCommand          `cmd:"" name:"db" help:"Check, compact, measure, back up and restore the store."`
+	Sim         simCommand         `cmd:"" help:"Run the simulated cloud or the simulated Slack on its own."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }

@@ -50,6 +50,9 @@ func printTable(w io.Writer, header []string, rows [][]string) error {
 	return nil
 }
 
+// minutes is how a time to come is printed.
+const minutes = "2006-01-02 15:04"
+
 // columns is how wide sentences are printed.
 const columns = 80
 

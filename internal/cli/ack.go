@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"numwatch/alert"
+	"numwatch/web"
+)
+
+// person is the flag of the commands that decide something.
+type person struct {
+	By string `placeholder:"NAME" help:"Who decides, as others see it (default: $$USER)."`
+}
+
+func (w person) name(p *Program) (string, error) {
+	name := cmp.Or(w.By, p.getenv("USER"))
+	if name == "" {
+		return "", &usageError{"say who you are: --by NAME"}
+	}
+	return name, nil
+}
+
+type ackCommand struct {
+	bot
+	output
+	person
+	Undo bool   `help:"Take the acknowledgement back."`
+	ID   string `arg:"" help:"The alert's id, such as a-7f31c0de00112233: numwatch alerts."`
+}
+
+// Run says who takes care of an alert.
+func (c *ackCommand) Run(ctx context.Context, p *Program) error {
+	by, err := c.name(p)
+	if err != nil {
+		return err
+	}
+	method, did := http.MethodPost, "acknowledged by "
+	if c.Undo {
+		method, did = http.MethodDelete, "acknowledgement taken back by "
+	}
+	var a web.Alert
+	if err := c.call(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", web.ByRequest{By: by}, &a); err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, a)
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s%s\n%s\n", did, alert.Plain(by), hanging(a.Alert.ID+"  ", alert.Plain(a.Alert.Rule+": "+a.Alert.Summary)))
+	return err
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/web"
+)
+
+type alertsCommand struct {
+	bot
+	output
+	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (lately) or all."`
+	Severity []string `placeholder:"NAME" help:"Only these: critical, high, warning, info."`
+	Rule     string   `placeholder:"NAME" help:"Only of this rule."`
+	Account  string   `placeholder:"NAME" help:"Only of this account."`
+	Space    string   `placeholder:"ID" help:"Only of this space."`
+	Number   string   `placeholder:"NUMBER" help:"Only of this number."`
+	Limit    int      `default:"50" help:"At most this many, up to 1000."`
+	Search   string   `arg:"" optional:"" help:"Part of a number, a name, a rule or a text."`
+}
+
+// Run lists alerts, the worst first.
+func (c *alertsCommand) Run(ctx context.Context, p *Program) error {
+	q := url.Values{"state": {c.State}, "limit": {strconv.Itoa(c.Limit)}}
+	set(q, "severity", strings.Join(c.Severity, ","), "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
+	var list web.AlertList
+	if err := c.getJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list); err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, list)
+	}
+	if len(list.Alerts) == 0 {
+		fmt.Fprintln(p.Stdout, "no such alert")
+		return nil
+	}
+	if err := printAlerts(p, list.Alerts); err != nil {
+		return err
+	}
+	return printMore(p, len(list.Alerts), list.Total, "alert")
+}
+
+// set puts those values into a query that are not empty.
+func set(q url.Values, pairs ...string) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+}
+
+// printMore tells below a table how much is not in it.
+func printMore(p *Program, shown, total int, thing string) error {
+	if total <= shown {
+		return nil
+	}
+	_, err := fmt.Fprintf(p.Stdout, "\n%d of %s: --limit %d shows more\n", shown, count(total, thing), min(total, 1000))
+	return err
+}
+
+func printAlerts(p *Program, alerts []web.Alert) error {
+	var rows [][]string
+	for i := range alerts {
+		a := &alerts[i]
+		rows = append(rows, []string{
+			a.Alert.ID, a.Alert.Severity.String(), lasts(a.Alert.Since), cell(a.Alert.Rule, 18), cell(about(a), 16),
+			cell(cmp.Or(a.New, "(empty)"), 14), cell(marks(a), 12),
+		})
+	}
+	return printTable(p.Stdout, []string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}, rows)
+}
+
+// cell makes a text from outside fit for a column.
+func cell(s string, width int) string { return alert.Cut(alert.Plain(s), width) }
+
+// about names an alert's subject.
+func about(a *web.Alert) string {
+	switch {
+	case a.Number != nil:
+		return a.Number.PhoneNumber
+	case a.Space != nil:
+		return a.Account + "/" + a.Space.ID
+	default:
+		return cmp.Or(a.Part, a.Account)
+	}
+}
+
+// marks tells what stands beside an alert, in a word or two.
+func marks(a *web.Alert) string {
+	var words []string
+	if a.Drill {
+		words = append(words, "drill")
+	}
+	if a.Alert.State != alert.Firing {
+		words = append(words, a.Alert.State.String())
+	}
+	if a.Alert.Ack != nil {
+		words = append(words, "ack "+a.Alert.Ack.By)
+	}
+	if len(a.Alert.HeldBy) > 0 {
+		words = append(words, "held")
+	}
+	return strings.Join(words, " ")
+}
+
+// lasts is how long ago something began, with its two largest units.
+func lasts(since time.Time) string {
+	d := max(time.Since(since), 0)
+	switch {
+	case d < time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + "s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + "m"
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+	}
+}

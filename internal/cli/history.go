@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web"
+)
+
+type historyCommand struct {
+	bot
+	output
+	Account string `placeholder:"NAME" help:"The account, where several spaces have had the number."`
+	Space   string `placeholder:"ID" help:"The space's id, likewise."`
+	Limit   int    `default:"50" help:"At most this many events, up to 1000."`
+	Number  string `arg:"" help:"The phone number, as the cloud writes it."`
+}
+
+// Run tells what happened to a number, newest first.
+func (c *historyCommand) Run(ctx context.Context, p *Program) error {
+	where, err := c.find(ctx, p)
+	if err != nil {
+		return err
+	}
+	path := "/api/v1/numbers/" + url.PathEscape(where.Account) + "/" + url.PathEscape(where.ID) + "/" + url.PathEscape(c.Number) +
+		"/history?limit=" + strconv.Itoa(c.Limit)
+	var h web.History
+	if err := c.getJSON(ctx, p, path, &h); err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, h)
+	}
+	if len(h.Events) == 0 {
+		fmt.Fprintf(p.Stdout, "nothing is known of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
+		return nil
+	}
+	var rows [][]string
+	for i := range h.Events {
+		rows = append(rows, happening(&h.Events[i]))
+	}
+	if err := printTable(p.Stdout, []string{"TIME", "EVENT", "WHAT", "WAS", "IS"}, rows); err != nil {
+		return err
+	}
+	if h.Before > 0 {
+		_, err = fmt.Fprintln(p.Stdout, "\nthere is more: --limit 1000")
+	}
+	return err
+}
+
+// happening is an event in a row.
+func happening(e *web.Event) []string {
+	kind, what := e.Kind, e.Field.String()
+	if e.Alert != nil {
+		kind, what = e.Alert.Transition.String(), e.Alert.Rule
+	} else if e.Baseline {
+		kind = "first sight"
+	}
+	return []string{
+		e.Time.Local().Format(time.DateTime), cell(kind, 12), cell(what, 22),
+		cell(cmp.Or(e.Old, "-"), 18), cell(cmp.Or(e.New, "-"), 18),
+	}
+}
+
+// find finds the space of the number: the one that is named, or the only one
+// that lists it or has an alert about it.
+func (c *historyCommand) find(ctx context.Context, p *Program) (phone.SpaceKey, error) {
+	if c.Account != "" && c.Space != "" {
+		return phone.SpaceKey{Account: c.Account, ID: c.Space}, nil
+	}
+	found := map[phone.SpaceKey]bool{}
+	note := func(account string, space *web.Space, n *phone.Number) {
+		if space == nil || n == nil || n.PhoneNumber != c.Number ||
+			c.Account != "" && account != c.Account || c.Space != "" && space.ID != c.Space {
+			return
+		}
+		found[phone.SpaceKey{Account: account, ID: space.ID}] = true
+	}
+	var numbers web.NumberList
+	if err := c.getJSON(ctx, p, "/api/v1/numbers?limit=1000&"+url.Values{"q": {c.Number}}.Encode(), &numbers); err != nil {
+		return phone.SpaceKey{}, err
+	}
+	for i := range numbers.Numbers {
+		note(numbers.Numbers[i].Account, &numbers.Numbers[i].Space, numbers.Numbers[i].Number)
+	}
+	var alerts web.AlertList
+	if err := c.getJSON(ctx, p, "/api/v1/alerts?state=all&limit=1000&"+url.Values{"number": {c.Number}}.Encode(), &alerts); err != nil {
+		return phone.SpaceKey{}, err
+	}
+	for i := range alerts.Alerts {
+		note(alerts.Alerts[i].Account, alerts.Alerts[i].Space, alerts.Alerts[i].Number)
+	}
+	keys := slices.SortedFunc(maps.Keys(found), phone.SpaceKey.Compare)
+	switch len(keys) {
+	case 1:
+		return keys[0], nil
+	case 0:
+		return phone.SpaceKey{}, fmt.Errorf("no space lists %s now: name the one that did with --account and --space, or look with: numwatch numbers", alert.Plain(c.Number))
+	default:
+		names := make([]string, len(keys))
+		for i, k := range keys {
+			names[i] = k.String()
+		}
+		return phone.SpaceKey{}, fmt.Errorf("several spaces have had %s: %s; name one with --account and --space", alert.Plain(c.Number), alert.Plain(strings.Join(names, ", ")))
+	}
+}

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"numwatch/phone"
+	"numwatch/web"
+)
+
+// fieldFlags are the fields by which numbers are found, under the cloud's names.
+type fieldFlags struct {
+	VerifiedName           string `name:"VerifiedName" placeholder:"TEXT" help:"Part of it."`
+	Status                 string `name:"Status" placeholder:"V[,V]" help:"One of these, such as BANNED,RESTRICTED; so for the fields below."`
+	QualityRating          string `name:"QualityRating" placeholder:"V[,V]" help:"Such as RED."`
+	CodeVerificationStatus string `name:"CodeVerificationStatus" placeholder:"V[,V]" help:"Such as NOT_VERIFIED."`
+	NameStatus             string `name:"NameStatus" placeholder:"V[,V]" help:"Such as DECLINED."`
+	NewNameStatus          string `name:"NewNameStatus" placeholder:"V[,V]" help:"Such as PENDING_REVIEW."`
+	MessagingLimitTier     string `name:"MessagingLimitTier" placeholder:"V[,V]" help:"Such as TIER_250."`
+	IsOfficial             string `name:"IsOfficial" placeholder:"V" help:"Y or N."`
+	StatusQueue            string `name:"StatusQueue" placeholder:"TEXT" help:"Part of it; '(empty)' where there is none. So for the fields below."`
+	UpQueue                string `name:"UpQueue" placeholder:"TEXT" help:"Part of it."`
+	StatusCallbackURL      string `name:"StatusCallbackUrl" placeholder:"TEXT" help:"Part of it."`
+	UpCallbackURL          string `name:"UpCallbackUrl" placeholder:"TEXT" help:"Part of it."`
+}
+
+func (f *fieldFlags) set(q url.Values) {
+	set(q, "VerifiedName", f.VerifiedName, "Status", f.Status, "QualityRating", f.QualityRating,
+		"CodeVerificationStatus", f.CodeVerificationStatus, "NameStatus", f.NameStatus, "NewNameStatus", f.NewNameStatus,
+		"MessagingLimitTier", f.MessagingLimitTier, "IsOfficial", f.IsOfficial, "StatusQueue", f.StatusQueue, "UpQueue", f.UpQueue,
+		"StatusCallbackUrl", f.StatusCallbackURL, "UpCallbackUrl", f.UpCallbackURL)
+}
+
+type numbersCommand struct {
+	bot
+	output
+	Account string            `placeholder:"NAME" help:"Only of this account."`
+	Space   string            `placeholder:"ID" help:"Only of this space."`
+	Label   map[string]string `placeholder:"KEY=VALUE" help:"Only of spaces with this label."`
+	fieldFlags
+	Limit  int    `default:"50" help:"At most this many, up to 1000."`
+	Search string `arg:"" optional:"" help:"Part of a number, of its verified name, or of its space's name or id."`
+}
+
+// Run lists numbers as they stand.
+func (c *numbersCommand) Run(ctx context.Context, p *Program) error {
+	q := url.Values{"limit": {strconv.Itoa(c.Limit)}}
+	set(q, "q", c.Search, "account", c.Account, "space", c.Space)
+	c.set(q)
+	for _, k := range slices.Sorted(maps.Keys(c.Label)) {
+		q.Set("label."+k, c.Label[k])
+	}
+	var list web.NumberList
+	if err := c.getJSON(ctx, p, "/api/v1/numbers?"+q.Encode(), &list); err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, list)
+	}
+	if len(list.Numbers) == 0 {
+		fmt.Fprintln(p.Stdout, "no such number")
+		return nil
+	}
+	var rows [][]string
+	for i := range list.Numbers {
+		n := list.Numbers[i].Number
+		rows = append(rows, []string{
+			cell(n.PhoneNumber, 16), cell(cmp.Or(list.Numbers[i].Space.Name, list.Numbers[i].Space.ID), 18), cell(n.Get(phone.VerifiedName), 20),
+			cell(n.Get(phone.Status), 14), cell(n.Get(phone.QualityRating), 8), cell(n.Get(phone.MessagingLimitTier), 14),
+		})
+	}
+	if err := printTable(p.Stdout, []string{"NUMBER", "SPACE", "NAME", "STATUS", "QUALITY", "LIMIT"}, rows); err != nil {
+		return err
+	}
+	return printMore(p, len(list.Numbers), list.Total, "number")
+}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/internal/config"
+	"numwatch/web"
+)
+
+type silenceCommand struct {
+	List silenceListCommand `cmd:"" default:"1" help:"List the silences in force."`
+	Add  silenceAddCommand  `cmd:"" help:"Hold back alerts from Slack for a time."`
+	End  silenceEndCommand  `cmd:"" help:"End a silence before its time."`
+}
+
+type silenceListCommand struct {
+	bot
+	output
+}
+
+// Run lists the silences.
+func (c *silenceListCommand) Run(ctx context.Context, p *Program) error {
+	var list web.SilenceList
+	if err := c.getJSON(ctx, p, "/api/v1/silences", &list); err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, list)
+	}
+	if len(list.Silences) == 0 {
+		fmt.Fprintln(p.Stdout, "nothing is silenced")
+		return nil
+	}
+	var rows [][]string
+	for i := range list.Silences {
+		s := &list.Silences[i]
+		rows = append(rows, []string{
+			s.ID, s.Until.Local().Format(minutes), strconv.Itoa(s.Covers), cell(s.By, 12), cell(s.Match.String(), 28), cell(s.Reason, 18),
+		})
+	}
+	return printTable(p.Stdout, []string{"SILENCE", "UNTIL", "COVERS", "BY", "ALERTS WITH", "REASON"}, rows)
+}
+
+// period is a length of time as config.yaml has it: 30m, 2h, 1d.
+type period time.Duration
+
+// UnmarshalText reads a length.
+func (d *period) UnmarshalText(b []byte) error {
+	v, err := config.ParseDuration(string(b))
+	*d = period(v)
+	return err
+}
+
+type silenceAddCommand struct {
+	bot
+	output
+	person
+	For     period   `placeholder:"TIME" help:"How long, such as 30m, 2h or 1d."`
+	Until   string   `placeholder:"TIME" help:"Until when instead: 2026-11-24T07:00 (local time) or with a zone, in RFC 3339."`
+	Reason  string   `placeholder:"TEXT" help:"Why, for the others."`
+	Preview bool     `help:"Only show which open alerts it would cover."`
+	Match   []string `arg:"" name:"name=value" help:"What alerts must have: account, space (id), number, rule, severity, label.NAME; all that are given."`
+}
+
+// Run starts a silence, or shows what it would cover.
+func (c *silenceAddCommand) Run(ctx context.Context, p *Program) error {
+	match, err := matcher(c.Match)
+	if err != nil {
+		return err
+	}
+	if c.Preview {
+		return c.preview(ctx, p, match)
+	}
+	q := web.SilenceRequest{Match: match, For: web.Seconds(c.For), Reason: c.Reason}
+	if q.Until, err = moment(c.Until); err != nil {
+		return err
+	}
+	if q.Until.IsZero() == (q.For == 0) {
+		return &usageError{"say for how long: --for 2h, or --until a time"}
+	}
+	if q.By, err = c.name(p); err != nil {
+		return err
+	}
+	var made web.Silence
+	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences", q, &made); err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, made)
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s until %s: %s\ncovers %s now; end it with: numwatch silence end %[1]s\n",
+		made.ID, made.Until.Local().Format(minutes+" MST"), alert.Plain(made.Match.String()), count(made.Covers, "open alert"))
+	return err
+}
+
+func (c *silenceAddCommand) preview(ctx context.Context, p *Program, match alert.Matcher) error {
+	var list web.AlertList
+	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences/preview", web.PreviewRequest{Match: match}, &list); err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(p.Stdout, list)
+	}
+	fmt.Fprintf(p.Stdout, "%s would cover %s now\n", alert.Plain(match.String()), count(list.Total, "open alert"))
+	if list.Total == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.Stdout)
+	return printAlerts(p, list.Alerts)
+}
+
+// matcher reads name=value arguments.
+func matcher(args []string) (m alert.Matcher, err error) {
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok || value == "" {
+			return m, &usageError{fmt.Sprintf("%q does not choose alerts: want name=value, such as rule=quality-red or label.tier=gold", alert.Plain(arg))}
+		}
+		if err := m.Set(name, value); err != nil {
+			return m, &usageError{alert.Plain(err.Error())}
+		}
+	}
+	return m, nil
+}
+
+// moment reads a time; "" is none.
+func moment(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, &usageError{fmt.Sprintf("%q is no time: want 2026-11-24T07:00 or 2026-11-24T07:00:00+08:00", alert.Plain(text))}
+	}
+	return t, nil
+}
+
+type silenceEndCommand struct {
+	bot
+	person
+	ID string `arg:"" help:"The silence's id, such as s-k3v9q2abcd: numwatch silence."`
+}
+
+// Run ends a silence.
+func (c *silenceEndCommand) Run(ctx context.Context, p *Program) error {
+	by, err := c.name(p)
+	if err != nil {
+		return err
+	}
+	var nothing struct{}
+	if err := c.call(ctx, p, http.MethodDelete, "/api/v1/silences/"+url.PathEscape(c.ID), web.ByRequest{By: by}, &nothing); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s is over: what it held back and still fires is shown now\n", alert.Plain(c.ID))
+	return err
+}
