@@ -65,8 +65,11 @@ func configured(t *testing.T, file string, secrets []string) *config.Config {
 	var environ []string
 	for _, name := range secrets {
 		value := "x"
-		if strings.HasPrefix(name, "SLACK_") {
+		switch name {
+		case "SLACK_BOT_TOKEN":
 			value = "xoxb-x"
+		case "SLACK_APP_TOKEN":
+			value = "xapp-x"
 		}
 		environ = append(environ, name+"="+value)
 	}
