@@ -38,7 +38,7 @@ type column struct {
 	waiting map[string]time.Time // alerts that no message lists, since when
 	listed  map[string]string    // alert → the message that lists it
 	stale   map[string]bool      // messages that may differ from their alerts
-	remind  time.Time            // no reminder is due before this; zero: none ever
+	remind  agenda               // of messages that list what people may forget
 
 	full      time.Time     // no post before this: more comes than the channel takes
 	gathering time.Duration // how long it was to wait last; 0: it is not full
