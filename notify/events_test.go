@@ -43,6 +43,9 @@ func eventSchema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
+// botKinds are what the bot says of itself, as bot.v1.schema.json lists them.
+var botKinds = []string{"start", "stop", "rules-reloaded", "rules-refused", "silenced", "silence-ending", "silence-ended"}
+
 // everyEvent has an event of each kind about each kind of subject.
 func everyEvent() []alert.Event {
 	reported := alert.SinkReport{Part: "slack:ops", Value: phone.Parked, Code: "not_in_channel", Reason: "invite the bot", At: noon}
@@ -65,7 +68,17 @@ func everyEvent() []alert.Event {
 		a.Subject, a.Field, a.Change = c.Subject, c.Field, c
 		events = append(events, alert.Event{Kind: alert.KindChange, Change: c}, alertEvent(a))
 	}
-	events = append(events, alert.Event{Kind: alert.KindBot, Notice: &alert.Notice{Kind: "rules-refused", Text: "line 3: …"}})
+	for _, by := range []alert.Transition{alert.GotWorse, alert.GotBetter, alert.WasEnded, alert.Reopened} {
+		a := firing(6)
+		a.Transition, a.Revision, a.Openings, a.RemindEvery = by, 2, 2, time.Hour
+		if by == alert.WasEnded {
+			a.State, a.Closing = alert.Ended, "the number was deleted"
+		}
+		events = append(events, alertEvent(a))
+	}
+	for _, kind := range botKinds {
+		events = append(events, alert.Event{Kind: alert.KindBot, Notice: &alert.Notice{Kind: kind, Text: "line 3: …"}})
+	}
 	for i := range events {
 		events[i].Seq, events[i].Time = uint64(i+1), noon
 	}
@@ -84,6 +97,11 @@ func TestEventsMeetTheirSchemas(t *testing.T) {
 			shown := e.Change.Number != nil && !redact
 			require.Equal(t, shown, bytes.Contains(raw, []byte("token=secret")), "%s", raw)
 		}
+	}
+	described, err := os.ReadFile(eventDocs + "/bot.v1.schema.json")
+	require.NoError(t, err)
+	for _, kind := range botKinds {
+		require.Contains(t, string(described), kind)
 	}
 	broken, err := jsonschema.UnmarshalJSON(strings.NewReader(`{"specversion":"1.0","id":"x"}`))
 	require.NoError(t, err)
