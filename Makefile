@@ -10,8 +10,13 @@ STAMP := $(if $(VERSION),-X numwatch/internal/cli.stamped=$(VERSION))
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w $(STAMP)"
 TOOL  := $(GO) tool -modfile=tools/go.mod
 
+ifndef SEED
+SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
+SOAK := NUMWATCH_TEST_SEED=$(SEED)
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo chromium test bench check race-ready fmt-check vet staticcheck tidy-check cross race fmt
+.PHONY: help build demo chromium test bench soak check race-ready fmt-check vet staticcheck tidy-check cross race fmt
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +35,12 @@ bench: ## run the benchmarks
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)
 	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
+
+soak: ## the long tests: 500 kills and thousands of faults (SEED=… repeats a run)
+	@echo "soak: SEED=$(SEED)"
+	$(SOAK) NUMWATCH_SOAK_ROUNDS=5000 $(GO) test -count=1 -timeout 1h -run RandomFaults ./notify
+	$(SOAK) $(GO) test -count=50 -timeout 1h -run 'FaultMatrix|NATSCrashes|NATSOrder|NATSOutage' ./notify
+	$(SOAK) NUMWATCH_SOAK_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKilled|TestStopped' ./internal/cli
 
 check: race-ready fmt-check tidy-check vet staticcheck cross race ## what CI runs beside the tests: format, lint, tidy, race detector
 	@echo "check: all is well"
