@@ -137,6 +137,44 @@ func TestFormInABrowser(t *testing.T) {
 	tab.requireCalm(t)
 }
 
+// An acknowledgement and silences, as somebody makes them who has given a name
+// once.
+func TestDecisionsInABrowser(t *testing.T) {
+	b := busyTown()
+	address, id := serveTown(t, b), b.alerts[0].ID
+	tab := openTab(t)
+	button := func(what string) string { return `button[formaction="./alerts/` + id + "/" + what + `"]` }
+	done := func(says string) {
+		t.Helper()
+		tab.do(t, chromedp.WaitVisible(`[data-done*="`+says+`"]`))
+	}
+	tab.do(t, looks[0].set(), chromedp.Navigate(address+"/alerts?severity=critical"), chromedp.WaitReady("main"), chromedp.Click(button("ack")))
+	require.Equal(t, "by", ask(t, tab, chromedp.Evaluate[string](`document.activeElement.name`)), "nothing is done without a name")
+	tab.do(t, chromedp.SendKeys("#by", "Ada"), chromedp.Click(button("ack")))
+	done("Acknowledged")
+	tab.eventually(t, `document.querySelector("main").textContent.includes("acknowledged by Ada at 2026-11-23 12:00 UTC")`)
+	require.Contains(t, ask(t, tab, chromedp.Location()), "severity=critical", "one is where one was")
+	takePicture(t, tab, "acknowledged")
+
+	tab.do(t, chromedp.Click(button("silence")+`[value="1h"]`))
+	done("Silenced")
+	tab.eventually(t, `document.querySelector("main").textContent.includes("held by a silence of Ada until 2026-11-23 13:00 UTC")`)
+
+	tab.do(t, chromedp.Navigate(address+"/silences?rule=status-flagged"), chromedp.WaitVisible("#preview"))
+	require.Equal(t, "Ada", ask(t, tab, chromedp.Value("#by")), "the name is known")
+	require.Contains(t, ask(t, tab, chromedp.Text("#preview")), "covers 2 open alerts")
+	tab.do(t, chromedp.SendKeys("#reason", "moving"), chromedp.Click("button.main"))
+	done("Silenced")
+	require.Len(t, b.inForce(), 2)
+	require.Equal(t, "moving", b.inForce()[1].Reason)
+	takePicture(t, tab, "silenced")
+	requireAccessible(t, tab)
+	tab.do(t, chromedp.Click(`button[formaction="./silences/s-2/end"]`))
+	done("is over")
+	require.Len(t, b.inForce(), 1)
+	tab.requireCalm(t)
+}
+
 // By keyboard: the first stop leads to the content, the next are the pages.
 func TestKeyboardInABrowser(t *testing.T) {
 	b := busyTown()

@@ -171,3 +171,87 @@ func TestDecisionsAreGuarded(t *testing.T) {
 	require.Nil(t, b.alerts[0].Ack)
 	require.Empty(t, b.silences)
 }
+
+// post fills in a form.
+func (r request) post(fields string) request {
+	r.method, r.body = "POST", fields
+	if r.header == nil {
+		r.header = map[string]string{}
+	}
+	r.header["Content-Type"] = "application/x-www-form-urlencoded"
+	return r
+}
+
+// Without scripts: what forms on pages ask for is done, and the name is asked
+// for once.
+func TestDecisionsOnThePages(t *testing.T) {
+	b := busyTown()
+	h := New(b.options())
+	first := b.alerts[0]
+	path := "/alerts/" + first.ID
+	w := request{path: path + "/ack", header: map[string]string{"Referer": "http://x/alerts?severity=critical&done=gone"}}.post("by=+Ada%0a").to(h)
+	require.Equal(t, 303, w.Code)
+	require.Equal(t, "../../alerts?done=acked&severity=critical", w.Header().Get("Location"))
+	cookie := w.Header().Get("Set-Cookie")
+	for _, want := range []string{"numwatch-name=Ada;", "HttpOnly", "SameSite=Strict", "Path=/"} {
+		require.Contains(t, cookie, want)
+	}
+	require.Equal(t, "Ada", b.alerts[0].Ack.By)
+	body := request{path: "/alerts", header: map[string]string{"Cookie": "numwatch-name=%3Cb%3EAda"}}.to(h).Body.String()
+	require.Contains(t, body, `value="&lt;b&gt;Ada"`)
+	require.Contains(t, body, "acknowledged by Ada at 2026-11-23 12:00 UTC")
+	require.Contains(t, body, `formaction="./alerts/`+first.ID+`/unack"`)
+	ask := func(path, fields, location string) {
+		t.Helper()
+		w := request{path: path}.post(fields).to(h)
+		require.Equal(t, 303, w.Code, w.Body)
+		require.Equal(t, location, w.Header().Get("Location"))
+	}
+	ask(path+"/unack", "by=Ada", "../../alerts?done=unacked")
+	require.Nil(t, b.alerts[0].Ack)
+	ask(path+"/ack", "by=", "../../alerts?done=undone")
+	ask("/alerts/a-none/ack", "by=Ada", "../../alerts?done=over")
+	ask("/alerts/a-none/silence", "by=Ada&for=1h", "../../alerts?done=over")
+	ask(path+"/silence", "by=Ada&for=soon", "../../alerts?done=undone")
+	ask("/alerts/name", "by=Bob", "../alerts?done=named")
+	require.Empty(t, b.silences)
+
+	ask(path+"/silence", "by=Ada&for=24h", "../../alerts?done=silenced")
+	require.Equal(t, noon.Add(24*time.Hour), b.silences[0].Until)
+	require.Equal(t, matchAlert(&first), b.silences[0].Match)
+	require.Contains(t, request{path: "/alerts"}.to(h).Body.String(), "held by a silence of Ada until 2026-11-24 12:00 UTC")
+
+	ask("/silences", "by=Ada&rule=status-flagged&labels=tier%3Dgold&for=1h&until=2026-12-01T07:30&reason=moving", "./silences?done=silenced")
+	require.Equal(t, time.Date(2026, 12, 1, 7, 30, 0, 0, time.UTC), b.silences[1].Until)
+	require.Equal(t, map[string]string{"tier": "gold"}, b.silences[1].Match.Labels)
+	body = request{path: "/silences"}.to(h).Body.String()
+	for _, want := range []string{"rule=status-flagged label.tier=gold", "moving", "for another 7 d 19 h", `formaction="./silences/s-2/end"`} {
+		require.Contains(t, body, want)
+	}
+	ask("/silences/s-2/end", "by=Ada", "../../alerts?done=ended")
+	require.Len(t, b.silences, 1)
+	b.refuse = errDisk
+	ask(path+"/ack", "by=Ada", "../../alerts?done=failed")
+	require.Equal(t, 403, request{path: path + "/ack", header: map[string]string{"Sec-Fetch-Site": "cross-site"}}.post("by=Eve").to(h).Code)
+}
+
+// What is refused is said on the form, which stays as it was filled in.
+func TestASilenceThatIsRefusedOnThePage(t *testing.T) {
+	b := busyTown()
+	h := New(b.options())
+	for fields, says := range map[string]string{
+		"by=Ada&for=1h":                                    "at least one of account",
+		"by=&for=1h&rule=quality-red":                      "who asks",
+		"by=Ada&rule=quality-red":                          "choose for how long",
+		"by=Ada&rule=quality-red&until=soon":               "must be a time",
+		"by=Ada&rule=quality-red&until=2020-01-01T00%3A00": "end before it begins",
+		"by=Ada&labels=gold&for=1h":                        "labels must be name=value",
+		"by=Ada&severity=dire&for=1h":                      "unknown severity",
+	} {
+		w := request{path: "/silences"}.post(fields + "&reason=because+%3Cb%3E").to(h)
+		require.Equal(t, 422, w.Code, fields)
+		require.Contains(t, w.Body.String(), says)
+		require.Contains(t, w.Body.String(), `value="because &lt;b&gt;"`)
+	}
+	require.Empty(t, b.silences)
+}

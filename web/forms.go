@@ -14,6 +14,13 @@ var outcomes = map[string]string{
 	"retried":  "The parked channels are being tried again.",
 	"posted":   "The alerts of the dead letter are being posted again.",
 	"gone":     "This dead letter is not there any more.",
+	"named":    "Your name is kept in this browser.",
+	"acked":    "Acknowledged: reminders and escalation stop until it gets worse.",
+	"unacked":  "The acknowledgement is taken back.",
+	"silenced": "Silenced: what still fires when the silence ends is shown then.",
+	"ended":    "The silence is over: what it held back and still fires is shown now.",
+	"over":     "That is over already: nothing was changed.",
+	"undone":   "That cannot be done: say who you are, and see whether it is still open.",
 	"failed":   "That did not work; the log says why. Try again once numwatch is ready.",
 }
 

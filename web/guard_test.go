@@ -14,7 +14,7 @@ const (
 	token     = "correct horse"
 )
 
-var everyPath = []string{"/", "/assets/style.css", "/numbers", "/alerts", "/spaces", "/rules", "/delivery", "/api/v1/numbers", "/api/v1/spaces", "/api/v1/rules", "/api/v1/deadletters", "/api/v1/status", "/api/v1/alerts", "/api/v1/backup", "/healthz", "/readyz", "/metrics"}
+var everyPath = []string{"/", "/assets/style.css", "/numbers", "/alerts", "/spaces", "/rules", "/delivery", "/silences", "/api/v1/numbers", "/api/v1/spaces", "/api/v1/rules", "/api/v1/deadletters", "/api/v1/status", "/api/v1/alerts", "/api/v1/backup", "/healthz", "/readyz", "/metrics"}
 
 func bearer(t string) map[string]string { return map[string]string{"Authorization": "Bearer " + t} }
 

@@ -24,10 +24,10 @@ var files embed.FS
 var templates = parsePages()
 
 func parsePages() map[string]*template.Template {
-	functions := template.FuncMap{"grouped": grouped, "many": many, "tab": newTab, "pill": newPill, "row": newAlertView}
+	functions := template.FuncMap{"grouped": grouped, "many": many, "tab": newTab, "pill": newPill, "row": newAlertView, "silences": newSilencesView}
 	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html"))
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"overview", "numbers", "number", "alerts", "rules", "delivery", "spaces", "lost"} {
+	for _, name := range []string{"overview", "numbers", "number", "alerts", "silences", "rules", "delivery", "spaces", "lost"} {
 		pages[name] = template.Must(template.Must(frame.Clone()).ParseFS(files, "pages/"+name+".html"))
 	}
 	return pages
@@ -49,6 +49,7 @@ type page struct {
 	Now      stamp
 	Started  stamp
 	Store    string
+	Form     bool // somebody fills it in: it is not refreshed
 	Body     any
 }
 
@@ -63,15 +64,21 @@ type (
 		Row  alertRow
 		Long bool // with what is to be done
 	}
+	silencesView struct {
+		Root string
+		Rows []silenceRow
+	}
 )
 
 func newPill(t tone, value string) pill { return pill{t, value} }
 
 func newAlertView(p page, row alertRow, long bool) alertView { return alertView{p.Root, row, long} }
 
+func newSilencesView(p page, rows []silenceRow) silencesView { return silencesView{p.Root, rows} }
+
 // newTab makes an entry of the navigation.
 func newTab(p page, name, path, text string) link {
-	l := link{Text: text, Href: p.Root + path, Here: p.Name == name || p.Name == "number" && name == "numbers"}
+	l := link{Text: text, Href: p.Root + path, Here: p.Name == name || p.Name == "number" && name == "numbers" || p.Name == "silences" && name == "alerts"}
 	if name == "alerts" {
 		l.Count, l.Tone = p.Firing, p.Worst
 	}

@@ -16,6 +16,8 @@ type alertsPage struct {
 	Selection  selection
 	Rows       []alertRow
 	Pager      pager
+	Who        string // decides, as last time
+	Silences   []silenceRow
 }
 
 func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
@@ -26,6 +28,7 @@ func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
 	rows := part(found, offset, rowsPerPage)
 	values := r.URL.Query()
 	body := alertsPage{
+		Who: nameOf(r), Silences: s.silenceRows(),
 		Selection:  c,
 		Severities: choose("severity", "Severity", "any", alert.Severities(), params.list("severity")),
 		Rules:      choose("rule", "Rule", "any", s.rulesWithAlerts(), nonEmpty(c.Rule)),
@@ -43,6 +46,7 @@ func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
 	for _, a := range rows {
 		row := s.alertRow(a, now)
 		row.Told = s.toldRows([]*alert.Alert{a}, now)
+		row.Decide = !row.Closed
 		body.Rows = append(body.Rows, row)
 	}
 	p := s.frame(r, "alerts", "Alerts")

@@ -17,7 +17,7 @@ import (
 func pagesOf(b *bot) map[string]string {
 	return map[string]string{
 		"overview": "/", "numbers": "/numbers", "number": "/" + numberPath(phone.SubjectOf(b.town.numbers[0].Space, b.town.numbers[0].Number.PhoneNumber)),
-		"alerts": "/alerts?state=all", "rules": "/rules", "delivery": "/delivery", "spaces": "/spaces",
+		"alerts": "/alerts?state=all", "rules": "/rules", "delivery": "/delivery", "spaces": "/spaces", "silences": "/silences?rule=quality-red",
 	}
 }
 
@@ -31,6 +31,7 @@ func TestPages(t *testing.T) {
 		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "told", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
 		"rules":    {"The file is refused", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule looks at"},
 		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "forgotten since", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
+		"silences": {"Nothing is silenced", "<bdi>rule=quality-red</bdi> covers 2 open alerts now", `formmethod="get"`, `value="status-banned"`},
 		"spaces":   {"Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
 	}
 	for name, path := range pagesOf(b) {

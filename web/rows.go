@@ -27,6 +27,11 @@ type alertRow struct {
 	Closing              string
 	Since, Changed       stamp
 	Told                 []toldRow
+
+	ID      string
+	Decide  bool // it can be acknowledged and silenced here
+	Acked   bool
+	Silence string // where it is silenced until a time
 }
 
 type toldRow struct {
@@ -42,9 +47,11 @@ func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
 		Field: a.Field.String(), Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
 		Mark:    directionMark(a.Change.Direction),
 		Summary: a.Summary.Render(text), Action: a.Action.Render(text),
-		Rule: a.Rule, Runbook: a.Runbook, Notes: notes(a), Closing: text(a.Closing),
-		Since: since(a.Since, now), Changed: since(a.Changed, now),
+		Rule: a.Rule, Runbook: a.Runbook, Notes: s.notes(a), Closing: text(a.Closing),
+		Since: since(a.Since, now), Changed: since(a.Changed, now), ID: a.ID, Acked: a.Ack != nil,
 	}
+	match := matchAlert(a)
+	row.Silence = "silences?" + matchQuery(&match).Encode()
 	if row.Closed {
 		row.Tone = off
 	}
@@ -66,16 +73,16 @@ func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
 }
 
 // notes tells what a reader must know beside the change.
-func notes(a *alert.Alert) string {
+func (s *site) notes(a *alert.Alert) string {
 	var notes []string
 	if a.State == alert.Pending {
 		notes = append(notes, "pending: not for long enough yet")
 	}
 	if a.Ack != nil {
-		notes = append(notes, "acknowledged by "+text(a.Ack.By))
+		notes = append(notes, "acknowledged by "+text(a.Ack.By)+" at "+clock(a.Ack.At))
 	}
 	if len(a.HeldBy) > 0 {
-		notes = append(notes, "held by "+text(strings.Join(a.HeldBy, ", ")))
+		notes = append(notes, "held by "+text(strings.Join(s.holds(a.HeldBy), ", ")))
 	}
 	if a.Openings > 1 {
 		notes = append(notes, "opened "+strconv.Itoa(a.Openings)+" times")
@@ -91,6 +98,25 @@ func notes(a *alert.Alert) string {
 	}
 	return strings.Join(notes, " · ")
 }
+
+// holds names what holds an alert back; of a silence, who and until when.
+func (s *site) holds(by []string) (names []string) {
+	for _, name := range by {
+		if id, ok := strings.CutPrefix(name, alert.SilenceHold); ok {
+			name = "a silence that is over"
+			for _, one := range s.Silences() {
+				if one.ID == id {
+					name = "a silence of " + one.By + " until " + clock(one.Until)
+				}
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// clock writes a time within a sentence.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func (s *site) toldRows(alerts []*alert.Alert, now time.Time) []toldRow {
 	var rows []toldRow

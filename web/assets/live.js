@@ -26,11 +26,12 @@ function say(word, lost) {
   sign.querySelector(".word").textContent = word;
 }
 
-// Whoever is typing, or has marked something, is not to be disturbed.
+// Whoever is typing, or has marked something, is not to be disturbed, nor
+// whoever fills in a page that is a form.
 function busy() {
   const at = document.activeElement;
   const marked = getSelection();
-  return document.hidden || (at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) || (marked && !marked.isCollapsed);
+  return document.hidden || "form" in document.body.dataset || (at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) || (marked && !marked.isCollapsed);
 }
 
 // Where the reader is in the page: to be found again in the new one.
@@ -41,6 +42,7 @@ function place(main) {
   return {
     at: focus ? at : null,
     index: alike.indexOf(at),
+    kept: [...main.querySelectorAll("[data-kept]")].map((e) => [e.id, e.value]),
     open: [...main.querySelectorAll("details[id]")].map((d) => [d.id, d.open]),
     scrolled: [...main.querySelectorAll(".scroll")].map((s) => s.scrollLeft),
   };
@@ -54,6 +56,10 @@ function restore(main, was) {
   for (const [id, open] of was.open) {
     const details = main.querySelector("#" + CSS.escape(id));
     if (details) details.open = open;
+  }
+  for (const [id, value] of was.kept) {
+    const field = main.querySelector("#" + CSS.escape(id));
+    if (field) field.value = value;
   }
   main.querySelectorAll(".scroll").forEach((s, i) => { s.scrollLeft = was.scrolled[i] || 0; });
   if (was.at) {
