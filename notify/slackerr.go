@@ -73,7 +73,7 @@ var slackCodes = map[Refusal][]string{
 	BadChannel: {"channel_not_found", "not_in_channel", "is_archived", "ekm_access_denied"},
 	BadToken: {
 		"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
-		"no_permission", "access_denied",
+		"no_permission", "access_denied", "not_allowed_token_type",
 	},
 	NotApplied: {"ratelimited", "rate_limited"},
 	Ambiguous:  {"internal_error", "fatal_error", "service_unavailable", "request_timeout"},
@@ -89,15 +89,16 @@ var slackPrefixes = map[string]Refusal{
 }
 
 var slackAdvice = map[string]string{
-	"channel_not_found": "check the channel in rules.yaml, and invite the bot if it is private",
-	"not_in_channel":    "invite the bot to the channel",
-	"is_archived":       "name another channel in rules.yaml",
-	"missing_scope":     "add the scope to the app and install it again",
-	"invalid_auth":      "check slack.bot_token",
-	"not_authed":        "set slack.bot_token",
-	"token_revoked":     "install the app again and set slack.bot_token",
-	"token_expired":     "install the app again and set slack.bot_token",
-	"account_inactive":  "install the app again and set slack.bot_token",
+	"channel_not_found":      "check the channel in rules.yaml, and invite the bot if it is private",
+	"not_in_channel":         "invite the bot to the channel",
+	"is_archived":            "name another channel in rules.yaml",
+	"missing_scope":          "add the scope to the app and install it again",
+	"invalid_auth":           "check slack.bot_token",
+	"not_authed":             "set slack.bot_token",
+	"token_revoked":          "install the app again and set slack.bot_token",
+	"token_expired":          "install the app again and set slack.bot_token",
+	"account_inactive":       "install the app again and set slack.bot_token",
+	"not_allowed_token_type": "check slack.bot_token",
 }
 
 // classify turns an error of slack-go into a PostError; nil stays nil.
