@@ -127,19 +127,39 @@ func (p *Poller) Checkpoint() []byte {
 // called once.
 func (p *Poller) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	turns := make(chan string)
 	group.Go(func() error {
 		for {
 			id, ok := p.turn(ctx)
 			if !ok {
 				return nil
 			}
-			group.Go(func() error {
-				defer func() { <-p.slots; p.rouse() }()
-				return p.poll(ctx, id)
-			})
+			select {
+			case turns <- id:
+			default:
+				group.Go(func() error { return p.work(ctx, id, turns) })
+			}
 		}
 	})
 	return group.Wait()
+}
+
+// work polls a space, then others as their turns come. Whoever works is kept
+// for that: a new goroutine would have to grow its stack for every poll.
+func (p *Poller) work(ctx context.Context, id string, turns <-chan string) error {
+	for {
+		err := p.poll(ctx, id)
+		<-p.slots
+		p.rouse()
+		if err != nil {
+			return err
+		}
+		select {
+		case id = <-turns:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // turn waits until a poll may be sent and returns its space. It reports false
