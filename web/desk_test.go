@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,6 +64,16 @@ func (b *bot) Silence(_ context.Context, s alert.Silence) (alert.Silence, error)
 	return s, nil
 }
 
+func (b *bot) Drill(_ context.Context, rule, space, _ string) (alert.Alert, error) {
+	if rule == "no-such" {
+		return alert.Alert{}, fmt.Errorf("%w: rule %s", alert.ErrUnknown, rule)
+	}
+	a := redAlert()
+	a.ID, a.Rule, a.Drill, a.State, a.Subject.Space = "a-drill", rule, true, alert.Ended, cmp.Or(space, "drill")
+	b.alerts = append(b.alerts, a)
+	return a, nil
+}
+
 func (b *bot) EndSilence(_ context.Context, id, _ string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,6 +120,24 @@ func TestDecisionsThroughTheAPI(t *testing.T) {
 	require.Equal(t, noon.Add(4*time.Hour), list.Silences[1].Until)
 	do("DELETE", "/api/v1/silences/s-1", `{"by":"Bob"}`, 200, "ByRequest", "")
 	require.Len(t, b.silences, 1)
+}
+
+func TestDrillThroughTheAPI(t *testing.T) {
+	d, b := readDocument(t), busyTown()
+	h := New(b.options())
+	const body = `{"rule":"quality-red","space":"1001","by":"Ada"}`
+	d.requireFits(t, "/components/schemas/DrillRequest", body)
+	w := request{method: "POST", path: "/api/v1/drill", body: body}.to(h)
+	require.Equal(t, 201, w.Code)
+	d.requireFits(t, "/components/schemas/AlertDetail", w.Body.String())
+	require.Contains(t, w.Body.String(), `"drill": true`)
+	require.Equal(t, 404, request{method: "POST", path: "/api/v1/drill", body: `{"rule":"no-such","by":"Ada"}`}.to(h).Code)
+	require.Equal(t, 422, request{method: "POST", path: "/api/v1/drill", body: `{"rule":"x","by":""}`}.to(h).Code)
+	w = request{path: "/api/v1/alerts/" + b.alerts[0].ID}.to(h)
+	d.requireFits(t, "/components/schemas/AlertDetail", w.Body.String())
+	require.Contains(t, w.Body.String(), `"channel": "oncall"`)
+	require.Equal(t, 404, request{path: "/api/v1/alerts/a-none"}.to(h).Code)
+	require.Contains(t, request{path: "/alerts?state=all"}.to(h).Body.String(), "DRILL")
 }
 
 func TestDecisionsThatCannotBeDone(t *testing.T) {

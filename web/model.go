@@ -48,6 +48,9 @@ type Desk interface {
 	Unack(ctx context.Context, id, by string) (alert.Alert, error)
 	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
 	EndSilence(ctx context.Context, id, by string) error
+	// Drill sends what a rule would say, marked as a drill. The space is an id,
+	// or "".
+	Drill(ctx context.Context, rule, space, by string) (alert.Alert, error)
 }
 
 // Count is how many numbers stand in one state.

@@ -91,7 +91,7 @@ func (s *site) notes(a *alert.Alert) string {
 		notes = append(notes, "so since its first sight")
 	}
 	if a.Drill {
-		notes = append(notes, "drill")
+		notes = append(notes, "DRILL")
 	}
 	if a.Change.Reason != "" {
 		notes = append(notes, text(a.Change.Reason))

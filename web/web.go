@@ -94,6 +94,8 @@ func (s *site) routes() []route {
 		{"GET /api/v1/alerts", g.api(s.getAlerts)},
 		{"POST /api/v1/alerts/{id}/ack", g.api(s.postAck)},
 		{"DELETE /api/v1/alerts/{id}/ack", g.api(s.deleteAck)},
+		{"POST /api/v1/drill", g.api(s.postDrill)},
+		{"GET /api/v1/alerts/{id}", g.api(s.getAlert)},
 		{"GET /api/v1/silences", g.api(s.getSilences)},
 		{"POST /api/v1/silences", g.api(s.postSilence)},
 		{"POST /api/v1/silences/preview", g.api(s.postPreview)},

@@ -38,6 +38,7 @@ type commands struct {
 	Numbers     numbersCommand     `cmd:"" help:"List the numbers as they stand, all or by any field."`
 	History     historyCommand     `cmd:"" help:"Tell what happened to a number."`
 	DeadLetters deadLettersCommand `cmd:"" name:"deadletters" help:"List and retry the messages that Slack refuses for good."`
+	Drill       drillCommand       `cmd:"" help:"Send a marked drill of a rule through the real sinks, end to end."`
 	Rules       rulesCommand       `cmd:"" help:"Check, try out and explain the rules."`
 	DB          dbCommand          `cmd:"" name:"db" help:"Check, compact, measure, back up and restore the store."`
 	Sim         simCommand         `cmd:"" help:"Run the simulated cloud or the simulated Slack on its own."`

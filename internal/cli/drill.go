@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web"
+)
+
+type drillCommand struct {
+	bot
+	output
+	person
+	Space string        `placeholder:"ID" help:"Take the name and labels of this space (default: a made-up one)."`
+	Wait  time.Duration `default:"20s" help:"How long to wait until every sink has it."`
+	Rule  string        `arg:"" help:"The rule's name."`
+}
+
+// drilled is what became of a drill.
+type drilled struct {
+	Alert web.AlertDetail `json:"alert"`
+	Sinks []drilledSink   `json:"sinks"`
+}
+
+type drilledSink struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+	done  bool
+}
+
+// Run sends a drill through the real sinks and tells what came of it. The exit
+// code is 1 if not every sink has it in time.
+func (c *drillCommand) Run(ctx context.Context, p *Program) error {
+	by, err := c.name(p)
+	if err != nil {
+		return err
+	}
+	var d drilled
+	if err := c.call(ctx, p, http.MethodPost, "/api/v1/drill", web.DrillRequest{Rule: c.Rule, Space: c.Space, By: by}, &d.Alert); err != nil {
+		return err
+	}
+	arrived, err := c.follow(ctx, p, &d)
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		err = printJSON(p.Stdout, d)
+	} else {
+		err = c.print(p, &d)
+	}
+	if err == nil && !arrived {
+		return errors.New("not every sink has the drill yet: numwatch status tells what is wrong")
+	}
+	return err
+}
+
+// follow looks until every sink has the drill, or the time is over.
+func (c *drillCommand) follow(ctx context.Context, p *Program, d *drilled) (arrived bool, err error) {
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(c.Wait); ; {
+		if err := c.look(ctx, p, d); err != nil {
+			return false, err
+		}
+		arrived = !slices.ContainsFunc(d.Sinks, func(s drilledSink) bool { return !s.done })
+		if arrived || time.Now().After(deadline) {
+			return arrived, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-look.C:
+		}
+	}
+}
+
+// look asks what has become of the drill.
+func (c *drillCommand) look(ctx context.Context, p *Program, d *drilled) error {
+	if err := c.getJSON(ctx, p, "/api/v1/alerts/"+url.PathEscape(d.Alert.Alert.Alert.ID), &d.Alert); err != nil {
+		return err
+	}
+	var s web.Status
+	if err := c.getJSON(ctx, p, "/api/v1/status", &s); err != nil {
+		return err
+	}
+	d.Sinks = nil
+	for _, k := range s.Sinks {
+		channel, slack := strings.CutPrefix(k.Name, "slack:")
+		switch {
+		case !slack:
+			d.Sinks = append(d.Sinks, inStream(k))
+		case slices.Contains(d.Alert.Alert.Alert.Channels, channel):
+			d.Sinks = append(d.Sinks, inChannel(k, channel, d.Alert.Told))
+		}
+	}
+	return nil
+}
+
+// inStream is how far NATS is: it has everything up to the drill if nothing
+// waits.
+func inStream(k web.SinkStatus) drilledSink {
+	switch {
+	case k.State != phone.OK:
+		return drilledSink{k.Name, "parked: " + k.LastError, false}
+	case k.Lag > 0:
+		return drilledSink{k.Name, "waiting behind " + count(int(k.Lag), "event"), false}
+	default:
+		return drilledSink{k.Name, "published", true}
+	}
+}
+
+func inChannel(k web.SinkStatus, channel string, told []web.Told) drilledSink {
+	for _, t := range told {
+		switch {
+		case t.Channel != channel:
+		case t.State == alert.Posted:
+			return drilledSink{k.Name, "posted", true}
+		case t.State == alert.Dead:
+			return drilledSink{k.Name, "refused: " + t.Reason, false}
+		}
+	}
+	if k.State != phone.OK {
+		return drilledSink{k.Name, "parked: " + k.LastError, false}
+	}
+	return drilledSink{k.Name, "waiting", false}
+}
+
+func (c *drillCommand) print(p *Program, d *drilled) error {
+	a := &d.Alert.Alert.Alert
+	fmt.Fprintf(p.Stdout, "%s\n\n", hanging(a.ID+"  ", "DRILL of "+alert.Plain(a.Rule+": "+a.Summary)))
+	var rows [][]string
+	for _, s := range d.Sinks {
+		rows = append(rows, []string{s.Name, cell(s.State, 60)})
+	}
+	if err := printTable(p.Stdout, []string{"SINK", "DRILL"}, rows); err != nil {
+		return err
+	}
+	if len(a.Channels) == 0 {
+		_, err := fmt.Fprintln(p.Stdout, "\nno channel takes it: only NATS and the pages have it")
+		return err
+	}
+	return nil
+}

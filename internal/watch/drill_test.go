@@ -1,0 +1,41 @@
+package watch_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/internal/watch"
+)
+
+func TestADrillTouchesNoRealAlert(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	before, err := b.loop.OpenAlerts(t.Context())
+	require.NoError(t, err)
+	b.board.said()
+
+	a, err := b.loop.Drill(t.Context(), "banned", "1", "ada")
+	require.NoError(t, err)
+	require.True(t, a.Drill)
+	require.Equal(t, "1", a.Subject.Space)
+	after, err := b.loop.OpenAlerts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	require.Len(t, b.board.said(), 1, "it goes to the sinks")
+	stored, err := b.store.Alerts()
+	require.NoError(t, err)
+	require.Len(t, stored, 2)
+	require.Contains(t, b.log(), "drill")
+	events, err := b.store.ReadLog(b.store.LastSeq()-1, 1)
+	require.NoError(t, err)
+	require.Equal(t, alert.KindAlert, events[0].Kind)
+	require.True(t, events[0].Alert.Drill)
+
+	for rule, space := range map[string]string{"no-such": "1", "banned": "no-such"} {
+		_, err = b.loop.Drill(t.Context(), rule, space, "ada")
+		require.ErrorIs(t, err, watch.ErrUnknown)
+	}
+}

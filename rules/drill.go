@@ -1,0 +1,71 @@
+package rules
+
+import (
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// DrillNumber is the phone number that drills are about. Nobody has it.
+const DrillNumber = "0000000000"
+
+// drillPart stands for a part of the bot, and for a space as a whole, in drills:
+// those that there are may have alerts of their own.
+const drillPart = "drill"
+
+// Drill returns the alert that a rule would open, on values made up for it,
+// with or without what its `where` asks for: a notice, opened and over at once,
+// marked as a drill. The space gives the texts and the channels what they look
+// at. It returns false where no rule has the name.
+func (s *Set) Drill(rule string, space phone.Space, now time.Time) (alert.Alert, bool) {
+	for i := range s.watches {
+		if w := &s.watches[i]; w.name == rule {
+			return s.drill(w, space, now), true
+		}
+	}
+	return alert.Alert{}, false
+}
+
+func (s *Set) drill(w *watch, space phone.Space, now time.Time) alert.Alert {
+	old, value := s.Example(w.name, w.field, nil, nil)
+	c := phone.Change{
+		Field: w.field, Old: old, New: value, Direction: w.field.Direction(old, value),
+		SeenAfter: now, SeenAt: now, Reason: "a drill: nothing has happened",
+	}
+	switch w.field {
+	case phone.Sink:
+		c.Subject = phone.Subject{Part: drillPart}
+	case phone.Poll:
+		c.Subject = phone.Subject{Account: space.Account, Space: drillPart}
+	default:
+		n := drillNumber(w.field, value)
+		c.Subject, c.Number = phone.SubjectOf(space.SpaceKey, DrillNumber), &n
+	}
+	b := batch{set: s, st: NewState(nil), now: now}
+	sight := sight{batch: &b, in: Seen{Space: space, Changes: []phone.Change{c}}, subject: c.Subject, number: c.Number}
+	a := alert.Alert{
+		Rule: w.name, Severity: w.severity, Subject: c.Subject, Field: w.field, Before: old, Since: now, Changed: now,
+		Runbook: w.runbook, Drill: true, Closing: "a drill: nothing has happened",
+	}
+	a.ID = alert.ID(a.Key(), now)
+	sight.tell(w, &a, c)
+	sight.notice(a)
+	s.machines.Put(sight.machine)
+	return b.out[0]
+}
+
+// drillNumber is a number that is well, but for one field.
+func drillNumber(f phone.Field, value string) phone.Number {
+	n := phone.Number{PhoneNumber: DrillNumber}
+	n.Set(phone.VerifiedName, "numwatch drill")
+	for one := range phone.FieldsOfNumber() {
+		if values := one.Values(); len(values) > 0 {
+			n.Set(one, values[0])
+		}
+	}
+	if f.OfNumber() {
+		n.Set(f, value)
+	}
+	return n
+}
