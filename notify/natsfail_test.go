@@ -92,9 +92,9 @@ func TestNATSFullStreamIsBackPressure(t *testing.T) {
 
 func TestNATSOutage(t *testing.T) {
 	b := newBench(t)
-	dir, listen := t.TempDir(), b.server.server.Addr().String()
+	dir, listen, o := t.TempDir(), b.server.server.Addr().String(), b.options()
 	b.server.Shutdown()
-	n := NewNATS(b.options())
+	n := NewNATS(o)
 	n.patient = 50 * time.Millisecond
 	b.run(n) // unreachable at start is no error
 	b.add(b.mixed(300, 10)...)
