@@ -27,6 +27,7 @@ type EmbeddedOptions struct {
 type Embedded struct {
 	server *server.Server
 	token  string
+	url    string
 }
 
 // StartEmbedded starts a server and returns once it takes connections.
@@ -55,6 +56,9 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	if why := e.ready(said.fatal); why != "" {
 		e.Shutdown()
 		return nil, fmt.Errorf("embedded nats server on %s: %s; check that its folder, %s, can be written and that no other server uses it", o.Listen, why, o.Dir)
+	}
+	if s.Addr() != nil {
+		e.url = s.ClientURL()
 	}
 	return e, nil
 }
@@ -101,12 +105,10 @@ func splitListen(listen string) (string, int, error) {
 	return host, int(port), nil
 }
 
-// URL is where clients connect; "" if it takes none from outside the process.
+// URL is where clients connect, also once it is shut down; "" if it takes none
+// from outside the process.
 func (e *Embedded) URL() string {
-	if e.server.Addr() == nil {
-		return ""
-	}
-	return e.server.ClientURL()
+	return e.url
 }
 
 // Shutdown stops the server and waits until its files are closed.
