@@ -42,6 +42,7 @@ type commands struct {
 	Rules       rulesCommand       `cmd:"" help:"Check, try out and explain the rules."`
 	DB          dbCommand          `cmd:"" name:"db" help:"Check, compact, measure, back up and restore the store."`
 	Sim         simCommand         `cmd:"" help:"Run the simulated cloud or the simulated Slack on its own."`
+	Completion  completionCommand  `cmd:"" help:"Print a script by which a shell completes commands and flags."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
