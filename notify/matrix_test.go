@@ -49,6 +49,9 @@ func TestFaultMatrix(t *testing.T) {
 	for _, e := range []effect{commit, publish, posting, update, replies, history} {
 		for _, f := range []fate{failed, tookEffect, slow, killedBefore, killedAfter} {
 			for n := 1; n <= 3; n++ {
+				if n > 1 && testing.Short() {
+					continue
+				}
 				t.Run(fmt.Sprintf("%s/%s/%d", e, f, n), func(t *testing.T) {
 					if e == publish {
 						strikeNATS(t, f, n)

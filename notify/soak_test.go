@@ -37,7 +37,11 @@ func fromEnv(t *testing.T, name string, otherwise uint64) uint64 {
 // twice.
 func TestSlackRandomFaults(t *testing.T) {
 	seed := fromEnv(t, seedVariable, rand.Uint64())
-	for round := range fromEnv(t, roundsVariable, 10) {
+	rounds := uint64(10)
+	if testing.Short() {
+		rounds = 2
+	}
+	for round := range fromEnv(t, roundsVariable, rounds) {
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
 			t.Logf("%s=%d", seedVariable, seed)
 			onDesk(t, func(t *testing.T, d *desk) {

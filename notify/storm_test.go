@@ -31,11 +31,15 @@ func stormAlert(i int) alert.Alert {
 }
 
 func TestSlackStormOfTenThousand(t *testing.T) {
+	size := stormSize
+	if testing.Short() {
+		size /= 10
+	}
 	onDesk(t, func(t *testing.T, d *desk) {
 		start := heap()
 		d.start(opsChannel)
 		var all []alert.Alert
-		for i := 0; i < stormSize; i += perPoll {
+		for i := 0; i < size; i += perPoll {
 			var poll []alert.Alert
 			for j := range perPoll {
 				poll = append(poll, stormAlert(i+j))
@@ -46,7 +50,7 @@ func TestSlackStormOfTenThousand(t *testing.T) {
 		}
 		d.after(time.Minute)
 		require.LessOrEqual(t, len(d.messages()), 20)
-		require.Equal(t, stormSize, counted(t, d))
+		require.Equal(t, size, counted(t, d))
 		require.LessOrEqual(t, d.sim.MaxPostsPerSecond("C0000000001"), 1)
 		require.Zero(t, d.sim.Stats(slacksim.PostMessage).Limited)
 		require.Contains(t, d.messages()[2].Text, "more: <https://numwatch.example.com/alerts|all alerts>")
@@ -62,7 +66,7 @@ func TestSlackStormOfTenThousand(t *testing.T) {
 		require.LessOrEqual(t, len(d.messages()), 20)
 		d.after(4 * time.Hour)
 		require.Empty(t, d.memory.keptMessages(), "it is all over and forgotten")
-		require.Len(t, d.memory.forgot(), stormSize)
+		require.Len(t, d.memory.forgot(), size)
 		all, d.alerts, d.memory = nil, nil, newMemory()
 		require.Less(t, heap()-start, int64(16<<20), "nothing of the storm is left")
 	})
