@@ -65,8 +65,12 @@ func TestSlackRandomFaults(t *testing.T) {
 // anyFault is one that a retry can mend.
 func anyFault(dice *rand.Rand) slacksim.Fault {
 	kinds := []slacksim.Fault{
-		{Kind: slacksim.Drop}, {Kind: slacksim.ServerError}, {Kind: slacksim.HTMLPage}, {Kind: slacksim.Refuse, Code: "internal_error"},
-		{Kind: slacksim.RateLimited, RetryAfter: time.Duration(1+dice.IntN(60)) * time.Second}, {Latency: 20 * time.Second},
+		{Kind: slacksim.Drop},
+		{Kind: slacksim.ServerError},
+		{Kind: slacksim.HTMLPage},
+		{Kind: slacksim.Refuse, Code: "internal_error"},
+		{Kind: slacksim.RateLimited, RetryAfter: time.Duration(1+dice.IntN(60)) * time.Second},
+		{Latency: 20 * time.Second},
 	}
 	f := kinds[dice.IntN(len(kinds))]
 	f.Applied = f.Kind != slacksim.RateLimited && dice.IntN(2) == 0
