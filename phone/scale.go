@@ -47,8 +47,13 @@ var scales = [fieldCount]*scale{
 	NewNameStatus: nameScale,
 	MessagingLimitTier: {
 		steps: [][]string{
-			{"TIER_UNLIMITED"}, {"TIER_100K"}, {"TIER_10K"}, {"TIER_2K"},
-			{"TIER_1K"}, {"TIER_250"}, {"TIER_50"},
+			{"TIER_UNLIMITED"},
+			{"TIER_100K"},
+			{"TIER_10K"},
+			{"TIER_2K"},
+			{"TIER_1K"},
+			{"TIER_250"},
+			{"TIER_50"},
 		},
 		off: []string{"TIER_NOT_SET", "UNTIERED", "UNKNOWN", "NA", "NONE", ""},
 	},

@@ -149,9 +149,9 @@ func (f *faulty) passes(r *rig) {
 
 func (f *faulty) slowsDown(r *rig) {
 	r.eventually("the pace goes down", func() bool { return r.poller.Status().Pace < 0.97*rigRate })
-	time.Sleep(2 * rigInterval) // what was sent before is answered
+	time.Sleep(5 * rigInterval) // what was sent before is answered
 	all := r.cloud.Stats("main").Requests
-	wait := max(f.RetryAfter, time.Second) - 5*rigInterval
+	wait := max(f.RetryAfter, time.Second) - 10*rigInterval
 	time.Sleep(wait)
 	require.Equal(r.t, all, r.cloud.Stats("main").Requests, "the server's second passes, or what it asks for")
 	r.further("a", 3)
@@ -166,7 +166,7 @@ func (f *faulty) fails(r *rig) {
 	require.Equal(r.t, phone.OK, r.condition(account).Value)
 	from, b := r.failures(), r.asked("b")
 	r.eventually("it is polled on", func() bool { return r.failures() >= from+3 })
-	require.Greater(r.t, r.asked("b")-b, 2*3, "less often than those that are well")
+	require.Greater(r.t, r.asked("b")-b, 3, "less often than those that are well")
 }
 
 func (f *faulty) isLeftAlone(r *rig) {
@@ -181,7 +181,7 @@ func (f *faulty) stopsAll(r *rig) {
 	r.eventually("the account is DENIED", func() bool { return r.condition(account).Value == phone.Denied })
 	f.said(r, "account-blind", account)
 	require.Equal(r.t, phone.OK, r.condition(spaceA).Value, "one alert says what many would")
-	time.Sleep(2 * rigInterval) // what was sent before is answered
+	time.Sleep(10 * rigInterval) // what was sent before is answered
 	st := r.poller.Status()
 	if st.Denied != nil { // else a poll of another space has been answered since
 		require.Equal(r.t, f.code, st.Denied.Code)
