@@ -16,7 +16,7 @@ endif
 SOAK := NUMWATCH_TEST_SEED=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo chromium test bench soak check race-ready fmt-check vet staticcheck tidy-check cross race fmt
+.PHONY: help build demo chromium test bench bench-poller fuzz soak check race-ready fmt-check vet staticcheck tidy-check cross race fmt
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,8 +30,12 @@ demo: build ## see it work against a simulated cloud (ARGS="--for 30s --speed 10
 test: chromium ## run all tests (fetches Chromium where it can)
 	$(GO) test -timeout 10m ./...
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 20m ./...
+bench: ## run the benchmarks, but for those of bench-poller
+	$(GO) test -p 1 -run '^$$' -bench . -skip '^Benchmark(Goal|Fleet)' -benchmem -timeout 20m ./...
+
+fuzz: ## a minute of fuzzing for what people write: rules and their expressions
+	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 30s ./rules
+	$(GO) test -run '^$$' -fuzz '^FuzzExpressions$$' -fuzztime 30s ./rules
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)
 	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
