@@ -42,6 +42,13 @@ func (p *Pace) take(now time.Time) time.Time {
 	return at
 }
 
+// next returns when a request may be sent, as things stand.
+func (p *Pace) next(now time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limit.Next(now)
+}
+
 // Throttled notes that a request sent at sent has been answered as beyond the
 // limit.
 func (p *Pace) Throttled(sent time.Time, retryAfter time.Duration) {

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
-
 	"numwatch/phone"
 )
 
@@ -46,10 +44,9 @@ type Poller struct {
 	o       Options
 	log     *slog.Logger
 	metrics *metrics
-	slots   chan struct{} // one element per poll in flight
-	wake    chan struct{} // something may be due that was not
 
 	mu       sync.Mutex
+	crew     crew
 	schedule *Schedule
 	meter    meter
 	refusal  refusal
@@ -65,10 +62,9 @@ func New(o Options) *Poller {
 		o.Concurrency = min(max(int(math.Ceil(o.Pace.Rate()*o.Timeout.Seconds())), 4), 256)
 	}
 	p := &Poller{
-		o:     o,
-		log:   o.Log,
-		slots: make(chan struct{}, o.Concurrency),
-		wake:  make(chan struct{}, 1),
+		o:    o,
+		log:  o.Log,
+		crew: newCrew(),
 		schedule: NewSchedule(ScheduleOptions{
 			MaxAge: o.MaxAge, MinInterval: o.MinInterval, Rate: o.Pace.Rate(), Seed: o.Seed,
 		}),
@@ -110,8 +106,8 @@ func (p *Poller) SetSpaces(spaces []phone.SpaceKey) {
 			delete(p.failing, id)
 		}
 	}
+	p.wind(time.Now())
 	p.mu.Unlock()
-	p.rouse()
 }
 
 // Checkpoint returns the state of the schedule, for Options.Checkpoint of a
@@ -120,112 +116,6 @@ func (p *Poller) Checkpoint() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.schedule.Checkpoint(time.Now())
-}
-
-// Run polls until ctx ends, which is no error, or until Deliver fails. When it
-// returns no poll is in flight; those that ctx ended are not delivered. It is
-// called once.
-func (p *Poller) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	turns := make(chan string)
-	group.Go(func() error {
-		for {
-			id, ok := p.turn(ctx)
-			if !ok {
-				return nil
-			}
-			select {
-			case turns <- id:
-			default:
-				group.Go(func() error { return p.work(ctx, id, turns) })
-			}
-		}
-	})
-	return group.Wait()
-}
-
-// work polls a space, then others as their turns come. Whoever works is kept
-// for that: a new goroutine would have to grow its stack for every poll.
-func (p *Poller) work(ctx context.Context, id string, turns <-chan string) error {
-	for {
-		err := p.poll(ctx, id)
-		<-p.slots
-		p.rouse()
-		if err != nil {
-			return err
-		}
-		select {
-		case id = <-turns:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// turn waits until a poll may be sent and returns its space. It reports false
-// when ctx has ended; else it has taken a slot.
-func (p *Poller) turn(ctx context.Context) (id string, ok bool) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return "", false
-	}
-	for ctx.Err() == nil {
-		if !p.waitDue(ctx) || p.o.Pace.Wait(ctx) != nil {
-			continue
-		}
-		if id, ok := p.pick(time.Now()); ok {
-			return id, true
-		}
-	}
-	<-p.slots
-	return "", false
-}
-
-// waitDue returns true when a space may be polled as far as the schedule goes,
-// false when things may have changed meanwhile.
-func (p *Poller) waitDue(ctx context.Context) bool {
-	now := time.Now()
-	p.mu.Lock()
-	at, ok := p.schedule.Due(now)
-	at = latest(at, p.refusal.until)
-	p.mu.Unlock()
-	if ok && !at.After(now) {
-		return true
-	}
-	var due <-chan time.Time
-	if ok {
-		t := time.NewTimer(at.Sub(now))
-		defer t.Stop()
-		due = t.C
-	}
-	select {
-	case <-ctx.Done():
-	case <-p.wake:
-	case <-due:
-	}
-	return false
-}
-
-func (p *Poller) rouse() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (p *Poller) pick(now time.Time) (id string, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.refusal.until.After(now) {
-		return "", false
-	}
-	p.schedule.SetRate(p.o.Pace.Rate())
-	if id, ok = p.schedule.Next(now); ok {
-		p.refusal.tried(now)
-		p.meter.sent(now)
-	}
-	return id, ok
 }
 
 // poll fetches a space, hands the result on and tells the schedule.
