@@ -32,6 +32,9 @@ func (s *site) rules() Rules {
 		refused.Problems = cleanedProblems(refused.Problems)
 		r.Refused = &refused
 	}
+	if r.Compared != nil {
+		r.Compared = &Compared{At: r.Compared.At, Text: shown(r.Compared.Text)}
+	}
 	return r
 }
 

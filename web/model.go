@@ -116,6 +116,15 @@ type Rules struct {
 	Warnings []Problem `json:"warnings"`
 	// Refused tells why the file as it is now is not in force; nil: it is.
 	Refused *Refusal `json:"refused"`
+	// Compared tells what the last reload changes; nil: there was none, or it
+	// is not known yet.
+	Compared *Compared `json:"compared"`
+}
+
+// Compared is what new rules change, judged by what was seen lately.
+type Compared struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
 }
 
 // Rule is a rule as people see it.

@@ -17,6 +17,7 @@ type rulesPage struct {
 	Loaded   stamp
 	Rows     []ruleRow
 	Refused  *refusedRow
+	Compared *comparedRow
 	Warnings []problemRow
 	Levels   []heading
 	Coverage []coverageRow
@@ -38,6 +39,11 @@ type refusedRow struct {
 	Problems []problemRow
 }
 
+type comparedRow struct {
+	At   stamp
+	Text string
+}
+
 type problemRow struct {
 	Place, Rule, Text, Hint string
 	Number                  string // of the line
@@ -54,6 +60,9 @@ func (s *site) rulesPage(w http.ResponseWriter, r *http.Request) {
 	body := rulesPage{Rules: rules, Loaded: since(rules.Loaded, now), Warnings: problemRows(rules.File, rules.Warnings)}
 	if f := rules.Refused; f != nil {
 		body.Refused = &refusedRow{At: since(f.At, now), Text: f.Text, Problems: problemRows(rules.File, f.Problems)}
+	}
+	if c := rules.Compared; c != nil {
+		body.Compared = &comparedRow{At: since(c.At, now), Text: c.Text}
 	}
 	for _, one := range rules.Rules {
 		row := ruleRow{Rule: one, Severity: one.Severity.String(), Tone: severityTone(one.Severity), Last: since(one.Hits.Last, now)}

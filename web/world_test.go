@@ -298,6 +298,7 @@ func busyRules() Rules {
 		},
 		Channels: []Channel{{Name: "oncall", Slack: "#wa-oncall"}, {Name: "ops", Slack: "#wa-ops"}, {Name: "gold", Slack: "#wa-gold"}},
 		Warnings: []Problem{{Line: 41, Column: 12, Rule: "status-flagged", Text: `"FLAGED" is not documented for Status`, Hint: `did you mean "FLAGGED"?`, Source: "    to: [FLAGGED, FLAGED]"}},
+		Compared: &Compared{At: noon.Add(-2 * time.Minute), Text: "In the last week the new rules would have sent 412 messages, the old ones 3"},
 		Refused: &Refusal{At: noon.Add(-3 * time.Minute), Text: "rules.yaml:12:9: no", Problems: []Problem{
 			{Line: 12, Column: 9, Rule: "quality-red", Text: `there is no field "QualityRatin"`, Hint: `did you mean "QualityRating"?`, Source: "    on: QualityRatin"},
 			{Line: 19, Column: 15, Rule: "status-banned", Text: `there is no severity "urgent"`, Hint: "one of critical, high, warning, info", Source: "    severity: urgent"},

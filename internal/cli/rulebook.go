@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,11 +38,15 @@ func (b *rulebook) refuse(err error) {
 }
 
 // page returns what is known, with how often each rule spoke.
-func (b *rulebook) page(file string, view *fleet.View) web.Rules {
+func (b *rulebook) page(file string, view *fleet.View, last *compared) web.Rules {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	out := web.Rules{File: file, Loaded: b.loaded, Refused: b.refused, Warnings: problemsOf(b.set.Warnings())}
+	if last != nil {
+		text := last.Difference.String()
+		out.Compared = &web.Compared{At: last.At, Text: strings.ToUpper(text[:1]) + text[1:]}
+	}
 	for _, r := range b.set.Rules() {
 		hits := view.Hits(r.Name, now)
 		out.Rules = append(out.Rules, web.Rule{

@@ -22,7 +22,7 @@ func (m *machine) handler(ctx context.Context) http.Handler {
 		Token: m.config.HTTP.Token.Reveal(), PublicURL: m.config.HTTP.PublicURL,
 		Ready: m.loop.Ready, Status: m.status, Alerts: m.view.Alerts, Space: m.directory.Space,
 		Fleet: fleetPages{m.view, m.directory}, Delivery: deliveryPages{m}, Silences: m.view.Silences, Desk: m.loop,
-		Rules:  func() web.Rules { return m.rulebook.page(m.rulesFile, m.view) },
+		Rules:  func() web.Rules { return m.rulebook.page(m.rulesFile, m.view, m.compared.Last()) },
 		Backup: m.store.Backup, Reload: m.reload, Gatherer: m.registry,
 		Changed: m.view.Changed, Ending: ctx.Done(), Logger: m.log,
 	})
