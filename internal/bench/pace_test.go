@@ -56,6 +56,12 @@ func measureTurn(b *testing.B, work func(ctx context.Context, s *served) error) 
 	return turn{float64(calls) / took.Seconds(), cpu / time.Duration(calls), s.failed.Load()}
 }
 
+// stagger starts the accounts one after another within the time between two
+// requests of one, as those of a fleet know nothing of each other.
+func stagger(account int) {
+	time.Sleep(time.Duration(account) * time.Second / fleetLimit / fleetAccounts)
+}
+
 // pollFleet polls all accounts as the bot does, but for what comes after.
 func pollFleet(endpoint string) func(ctx context.Context, s *served) error {
 	return func(ctx context.Context, s *served) error {
@@ -67,6 +73,7 @@ func pollFleet(endpoint string) func(ctx context.Context, s *served) error {
 			}
 			group.Go(func() error {
 				defer closed()
+				stagger(a)
 				return p.Run(ctx)
 			})
 		}
@@ -115,6 +122,7 @@ func callFleet(endpoint string) func(ctx context.Context, s *served) error {
 				return err
 			}
 			group.Go(func() error {
+				stagger(a)
 				pace := poller.NewPace(fleetLimit)
 				for i := 0; pace.Wait(ctx) == nil; i++ {
 					n, err := o.call(spaceID(i % fleetSpaces))
