@@ -81,7 +81,7 @@ const apiPrefix = "/api/v1/"
 func (s *site) routes() []route {
 	g := s.guard
 	metrics := promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
-	return []route{
+	return append(g.profiles(), []route{
 		{"GET /healthz", http.HandlerFunc(s.healthz)},
 		{"GET /readyz", s.readyz(g)},
 		{"GET /metrics", g.near(metrics)},
@@ -127,7 +127,7 @@ func (s *site) routes() []route {
 		{"POST /delivery/dead/{id}/retry", g.page(s.retryDeadForm)},
 		{"GET /live", g.page(s.live)},
 		{"GET /assets/{name}", g.page(getAsset)},
-	}
+	}...)
 }
 
 // known answers what no route serves in the form that its asker reads.
