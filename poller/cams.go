@@ -3,7 +3,6 @@ package poller
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -239,7 +238,7 @@ func (c *Client) attempt(ctx context.Context, call *call, answer interface{ head
 	if err != nil {
 		return c.failed(call, err, "", k.secrets())
 	}
-	if err := json.Unmarshal(*body, answer); err != nil {
+	if err := unmarshal(*body, answer); err != nil {
 		return c.unreadable(call, len(*body), err)
 	}
 	head := answer.head()
