@@ -60,7 +60,6 @@ func (f watchedFile) watch(ctx context.Context, known fingerprint, force <-chan 
 	timer := time.NewTimer(f.settle)
 	defer timer.Stop()
 	for {
-		f.follow(w)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -72,6 +71,7 @@ func (f watchedFile) watch(ctx context.Context, known fingerprint, force <-chan 
 		case <-timer.C:
 			signs = false
 			wait := f.look
+			f.follow(w) // first, so that what changes after the look gives a sign
 			switch now := digest(f.path); {
 			case now == known:
 				away = time.Time{}

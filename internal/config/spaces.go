@@ -78,6 +78,7 @@ func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space
 	}
 	var spaces []phone.Space
 	var problems Problems
+	labels := map[string]map[string]string{} // by the cells that hold them: few differ
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	number := 0
@@ -87,7 +88,7 @@ func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space
 		if line == "" || line[0] == '#' || number == 1 && isHeader(line) {
 			continue
 		}
-		space, err := readSpace(line)
+		space, err := readSpace(line, labels)
 		if err == nil && seen[space.ID] {
 			err = fmt.Errorf("space %s is there twice", quote(space.ID))
 		}
@@ -109,13 +110,12 @@ func isHeader(line string) bool {
 	return strings.EqualFold(strings.Trim(first, `" `), "id")
 }
 
-func readSpace(line string) (Space, error) {
+// readSpace reads a line. Labels that were read before are shared.
+func readSpace(line string, known map[string]map[string]string) (Space, error) {
 	if !utf8.ValidString(line) {
 		return Space{}, fmt.Errorf("is not UTF-8")
 	}
-	csvLine := csv.NewReader(strings.NewReader(line))
-	csvLine.TrimLeadingSpace = true
-	cells, err := csvLine.Read()
+	cells, err := splitCells(line)
 	if err != nil {
 		return Space{}, fmt.Errorf("is not CSV (a text with quotes or commas stands in quotes, quotes in it twice)")
 	}
@@ -126,20 +126,43 @@ func readSpace(line string) (Space, error) {
 	if err := checkID(s.ID); err != nil {
 		return Space{}, err
 	}
-	for _, cell := range cells[min(2, len(cells)):] {
+	rest := cells[min(2, len(cells)):]
+	key := strings.Join(rest, "\x00")
+	if s.Labels = known[key]; s.Labels != nil {
+		return s, nil
+	}
+	if s.Labels, err = readLabels(rest); err != nil {
+		return Space{}, err
+	}
+	known[key] = s.Labels
+	return s, nil
+}
+
+// splitCells takes a line of CSV apart; nearly none has quotes.
+func splitCells(line string) ([]string, error) {
+	if !strings.Contains(line, `"`) {
+		return strings.Split(line, ","), nil
+	}
+	csvLine := csv.NewReader(strings.NewReader(line))
+	csvLine.TrimLeadingSpace = true
+	return csvLine.Read()
+}
+
+func readLabels(cells []string) (labels map[string]string, err error) {
+	for _, cell := range cells {
 		name, value, ok := strings.Cut(cell, "=")
 		if name = strings.TrimSpace(name); name == "" || !ok {
 			if strings.TrimSpace(cell) == "" {
 				continue
 			}
-			return Space{}, fmt.Errorf("%s is not a label (write name=value)", quote(cell))
+			return nil, fmt.Errorf("%s is not a label (write name=value)", quote(cell))
 		}
-		if s.Labels == nil {
-			s.Labels = map[string]string{}
+		if labels == nil {
+			labels = map[string]string{}
 		}
-		s.Labels[name] = strings.TrimSpace(value)
+		labels[name] = strings.TrimSpace(value)
 	}
-	return s, nil
+	return labels, nil
 }
 
 // checkID says what is wrong with a space's id, whose form is not known.

@@ -12,13 +12,14 @@ import (
 // Directory knows the spaces of the configuration by key. It is safe for
 // concurrent use; only the loop changes it.
 type Directory struct {
-	mu     sync.RWMutex
-	spaces map[phone.SpaceKey]phone.Space
+	mu       sync.RWMutex
+	spaces   map[phone.SpaceKey]phone.Space
+	accounts map[string][]phone.Space // as they were set last
 }
 
 // NewDirectory returns one without spaces.
 func NewDirectory() *Directory {
-	return &Directory{spaces: map[phone.SpaceKey]phone.Space{}}
+	return &Directory{spaces: map[phone.SpaceKey]phone.Space{}, accounts: map[string][]phone.Space{}}
 }
 
 // Space returns a space as configured; of an unknown one, or of an account,
@@ -60,11 +61,12 @@ func (d *Directory) replace(account string, spaces []phone.Space) (left []phone.
 		kept[s.SpaceKey] = true
 		d.spaces[s.SpaceKey] = s
 	}
-	for k := range d.spaces {
-		if k.Account == account && !kept[k] {
+	for i := range d.accounts[account] {
+		if k := d.accounts[account][i].SpaceKey; !kept[k] {
 			left = append(left, k)
 			delete(d.spaces, k)
 		}
 	}
+	d.accounts[account] = spaces
 	return left
 }

@@ -20,7 +20,7 @@ const CursorCheckpoint = "nats"
 // committed.
 func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, error) {
 	var out poller.Outcome
-	err := l.submit(ctx, func(d *draft) error {
+	err := l.submit(ctx, l.polls, func(d *draft) error {
 		if !l.o.Directory.Has(r.Space) {
 			return nil // it left while it was polled
 		}
@@ -41,7 +41,7 @@ func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, er
 
 // Keep commits what a sink reports.
 func (l *Loop) Keep(ctx context.Context, r alert.Receipt) error {
-	return l.submit(ctx, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(d *draft) error {
 		c := &d.commit
 		c.Messages = append(c.Messages, r.Messages...)
 		c.DropMessages = append(c.DropMessages, r.Drop...)
@@ -65,7 +65,7 @@ func (l *Loop) Keep(ctx context.Context, r alert.Receipt) error {
 
 // Save commits a checkpoint under a name.
 func (l *Loop) Save(ctx context.Context, name string, value []byte) error {
-	return l.submit(ctx, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(d *draft) error {
 		d.checkpoint(name, value)
 		return nil
 	})
@@ -73,7 +73,7 @@ func (l *Loop) Save(ctx context.Context, name string, value []byte) error {
 
 // Note puts an event about the bot into the log.
 func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
-	return l.submit(ctx, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(d *draft) error {
 		d.notice(n)
 		return nil
 	})
@@ -82,7 +82,7 @@ func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
 // SetSpaces replaces the spaces of an account. The alerts of those that leave
 // end, and what was known of them is dropped.
 func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
-	return l.submit(ctx, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(d *draft) error {
 		left := l.o.Directory.replace(account, spaces)
 		for _, k := range left {
 			d.leave(k)
@@ -96,7 +96,7 @@ func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Spa
 // was not running, and of rules that are gone. Call it once after SetSpaces of
 // every account.
 func (l *Loop) Started(ctx context.Context) error {
-	return l.submit(ctx, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(d *draft) error {
 		left := map[phone.SpaceKey]bool{}
 		for a := range l.state.All() {
 			if k := a.Subject.SpaceKey(); k.ID != "" && !l.o.Directory.Has(k) {
@@ -114,7 +114,7 @@ func (l *Loop) Started(ctx context.Context) error {
 
 // Reload puts a new set of rules in force, between two inputs.
 func (l *Loop) Reload(ctx context.Context, set *rules.Set) error {
-	return l.submit(ctx, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(d *draft) error {
 		l.rules = set
 		d.judge(rules.Reloaded{})
 		d.notice(alert.Notice{Kind: "rules-reloaded", Text: fmt.Sprintf("%d rules are in force", len(set.Rules()))})
@@ -126,7 +126,7 @@ func (l *Loop) Reload(ctx context.Context, set *rules.Set) error {
 // OpenAlerts returns the alerts that are pending or firing.
 func (l *Loop) OpenAlerts(ctx context.Context) ([]alert.Alert, error) {
 	var out []alert.Alert
-	err := l.submit(ctx, func(*draft) error {
+	err := l.submit(ctx, l.rest, func(*draft) error {
 		for a := range l.state.All() {
 			if !a.State.Closed() {
 				out = append(out, a)

@@ -71,10 +71,11 @@ type Options struct {
 
 // Loop is the one writer of the store.
 type Loop struct {
-	o      Options
-	inputs chan *input
-	ended  chan struct{} // closed when Run has returned
-	ready  atomic.Pointer[error]
+	o     Options
+	polls chan *input   // what polls brought
+	rest  chan *input   // everything else, which goes before: polls may wait in thousands
+	ended chan struct{} // closed when Run has returned
+	ready atomic.Pointer[error]
 
 	// Owned by Run.
 	rules    *rules.Set
@@ -128,7 +129,8 @@ func New(o Options) (*Loop, error) {
 	}
 	l := &Loop{
 		o:        o,
-		inputs:   make(chan *input),
+		polls:    make(chan *input),
+		rest:     make(chan *input),
 		ended:    make(chan struct{}),
 		rules:    o.Rules,
 		state:    rules.NewState(alerts),
@@ -163,7 +165,9 @@ func (l *Loop) Run(ctx context.Context) error {
 			return nil
 		case <-ticked:
 			batch = append(batch, &input{take: l.upkeep.tick, done: make(chan error, 1)})
-		case in := <-l.inputs:
+		case in := <-l.rest:
+			batch = append(batch, in)
+		case in := <-l.polls:
 			batch = append(batch, in)
 		}
 		if err := l.turn(ctx, l.gather(batch)); err != nil {
@@ -172,11 +176,18 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 }
 
-// gather adds the inputs that are waiting already.
+// gather adds the inputs that are waiting already, polls last.
 func (l *Loop) gather(batch []*input) []*input {
+	for _, waiting := range []chan *input{l.rest, l.polls} {
+		batch = drain(waiting, batch)
+	}
+	return batch
+}
+
+func drain(waiting <-chan *input, batch []*input) []*input {
 	for len(batch) < maxBatch {
 		select {
-		case in := <-l.inputs:
+		case in := <-waiting:
 			batch = append(batch, in)
 		default:
 			return batch
@@ -261,7 +272,7 @@ func (l *Loop) stuck(ctx context.Context, attempt int, cause error) error {
 // Tick tells a loop with a time of its own that time has passed, and returns
 // once what came of it is committed.
 func (l *Loop) Tick(ctx context.Context) error {
-	return l.submit(ctx, func(d *draft) error { return l.upkeep.tick(d) })
+	return l.submit(ctx, l.rest, func(d *draft) error { return l.upkeep.tick(d) })
 }
 
 // Ready returns why the loop cannot commit now, or nil.
@@ -273,10 +284,10 @@ func (l *Loop) Ready() error {
 }
 
 // submit hands an input to the loop and waits for its commit.
-func (l *Loop) submit(ctx context.Context, take func(*draft) error) error {
+func (l *Loop) submit(ctx context.Context, to chan<- *input, take func(*draft) error) error {
 	in := &input{take: take, done: make(chan error, 1)}
 	select {
-	case l.inputs <- in:
+	case to <- in:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.ended:

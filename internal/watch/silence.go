@@ -136,7 +136,7 @@ func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*d
 // ask submits what may be refused: the refusal is the caller's, not the loop's.
 func (l *Loop) ask(ctx context.Context, take func(*draft) error) error {
 	var refused error
-	err := l.submit(ctx, func(d *draft) error {
+	err := l.submit(ctx, l.rest, func(d *draft) error {
 		refused = take(d)
 		return nil
 	})

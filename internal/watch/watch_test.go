@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,6 +210,36 @@ func TestAnUnchangedPollWritesNothing(t *testing.T) {
 		require.Equal(t, poller.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
 	}
 	require.Equal(t, before, b.store.commits)
+}
+
+// Sinks go on while polls come faster than they can be stored.
+func TestWhatIsNoPollGoesBeforeAllPollsThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.store.breakWith(errors.New("no room"))
+		var delivered atomic.Int64
+		var polls sync.WaitGroup
+		for i := range 2000 {
+			polls.Go(func() {
+				b.poll("1", number(fmt.Sprint(i), "CONNECTED", "GREEN"))
+				delivered.Add(1)
+			})
+		}
+		synctest.Wait()
+		kept := make(chan int64)
+		go func() {
+			err := b.loop.Keep(context.Background(), alert.Receipt{Cursor: &alert.Cursor{Seq: 1}})
+			if err != nil {
+				t.Error(err)
+			}
+			kept <- delivered.Load()
+		}()
+		synctest.Wait()
+		b.store.breakWith(nil)
+		require.Less(t, <-kept, int64(1000))
+		polls.Wait()
+		b.stop()
+	})
 }
 
 func TestSeenAfterIsTheLastPollAlthoughItWasNotStored(t *testing.T) {
