@@ -40,6 +40,17 @@ func (n *Number) Set(f Field, raw string) {
 	n.known = n.known.With(f)
 }
 
+// Same is the set of the fields that both numbers have, with the same values.
+func (n *Number) Same(other *Number) (same FieldSet) {
+	both := n.known & other.known
+	for i := range n.values {
+		if f := Field(i); both.Has(f) && n.values[i] == other.values[i] {
+			same = same.With(f)
+		}
+	}
+	return same
+}
+
 // All yields the fields that are present, in order.
 func (n *Number) All() iter.Seq2[Field, string] {
 	return func(yield func(Field, string) bool) {

@@ -10,8 +10,12 @@ import (
 	"numwatch/phone"
 )
 
-// codecVersion is the first byte of every binary value.
-const codecVersion = 1
+// The first byte of every binary value is its version. Rosters of version 1
+// lack the masks of what repeats; they are read, and written anew as they change.
+const (
+	eventVersion  = 1
+	rosterVersion = 2
+)
 
 var (
 	errDamaged = errors.New("value is damaged")
@@ -32,28 +36,42 @@ func appendText(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// appendNumber writes the number, the mask of the fields it has, and their
-// values in order.
-func appendNumber(b []byte, n *phone.Number) []byte {
-	return appendFields(appendText(b, n.PhoneNumber), n)
-}
-
+// appendFields writes the mask of the fields that a number has, and their values
+// in order.
 func appendFields(b []byte, n *phone.Number) []byte {
 	b = binary.AppendUvarint(b, uint64(n.Known()))
-	for i := range phone.NumberFields {
-		if f := phone.Field(i); n.Has(f) {
+	return appendValues(b, n, n.Known())
+}
+
+func appendValues(b []byte, n *phone.Number, which phone.FieldSet) []byte {
+	for f := range phone.FieldsOfNumber() {
+		if which.Has(f) {
 			b = appendText(b, n.Get(f))
 		}
 	}
 	return b
 }
 
+// appendNumber writes a number of a roster: itself, the mask of the fields that
+// it has, the mask of those whose values are the same as of the number before
+// it, and the other values in order. Most values of a space's numbers are the
+// same, so that a roster takes a fraction of what it holds.
+func appendNumber(b []byte, n, before *phone.Number) []byte {
+	same := n.Same(before)
+	b = appendText(b, n.PhoneNumber)
+	b = binary.AppendUvarint(b, uint64(n.Known()))
+	b = binary.AppendUvarint(b, uint64(same))
+	return appendValues(b, n, n.Known()&^same)
+}
+
 // appendSnapshotNumbers writes the same bytes as the numbers section of a
 // roster that holds these numbers.
 func appendSnapshotNumbers(b []byte, numbers []phone.Number) []byte {
 	b = binary.AppendUvarint(b, uint64(len(numbers)))
+	before := &phone.Number{}
 	for i := range numbers {
-		b = appendNumber(b, &numbers[i])
+		b = appendNumber(b, &numbers[i], before)
+		before = &numbers[i]
 	}
 	return b
 }
@@ -73,13 +91,15 @@ func appendRoster(b []byte, r *phone.Roster) []byte {
 			missed++
 		}
 	}
-	b = append(b, codecVersion)
+	b = append(b, rosterVersion)
 	b = binary.AppendUvarint(b, uint64(missed))
 	b = append(b, 0, 0, 0, 0)
 	start := len(b)
 	b = binary.AppendUvarint(b, uint64(len(r.Entries)))
+	before := &phone.Number{}
 	for i := range r.Entries {
-		b = appendNumber(b, &r.Entries[i].Number)
+		b = appendNumber(b, &r.Entries[i].Number, before)
+		before = &r.Entries[i].Number
 	}
 	binary.BigEndian.PutUint32(b[start-4:], uint32(len(b)-start))
 	b = appendText(appendTime(b, r.At), r.RequestId)
@@ -99,7 +119,7 @@ func isMissed(e *phone.Entry) bool { return e.Missed != 0 || !e.MissedSince.IsZe
 // and no missed entry. A value that does not read is not the same.
 func sameNumbers(roster, section []byte) bool {
 	const head = 1 + 1 + 4 // the count of missed entries is 0: one byte
-	if len(roster) < head || roster[0] != codecVersion || roster[1] != 0 {
+	if len(roster) < head || roster[0] != rosterVersion || roster[1] != 0 {
 		return false
 	}
 	n := uint64(binary.BigEndian.Uint32(roster[2:]))
@@ -107,12 +127,14 @@ func sameNumbers(roster, section []byte) bool {
 }
 
 func decodeRoster(k phone.SpaceKey, value []byte) (*phone.Roster, error) {
-	r := newReader(value)
+	r := newReader(value, rosterVersion)
 	missed := r.count(3)
 	r.take(4)
 	roster := &phone.Roster{Space: k, Entries: make([]phone.Entry, r.count(2))}
+	before := &phone.Number{}
 	for i := range roster.Entries {
-		r.number(&roster.Entries[i].Number)
+		r.number(&roster.Entries[i].Number, before)
+		before = &roster.Entries[i].Number
 	}
 	roster.At, roster.RequestId = r.time(), r.text()
 	for range missed {
@@ -131,13 +153,14 @@ func decodeRoster(k phone.SpaceKey, value []byte) (*phone.Roster, error) {
 
 // phoneNumbers reads only which numbers a stored roster holds.
 func phoneNumbers(value []byte) ([]string, error) {
-	r := newReader(value)
+	r := newReader(value, rosterVersion)
 	r.uvarint()
 	r.take(4)
 	numbers := make([]string, r.count(2))
 	for i := range numbers {
 		numbers[i] = r.text()
-		for range phone.FieldSet(r.uvarint()).Len() {
+		known := phone.FieldSet(r.uvarint())
+		for range (known &^ r.same()).Len() {
 			r.text()
 		}
 	}
@@ -156,15 +179,20 @@ func fieldCode(f phone.Field) byte {
 // A reader takes a value apart. It copies the value once: what it returns are
 // parts of that copy. After the first error everything it returns is zero.
 type reader struct {
-	rest string
-	err  error
+	version byte
+	rest    string
+	err     error
 }
 
 // newReader begins to read a value, behind its version byte.
-func newReader(value []byte) *reader {
+func newReader(value []byte, newest byte) *reader {
 	r := &reader{rest: string(value)}
-	if v := r.byte(); r.err == nil && v != codecVersion {
-		r.fail(fmt.Errorf("version %d: %w", v, errNewer))
+	r.version = r.byte()
+	switch {
+	case r.err == nil && r.version == 0:
+		r.fail(errDamaged)
+	case r.version > newest:
+		r.fail(fmt.Errorf("version %d: %w", r.version, errNewer))
 	}
 	return r
 }
@@ -241,22 +269,49 @@ func (r *reader) time() time.Time {
 	return time.Unix(int64(s)-secondsToUnix, int64(ns)).UTC()
 }
 
-func (r *reader) number(n *phone.Number) {
+// number reads a number of a roster, where it stands behind before.
+func (r *reader) number(n, before *phone.Number) {
 	n.PhoneNumber = r.text()
-	r.fields(n)
-}
-
-func (r *reader) fields(n *phone.Number) {
-	known := r.uvarint()
-	if known>>phone.NumberFields != 0 {
-		r.fail(errNewer)
+	known := r.known()
+	same := r.same()
+	if same&^(known&before.Known()) != 0 {
+		r.fail(errDamaged)
 		return
 	}
-	for i := range phone.NumberFields {
-		if f := phone.Field(i); phone.FieldSet(known).Has(f) {
+	for f := range phone.FieldsOfNumber() {
+		switch {
+		case same.Has(f):
+			n.Set(f, before.Get(f))
+		case known.Has(f):
 			n.Set(f, r.text())
 		}
 	}
+}
+
+// same reads which values of a roster's number stand with the one before it.
+func (r *reader) same() phone.FieldSet {
+	if r.version < 2 {
+		return 0
+	}
+	return phone.FieldSet(r.uvarint())
+}
+
+func (r *reader) fields(n *phone.Number) {
+	known := r.known()
+	for f := range phone.FieldsOfNumber() {
+		if known.Has(f) {
+			n.Set(f, r.text())
+		}
+	}
+}
+
+func (r *reader) known() phone.FieldSet {
+	known := r.uvarint()
+	if known>>phone.NumberFields != 0 {
+		r.fail(errNewer)
+		return 0
+	}
+	return phone.FieldSet(known)
 }
 
 func (r *reader) field() phone.Field {

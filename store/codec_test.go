@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -99,20 +101,74 @@ func TestRecordsAreSmall(t *testing.T) {
 // A value from before a field existed has a shorter mask; one from a newer
 // numwatch has bits that are not known here.
 func TestMaskTellsOldFromNew(t *testing.T) {
-	old := appendText([]byte{}, "1")
-	old = append(old, 0b10) // only the field of bit 1
-	old = appendText(old, "BANNED")
+	old := appendText([]byte{0b10}, "BANNED") // only the field of bit 1
 	r := &reader{rest: string(old)}
 	var n phone.Number
-	r.number(&n)
+	r.fields(&n)
 	require.NoError(t, r.end())
 	require.Equal(t, "BANNED", n.Get(phone.Status))
 	require.Equal(t, 1, n.Known().Len())
 
-	newer := append(appendText([]byte{}, "1"), 0xff, 0xff, 0x03)
-	r = &reader{rest: string(newer)}
-	r.number(&n)
+	r = &reader{rest: string([]byte{0xff, 0xff, 0x03})}
+	r.fields(&n)
 	require.ErrorIs(t, r.end(), errNewer)
+}
+
+// rosterOfVersion1 is what the first version wrote: every value of every number.
+func rosterOfVersion1(r *phone.Roster) []byte {
+	section := binary.AppendUvarint(nil, uint64(len(r.Entries)))
+	for i := range r.Entries {
+		section = appendFields(appendText(section, r.Entries[i].PhoneNumber), &r.Entries[i].Number)
+	}
+	b := binary.BigEndian.AppendUint32([]byte{1, 0}, uint32(len(section)))
+	return appendText(appendTime(append(b, section...), r.At), r.RequestId)
+}
+
+// A roster of version 1 reads like any other, is never the same as a snapshot,
+// and so is written anew by the next poll.
+func TestRosterOfVersion1(t *testing.T) {
+	want := rosterOf(space("s"), named("1", "2")...)
+	value := rosterOfVersion1(&want)
+	got, err := decodeRoster(want.Space, value)
+	require.NoError(t, err)
+	require.Equal(t, want, *got)
+	numbers, err := phoneNumbers(value)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "2"}, numbers)
+	var lines []phone.Number
+	_, err = eachLine(value, func(l *Line) bool { lines = append(lines, l.Number()); return true })
+	require.NoError(t, err)
+	require.Equal(t, named("1", "2"), lines)
+	require.False(t, sameNumbers(value, appendSnapshotNumbers(nil, named("1", "2"))))
+}
+
+// What the numbers of a space have in common takes its room once.
+func TestRosterTakesWhatRepeatsOnce(t *testing.T) {
+	var one, many phone.Roster
+	for i := range 100 {
+		n := *changeEvent(1).Change.Number
+		n.PhoneNumber = fmt.Sprint(8613800000000 + i)
+		many.Entries = append(many.Entries, phone.Entry{Number: n})
+	}
+	one.Entries = many.Entries[:1]
+	perNumber := (len(appendRoster(nil, &many)) - len(appendRoster(nil, &one))) / 99
+	require.LessOrEqual(t, perNumber, 14+2+2, "the number, its length and two masks")
+}
+
+func TestRepetitionOfWhatIsNotThereIsDamage(t *testing.T) {
+	for name, section := range map[string][]byte{
+		"nothing before":          {1, 1, '1', 0b10, 0b10},
+		"another field before":    {2, 1, '1', 0b1, 0, 0, 1, '2', 0b10, 0b10},
+		"a field it has not":      {2, 1, '1', 0b1, 0, 0, 1, '2', 0, 0b1},
+		"a field nobody knows of": {1, 1, '1', 0, 0x80, 0x80, 0x04},
+	} {
+		value := binary.BigEndian.AppendUint32([]byte{rosterVersion, 0}, uint32(len(section)))
+		value = append(append(value, section...), 0, 0, 0)
+		_, err := decodeRoster(space("s"), value)
+		require.ErrorIs(t, err, errDamaged, name)
+		_, err = eachLine(value, func(*Line) bool { return true })
+		require.ErrorIs(t, err, errDamaged, name)
+	}
 }
 
 func TestNewerVersionIsRefused(t *testing.T) {

@@ -138,11 +138,11 @@ func TestCheckFindsContradictions(t *testing.T) {
 	a := full().Alerts[0]
 	for want, brk := range map[string]func(tx *bolt.Tx) error{
 		"does not read or damaged: roster": func(tx *bolt.Tx) error {
-			return tx.Bucket(rosters.name()).Put(appendSpaceKey(nil, space("s")), []byte{codecVersion, 0, 0})
+			return tx.Bucket(rosters.name()).Put(appendSpaceKey(nil, space("s")), []byte{rosterVersion, 0, 0})
 		},
 		"event 2 follows on 0": func(tx *bolt.Tx) error { return moveEvent(tx, 1, 9) },
 		"log: event 3: value is damaged": func(tx *bolt.Tx) error {
-			return tx.Bucket(eventLog.name()).Put(seqKey(3), []byte{codecVersion, 0, 0})
+			return tx.Bucket(eventLog.name()).Put(seqKey(3), []byte{eventVersion, 0, 0})
 		},
 		"is not in the index": func(tx *bolt.Tx) error {
 			return tx.Bucket(homes.name()).Delete(homeKey("1", space("gap")))

@@ -113,7 +113,7 @@ type alertRecord struct {
 //
 // The sequence is the key.
 func appendEvent(b []byte, e *alert.Event) ([]byte, error) {
-	b = appendTime(append(b, codecVersion, byte(e.Kind)), e.Time)
+	b = appendTime(append(b, eventVersion, byte(e.Kind)), e.Time)
 	switch {
 	case e.Kind == alert.KindChange:
 		return appendChange(b, &e.Change), nil
@@ -145,7 +145,7 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 }
 
 func decodeEvent(seq uint64, value []byte) (alert.Event, error) {
-	r := newReader(value)
+	r := newReader(value, eventVersion)
 	e := alert.Event{Seq: seq, Kind: alert.Kind(r.byte()), Time: r.time()}
 	switch e.Kind {
 	case alert.KindChange:

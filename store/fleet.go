@@ -68,7 +68,7 @@ func (s *Store) EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.Spa
 
 // eachLine reads the numbers section of a roster in place.
 func eachLine(value []byte, visit func(*Line) bool) (more bool, err error) {
-	if len(value) == 0 || value[0] != codecVersion {
+	if len(value) == 0 || value[0] == 0 || value[0] > rosterVersion {
 		return false, errNewer
 	}
 	w := walker{rest: value[1:]}
@@ -77,14 +77,25 @@ func eachLine(value []byte, visit func(*Line) bool) (more bool, err error) {
 	var line Line
 	for range w.uvarint() {
 		line.PhoneNumber = w.text()
+		before := line.known
 		line.known = phone.FieldSet(w.uvarint())
 		if line.known>>phone.NumberFields != 0 {
 			return false, errNewer
 		}
+		same := phone.FieldSet(0)
+		if value[0] >= 2 {
+			same = phone.FieldSet(w.uvarint())
+		}
+		if same&^(line.known&before) != 0 {
+			return false, errDamaged
+		}
 		for f := range line.values {
-			line.values[f] = nil
-			if line.known.Has(phone.Field(f)) {
+			switch {
+			case same.Has(phone.Field(f)): // it stands there already
+			case line.known.Has(phone.Field(f)):
 				line.values[f] = w.text()
+			default:
+				line.values[f] = nil
 			}
 		}
 		if w.damaged {

@@ -61,6 +61,7 @@ func TestEachNumberStopsAndPassesOver(t *testing.T) {
 func FuzzEachLine(f *testing.F) {
 	r := rosterOf(space("s"), named("8613800001111", "8613800002222")...)
 	f.Add(appendRoster(nil, &r))
+	f.Add(rosterOfVersion1(&r))
 	f.Add([]byte{1, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, value []byte) {
 		var got []phone.Number

@@ -53,7 +53,7 @@ func (s *Store) ReadHeads(from uint64, limit int) (heads []Head, err error) {
 }
 
 func decodeHead(seq uint64, value []byte) (Head, error) {
-	r := newReader(value)
+	r := newReader(value, eventVersion)
 	h := Head{Seq: seq, Kind: alert.Kind(r.byte()), Time: r.time()}
 	if h.Kind == alert.KindBot || r.err != nil {
 		return h, r.err

@@ -125,6 +125,16 @@ func TestReadSpaces(t *testing.T) {
 	require.Equal(t, []int{5, 7, 8, 9, 10, 11, 12}, lines, problems.Error())
 }
 
+// Labels are shared between spaces, but only where they are the same.
+func TestReadSpacesTellsLabelsApart(t *testing.T) {
+	spaces, problems := ReadSpaces(strings.NewReader("1,A,\"a=b,c=d\"\n2,B,a=b,c=d\n3,C,a=b,c=d\n4,D\n"), "main")
+	require.Empty(t, problems)
+	require.Equal(t, map[string]string{"a": "b,c=d"}, spaces[0].Labels)
+	require.Equal(t, map[string]string{"a": "b", "c": "d"}, spaces[1].Labels)
+	require.Equal(t, spaces[1].Labels, spaces[2].Labels)
+	require.Empty(t, spaces[3].Labels)
+}
+
 func FuzzReadSpaces(f *testing.F) {
 	f.Add("id,name\n1,Acme,tier=gold\n1,twice\n\"")
 	f.Fuzz(func(t *testing.T, text string) {
