@@ -199,8 +199,7 @@ func (c *course) launch(s phone.Subject) error {
 }
 
 func (c *course) land(f *flight, s phone.Subject) {
-	f.done = true
-	f.event = alert.Event{Seq: f.event.Seq} // let go of what it held
+	*f = flight{event: alert.Event{Seq: f.event.Seq}, done: true} // let go of what it held, the message too
 	c.lanes[s] = c.lanes[s][1:]
 }
 

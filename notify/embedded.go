@@ -12,7 +12,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-const embeddedStart = 10 * time.Second
+// embeddedLook is how often a server that starts is looked at.
+const embeddedLook = 100 * time.Millisecond
 
 // EmbeddedOptions configures the NATS server that runs within the process where
 // no other is configured.
@@ -26,12 +27,28 @@ type EmbeddedOptions struct {
 // Embedded is a NATS server with JetStream in this process.
 type Embedded struct {
 	server *server.Server
-	token  string
-	url    string
+	said   *serverLog
+	o      EmbeddedOptions
+	up     chan struct{} // closed when it takes connections
+	url    string        // from then on
 }
 
-// StartEmbedded starts a server and returns once it takes connections.
+// StartEmbedded makes a server and starts it.
 func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
+	e, err := NewEmbedded(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.Start(context.Background()); err != nil {
+		e.Shutdown()
+		return nil, err
+	}
+	return e, nil
+}
+
+// NewEmbedded makes a server that does nothing until Start. The address is tried
+// at once.
+func NewEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	options := &server.Options{
 		ServerName: "numwatch", Authorization: o.Token, DontListen: o.Listen == "",
 		JetStream: true, StoreDir: o.Dir, NoSigs: true, NoSystemAccount: true,
@@ -51,17 +68,45 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	}
 	said := &serverLog{log: loggerOr(o.Logger), fatal: make(chan string, 1)}
 	s.SetLoggerV2(said, false, false, false)
-	s.Start()
-	e := &Embedded{server: s, token: o.Token}
-	if why := e.ready(said.fatal); why != "" {
-		e.Shutdown()
-		return nil, fmt.Errorf("embedded nats server on %s: %s; check that its folder, %s, can be written and that no other server uses it", o.Listen, why, o.Dir)
-	}
-	if s.Addr() != nil {
-		e.url = s.ClientURL()
-	}
-	return e, nil
+	return &Embedded{server: s, said: said, o: o, up: make(chan struct{})}, nil
 }
+
+// Start starts the server and returns once it takes connections. Where the
+// stream holds a million messages that takes seconds, since the server reads
+// what it has. One that is up already is left as it is. Shutdown is due after an
+// error, too.
+func (e *Embedded) Start(ctx context.Context) error {
+	select {
+	case <-e.up:
+		return nil
+	default:
+	}
+	e.server.Start()
+	for !e.server.ReadyForConnections(embeddedLook) {
+		select {
+		case why := <-e.said.fatal:
+			return e.failed(why)
+		case <-ctx.Done():
+			return ctx.Err()
+		default:
+		}
+	}
+	if !e.server.JetStreamEnabled() {
+		return e.failed("jetstream did not start")
+	}
+	if e.server.Addr() != nil {
+		e.url = e.server.ClientURL()
+	}
+	close(e.up)
+	return nil
+}
+
+func (e *Embedded) failed(why string) error {
+	return fmt.Errorf("embedded nats server on %s: %s; check that its folder, %s, can be written and that no other server uses it", e.o.Listen, why, e.o.Dir)
+}
+
+// Up is closed once the server takes connections.
+func (e *Embedded) Up() <-chan struct{} { return e.up }
 
 // checkFree finds out beforehand what the server would tell in its own words.
 func checkFree(listen string) error {
@@ -70,24 +115,6 @@ func checkFree(listen string) error {
 		return fmt.Errorf("nats.listen: %w; is another numwatch or NATS server running? Set nats.listen to a free address", err)
 	}
 	return l.Close()
-}
-
-// ready waits until the server takes connections, or says why it does not.
-func (e *Embedded) ready(fatal <-chan string) string {
-	for end := time.Now().Add(embeddedStart); time.Now().Before(end); {
-		if e.server.ReadyForConnections(embeddedStart / 100) {
-			if e.server.JetStreamEnabled() {
-				return ""
-			}
-			return "jetstream did not start"
-		}
-		select {
-		case why := <-fatal:
-			return why
-		default:
-		}
-	}
-	return "it was not ready in time"
 }
 
 func splitListen(listen string) (string, int, error) {
@@ -105,10 +132,15 @@ func splitListen(listen string) (string, int, error) {
 	return host, int(port), nil
 }
 
-// URL is where clients connect, also once it is shut down; "" if it takes none
-// from outside the process.
+// URL is where clients connect, also once it is shut down; "" before it is up,
+// and if it takes none from outside the process.
 func (e *Embedded) URL() string {
-	return e.url
+	select {
+	case <-e.up:
+		return e.url
+	default:
+		return ""
+	}
 }
 
 // Shutdown stops the server and waits until its files are closed.

@@ -134,8 +134,16 @@ func (n *NATS) Run(ctx context.Context) error {
 	return errors.Join(g.Wait(), n.disconnect(nc))
 }
 
-// reach makes the connection, trying until the files it needs are there.
+// reach makes the connection, trying until the files it needs are there. The
+// server in this process may still be reading what it has.
 func (n *NATS) reach(ctx context.Context) (*nats.Conn, error) {
+	if s := n.login.Server; s != nil {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.Up():
+		}
+	}
 	for attempt := 0; ; attempt++ {
 		nc, err := n.connect()
 		if err == nil {

@@ -61,7 +61,7 @@ func (l *NATSLogin) options() ([]nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 	}
 	if l.Server != nil {
-		return append(o, nats.InProcessServer(l.Server.server), nats.Token(l.Server.token)), nil
+		return append(o, nats.InProcessServer(l.Server.server), nats.Token(l.Server.o.Token)), nil
 	}
 	if l.Token != "" {
 		o = append(o, nats.Token(l.Token))

@@ -2,8 +2,12 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -36,6 +40,29 @@ func (s *Store) Same(snap *phone.Snapshot) (same bool, err error) {
 		return nil
 	})
 	return same, err
+}
+
+// Warm reads the file once from its beginning to its end, so that it is in the
+// page cache where there is room. Transactions read through a memory map, which
+// meets a cold disk one page at a time, and each wait keeps other goroutines from
+// running: whoever is about to read most of a large store calls this first. It
+// stops early, without an error, when ctx ends.
+func (s *Store) Warm(ctx context.Context) error {
+	file, err := os.Open(s.path)
+	if err != nil {
+		return fmt.Errorf("reading store %s ahead: %w", s.path, err)
+	}
+	defer file.Close()
+	buf := make([]byte, 1<<20)
+	for ctx.Err() == nil {
+		if _, err := file.Read(buf); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return fmt.Errorf("reading store %s ahead: %w", s.path, err)
+		}
+	}
+	return nil
 }
 
 // Homes returns the spaces in whose roster the number is, in no certain order.

@@ -78,6 +78,9 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	defer logFile.Close()
+	if err := m.embedded.Start(ctx); err != nil { // now, so that the welcome can say where it is
+		return errors.Join(err, m.close(), l.Close())
+	}
 	c.welcome(p, m, &cloud.Accounts[0])
 
 	simulated, stopCloud := context.WithCancel(context.WithoutCancel(ctx))

@@ -125,7 +125,7 @@ func (m *machine) makeNATS() (err error) {
 	c := &m.config.NATS
 	login := natsLogin(c)
 	if c.Embedded() {
-		m.embedded, err = notify.StartEmbedded(notify.EmbeddedOptions{
+		m.embedded, err = notify.NewEmbedded(notify.EmbeddedOptions{
 			Listen: c.Listen, Dir: c.Dir, Token: c.Token.Reveal(), Logger: m.log,
 		})
 		if err != nil {

@@ -26,6 +26,7 @@ import (
 
 // Store is what the view reads.
 type Store interface {
+	Warm(ctx context.Context) error
 	Roster(k phone.SpaceKey) (*phone.Roster, error)
 	EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *store.Line) bool) error
 	ReadHeads(from uint64, limit int) ([]store.Head, error)
@@ -90,6 +91,9 @@ const headsPerRead = 2000
 // Build counts what was in the store before the first commit that the view saw.
 // Commits may come meanwhile. It returns early, without an error, when ctx ends.
 func (v *View) Build(ctx context.Context) error {
+	if err := v.store.Warm(ctx); err != nil {
+		return err
+	}
 	if err := v.countSpaces(ctx); err != nil {
 		return fmt.Errorf("counting the fleet: %w", err)
 	}
