@@ -16,7 +16,7 @@ endif
 SOAK := NUMWATCH_TEST_SEED=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo chromium test bench bench-poller fuzz soak check race-ready fmt-check vet staticcheck tidy-check cross race fmt
+.PHONY: help build demo chromium test bench bench-poller fuzz load soak check race-ready fmt-check vet staticcheck tidy-check cross race fmt
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ fuzz: ## a minute of fuzzing for what people write: rules and their expressions
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)
 	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
+
+load: build ## measure the whole program on a fleet of 1,000,000 numbers (ARGS="-sweep numbers", -help; Linux)
+	@$(GO) run ./internal/load $(ARGS)
 
 soak: ## the long tests: 500 kills and thousands of faults (SEED=… repeats a run)
 	@echo "soak: SEED=$(SEED)"

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"numwatch/web"
+)
+
+const (
+	storeFile   = "data/numwatch.db" // the default, in the bot's folder
+	startWithin = time.Minute
+	stopWithin  = time.Minute
+)
+
+// configure writes the bot's files: one list of spaces for each account.
+func configure(p plan, endpoint, slackURL, natsURL string) error {
+	type object = map[string]any
+	var accounts []object
+	for a := range p.shape.accounts {
+		list := new(bytes.Buffer)
+		for i := a; i < p.shape.spaces; i += p.shape.accounts {
+			fmt.Fprintf(list, "%s,Customer %d,tier=gold\n", spaceID(i), i)
+		}
+		file := filepath.Join(p.dir, accountName(a)+".csv")
+		if err := os.WriteFile(file, list.Bytes(), 0o600); err != nil {
+			return err
+		}
+		accounts = append(accounts, object{
+			"name": accountName(a), "endpoint": endpoint, "requests_per_second": p.shape.perSecond, "spaces_file": file,
+			"credentials": object{"type": "access_key", "access_key_id": key(a).AccessKeyId, "access_key_secret": key(a).AccessKeySecret},
+		})
+	}
+	nats := object{"listen": "127.0.0.1:0", "dir": "data/nats"}
+	if natsURL != "" {
+		nats = object{"url": natsURL}
+	}
+	config, err := json.Marshal(object{
+		"accounts": accounts, "nats": nats,
+		"poll":  object{"min_interval": "1s"},
+		"store": object{"path": storeFile},
+		"slack": object{"bot_token": slackToken, "api_url": slackURL},
+		"http":  object{"listen": "127.0.0.1:0"},
+		"log":   object{"format": "json"},
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(p.dir, "config.yaml"), config, 0o600),
+		os.WriteFile(filepath.Join(p.dir, "rules.yaml"), []byte(rulesFile), 0o600))
+}
+
+const rulesFile = `
+version: 1
+defaults: {notify: [ops]}
+channels: {ops: {slack: C0000000001}}
+rules:
+  - {name: quality-red, on: QualityRating, to: [RED], severity: critical, summary: "Quality of {PhoneNumber} ({VerifiedName}) is RED, was {Old}"}
+  - {name: banned, on: Status, to: [BANNED], severity: critical, summary: "{PhoneNumber} ({VerifiedName}) was banned"}
+`
+
+// bot is one life of the program.
+type bot struct {
+	cmd      *exec.Cmd
+	launched time.Time
+	page     string
+	nats     string
+	ended    chan error
+}
+
+// launch starts the program and waits until it says that it has started.
+func launch(ctx context.Context, p plan) (*bot, error) {
+	cmd := exec.CommandContext(ctx, p.binary, "run")
+	cmd.Dir = p.dir
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	b := &bot{cmd: cmd, launched: time.Now(), ended: make(chan error, 1)}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	started := make(chan error, 1)
+	go func() { b.listen(said, started) }()
+	select {
+	case err := <-started:
+		return b, err
+	case <-time.After(startWithin):
+		return nil, errors.Join(fmt.Errorf("not started within %s", startWithin), b.stop())
+	}
+}
+
+// listen reads the bot's log: where it serves, and what is wrong.
+func (b *bot) listen(said io.Reader, started chan<- error) {
+	lines := bufio.NewScanner(said)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct{ Level, Msg, Page, Nats string }
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level != "INFO" {
+			fmt.Fprintln(os.Stderr, lines.Text())
+			continue
+		}
+		if line.Msg == "started" {
+			b.page, b.nats = line.Page, line.Nats
+			started <- nil
+		}
+	}
+	err := b.cmd.Wait()
+	if b.page == "" {
+		started <- fmt.Errorf("the bot ended: %w", err)
+	}
+	b.ended <- err
+}
+
+// stop ends the bot as an operator does.
+func (b *bot) stop() error {
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-b.ended:
+		return err
+	case <-time.After(stopWithin):
+		return errors.Join(fmt.Errorf("not stopped within %s", stopWithin), b.cmd.Process.Kill())
+	}
+}
+
+// status asks the bot how it is.
+func (b *bot) status(ctx context.Context) (s web.Status, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(b.page, "/")+"/api/v1/status", nil)
+	if err != nil {
+		return s, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return s, err
+	}
+	defer answer.Body.Close()
+	return s, json.NewDecoder(answer.Body).Decode(&s)
+}
+
+// until asks again and again until the bot is as wanted.
+func (b *bot) until(ctx context.Context, within time.Duration, wanted func(web.Status) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		s, err := b.status(ctx)
+		if err == nil && wanted(s) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not there within %s: %d numbers, NATS lags by %d (%v)", within, s.Fleet.Numbers, lag(s), err)
+		case err := <-b.ended:
+			return fmt.Errorf("the bot ended: %w", err)
+		case <-ticker.C:
+		}
+	}
+}
+
+// lag is what NATS has still to acknowledge.
+func lag(s web.Status) uint64 {
+	for _, sink := range s.Sinks {
+		if sink.Name == "nats" {
+			return sink.Lag
+		}
+	}
+	return 0
+}
