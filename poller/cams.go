@@ -261,7 +261,7 @@ func (c *Client) send(ctx context.Context, call *call, k key) (*[]byte, error) {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}},
 	}).WithContext(ctx)
-	sign(req, call.action, call.params, k, c.now())
+	sign(req, call.action, k, c.now())
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, withoutURL(err)
