@@ -2,6 +2,7 @@ package notify
 
 import (
 	"slices"
+	"sort"
 	"time"
 
 	"numwatch/alert"
@@ -320,7 +321,7 @@ func (b *board) dead() []alert.Message {
 			all = append(all, r.Message)
 		}
 	}
-	slices.SortFunc(all, func(x, y alert.Message) int { return x.At.Compare(y.At) })
+	sort.Slice(all, func(i, j int) bool { return all[i].At.Before(all[j].At) })
 	return all
 }
 

@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 
 	"numwatch/alert"
@@ -244,7 +245,7 @@ func (b *board) groups(c *column) map[groupKey]*group {
 }
 
 func sortWorst(alerts []alert.Alert) {
-	slices.SortFunc(alerts, func(x, y alert.Alert) int { return worst(&x, &y) })
+	sort.Slice(alerts, func(i, j int) bool { return worst(&alerts[i], &alerts[j]) < 0 })
 }
 
 // worst orders open before closed, then by severity, time and subject.

@@ -1,7 +1,7 @@
 package poller
 
 import (
-	"slices"
+	"sort"
 	"time"
 
 	"numwatch/phone"
@@ -51,7 +51,7 @@ func (p *Poller) Status() Status {
 	for _, f := range p.failing {
 		s.Failing = append(s.Failing, f)
 	}
-	slices.SortFunc(s.Failing, func(a, b Failure) int { return a.Space.Compare(b.Space) })
+	sort.Slice(s.Failing, func(i, j int) bool { return s.Failing[i].Space.Compare(s.Failing[j].Space) < 0 })
 	return s
 }
 

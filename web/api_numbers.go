@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"sort"
 	"time"
 
 	"numwatch/alert"
@@ -98,8 +99,9 @@ func (s *site) told(alerts []*alert.Alert) []Told {
 			told = append(told, t)
 		}
 	}
-	slices.SortFunc(told, func(a, b Told) int {
-		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Alert, b.Alert))
+	sort.Slice(told, func(i, j int) bool {
+		a, b := &told[i], &told[j]
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Alert, b.Alert)) < 0
 	})
 	return told
 }

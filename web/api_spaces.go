@@ -3,7 +3,7 @@ package web
 import (
 	"cmp"
 	"net/http"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -67,8 +67,9 @@ func (s *site) spaces(c spaceSelection) []SpaceEntry {
 			all = append(all, e)
 		}
 	}
-	slices.SortFunc(all, func(a, b SpaceEntry) int {
-		return cmp.Or(compareBool(a.Failing == nil, b.Failing == nil), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(compareBool(a.Failing == nil, b.Failing == nil), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) < 0
 	})
 	return all
 }

@@ -1,8 +1,8 @@
 package web
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -66,7 +66,7 @@ func newTimeline(n *phone.Number, events []alert.Event, now time.Time) timeline 
 			t.Lanes = append(t.Lanes, lane{Name: f.String(), Stretches: d.values(f, n)})
 		}
 	}
-	slices.SortStableFunc(t.Lanes, func(a, b lane) int { return cmp.Compare(laneRank(a.Name), laneRank(b.Name)) })
+	sort.SliceStable(t.Lanes, func(i, j int) bool { return laneRank(t.Lanes[i].Name) < laneRank(t.Lanes[j].Name) })
 	t.Lanes = append(t.Lanes, d.rules()...)
 	y := 0
 	for i := range t.Lanes {

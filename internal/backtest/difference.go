@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -63,9 +64,10 @@ func Differ(before, after *Report) Difference {
 			d.Lines = append(d.Lines, *l)
 		}
 	}
-	size := func(l Line) int { return max(l.After-l.Before, l.Before-l.After) }
-	slices.SortFunc(d.Lines, func(a, b Line) int {
-		return cmp.Or(size(b)-size(a), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Channel, b.Channel))
+	size := func(l *Line) int { return max(l.After-l.Before, l.Before-l.After) }
+	sort.Slice(d.Lines, func(i, j int) bool {
+		a, b := &d.Lines[i], &d.Lines[j]
+		return cmp.Or(size(b)-size(a), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Channel, b.Channel)) < 0
 	})
 	return d
 }

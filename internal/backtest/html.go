@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -110,8 +111,9 @@ func ruleRows(reports []*Report) []ruleRow {
 	for _, r := range byName {
 		rows = append(rows, *r)
 	}
-	slices.SortFunc(rows, func(a, b ruleRow) int {
-		return cmp.Or(b.loudest()-a.loudest(), cmp.Compare(a.Rule, b.Rule))
+	sort.Slice(rows, func(i, j int) bool {
+		a, b := &rows[i], &rows[j]
+		return cmp.Or(b.loudest()-a.loudest(), cmp.Compare(a.Rule, b.Rule)) < 0
 	})
 	return rows
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"numwatch/alert"
@@ -227,8 +228,9 @@ func (t *tally) noisiest() []SubjectCount {
 		c.Kind = kindNames[c.Subject.Kind()]
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b SubjectCount) int {
-		return cmp.Or(b.Alerts-a.Alerts, b.Messages-a.Messages, a.Subject.Compare(b.Subject))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(b.Alerts-a.Alerts, b.Messages-a.Messages, a.Subject.Compare(b.Subject)) < 0
 	})
 	return all[:min(len(all), mostShown)]
 }
@@ -258,8 +260,9 @@ func (t *tally) flapping() []Flap {
 			all = append(all, f)
 		}
 	}
-	slices.SortFunc(all, func(a, b Flap) int {
-		return cmp.Or(b.Most-a.Most, b.Openings-a.Openings, cmp.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field))
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		return cmp.Or(b.Most-a.Most, b.Openings-a.Openings, cmp.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field)) < 0
 	})
 	return all[:min(len(all), mostShown)]
 }

@@ -1,10 +1,9 @@
 package camssim
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -73,7 +72,7 @@ func (sc *Scenario) agenda() agenda {
 }
 
 func (a agenda) sort() {
-	slices.SortStableFunc(a, func(x, y event) int { return cmp.Compare(x.at, y.at) })
+	sort.SliceStable(a, func(i, j int) bool { return a[i].at < a[j].at })
 }
 
 func (a agenda) next() event { return a[0] }

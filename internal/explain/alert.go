@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -97,7 +98,7 @@ func (x *Explainer) shown(out *Alert) error {
 			Current: m.Alerts[i].Revision >= out.Alert.Revision, Reason: m.Reason,
 		})
 	}
-	slices.SortFunc(out.Shown, func(a, b Shown) int { return strings.Compare(a.Channel, b.Channel) })
+	sort.Slice(out.Shown, func(i, j int) bool { return out.Shown[i].Channel < out.Shown[j].Channel })
 	return nil
 }
 

@@ -3,7 +3,7 @@ package rulestest
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	"numwatch/alert"
@@ -56,7 +56,10 @@ func (r *report) fail(at position, format string, args ...any) {
 }
 
 func (r *report) sorted() Problems {
-	slices.SortStableFunc(r.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	sort.SliceStable(r.problems, func(i, j int) bool {
+		a, b := &r.problems[i], &r.problems[j]
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column) < 0
+	})
 	return r.problems
 }
 
