@@ -13,7 +13,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
-      -ldflags "-s -w -X numwatch/internal/cli.stamped=${VERSION}" -o /out/numwatch . \
+      -ldflags "-s -w -funcalign=8 -X numwatch/internal/cli.stamped=${VERSION}" -o /out/numwatch . \
  && mkdir -p /out/data
 
 FROM scratch
