@@ -3,7 +3,6 @@ package poller
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -41,7 +40,6 @@ type Client struct {
 	pace     *Pace
 	now      func() time.Time
 	keys     *keyring
-	http     *http.Client
 	transfer *http.Transport
 	buffers  sync.Pool // of *[]byte
 }
@@ -71,10 +69,6 @@ func NewClient(o ClientOptions) (*Client, error) {
 		c.now = time.Now
 	}
 	c.transfer = newTransport(c.timeout)
-	c.http = &http.Client{
-		Transport:     c.transfer,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 	return c, nil
 }
 
@@ -82,8 +76,7 @@ func newTransport(timeout time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    timeout,
-		ResponseHeaderTimeout:  timeout,
+		TLSHandshakeTimeout:    timeout, // the answer's is that of the request's context
 		MaxResponseHeaderBytes: 256 << 10,
 		MaxIdleConns:           64,
 		MaxIdleConnsPerHost:    64,
@@ -252,7 +245,8 @@ func (c *Client) attempt(ctx context.Context, call *call, answer interface{ head
 	return refused
 }
 
-// send exchanges one request for the whole body of its answer.
+// send exchanges one request for the whole body of its answer. It follows no
+// redirect and keeps no cookie, which is all that an http.Client would add.
 func (c *Client) send(ctx context.Context, call *call, k key) (*[]byte, error) {
 	u := c.base
 	u.RawQuery = encode(call.params)
@@ -262,9 +256,9 @@ func (c *Client) send(ctx context.Context, call *call, k key) (*[]byte, error) {
 		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}},
 	}).WithContext(ctx)
 	sign(req, call.action, k, c.now())
-	resp, err := c.http.Do(req)
+	resp, err := c.transfer.RoundTrip(req)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, err
 	}
 	defer resp.Body.Close()
 	call.status, call.header = resp.StatusCode, resp.Header
@@ -279,12 +273,4 @@ func encode(params map[string]string) string {
 		v.Set(name, value)
 	}
 	return strings.ReplaceAll(v.Encode(), "+", "%20")
-}
-
-// withoutURL leaves out what url.Error repeats of the request.
-func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
 }
