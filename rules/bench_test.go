@@ -11,7 +11,7 @@ import (
 
 // benchmarkRules makes n rules over all fields and their values, of which one
 // matches the change that is judged.
-func benchmarkRules(b *testing.B, n int) *Set {
+func benchmarkRules(b testing.TB, n int) *Set {
 	var text strings.Builder
 	text.WriteString(header + "rules:\n")
 	fmt.Fprintln(&text, `  - {name: the-one, on: QualityRating, to: [RED], where: 'Status == "CONNECTED"', severity: high, summary: "{New}"}`)
