@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,24 +24,20 @@ type signedHeader struct{ name, value string }
 // the vendor's GetAuthorization makes, and TestSignature holds it to that. The
 // function itself would bring the vendor's whole client into the binary.
 func sign(req *http.Request, action string, k key, now time.Time) {
-	headers := []signedHeader{ // in the order of their names
+	temporary := "" // a key with a token names its id
+	if k.token != "" {
+		temporary = k.id
+	}
+	headers := slices.DeleteFunc([]signedHeader{ // in the order of their names
 		{"host", req.URL.Host},
+		{"x-acs-accesskey-id", temporary},
 		{"x-acs-action", action},
 		{"x-acs-content-sha256", nothingHashed},
 		{"x-acs-date", now.UTC().Format("2006-01-02T15:04:05Z")},
+		{"x-acs-security-token", k.token},
 		{"x-acs-signature-nonce", nonce()},
 		{"x-acs-version", apiVersion},
-	}
-	if k.token != "" {
-		headers = []signedHeader{
-			headers[0],
-			{"x-acs-accesskey-id", k.id},
-			headers[1], headers[2],
-			headers[3],
-			{"x-acs-security-token", k.token},
-			headers[4], headers[5],
-		}
-	}
+	}, func(h signedHeader) bool { return h.value == "" })
 	for _, h := range headers[1:] { // net/http sends the host
 		req.Header.Set(h.name, h.value)
 	}
