@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -321,4 +323,41 @@ func TestEmbeddedWithoutAListener(t *testing.T) {
 	b.start(o)
 	b.caughtUp()
 	b.stopSink()
+}
+
+// The bot does not wait for a server that has much to read: what it sees
+// meanwhile goes out once the server is up.
+func TestPublishingWaitsForTheEmbeddedServer(t *testing.T) {
+	e, err := NewEmbedded(EmbeddedOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer e.Shutdown()
+	require.Empty(t, e.URL())
+	b := &bench{t: t, memory: newMemory(), server: e}
+	b.add(changeEvent(1))
+	b.start(b.optionsFor(NATSLogin{Server: e}))
+	status := b.sink.Status()
+	require.False(t, status.Connected)
+	require.EqualValues(t, 1, status.Lag)
+	require.NoError(t, e.Start(t.Context()))
+	require.NotEmpty(t, e.URL())
+	b.caughtUp()
+	b.stopSink()
+	require.NoError(t, e.Start(t.Context()), "it is up already")
+}
+
+func TestAServerThatNeverComesUpIsLeft(t *testing.T) {
+	e, err := NewEmbedded(EmbeddedOptions{Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer e.Shutdown()
+	b := &bench{t: t, memory: newMemory(), server: e}
+	b.start(b.optionsFor(NATSLogin{Server: e}))
+	b.stopSink() // Run returns although there was nothing to connect to
+}
+
+func TestAnEmbeddedServerThatCannotWriteSaysSo(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := StartEmbedded(EmbeddedOptions{Dir: filepath.Join(file, "nats")})
+	require.ErrorContains(t, err, "embedded nats server")
+	require.ErrorContains(t, err, file)
 }
