@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/fnv"
 	"slices"
+	"strconv"
 	"time"
 
 	"numwatch/phone"
@@ -178,6 +180,21 @@ func (a *Alert) Recovered() bool {
 	default:
 		return c.Direction == phone.Better
 	}
+}
+
+// Beside is a short mark of what is shown with an alert and raises no revision:
+// who takes care of it, and what holds it back. Alerts with the same mark show
+// the same; it is empty where there is nothing of the kind.
+func (a *Alert) Beside() string {
+	if a.Ack == nil && len(a.HeldBy) == 0 {
+		return ""
+	}
+	h := fnv.New64a()
+	if a.Ack != nil {
+		fmt.Fprintf(h, "%d %q", a.Ack.At.UnixNano(), a.Ack.By)
+	}
+	fmt.Fprintf(h, "%q", a.HeldBy)
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // Ack says who takes care of an alert.

@@ -52,6 +52,7 @@ type Message struct {
 type Shown struct {
 	Alert    string `json:"alert"`
 	Revision uint64 `json:"revision"`
+	Beside   string `json:"beside,omitempty"` // what stood beside the revision: see Alert.Beside
 	Told     uint64 `json:"told"`
 	// At is when a reply told of it last, or reminded of it; zero: the post did.
 	At time.Time `json:"at,omitzero"`

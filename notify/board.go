@@ -30,7 +30,7 @@ type board struct {
 type record struct {
 	alert.Message
 	edited time.Time
-	beside bool // an acknowledgement or a hold changed, without a new revision
+	again  bool // how an edit ended is not known: it may show what no longer holds
 	fixed  bool // Slack refuses to edit it: changes are told in its thread
 }
 
@@ -65,6 +65,9 @@ func newBoard(channels []string, alerts []alert.Alert, messages []alert.Message,
 	for i := range alerts {
 		b.update(alerts[i], now)
 	}
+	for _, r := range b.messages {
+		r.again = b.behind(r) // an edit may have been under way when the last process ended
+	}
 	b.live = true
 	return b
 }
@@ -90,30 +93,16 @@ func (b *board) column(name string) *column {
 // update takes in an alert as it now is. One that never opened is not shown,
 // and an older revision than the one known says nothing new.
 func (b *board) update(a alert.Alert, now time.Time) {
-	old, known := b.alerts[a.ID]
+	old := b.alerts[a.ID]
 	if a.State == alert.Pending || a.Transition == alert.NoTransition || a.Revision < old.Revision {
 		return
 	}
 	b.alerts[a.ID] = a
-	if known && (!slices.Equal(a.HeldBy, old.HeldBy) || !sameAck(a.Ack, old.Ack)) {
-		b.touch(a.ID)
-	}
 	for _, name := range a.Channels {
 		b.column(name)
 	}
 	for name, c := range b.columns {
 		b.place(&a, name, c, now)
-	}
-}
-
-func sameAck(a, b *alert.Ack) bool { return a == b || a != nil && b != nil && *a == *b }
-
-// touch has the messages that list an alert edited.
-func (b *board) touch(id string) {
-	for _, c := range b.columns {
-		if m, ok := c.listed[id]; ok {
-			b.messages[m].beside = true
-		}
 	}
 }
 
@@ -226,7 +215,7 @@ func (b *board) gone(id string, now time.Time) alert.Message {
 		switch {
 		case !known:
 		case a.State.Closed():
-			left = append(left, alert.Shown{Alert: s.Alert, Revision: a.Revision, Told: a.Revision})
+			left = append(left, shown(&a))
 		default:
 			b.unlist(s.Alert, r.Channel, now)
 		}
@@ -278,7 +267,7 @@ func (r *record) shows(a *alert.Alert) bool {
 		return true
 	}
 	i := slices.IndexFunc(r.Alerts, func(s alert.Shown) bool { return s.Alert == a.ID })
-	return r.State == alert.Posted && r.Reply == nil && !behind(r.Alerts[i], a) && !untold(r.Alerts[i], a)
+	return r.State == alert.Posted && r.Reply == nil && !r.behind(r.Alerts[i], a) && !untold(r.Alerts[i], a)
 }
 
 func (b *board) forget(alerts, messages []string) {
@@ -354,7 +343,7 @@ func (b *board) edited(id string, now time.Time) {
 // again has a message edited once more, as the edit asked for failed.
 func (b *board) again(id string) {
 	if r := b.messages[id]; r != nil {
-		r.beside = true
+		r.again = true
 		b.column(r.Channel).stale[id] = true
 	}
 }

@@ -42,6 +42,9 @@ func (c *Console) Find(context.Context, Outgoing, time.Time) (string, bool, erro
 	return "", false, nil
 }
 
+// Searchable says yes: what is printed needs no care.
+func (c *Console) Searchable(context.Context, string) (bool, error) { return true, nil }
+
 // Post prints a message or, where Thread is set, a reply.
 func (c *Console) Post(_ context.Context, m Outgoing) (string, error) {
 	c.mu.Lock()

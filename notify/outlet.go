@@ -17,6 +17,7 @@ type outlet struct {
 	name   string // of the channel
 	wake   signal
 	cancel context.CancelFunc
+	ended  chan struct{}
 
 	// Guarded by the lock of s, as configure and Retry set them.
 	conf   Channel
@@ -28,6 +29,8 @@ type outlet struct {
 	failures     int
 	failingSince time.Time
 	doubtful     []string // messages that may have been kept although that failed
+	searchable   string   // the target in which a post can be looked for; "" if none is known
+	lookAt       time.Time
 }
 
 // configure is called with the lock held.
@@ -39,7 +42,8 @@ func (o *outlet) configure(c Channel) {
 }
 
 func (o *outlet) run(ctx context.Context) {
-	defer o.cancel()
+	defer close(o.ended)
+	defer o.quit()
 	for ctx.Err() == nil {
 		a, wait := o.plan()
 		if wait == 0 {
@@ -58,6 +62,13 @@ func (o *outlet) run(ctx context.Context) {
 	}
 }
 
+func (o *outlet) quit() {
+	o.cancel()
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	o.s.budget.leave(o)
+}
+
 // plan returns what to do now, or how long to wait first; negative: until woken.
 func (o *outlet) plan() (action, time.Duration) {
 	now := time.Now()
@@ -65,10 +76,19 @@ func (o *outlet) plan() (action, time.Duration) {
 	defer o.s.mu.Unlock()
 	gate := later(o.gate, o.s.gate)
 	if gate.After(now) {
+		o.s.budget.leave(o)
 		return action{}, gate.Sub(now)
 	}
-	free := slots{post: later(o.postAt, gate), edit: later(o.s.editAt, o.s.editSlot(now))}
+	free := slots{post: later(o.postAt, gate), edit: o.s.budget.turn(o, now)}
 	a := o.s.board.next(o.name, now, free)
+	switch {
+	case a.deed == edit:
+		o.s.budget.spend(o, now)
+	case a.queues:
+		o.s.budget.queue(o)
+	case a.deed == rest:
+		o.s.budget.leave(o)
+	}
 	switch {
 	case a.deed != rest:
 		return a, 0
@@ -77,15 +97,6 @@ func (o *outlet) plan() (action, time.Duration) {
 	default:
 		return a, max(a.until.Sub(now), time.Millisecond)
 	}
-}
-
-// editSlot is when the workspace's budget has an edit left.
-func (s *Slack) editSlot(now time.Time) time.Time {
-	tokens := s.budget.TokensAt(now)
-	if tokens >= 1 {
-		return now
-	}
-	return now.Add(time.Duration((1-tokens)*float64(s.pace.Edit)) + time.Millisecond)
 }
 
 func (o *outlet) act(ctx context.Context, a action) {
@@ -109,9 +120,14 @@ func (o *outlet) post(ctx context.Context, alerts []alert.Alert) {
 		o.failed(ctx, "post", err)
 		return
 	}
+	leave, ok := o.enter(ctx, target)
+	if !ok {
+		return
+	}
+	defer leave()
 	m := alert.Message{ID: newID("m-"), Channel: o.name, Target: target, State: alert.Sending, At: time.Now()}
 	for i := range alerts {
-		m.Alerts = append(m.Alerts, alert.Shown{Alert: alerts[i].ID, Revision: alerts[i].Revision, Told: alerts[i].Revision})
+		m.Alerts = append(m.Alerts, shown(&alerts[i]))
 	}
 	if !o.begin(ctx, m) {
 		o.doubtful = append(o.doubtful, m.ID) // the next attempt has another id
@@ -161,6 +177,11 @@ func (o *outlet) send(ctx context.Context, m *alert.Message, out Outgoing) (stri
 // reply tells in the thread what became of a message's alerts.
 func (o *outlet) reply(ctx context.Context, a action) {
 	m := a.message
+	leave, ok := o.enter(ctx, m.Target)
+	if !ok {
+		return
+	}
+	defer leave()
 	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), Told: make(map[string]uint64)}
 	for i := range a.changed {
 		m.Reply.Told[a.changed[i].ID] = a.changed[i].Revision
@@ -205,11 +226,11 @@ func (o *outlet) replied(ctx context.Context, m alert.Message) {
 	fixed := r != nil && r.fixed
 	o.s.mu.Unlock()
 	m.Alerts = slices.Clone(m.Alerts)
-	for i, shown := range m.Alerts {
-		if told, ok := m.Reply.Told[shown.Alert]; ok {
-			m.Alerts[i].Told, m.Alerts[i].At = max(told, shown.Told), m.Reply.At
+	for i, s := range m.Alerts {
+		if told, ok := m.Reply.Told[s.Alert]; ok {
+			m.Alerts[i].Told, m.Alerts[i].At = max(told, s.Told), m.Reply.At
 			if fixed {
-				m.Alerts[i].Revision = max(told, shown.Revision)
+				m.Alerts[i].Revision = max(told, s.Revision)
 			}
 		}
 	}
@@ -226,9 +247,6 @@ func (o *outlet) edit(ctx context.Context, a action) {
 	if slices.ContainsFunc(a.alerts, func(a alert.Alert) bool { return !over(&a) }) {
 		card.Mention = o.mention()
 	}
-	o.s.mu.Lock()
-	o.s.budget.AllowN(time.Now(), 1)
-	o.s.mu.Unlock()
 	o.s.trace("update:before")
 	call, cancel := grace(ctx, slackStopsIn)
 	err := o.s.poster.Update(call, m.TS, Outgoing{ID: m.ID, Channel: o.name, Target: m.Target, Card: card, Plain: m.Plain})
@@ -243,14 +261,7 @@ func (o *outlet) edit(ctx context.Context, a action) {
 }
 
 func (o *outlet) edited(ctx context.Context, m alert.Message, alerts []alert.Alert) {
-	shown := make(map[string]uint64, len(alerts))
-	for i := range alerts {
-		shown[alerts[i].ID] = alerts[i].Revision
-	}
-	m.Alerts = slices.Clone(m.Alerts)
-	for i, s := range m.Alerts {
-		m.Alerts[i].Revision = max(s.Revision, shown[s.Alert])
-	}
+	m.Alerts = redrawn(m.Alerts, alerts)
 	o.s.mu.Lock()
 	o.s.board.edited(m.ID, time.Now())
 	o.s.mu.Unlock()
@@ -295,6 +306,7 @@ func (o *outlet) settle(ctx context.Context, m alert.Message) {
 	}
 	ts, found, err := o.s.poster.Find(ctx, out, since)
 	if errors.Is(err, ErrNoHistory) {
+		o.searchable = ""
 		o.s.noHistory.Do(func() { o.s.log.Warn("a message may be posted twice where an answer is lost", "err", err) })
 		err = nil
 	}

@@ -195,7 +195,7 @@ func (s *Slack) holdEdits(err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.editAt = time.Now().Add(wait)
+	s.budget.from = time.Now().Add(wait)
 }
 
 // tell reports a change of fortune once. What the store last knew is not known

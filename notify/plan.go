@@ -40,6 +40,7 @@ type action struct {
 	changed []alert.Alert // of a reply
 	remind  bool          // the reply reminds of what has not changed
 	until   time.Time     // of rest; zero: until something changes
+	queues  bool          // of rest: there is an edit to be made as soon as the budget has one
 }
 
 // slots says from when on a channel takes another post or edit. A reply is a
@@ -80,12 +81,14 @@ func (b *board) next(channel string, now time.Time, free slots) action {
 	}
 	for _, r := range stale {
 		if !r.fixed && b.behind(r) {
-			at := later(free.edit, r.edited.Add(editEvery))
-			if !at.After(now) {
-				r.beside = false // what comes beside from now on is another edit
-				return action{deed: edit, message: r.Message, alerts: b.listed(r)}
+			due := r.edited.Add(editEvery)
+			if at := later(free.edit, due); at.After(now) {
+				idle.queues = idle.queues || !due.After(now)
+				idle.by(at)
+				continue
 			}
-			idle.by(at)
+			r.again = false
+			return action{deed: edit, message: r.Message, alerts: b.listed(r)}
 		}
 	}
 	return idle
@@ -120,7 +123,31 @@ func (b *board) stale(c *column) []*record {
 	return all
 }
 
-func behind(s alert.Shown, a *alert.Alert) bool { return a.Revision > s.Revision }
+// shown is an alert as a message shows it that is posted now.
+func shown(a *alert.Alert) alert.Shown {
+	return alert.Shown{Alert: a.ID, Revision: a.Revision, Beside: a.Beside(), Told: a.Revision}
+}
+
+// redrawn returns what a message shows once it was edited to these alerts.
+func redrawn(list []alert.Shown, alerts []alert.Alert) []alert.Shown {
+	now := make(map[string]alert.Shown, len(alerts))
+	for i := range alerts {
+		now[alerts[i].ID] = shown(&alerts[i])
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		if n, ok := now[list[i].Alert]; ok {
+			list[i].Revision, list[i].Beside = n.Revision, n.Beside
+		}
+	}
+	return list
+}
+
+// behind reports whether a message shows an alert other than it is. What stands
+// beside the alert is nothing to be told in a thread.
+func (r *record) behind(s alert.Shown, a *alert.Alert) bool {
+	return a.Revision > s.Revision || !r.fixed && s.Beside != a.Beside()
+}
 
 // untold reports whether people are to be told anew. What is held back stays
 // unsaid, but who was told of an opening is told of its end.
@@ -129,11 +156,11 @@ func untold(s alert.Shown, a *alert.Alert) bool {
 }
 
 func (b *board) behind(r *record) bool {
-	if r.beside && !r.fixed {
+	if r.again && !r.fixed {
 		return true
 	}
 	for _, s := range r.Alerts {
-		if a, known := b.alerts[s.Alert]; known && behind(s, &a) {
+		if a, known := b.alerts[s.Alert]; known && r.behind(s, &a) {
 			return true
 		}
 	}
@@ -143,7 +170,7 @@ func (b *board) behind(r *record) bool {
 func (b *board) untold(r *record) []alert.Alert {
 	var changed []alert.Alert
 	for _, s := range r.Alerts {
-		if a, known := b.alerts[s.Alert]; known && (untold(s, &a) || r.fixed && behind(s, &a)) {
+		if a, known := b.alerts[s.Alert]; known && (untold(s, &a) || r.fixed && r.behind(s, &a)) {
 			changed = append(changed, a)
 		}
 	}

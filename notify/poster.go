@@ -17,6 +17,8 @@ type Poster interface {
 	Update(ctx context.Context, ts string, m Outgoing) error
 	// Find looks for a message by its ID among those posted since about a time.
 	Find(ctx context.Context, m Outgoing, since time.Time) (ts string, found bool, err error)
+	// Searchable reports whether Find can look into a channel.
+	Searchable(ctx context.Context, target string) (bool, error)
 	// Pace is how fast calls may follow each other.
 	Pace() Pace
 }

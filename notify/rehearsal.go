@@ -87,36 +87,35 @@ func (r *Rehearsal) act(channel string, a action, now time.Time, told []Told) []
 		r.count++
 		m = alert.Message{ID: fmt.Sprintf("m-%d", r.count), Channel: channel, State: alert.Posted, At: now}
 		for i := range a.alerts {
-			m.Alerts = append(m.Alerts, alert.Shown{Alert: a.alerts[i].ID, Revision: a.alerts[i].Revision, Told: a.alerts[i].Revision})
+			m.Alerts = append(m.Alerts, shown(&a.alerts[i]))
 		}
 		told = append(told, Told{At: now, Channel: channel, Alerts: a.alerts})
 		r.postAt[channel] = now.Add(r.pace.Post)
 	case reply:
-		m.Alerts = shownAs(m.Alerts, a.changed, func(s *alert.Shown, revision uint64) { s.Told, s.At = revision, now })
+		m.Alerts = afterReply(m.Alerts, a.changed, now)
 		told = append(told, Told{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed})
 		r.postAt[channel] = now.Add(r.pace.Post)
 	default:
-		m.Alerts = shownAs(m.Alerts, a.alerts, func(s *alert.Shown, revision uint64) { s.Revision = revision })
+		m.Alerts = redrawn(m.Alerts, a.alerts)
 		r.board.edited(m.ID, now)
 	}
 	r.board.put(m)
 	return told
 }
 
-// shownAs returns what a message shows after set was called with the present
-// revision of each of the alerts.
-func shownAs(shown []alert.Shown, alerts []alert.Alert, set func(*alert.Shown, uint64)) []alert.Shown {
+// afterReply returns what a message shows once a reply told of these alerts.
+func afterReply(list []alert.Shown, alerts []alert.Alert, at time.Time) []alert.Shown {
 	revisions := make(map[string]uint64, len(alerts))
 	for i := range alerts {
 		revisions[alerts[i].ID] = alerts[i].Revision
 	}
-	shown = slices.Clone(shown)
-	for i := range shown {
-		if revision, ok := revisions[shown[i].Alert]; ok {
-			set(&shown[i], revision)
+	list = slices.Clone(list)
+	for i, s := range list {
+		if revision, ok := revisions[s.Alert]; ok {
+			list[i].Told, list[i].At = revision, at
 		}
 	}
-	return shown
+	return list
 }
 
 // Forget drops what closed longer than keep ago and is shown everywhere, and

@@ -15,7 +15,7 @@ const deadPart = "slack:ops:dead-letters"
 
 func TestSlackTellsOfDeadLetters(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
-		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2})
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		d.update(firing(1))
 		d.after(10 * time.Second)
@@ -39,7 +39,7 @@ func TestSlackTellsOfDeadLetters(t *testing.T) {
 // Asked to wait for an hour, a channel fails only once: it is told all the same.
 func TestSlackTellsOfAlertsThatWaitTooLong(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
-		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: time.Hour, Count: 1})
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: time.Hour, Count: 1, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		d.update(inSpace(firing(1), 1), inSpace(firing(2), 2))
 		d.after(4 * time.Minute)

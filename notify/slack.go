@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -22,7 +21,6 @@ const (
 	stuckAfter   = 2 * time.Minute
 	upkeepEvery  = time.Minute
 	slackStopsIn = 5 * time.Second
-	editBurst    = 5
 )
 
 // Channel is a channel of rules.yaml.
@@ -65,15 +63,16 @@ type Slack struct {
 	trace     func(string)
 	metrics   *slackMetrics
 	pace      Pace
-	changed   signal // the channels of the configuration changed
+	changed   signal        // the channels of the configuration changed
+	blind     chan struct{} // holds the one channel that posts where it could not look for it
 
 	mu        sync.Mutex
 	board     *board
 	channels  []Channel
 	outlets   map[string]*outlet
-	budget    *rate.Limiter // of edits, in the whole workspace
-	editAt    time.Time     // no edit before this
-	gate      time.Time     // no call before this: the token is refused
+	left      map[string]*outlet // the last of each channel that was taken out of the configuration
+	budget    *budget
+	gate      time.Time // no call before this: the token is refused
 	reported  map[string]string
 	reasons   map[string]string
 	noHistory sync.Once
@@ -84,11 +83,11 @@ func NewSlack(o SlackOptions) *Slack {
 	s := &Slack{
 		poster: o.Poster, keeper: o.Keeper, cards: cards{space: o.Space, silence: o.Silence, link: o.Link}, keepFor: o.Keep, pressable: o.Buttons,
 		log: loggerOr(o.Logger), trace: o.Trace, metrics: newSlackMetrics(o.Registerer), pace: o.Poster.Pace(),
-		changed: newSignal(), channels: o.Channels, outlets: make(map[string]*outlet),
+		changed: newSignal(), blind: make(chan struct{}, 1), channels: o.Channels, outlets: make(map[string]*outlet), left: make(map[string]*outlet),
 		board:    newBoard(names(o.Channels), o.Alerts, o.Messages, time.Now()),
 		reported: make(map[string]string), reasons: make(map[string]string),
 	}
-	s.budget = rate.NewLimiter(rate.Every(s.pace.Edit), editBurst)
+	s.budget = newBudget(s.pace.Edit)
 	for _, part := range o.Parked {
 		if part == slackPart || part == SocketPart || strings.HasPrefix(part, slackPart+":") {
 			s.reported[part] = phone.Parked
@@ -149,7 +148,7 @@ func (s *Slack) SetChannels(channels []Channel) {
 func (s *Slack) Retry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gate, s.editAt = time.Time{}, time.Time{}
+	s.gate, s.budget.from = time.Time{}, time.Time{}
 	for _, o := range s.outlets {
 		o.gate = time.Time{}
 		o.target = ""
@@ -265,14 +264,22 @@ func (s *Slack) arrange(ctx context.Context, running *sync.WaitGroup) {
 			continue
 		}
 		octx, cancel := context.WithCancel(ctx)
-		o := &outlet{s: s, name: c.Name, conf: c, wake: newSignal(), cancel: cancel}
+		o := &outlet{s: s, name: c.Name, conf: c, wake: newSignal(), cancel: cancel, ended: make(chan struct{})}
+		before := s.left[c.Name]
 		s.outlets[c.Name] = o
-		running.Go(func() { o.run(octx) })
+		running.Go(func() {
+			if before != nil {
+				<-before.ended // it may be in the middle of a post
+				o.postAt = before.postAt
+			}
+			o.run(octx)
+		})
 	}
 	for name, o := range s.outlets {
 		if !wanted[name] {
 			o.cancel()
 			delete(s.outlets, name)
+			s.left[name] = o
 		}
 	}
 	s.wakeAll()

@@ -173,6 +173,17 @@ func (p *SlackAPI) Find(ctx context.Context, m Outgoing, since time.Time) (strin
 	return "", false, nil
 }
 
+// Searchable reports whether the token may read a channel's history, which is
+// what Find looks into.
+func (p *SlackAPI) Searchable(ctx context.Context, target string) (bool, error) {
+	_, err := p.client.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: target, Limit: 1})
+	err = historyError(classify("conversations.history", err))
+	if errors.Is(err, ErrNoHistory) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (p *SlackAPI) page(ctx context.Context, m Outgoing, oldest, cursor string) (ts, next string, err error) {
 	var messages []slack.Message
 	if m.Thread != "" {

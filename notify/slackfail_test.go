@@ -95,7 +95,7 @@ func TestSlackParksAllWithoutAToken(t *testing.T) {
 
 func TestSlackTakesPlainTextOrNothing(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
-		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_blocks", Count: 1})
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_blocks", Count: 1, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		d.update(firing(1))
 		d.after(5 * time.Second)
@@ -104,7 +104,7 @@ func TestSlackTakesPlainTextOrNothing(t *testing.T) {
 		require.Contains(t, d.messages()[0].Text, "<!subteam^S012>")
 		d.requireShown("ops")
 
-		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2})
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2, Method: slacksim.PostMessage})
 		d.update(firing(2))
 		d.after(time.Minute)
 		require.Len(t, d.messages(), 1)

@@ -136,6 +136,15 @@ func (b *bot) stop() {
 	require.Equal(b.t, 0, b.command.ProcessState.ExitCode(), "%s", b.said.tail())
 }
 
+// told has somebody give the running bot an order.
+func (b *bot) told(args ...string) {
+	b.t.Helper()
+	c := exec.Command("numwatch", args...)
+	c.Env = append(os.Environ(), "NUMWATCH_URL="+b.page)
+	said, err := c.CombinedOutput()
+	require.NoError(b.t, err, "%s", said)
+}
+
 // backup writes the running bot's store to a file.
 func (b *bot) backup(path string) error {
 	resp, err := http.Get(b.page + "api/v1/backup")

@@ -80,12 +80,13 @@ type rig struct {
 	nats   *server.Server // nil while the bot runs its own
 	lives  int
 	kills  int
+	unsure map[string]bool // what kills left in Slack and the store had as being sent, by id
 }
 
 func newRig(t *testing.T, o rigOptions) *rig {
 	t.Helper()
 	seed := crashSeed(t)
-	r := &rig{t: t, o: o, rand: rand.New(rand.NewPCG(seed, 0xc7)), dir: t.TempDir(), storm: newStorm(seed), visits: &visits{}}
+	r := &rig{t: t, o: o, rand: rand.New(rand.NewPCG(seed, 0xc7)), dir: t.TempDir(), storm: newStorm(seed), visits: &visits{}, unsure: map[string]bool{}}
 	t.Cleanup(r.storm.server.Close)
 	c := slacksim.Config{
 		Token: crashToken, Seed: seed,
