@@ -124,9 +124,14 @@ func everything(ctx context.Context, conn *nats.Conn) (events []*event, raw []je
 	if err != nil {
 		return nil, nil, err
 	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(1000))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer messages.Stop()
 	ids, last := map[string]bool{}, map[string]uint64{}
 	for n := stream.CachedInfo().State.Msgs; n > 0; n-- {
-		m, err := consumer.Next(jetstream.FetchMaxWait(startsWithin))
+		m, err := messages.Next(jetstream.NextMaxWait(startsWithin))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -50,13 +50,16 @@ func killer(where string) func(string) {
 	}
 }
 
+// addresses are where a bot that has started can be found.
+type addresses struct{ Page, Nats string }
+
 // bot is one life of the bot.
 type bot struct {
-	t       *testing.T
-	command *exec.Cmd
-	said    *sayings
-	ended   chan struct{}
-	page    string // once it has started
+	t         *testing.T
+	command   *exec.Cmd
+	said      *sayings
+	ended     chan struct{}
+	addresses // once it has started
 }
 
 // start gives the bot a life, which ends at a point if one is given.
@@ -65,7 +68,7 @@ func (r *rig) start(killAt string) *bot {
 	r.lives++
 	life := r.lives
 	r.t.Logf("life %d is to end at %q", life, killAt)
-	b := &bot{t: r.t, said: &sayings{started: make(chan string, 1)}, ended: make(chan struct{})}
+	b := &bot{t: r.t, said: &sayings{started: make(chan addresses, 1)}, ended: make(chan struct{})}
 	b.command = exec.Command("numwatch", "run", "--config", r.path("config.yaml"), "--rules", r.path("rules.yaml"))
 	b.command.Dir = r.dir
 	b.command.Env = append(os.Environ(), killVariable+"="+killAt)
@@ -89,7 +92,7 @@ func (r *rig) start(killAt string) *bot {
 func (b *bot) ready() {
 	b.t.Helper()
 	select {
-	case b.page = <-b.said.started:
+	case b.addresses = <-b.said.started:
 	case <-b.ended:
 		b.t.Fatalf("the bot ended by itself: %s\n%s", b.command.ProcessState, b.said.tail())
 	case <-time.After(startsWithin):
@@ -140,14 +143,14 @@ func (b *bot) stop() {
 func (b *bot) told(args ...string) {
 	b.t.Helper()
 	c := exec.Command("numwatch", args...)
-	c.Env = append(os.Environ(), "NUMWATCH_URL="+b.page)
+	c.Env = append(os.Environ(), "NUMWATCH_URL="+b.Page)
 	said, err := c.CombinedOutput()
 	require.NoError(b.t, err, "%s", said)
 }
 
 // backup writes the running bot's store to a file.
 func (b *bot) backup(path string) error {
-	resp, err := http.Get(b.page + "api/v1/backup")
+	resp, err := http.Get(b.Page + "api/v1/backup")
 	if err != nil {
 		return err
 	}
@@ -165,7 +168,7 @@ func (b *bot) backup(path string) error {
 
 // sayings are the log of a bot, of which the end is kept.
 type sayings struct {
-	started chan string // receives the page's address
+	started chan addresses
 
 	mu    sync.Mutex
 	rest  []byte
@@ -192,9 +195,12 @@ func (s *sayings) Write(data []byte) (int, error) {
 func (s *sayings) hear(line []byte) {
 	s.lines = append(s.lines, string(line))
 	s.lines = s.lines[max(0, len(s.lines)-linesKept):]
-	var record struct{ Msg, Page string }
-	if json.Unmarshal(line, &record) == nil && record.Msg == "started" && record.Page != "" {
-		s.started <- record.Page
+	var record struct {
+		Msg string
+		addresses
+	}
+	if json.Unmarshal(line, &record) == nil && record.Msg == "started" {
+		s.started <- record.addresses
 	}
 }
 

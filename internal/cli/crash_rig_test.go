@@ -258,7 +258,7 @@ func (v *visits) open() int {
 
 // status asks the running bot how it is.
 func (b *bot) status() (s web.Status, err error) {
-	resp, err := http.Get(b.page + "api/v1/status")
+	resp, err := http.Get(b.Page + "api/v1/status")
 	if err != nil {
 		return s, err
 	}
