@@ -29,9 +29,10 @@ type board struct {
 // record is a message with what need not be kept: it is learned again.
 type record struct {
 	alert.Message
-	edited time.Time
-	again  bool // how an edit ended is not known: it may show what no longer holds
-	fixed  bool // Slack refuses to edit it: changes are told in its thread
+	editAt time.Time // no edit before this
+	failed int       // edits one after the other
+	again  bool      // how an edit ended is not known: it may show what no longer holds
+	fixed  bool      // Slack refuses to edit it: changes are told in its thread
 }
 
 // column is one channel.
@@ -336,14 +337,17 @@ func keyOf(a *alert.Alert) groupKey {
 
 func (b *board) edited(id string, now time.Time) {
 	if r := b.messages[id]; r != nil {
-		r.edited = now
+		r.editAt, r.failed = now.Add(editEvery), 0
 	}
 }
 
-// again has a message edited once more, as the edit asked for failed.
-func (b *board) again(id string) {
+// again has a message edited once more, as the edit asked for failed: ever
+// later, so that one which Slack chokes on does not hold up the others.
+func (b *board) again(id string, now time.Time) {
 	if r := b.messages[id]; r != nil {
 		r.again = true
+		r.editAt = now.Add(min(editEvery<<min(r.failed, 10), editAtLast))
+		r.failed++
 		b.column(r.Channel).stale[id] = true
 	}
 }

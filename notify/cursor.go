@@ -175,12 +175,12 @@ func (c *course) take(ctx context.Context, e *alert.Event) error {
 	if len(lane) > 1 {
 		return nil
 	}
-	return c.launch(s)
+	return c.launch(ctx, s)
 }
 
 // launch publishes the first of a lane; what can never be published is passed
 // over, and the next has its turn.
-func (c *course) launch(s phone.Subject) error {
+func (c *course) launch(ctx context.Context, s phone.Subject) error {
 	for len(c.lanes[s]) > 0 {
 		f := c.lanes[s][0]
 		err := c.publish(f)
@@ -191,7 +191,7 @@ func (c *course) launch(s phone.Subject) error {
 		if !poison(err) {
 			return err
 		}
-		c.n.bury(&f.event, err)
+		c.n.bury(ctx, &f.event, err)
 		c.land(f, s)
 	}
 	delete(c.lanes, s)
@@ -237,14 +237,14 @@ func (c *course) settle(ctx context.Context) error {
 	c.n.trace("publish:after")
 	s := f.event.Subject()
 	if err != nil {
-		c.n.bury(&f.event, err)
+		c.n.bury(ctx, &f.event, err)
 	} else {
 		c.n.metrics.published.WithLabelValues("ok").Inc()
 		c.n.working(ctx)
 	}
 	c.land(f, s)
 	c.advance()
-	return c.launch(s)
+	return c.launch(ctx, s)
 }
 
 func (f *flight) await(ctx context.Context) error {

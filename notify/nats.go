@@ -77,6 +77,7 @@ type NATS struct {
 	resumed time.Time // when it last began to publish
 	behind  bool      // it works, and has lost touch all the same
 	told    string    // what was last reported through Keeper
+	dead    int       // events passed over since the start
 
 	mu     sync.Mutex
 	conn   *nats.Conn
@@ -233,6 +234,9 @@ func (n *NATS) working(ctx context.Context) {
 	if n.failing.IsZero() && n.told == phone.OK {
 		return
 	}
+	if n.told == "" && n.dead == 0 {
+		n.tellDead(ctx, alert.SinkReport{Value: phone.OK})
+	}
 	if !n.failing.IsZero() {
 		n.log.Info("publishing to nats works again", "after", time.Since(n.failing).Round(time.Second))
 	}
@@ -309,10 +313,24 @@ func (n *NATS) lastSave(ctx context.Context) error {
 	return n.keep(ctx)
 }
 
-// bury passes over an event that can never be published.
-func (n *NATS) bury(e *alert.Event, err error) {
+// bury passes over an event that can never be published. The first one is told
+// through the rules, until the next start: where one is too large others are.
+func (n *NATS) bury(ctx context.Context, e *alert.Event, err error) {
 	n.metrics.published.WithLabelValues("dead").Inc()
 	n.log.Error("an event can never be published and is passed over", "event_id", n.render.ID(e.Seq), "err", err)
+	n.dead++
+	if n.dead == 1 {
+		n.tellDead(ctx, alert.SinkReport{Value: phone.Parked, Code: codeDead, Reason: fmt.Sprintf(
+			"event %s can never be published and is passed over: %v; the history has it. If the server or the stream limits the size "+
+				"of messages, raise that. The log names all such events", n.render.ID(e.Seq), err)})
+	}
+}
+
+func (n *NATS) tellDead(ctx context.Context, r alert.SinkReport) {
+	r.Part, r.At = natsPart+deadSuffix, time.Now()
+	if err := n.keeper.Keep(ctx, alert.Receipt{Sink: &r}); err != nil {
+		n.log.Warn("the state of nats could not be kept", "err", err)
+	}
 }
 
 func (n *NATS) progress(acked, end uint64) {

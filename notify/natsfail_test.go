@@ -191,9 +191,16 @@ func TestNATSPassesOverPoison(t *testing.T) {
 	b.start(o)
 	b.published(3)
 	b.caughtUp()
+	require.Equal(t, phone.Parked, b.memory.condition("nats:dead-letters"))
+	require.Contains(t, b.memory.reason("nats:dead-letters"), "event k3v9q2-000000000002 can never be published and is passed over")
 	got, err := registry.Gather()
 	require.NoError(t, err)
 	require.Regexp(t, `value:"dead"}\s+counter:{value:1`, fmt.Sprint(got))
+	b.stopSink()
+	b.add(changeEvent(2))
+	b.start(b.options())
+	b.caughtUp()
+	require.Equal(t, phone.OK, b.memory.condition("nats:dead-letters"))
 }
 
 func TestNATSPassesOverChanges(t *testing.T) {

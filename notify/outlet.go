@@ -284,7 +284,7 @@ func (o *outlet) notEdited(ctx context.Context, m alert.Message, err error) {
 		o.bury(ctx, m, err)
 	case class == NotApplied || class == Ambiguous:
 		o.again(m)
-		o.s.holdEdits(err)
+		o.s.holdEdits(retryAfter(err))
 		o.note("edit", err)
 	default:
 		o.again(m)
@@ -295,7 +295,7 @@ func (o *outlet) notEdited(ctx context.Context, m alert.Message, err error) {
 func (o *outlet) again(m alert.Message) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
-	o.s.board.again(m.ID)
+	o.s.board.again(m.ID, time.Now())
 }
 
 // settle finds out whether a message, or a reply to it, was posted.

@@ -187,15 +187,12 @@ func (s *Slack) shut(until time.Time) {
 	s.gate = until
 }
 
-// holdEdits keeps edits back in all channels: they share one budget.
-func (s *Slack) holdEdits(err error) {
-	wait := retryAfter(err)
-	if wait == 0 {
-		wait = jitter(editEvery)
-	}
+// holdEdits keeps edits back in all channels as long as Slack asks: they share
+// one budget.
+func (s *Slack) holdEdits(asked time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.budget.from = time.Now().Add(wait)
+	s.budget.from = later(s.budget.from, time.Now().Add(asked))
 }
 
 // tell reports a change of fortune once. What the store last knew is not known

@@ -11,7 +11,10 @@ import (
 
 // editEvery is how often one message is edited at most: a long list whose
 // members recover one after the other must not use up the workspace's budget.
-const editEvery = 5 * time.Second
+const (
+	editEvery  = 5 * time.Second
+	editAtLast = time.Minute // the longest wait after edits that failed
+)
 
 // While more comes than a channel takes, what waits is gathered for longer and
 // longer before it becomes the next message: an hour of storm must not be
@@ -81,9 +84,8 @@ func (b *board) next(channel string, now time.Time, free slots) action {
 	}
 	for _, r := range stale {
 		if !r.fixed && b.behind(r) {
-			due := r.edited.Add(editEvery)
-			if at := later(free.edit, due); at.After(now) {
-				idle.queues = idle.queues || !due.After(now)
+			if at := later(free.edit, r.editAt); at.After(now) {
+				idle.queues = idle.queues || !r.editAt.After(now)
 				idle.by(at)
 				continue
 			}

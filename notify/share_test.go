@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -154,4 +155,49 @@ func TestSlackChannelComesBackDuringItsPost(t *testing.T) {
 		d.requireShown("ops")
 		require.Len(t, d.messages(), 1)
 	})
+}
+
+// A message whose edits always fail holds up neither those of its channel nor
+// those of others.
+func TestSlackEditsOthersWhereOneCannotBe(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.start(append([]Channel{{Name: "gold", Slack: "C0000000002"}}, opsChannel...))
+		var all []alert.Alert
+		for i := range 40 {
+			a := inSpace(firing(i), i)
+			a.Channels = []string{[]string{"gold", "ops"}[i%2]}
+			all = append(all, a)
+			d.update(a)
+			d.after(2 * time.Second)
+		}
+		stuck := d.messages()[0].Ts
+		poster := &stuckPoster{Poster: d.sink.poster, ts: stuck}
+		d.sink.poster = poster
+		for i := range all {
+			all[i].Revision, all[i].Transition = 2, alert.GotBetter
+		}
+		d.update(all...)
+		d.after(90 * time.Second)
+		for _, channel := range []string{"C0000000001", "C0000000002"} {
+			for _, m := range d.sim.Messages(channel) {
+				require.Equal(t, m.Ts != stuck, len(m.Edits) == 1, m.Ts)
+			}
+		}
+		require.LessOrEqual(t, poster.tried, 7)
+	})
+}
+
+// stuckPoster fails to edit one message.
+type stuckPoster struct {
+	Poster
+	ts    string
+	tried int
+}
+
+func (p *stuckPoster) Update(ctx context.Context, ts string, m Outgoing) error {
+	if ts == p.ts {
+		p.tried++
+		return errUnclear
+	}
+	return p.Poster.Update(ctx, ts, m)
 }
