@@ -47,15 +47,6 @@ func newSlackAPI(token, url string, transport http.RoundTripper) *SlackAPI {
 // edits a minute in all, of which a burst takes some.
 func (p *SlackAPI) Pace() Pace { return Pace{Post: time.Second, Edit: time.Minute / (50 - editBurst)} }
 
-// Check asks Slack who the token belongs to, as bot@team.
-func (p *SlackAPI) Check(ctx context.Context) (string, error) {
-	a, err := p.client.AuthTestContext(ctx)
-	if err != nil {
-		return "", classify("auth.test", err)
-	}
-	return a.User + "@" + a.Team, nil
-}
-
 // Resolve returns the id of a channel; an id is taken as it is.
 func (p *SlackAPI) Resolve(ctx context.Context, channel string) (string, error) {
 	name, isName := strings.CutPrefix(channel, "#")

@@ -183,8 +183,12 @@ func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Se
 		return
 	}
 	for _, c := range set.Channels() {
-		id, err := api.Resolve(ctx, c.Slack)
-		l.note("slack:"+c.Name, c.Slack+" is "+id, err)
+		is, amiss, err := api.CheckChannel(ctx, c.Slack)
+		l.note("slack:"+c.Name, strings.Join(append([]string{c.Slack + " is " + alert.Plain(is)}, amiss...), "; "), err)
+	}
+	if cfg.Slack.Buttons() {
+		err := notify.CheckSocket(ctx, cfg.Slack.AppToken.Reveal(), cfg.Slack.APIURL)
+		l.note("slack's buttons", "the app token opens a connection", err)
 	}
 }
 

@@ -88,7 +88,8 @@ func cloudCommand(ts *testscript.TestScript, _ bool, args []string) {
 
 // slackCommand starts and changes Slack, and looks at what stands in a channel.
 func slackCommand(ts *testscript.TestScript, neg bool, args []string) {
-	const text = "slack up | fault KIND [code=…] | clear | token TOKEN | [!] slack shows CHANNEL PATTERN | slack dump FILE"
+	const text = "slack up | fault KIND [code=…] | clear | token TOKEN | scopes [SCOPE…] | channel NAME [archived|away] | " +
+		"[!] slack shows CHANNEL PATTERN | slack dump FILE"
 	usage(ts, len(args) > 0, text)
 	w := worldOf(ts)
 	switch what := args[0]; {
@@ -97,6 +98,15 @@ func slackCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(w.slackDoor.serve(w.slack))
 	case what == "token" && len(args) == 2:
 		w.slack.SetToken(args[1])
+	case what == "scopes":
+		w.slack.SetScopes(args[1:]...)
+	case what == "channel" && len(args) > 1:
+		i := slices.Index([]string{"wa-ops", "wa-oncall"}, args[1])
+		usage(ts, i >= 0, text)
+		w.slack.SetChannel(slacksim.Channel{
+			ID: []string{"C000000001", "C000000002"}[i], Name: args[1],
+			Archived: slices.Contains(args[2:], "archived"), NotMember: slices.Contains(args[2:], "away"),
+		})
 	case what == "fault" && len(args) > 1:
 		w.slack.Inject(slacksim.Fault{Kind: slacksim.Kind(args[1]), Code: options(ts, args[2:])["code"]})
 	case what == "clear":

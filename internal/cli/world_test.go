@@ -24,6 +24,7 @@ const (
 	keyID          = "LTAI-test-key-id"
 	keySecret      = mark + "-of-the-access-key"
 	slackToken     = "xoxb-" + mark + "-bot"
+	slackAppToken  = "xapp-" + mark + "-app"
 	natsToken      = mark + "-of-nats"
 	callbackToken  = mark + "-of-a-callback"
 	startsWithin   = 10 * time.Second
@@ -58,6 +59,7 @@ func newWorld(dir string) (w *world, err error) {
 	})
 	w.slack = slacksim.New(slacksim.Config{
 		Token:    slackToken,
+		AppToken: slackAppToken,
 		Channels: []slacksim.Channel{{ID: "C000000001", Name: "wa-ops"}, {ID: "C000000002", Name: "wa-oncall"}},
 		Limits:   slacksim.Limits{Posts: slacksim.Rate{Max: 20, Per: time.Second}},
 	})

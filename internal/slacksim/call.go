@@ -3,6 +3,7 @@ package slacksim
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,7 @@ const (
 	Replies     = "conversations.replies"
 	List        = "conversations.list"
 	Info        = "conversations.info"
+	OpenSocket  = "apps.connections.open"
 )
 
 const maxBody = 4 << 20
@@ -66,7 +68,7 @@ func readArgs(r *http.Request) (url.Values, error) {
 		return r.Form, err
 	}
 	var object map[string]json.RawMessage
-	if err := json.NewDecoder(r.Body).Decode(&object); err != nil {
+	if err := json.NewDecoder(r.Body).Decode(&object); err != nil && !errors.Is(err, io.EOF) { // a call without arguments has no body
 		return nil, fmt.Errorf("reading arguments: %w", err)
 	}
 	args := r.URL.Query()
@@ -92,12 +94,28 @@ func (s *Server) authorise(c *call) *answer {
 		a := refuse("not_authed")
 		return &a
 	}
+	if c.method == OpenSocket {
+		return s.authoriseApp(c)
+	}
 	if subtle.ConstantTimeCompare([]byte(c.token), []byte(s.token)) != 1 {
 		a := refuse("invalid_auth")
 		return &a
 	}
 	if need := scopeOf(c.method); need != "" && !s.scopes[need] {
 		a := failure("missing_scope", map[string]any{"needed": need, "provided": strings.Join(s.provided(), ",")})
+		return &a
+	}
+	return nil
+}
+
+// authoriseApp checks a token of the app, not of its bot.
+func (s *Server) authoriseApp(c *call) *answer {
+	switch {
+	case !strings.HasPrefix(c.token, "xapp-"):
+		a := refuse("not_allowed_token_type")
+		return &a
+	case subtle.ConstantTimeCompare([]byte(c.token), []byte(s.appToken)) != 1:
+		a := refuse("invalid_auth")
 		return &a
 	}
 	return nil

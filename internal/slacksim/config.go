@@ -51,6 +51,7 @@ func (l Limits) withDefaults() Limits {
 // Config is a simulated workspace's beginning.
 type Config struct {
 	Token    string // of the bot; any other is refused
+	AppToken string // of the app, for Socket Mode: the address that it opens leads nowhere
 	Channels []Channel
 	// Scopes are what the token may do; nil: everything the simulator knows.
 	Scopes []string

@@ -8,6 +8,7 @@ package slacksim
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ const (
 	BotID  = "B0SIMBOT01"
 )
 
+// socketTicket lets whoever has it read what people do in Slack: a secret.
+const socketTicket = "S3CRET-ticket-of-the-socket"
+
 // Server is a simulated workspace. It and all its methods are safe for
 // concurrent use.
 type Server struct {
@@ -30,6 +34,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	token    string
+	appToken string
 	scopes   map[string]bool
 	channels map[string]*channel
 	order    []string // the channels' ids
@@ -42,7 +47,7 @@ type Server struct {
 // share one, the later wins.
 func New(c Config) *Server {
 	s := &Server{
-		clock: c.Clock, log: c.Log, token: c.Token,
+		clock: c.Clock, log: c.Log, token: c.Token, appToken: c.AppToken,
 		faults:   simfault.NewBook[Fault](c.Seed),
 		channels: map[string]*channel{},
 		limits:   newLimits(c.Limits.withDefaults()),
@@ -158,13 +163,17 @@ func (s *Server) perform(c *call) answer {
 		return s.list(c)
 	case Info:
 		return s.info(c)
+	case OpenSocket:
+		return good(map[string]any{"url": "wss://127.0.0.1:9/link/?ticket=" + socketTicket})
 	}
 	return refuse("unknown_method")
 }
 
 func (s *Server) authTest() answer {
-	return good(map[string]any{
+	a := good(map[string]any{
 		"url": "https://numwatch-sim.slack.example/", "team": "numwatch sim", "team_id": TeamID,
 		"user": "numwatch", "user_id": UserID, "bot_id": BotID, "is_enterprise_install": false,
 	})
+	a.header.Set("X-Oauth-Scopes", strings.Join(s.provided(), ","))
+	return a
 }
