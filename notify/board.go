@@ -94,11 +94,14 @@ func (b *board) column(name string) *column {
 // update takes in an alert as it now is. One that never opened is not shown,
 // and an older revision than the one known says nothing new.
 func (b *board) update(a alert.Alert, now time.Time) {
-	old := b.alerts[a.ID]
+	old, known := b.alerts[a.ID]
 	if a.State == alert.Pending || a.Transition == alert.NoTransition || a.Revision < old.Revision {
 		return
 	}
 	b.alerts[a.ID] = a
+	if a.Baseline && !known { // one that comes to wait again belongs to a round that is over
+		b.round(a.Subject.Account).note(now, b.live)
+	}
 	for _, name := range a.Channels {
 		b.column(name)
 	}
@@ -123,9 +126,6 @@ func (b *board) place(a *alert.Alert, name string, c *column, now time.Time) {
 		return
 	}
 	c.waiting[a.ID] = now
-	if a.Baseline {
-		b.round(a.Subject.Account).note(now, b.live)
-	}
 }
 
 func (b *board) round(account string) *round {

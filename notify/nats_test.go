@@ -1,8 +1,12 @@
 package notify
 
 import (
+	"context"
 	"encoding/json"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -146,4 +150,33 @@ func TestNATSSharesAStreamWithAnotherBot(t *testing.T) {
 	b.start(b.options())
 	b.caughtUp()
 	b.published(51)
+}
+
+// The stream is deleted while events are on their way. What it had acknowledged
+// went with it; nothing else is lost, and the new one has nothing twice.
+func TestNATSStreamDeletedUnderLoad(t *testing.T) {
+	b := newBench(t)
+	b.stream(nil)
+	var acked atomic.Int64
+	o := b.options()
+	o.Trace = func(point string) {
+		if point == "publish:after" && acked.Add(1) == 700 {
+			if err := b.js.DeleteStream(context.Background(), "NUMWATCH"); err != nil {
+				panic(err)
+			}
+		}
+	}
+	b.add(b.mixed(3000, 30)...)
+	b.start(o)
+	require.Eventually(t, func() bool { return b.sink.Status().Cursor == 3000 }, 3*soon, time.Millisecond)
+	s, err := b.js.Stream(t.Context(), "NUMWATCH")
+	require.NoError(t, err)
+	msgs := b.published(int(s.CachedInfo().State.Msgs))
+	require.GreaterOrEqual(t, len(msgs), 3000-700-window, "more is missing than the old stream can have acknowledged")
+	last := map[string]string{}
+	for _, m := range msgs {
+		id, of := m.Header.Get("Nats-Msg-Id"), m.Subject[strings.Index(m.Subject, ".main."):strings.LastIndex(m.Subject, ".")]
+		require.Greater(t, id, last[of], "twice, or out of order")
+		last[of] = id
+	}
 }

@@ -70,6 +70,27 @@ func TestSlackLetsFirstRoundsTakeTheirTime(t *testing.T) {
 
 // The alert on a parked channel ends when the channel leaves the configuration,
 // also where that happens while the bot is not running.
+// What the first round found is posted again as soon as anything else where the
+// first post failed: that round is over, and no other one ends.
+func TestSlackTellsOfAFirstRoundAgain(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: 10 * time.Second, Count: 1, Method: slacksim.PostMessage})
+		d.start(opsChannel)
+		a := firing(1)
+		a.Baseline = true
+		d.update(a)
+		d.sink.BaselineDone("main")
+		d.after(15 * time.Second)
+		d.requireShown("ops")
+		require.NoError(t, d.sim.Delete("C0000000001", d.messages()[0].Ts))
+		a.Revision, a.Transition = 2, alert.GotBetter
+		d.update(a)
+		d.after(15 * time.Second)
+		require.Len(t, d.messages(), 1)
+		d.requireShown("ops")
+	})
+}
+
 func TestSlackForgetsPartsThatLeave(t *testing.T) {
 	for name, restart := range map[string]bool{"live": false, "over a restart": true} {
 		t.Run(name, func(t *testing.T) {
