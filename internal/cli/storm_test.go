@@ -219,12 +219,16 @@ func heldBy(t *testing.T, b *bot) int {
 
 var countForm = regexp.MustCompile(`(\d+) alerts: `)
 
-// countedIn adds up what messages say they count, as people would.
+// countedIn adds up what messages say they count, as people would. One that
+// counts nothing is about one alert.
 func countedIn(t *testing.T, said []slacksim.Message) (sum int) {
 	t.Helper()
 	for _, m := range said {
 		found := countForm.FindStringSubmatch(m.Text)
-		require.NotNil(t, found, m.Text)
+		if found == nil {
+			sum++
+			continue
+		}
 		n, err := strconv.Atoi(found[1])
 		require.NoError(t, err)
 		sum += n

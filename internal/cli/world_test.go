@@ -27,7 +27,7 @@ const (
 	slackAppToken  = "xapp-" + mark + "-app"
 	natsToken      = mark + "-of-nats"
 	callbackToken  = mark + "-of-a-callback"
-	startsWithin   = 10 * time.Second
+	startsWithin   = 30 * time.Second // under the race detector, on a busy machine
 	drainsOnEnding = 5 * time.Second
 )
 
