@@ -18,26 +18,54 @@ type fleet struct {
 	last    []float64 // time of the last poll
 	chance  *rand.Rand
 	delay   float64 // of all changes until they were seen
+	owed    float64 // what delay is on average, with polls at these times
+	due     float64 // how many changes there are on average
 	changes int
 	oldest  float64 // the longest wait for a poll
 }
 
-// newFleet makes spaces whose rates are log-normal with a mean of 0.2 a day.
+// meanRate is what the rates of a fleet's spaces are on average, in changes a day.
+const meanRate = 0.2
+
+// newFleet makes spaces whose rates are drawn from a log-normal distribution.
 func newFleet(spaces int, sigma float64, seed uint64) *fleet {
-	f := &fleet{chance: rand.New(rand.NewPCG(seed, 2)), last: make([]float64, spaces)}
+	f := &fleet{chance: rand.New(rand.NewPCG(seed, 2))}
 	for range spaces {
-		r := 0.2 * math.Exp(sigma*f.chance.NormFloat64()-sigma*sigma/2)
-		f.rates = append(f.rates, r)
-		f.next = append(f.next, f.gap(r))
+		f.add(meanRate * math.Exp(sigma*f.chance.NormFloat64()-sigma*sigma/2))
 	}
 	return f
+}
+
+// newExactFleet makes spaces whose rates follow the distribution as closely as
+// so many can: each has the mean rate of its share of it, from the calmest to
+// the most restless. Seeds differ in when the changes come.
+func newExactFleet(spaces int, sigma float64, seed uint64) *fleet {
+	f := &fleet{chance: rand.New(rand.NewPCG(seed, 2))}
+	// above is the part of all changes that the spaces from i on make.
+	above := func(i int) float64 {
+		z := math.Sqrt2 * math.Erfinv(2*float64(i)/float64(spaces)-1)
+		return math.Erfc((z-sigma)/math.Sqrt2) / 2
+	}
+	for _, i := range f.chance.Perm(spaces) {
+		f.add(meanRate * float64(spaces) * (above(i) - above(i+1)))
+	}
+	return f
+}
+
+func (f *fleet) add(rate float64) {
+	f.rates = append(f.rates, rate)
+	f.next = append(f.next, f.gap(rate))
+	f.last = append(f.last, 0)
 }
 
 func (f *fleet) gap(rate float64) float64 { return f.chance.ExpFloat64() / rate * 86400 }
 
 // poll returns how many changes a poll at t finds.
 func (f *fleet) poll(i int, t float64) (found int) {
-	f.oldest = max(f.oldest, t-f.last[i])
+	wait := t - f.last[i]
+	f.oldest = max(f.oldest, wait)
+	f.owed += f.rates[i] * wait * wait / 2
+	f.due += f.rates[i] * wait
 	f.last[i] = t
 	for ; f.next[i] <= t; found++ {
 		f.delay += t - f.next[i]

@@ -86,7 +86,7 @@ func (s *Schedule) resume(e *entry, now time.Time) bool {
 		return false
 	}
 	delete(s.saved, e.id)
-	e.started, e.answered, e.stamp, e.learned = true, v.answered, v.answered, v.learned
+	e.started, e.answered, e.learned = true, v.answered, v.learned
 	e.pass = s.line + v.ahead
 	e.notBefore = latest(now, e.answered.Add(s.o.MinInterval))
 	return true

@@ -1,11 +1,24 @@
 package poller
 
+import "time"
+
 // queue is a binary heap of spaces that knows where each one stands, so that
-// any can be taken out or moved in O(log n).
+// any can be taken out in O(log n).
 type queue struct {
-	items []*entry
+	items []item
 	place func(*entry) *int // where an entry notes its index; -1: not in this queue
-	less  func(a, b *entry) bool
+}
+
+// item is an entry with what it is ordered by, held here because that is where
+// it is read: by pass, then by time.
+type item struct {
+	pass float64
+	at   int64 // in unix nanoseconds
+	*entry
+}
+
+func (a *item) before(b *item) bool {
+	return a.pass < b.pass || a.pass == b.pass && a.at < b.at
 }
 
 func (q *queue) len() int { return len(q.items) }
@@ -15,14 +28,13 @@ func (q *queue) first() *entry {
 	if len(q.items) == 0 {
 		return nil
 	}
-	return q.items[0]
+	return q.items[0].entry
 }
 
 func (q *queue) has(e *entry) bool { return *q.place(e) >= 0 }
 
-func (q *queue) push(e *entry) {
-	q.items = append(q.items, e)
-	*q.place(e) = len(q.items) - 1
+func (q *queue) push(e *entry, pass float64, at time.Time) {
+	q.items = append(q.items, item{pass, at.UnixNano(), e})
 	q.up(len(q.items) - 1)
 }
 
@@ -33,45 +45,50 @@ func (q *queue) remove(e *entry) {
 		return
 	}
 	last := len(q.items) - 1
-	q.swap(i, last)
-	q.items[last] = nil
+	moved := q.items[last]
+	q.items[last] = item{}
 	q.items = q.items[:last]
 	*q.place(e) = -1
 	if i < last {
+		q.items[i] = moved
 		q.down(i)
-		q.up(i)
+		q.up(*q.place(moved.entry))
 	}
 }
 
-func (q *queue) swap(i, j int) {
-	q.items[i], q.items[j] = q.items[j], q.items[i]
-	*q.place(q.items[i]), *q.place(q.items[j]) = i, j
+func (q *queue) put(i int, it item) {
+	q.items[i] = it
+	*q.place(it.entry) = i
 }
 
 func (q *queue) up(i int) {
+	it := q.items[i]
 	for i > 0 {
 		parent := (i - 1) / 2
-		if !q.less(q.items[i], q.items[parent]) {
-			return
+		if !it.before(&q.items[parent]) {
+			break
 		}
-		q.swap(i, parent)
+		q.put(i, q.items[parent])
 		i = parent
 	}
+	q.put(i, it)
 }
 
 func (q *queue) down(i int) {
+	it := q.items[i]
 	for {
 		child := 2*i + 1
 		if child >= len(q.items) {
-			return
+			break
 		}
-		if right := child + 1; right < len(q.items) && q.less(q.items[right], q.items[child]) {
+		if right := child + 1; right < len(q.items) && q.items[right].before(&q.items[child]) {
 			child = right
 		}
-		if !q.less(q.items[child], q.items[i]) {
-			return
+		if !q.items[child].before(&it) {
+			break
 		}
-		q.swap(i, child)
+		q.put(i, q.items[child])
 		i = child
 	}
+	q.put(i, it)
 }

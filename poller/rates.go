@@ -92,10 +92,14 @@ func (r *rates) learn(l *learned, changed bool, watched time.Duration) {
 	days := watched.Hours() / 24
 	fade := math.Exp2(-days / halfLife)
 	l.changes *= fade
-	l.days = l.days*fade + days
+	l.days *= fade
 	if changed {
+		// Whether more followed the first is not seen: the likelihood of at
+		// least one, 1-exp(-r·days), is close to r·days·exp(-r·days/2).
 		l.changes++
+		days /= 2
 	}
+	l.days += days
 	r.add(*l)
 	if r.answers++; r.answers >= max(100, r.spaces/4) {
 		r.answers = 0

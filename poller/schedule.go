@@ -30,8 +30,9 @@ type Schedule struct {
 	spaces map[string]*entry
 	ready  queue // may be polled: by pass
 	held   queue // may not yet: by notBefore
-	aging  queue // both, but for what is held too long: by stamp
+	aging  queue // both, but for what is held too long: by answered
 	line   float64
+	turns  float64 // of all spaces, for each step of the line
 	rates  rates
 	totals totals
 	chance *rand.Rand
@@ -50,9 +51,8 @@ type entry struct {
 	byAge     bool    // it was picked because of its age
 	notBefore time.Time
 	answered  time.Time // last answer; until the first, when the space was added
-	stamp     time.Time // what its age counts from: answered, or before it
 	started   bool      // answered at least once
-	bunched   int       // turns of age that are still to be spread
+	turns     float64   // for each step of the line: 1/stride
 	failures  int       // in a row
 	hotUntil  time.Time
 	learned   learned
@@ -64,18 +64,9 @@ func NewSchedule(o ScheduleOptions) *Schedule {
 	return &Schedule{
 		o:      o,
 		spaces: map[string]*entry{},
-		ready: queue{place: func(e *entry) *int { return &e.waiting }, less: func(a, b *entry) bool {
-			if a.pass != b.pass {
-				return a.pass < b.pass
-			}
-			return a.answered.Before(b.answered)
-		}},
-		held: queue{place: func(e *entry) *int { return &e.holding }, less: func(a, b *entry) bool {
-			return a.notBefore.Before(b.notBefore)
-		}},
-		aging: queue{place: func(e *entry) *int { return &e.ageing }, less: func(a, b *entry) bool {
-			return a.stamp.Before(b.stamp)
-		}},
+		ready:  queue{place: func(e *entry) *int { return &e.waiting }},
+		held:   queue{place: func(e *entry) *int { return &e.holding }},
+		aging:  queue{place: func(e *entry) *int { return &e.ageing }},
 		rates:  newRates(),
 		chance: rand.New(rand.NewPCG(o.Seed, 0x5c)),
 	}
@@ -95,7 +86,7 @@ func (s *Schedule) SetSpaces(ids []string, now time.Time) {
 		}
 		keep[id] = true
 		if s.spaces[id] == nil {
-			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, stamp: now, pass: s.line}
+			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, pass: s.line}
 			s.spaces[id] = e
 			if s.resume(e, now) {
 				s.enter(e)
@@ -110,6 +101,7 @@ func (s *Schedule) SetSpaces(ids []string, now time.Time) {
 		}
 	}
 	s.spread(added, now)
+	s.settle()
 }
 
 // spread gives new spaces their first turns, in random order.
@@ -124,6 +116,17 @@ func (s *Schedule) spread(added []*entry, now time.Time) {
 func (s *Schedule) enter(e *entry) {
 	s.hold(e, e.notBefore)
 	s.rates.add(e.learned)
+	s.walk(e, math.Sqrt(s.rates.of(e.learned)))
+}
+
+// settle finds the strides of spaces of which much is known already.
+func (s *Schedule) settle() {
+	for range 8 {
+		least := 1 / s.longest()
+		for _, e := range s.spaces {
+			s.walk(e, max(e.turns, least))
+		}
+	}
 }
 
 func (s *Schedule) drop(e *entry) {
@@ -132,6 +135,7 @@ func (s *Schedule) drop(e *entry) {
 	s.aging.remove(e)
 	s.rates.drop(e.learned)
 	s.totals.drop(&e.share)
+	s.turns -= e.turns
 	delete(s.spaces, e.id)
 }
 
@@ -170,9 +174,9 @@ func (s *Schedule) Next(now time.Time) (id string, ok bool) {
 func (s *Schedule) release(now time.Time) {
 	for e := s.held.first(); e != nil && !e.notBefore.After(now); e = s.held.first() {
 		s.held.remove(e)
-		s.ready.push(e)
+		s.ready.push(e, e.pass, e.answered)
 		if !s.aging.has(e) {
-			s.aging.push(e)
+			s.aging.push(e, 0, e.answered)
 		}
 	}
 }
@@ -183,7 +187,7 @@ func (s *Schedule) overdue(now time.Time) *entry {
 	for {
 		e := s.aging.first()
 		switch {
-		case e == nil || now.Sub(e.stamp) < bound:
+		case e == nil || now.Sub(e.answered) < bound:
 			return nil
 		case s.ready.has(e):
 			return e
@@ -195,7 +199,7 @@ func (s *Schedule) overdue(now time.Time) *entry {
 const (
 	early  = 0.93 // of MaxAge: leaves time for latency and for those that come together
 	spare  = 0.98 // of MaxAge: a round that takes longer cannot be held to it
-	rounds = 1.97 // where MaxAge cannot be held, no space waits longer than two
+	rounds = 1.98 // where MaxAge cannot be held, no space waits longer than two
 )
 
 // bound is the age at which a space goes before all others.
@@ -233,47 +237,21 @@ func (s *Schedule) Done(id string, o Outcome, now time.Time) (waited time.Durati
 	}
 	rate := s.rates.of(e.learned)
 	s.totals.note(&e.share, rate, waited, again)
-	e.stamp = now.Add(-s.phase(e, now))
+	if now.Before(e.hotUntil) {
+		rate *= hotWeight
+	}
+	stride := s.stride(e, rate)
+	if e.byAge || !again {
+		stride *= s.chance.Float64() // else those that came together would do so again
+	}
 	e.answered, e.started, e.failures = now, true, 0
-	e.pass = e.picked + s.stride(e, rate, now)
+	e.pass = e.picked + stride
 	s.hold(e, now.Add(s.o.MinInterval))
 	return waited, again
 }
 
 // InFlight is how many spaces have been picked and not landed.
 func (s *Schedule) InFlight() int { return len(s.spaces) - s.ready.len() - s.held.len() }
-
-// phase is how much sooner than others a space comes to its age this time.
-// Spaces that were polled one after another, as at the start or after a pause,
-// would come to it one after another too, and meanwhile those that change often
-// would wait. So they are spread: at first over their whole age, if there is
-// room for twice the turns, then a few times over what a round leaves free,
-// where at no time more come than can be served.
-func (s *Schedule) phase(e *entry, now time.Time) time.Duration {
-	bound := float64(s.bound())
-	free := max(bound-s.round(), 0)
-	if !e.started || float64(now.Sub(e.answered)) > late*bound {
-		e.bunched = spreads
-		if s.round() < roomy*bound {
-			free = bound
-		}
-	}
-	if e.bunched == 0 {
-		return 0
-	}
-	if e.byAge {
-		e.bunched--
-	}
-	return time.Duration(s.chance.Float64() * free)
-}
-
-const (
-	late  = 1.05 // of its age: a space that waited longer was held up with others
-	roomy = 0.52 // share of the turns that go by age at most
-)
-
-// spreads is how many turns of age it takes until nothing is left of the order.
-const spreads = 6
 
 // A space where a change is under way or has just happened counts twice.
 const (
@@ -282,11 +260,32 @@ const (
 	hotWeight  = 2
 )
 
-func (s *Schedule) stride(e *entry, rate float64, now time.Time) float64 {
-	if now.Before(e.hotUntil) {
-		rate *= hotWeight
-	}
-	return 1 / math.Sqrt(rate)
+// stride is how far a space with such a rate of changes goes on the line.
+func (s *Schedule) stride(e *entry, rate float64) float64 {
+	stride := min(1/math.Sqrt(rate), s.longest())
+	s.walk(e, 1/stride)
+	return stride
+}
+
+// longest is how far the line moves until the greatest age is due. No stride is
+// longer, so that age itself hardly ever decides: what it picks goes before all
+// others, and where many came to it together, the spaces that change often
+// would wait meanwhile.
+func (s *Schedule) longest() float64 {
+	return max(inTime*s.bound().Seconds()*s.o.Rate/s.turns, leastStride)
+}
+
+const (
+	inTime = 0.995 // of the greatest age
+	// Where a round takes all the time there is, strides get ever shorter; they
+	// end up alike.
+	leastStride = 0.02
+)
+
+// walk notes how many turns a space takes for each step of the line.
+func (s *Schedule) walk(e *entry, turns float64) {
+	s.turns += turns - e.turns
+	e.turns = turns
 }
 
 // Failed notes a poll that brought nothing. Where the space is not to blame it
@@ -334,8 +333,8 @@ func (s *Schedule) landed(id string) *entry {
 
 func (s *Schedule) hold(e *entry, until time.Time) {
 	e.notBefore = until
-	s.held.push(e)
-	s.aging.push(e)
+	s.held.push(e, 0, until)
+	s.aging.push(e, 0, e.answered)
 }
 
 // Oldest returns the time of the oldest last answer of the spaces that wait, a
