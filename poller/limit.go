@@ -24,6 +24,7 @@ type Limit struct {
 	moved    time.Time     // when the pace last changed
 	probing  bool          // it changed upwards and is not proven yet
 	patience time.Duration // how long to stay before the next try upwards
+	hurried  bool          // an outage brought the pace down
 }
 
 // rung is a pace: at most count requests in any span.
@@ -47,6 +48,10 @@ const (
 	// answer doubles it, each proof halves it.
 	leastPatience = 90 * time.Second
 	mostPatience  = time.Hour
+	// After an outage all goes so many times faster, and the next try comes
+	// after a minute at the latest.
+	hurry       = 6
+	mostHurried = time.Minute
 	// After a throttled answer the server's second is left to pass: refused
 	// requests may count against us too.
 	drain = 1100 * time.Millisecond
@@ -97,30 +102,51 @@ func (l *Limit) Throttled(now, sent time.Time, retryAfter time.Duration) {
 	if sent.Before(l.moved) {
 		return // it went at a pace that has been given up since
 	}
-	down := 2
+	before, down := l.share(), 2
 	if l.probing || l.at == 0 {
 		down = 1
 	}
 	l.at = min(l.at+down, len(l.ladder)-1)
-	l.moved, l.probing = now, false
 	l.patience = min(2*l.patience, mostPatience)
+	switch fallen := l.share() < outage && before >= outage || l.share() < nothing; {
+	case !l.probing && fallen:
+		l.hurried, l.patience = true, leastPatience
+	case l.probing && !fallen:
+		l.hurried = false // another client holds us down, and tries refuse it
+	}
+	l.moved, l.probing = now, false
 }
+
+// A fall from more than the one share of the limit to less, or to less than the
+// other, is taken for an outage, after which nothing stands in the way.
+const (
+	outage  = 0.49
+	nothing = 0.09
+)
 
 // climb goes one rung up when the present one has been held long enough.
 func (l *Limit) climb(now time.Time) {
-	held := now.Sub(l.moved)
+	held, proven, patience := now.Sub(l.moved), proof, l.patience
+	if l.hurried {
+		proven = max(proof/hurry, 2*l.ladder[l.at].gap())
+		patience = min(patience/hurry, mostHurried)
+	}
 	switch {
 	case l.moved.IsZero():
 		return
-	case l.probing && held >= proof:
+	case l.probing && held >= proven:
 		l.patience = max(l.patience/2, leastPatience)
-	case l.probing || held < l.patience:
+	case l.probing || held < patience:
 		return
 	}
 	l.probing = l.at > 0
 	l.at = max(l.at-1, 0)
+	l.hurried = l.hurried && l.share() < outage
 	l.moved = now
 }
+
+// share is the present pace as a part of the full one.
+func (l *Limit) share() float64 { return l.Rate() / l.ladder[0].perSecond() }
 
 // Rate is the present pace, in requests per second.
 func (l *Limit) Rate() float64 { return l.ladder[l.at].perSecond() }

@@ -17,13 +17,14 @@ type server struct {
 	limit        int
 	countRefused bool
 	arrivals     []time.Time
+	outage       [2]time.Time // between these it refuses everything
 }
 
 func (s *server) admit(now time.Time) bool {
 	for len(s.arrivals) > 0 && now.Sub(s.arrivals[0]) >= time.Second {
 		s.arrivals = s.arrivals[1:]
 	}
-	ok := len(s.arrivals) < s.limit
+	ok := len(s.arrivals) < s.limit && (now.Before(s.outage[0]) || !now.Before(s.outage[1]))
 	if ok || s.countRefused {
 		s.arrivals = append(s.arrivals, now)
 	}
