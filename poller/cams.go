@@ -196,7 +196,7 @@ func (c *call) requestID(e *envelope) string {
 }
 
 // do performs a call, signed anew once if the cloud refuses the date or nonce.
-func (c *Client) do(ctx context.Context, call *call, answer interface{ head() *envelope }) *Error {
+func (c *Client) do(ctx context.Context, call *call, answer answer) *Error {
 	err := c.attempt(ctx, call, answer)
 	if err == nil || err.Class != Clock {
 		return err
@@ -204,7 +204,6 @@ func (c *Client) do(ctx context.Context, call *call, answer interface{ head() *e
 	if waitErr := c.turn(ctx, call); waitErr != nil {
 		return err
 	}
-	*answer.head() = envelope{}
 	return c.attempt(ctx, call, answer)
 }
 
@@ -218,7 +217,7 @@ func (c *Client) turn(ctx context.Context, call *call) *Error {
 	return nil
 }
 
-func (c *Client) attempt(ctx context.Context, call *call, answer interface{ head() *envelope }) *Error {
+func (c *Client) attempt(ctx context.Context, call *call, answer answer) *Error {
 	call.status, call.header = 0, nil
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

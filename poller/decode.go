@@ -104,6 +104,8 @@ type syncAnswer struct {
 	PhoneNumbers []*record
 }
 
+func (a *syncAnswer) reset() { *a = syncAnswer{} }
+
 // record is a number as the API writes it.
 type record struct {
 	PhoneNumber            text
@@ -193,6 +195,8 @@ type instanceAnswer struct {
 	TotalCount text
 	Data       []*instance
 }
+
+func (a *instanceAnswer) reset() { *a = instanceAnswer{} }
 
 type instance struct {
 	InstanceId   text

@@ -7,15 +7,22 @@ import (
 	"unicode/utf8"
 )
 
+// answer is what an operation brings. Reset forgets an earlier attempt's.
+type answer interface {
+	head() *envelope
+	reset()
+}
+
 // unmarshal reads an answer, of the common kind in the quick way.
-func unmarshal(body []byte, answer any) error {
-	if a, ok := answer.(*syncAnswer); ok {
-		if a.scan(body) {
+func unmarshal(body []byte, a answer) error {
+	a.reset()
+	if sync, ok := a.(*syncAnswer); ok {
+		if sync.scan(body) {
 			return nil
 		}
-		*a = syncAnswer{}
+		a.reset()
 	}
-	return json.Unmarshal(body, answer)
+	return json.Unmarshal(body, a)
 }
 
 // scan reads an answer in the form in which the cloud writes it, in a fraction of
@@ -58,10 +65,6 @@ func (a *syncAnswer) member(s *scanner, key []byte) {
 }
 
 func (a *syncAnswer) records(s *scanner) {
-	if s.next() != '[' {
-		s.failed = true
-		return
-	}
 	a.PhoneNumbers = make([]*record, 0, 8)
 	s.list(func() {
 		if s.next() == 'n' {

@@ -2,6 +2,8 @@ package poller
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -32,6 +34,35 @@ func TestScanLeavesTheRestToJSON(t *testing.T) {
 	}
 }
 
+// Every key that is wanted is read quickly, and given over to encoding/json in
+// another case.
+func TestScanKnowsEveryKey(t *testing.T) {
+	for _, c := range []struct {
+		of   reflect.Type
+		body string
+	}{{reflect.TypeFor[envelope](), `{%q: "x"}`}, {reflect.TypeFor[record](), `{"PhoneNumbers": [{%q: "x"}]}`}} {
+		for field := range c.of.Fields() {
+			body := []byte(fmt.Sprintf(c.body, field.Name))
+			a := new(syncAnswer)
+			require.True(t, a.scan(body), field.Name)
+			sameAsJSON(t, a, body)
+			require.False(t, a.scan([]byte(fmt.Sprintf(c.body, strings.ToLower(field.Name)))), field.Name)
+		}
+	}
+}
+
+// What an attempt before has left behind is no part of the answer.
+func TestUnmarshalBeginsAnew(t *testing.T) {
+	a, list := new(syncAnswer), new(instanceAnswer)
+	require.NoError(t, unmarshal([]byte(`{"Message":"x","PhoneNumbers":[{"PhoneNumber":"1"}]}`), a))
+	require.NoError(t, unmarshal([]byte(`{"Code":"OK"}`), a))
+	require.Nil(t, a.PhoneNumbers)
+	require.False(t, a.Message.present)
+	require.NoError(t, unmarshal([]byte(`{"TotalCount":1,"Data":[{"InstanceId":"1"}]}`), list))
+	require.NoError(t, unmarshal([]byte(`{"Code":"OK"}`), list))
+	require.Empty(t, list.Data)
+}
+
 // sameAsJSON wants what encoding/json makes of the body.
 func sameAsJSON(t *testing.T, a *syncAnswer, body []byte) {
 	t.Helper()
@@ -46,6 +77,8 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte(usualAnswer))
 	f.Add([]byte(`{"Code":"OK","code":"no","PhoneNumbers":[{"Status":"a","Status":null,"K":[{"x":0}]}]}`))
 	f.Add([]byte(`{"AccessDeniedDetail":{"AuthAction":"x"},"Message":12,"x":[true,false,null]}`))
+	f.Add([]byte(`{"AccessDeniedDetail": null ,"Code":"a","Code":null,"AccessDeniedDetail":"b","Success":123456789012345678901234567890}`))
+	f.Add([]byte(`{"":0,"PhoneNumbers" : [ null , {} ] , "Code" : "\u007f"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if a := new(syncAnswer); a.scan(body) {
 			sameAsJSON(t, a, body)
