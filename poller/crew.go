@@ -57,7 +57,9 @@ func (p *Poller) work(ctx context.Context) error {
 		if err := p.poll(ctx, id); err != nil {
 			return err
 		}
-		p.release()
+		if !p.release() {
+			return nil
+		}
 	}
 }
 
@@ -83,12 +85,21 @@ func (p *Poller) take(now time.Time) (id string, ok bool) {
 	return id, true
 }
 
-// release makes who has polled idle again.
-func (p *Poller) release() {
+// mostIdle is how many wait for the clock at most: after a slow time the others
+// are not needed.
+const mostIdle = 4
+
+// release makes who has polled idle again, and reports whether he stays.
+func (p *Poller) release() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.crew.idle++
 	p.wind(time.Now())
+	if p.crew.idle >= mostIdle {
+		p.crew.all--
+		return false
+	}
+	p.crew.idle++
+	return true
 }
 
 // wind sets the clock to the next time at which a turn may be taken. Call it,
