@@ -228,7 +228,7 @@ func (l *linter) lintRule(u *rule, raw *rawRule) {
 		l.warn(at, checkNoAction, "say what to do in action", "a critical rule that does not say what to do")
 	}
 	if d := raw.delay; d.node != nil && 0 < d.value && d.value < l.facts.MaxAge && !onlyOwn(u.fields) {
-		l.warn(d.node.at, checkShortFor, "at least "+brief(l.facts.MaxAge)+", which is poll.max_age",
+		l.warn(d.node.at, checkShortFor, "at least "+brief(l.facts.MaxAge)+", which the schedule allows between two looks",
 			"for: %s is over before the number is looked at again: it delays, but waits for nothing", brief(d.value))
 	}
 	l.checkReminder(u, raw)

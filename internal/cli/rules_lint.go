@@ -12,6 +12,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/config"
 	"numwatch/phone"
+	"numwatch/poller"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -95,9 +96,32 @@ func (c *rulesLintCommand) facts(ctx context.Context, p *Program) (facts rules.F
 func (c *rulesLintCommand) readConfig(p *Program, facts *rules.Facts) error {
 	cfg, spaces, err := configBeside(p, c.Config, c.File)
 	if cfg != nil {
-		facts.Spaces, facts.MaxAge = spaces, cfg.Poll.MaxAge.Std()
+		facts.Spaces, facts.MaxAge = spaces, longestWait(cfg, spaces)
 	}
 	return err
+}
+
+// longestWait is how long a space goes without a look at most: max_age, or more
+// where an account has more spaces than its limit can poll in that time.
+func longestWait(cfg *config.Config, spaces []phone.Space) time.Duration {
+	wait := cfg.Poll.MaxAge.Std()
+	for _, a := range cfg.Accounts {
+		if a.RequestsPerSecond <= 0 { // the configuration beside the rules need not be good
+			continue
+		}
+		var ids []string
+		for _, s := range spaces {
+			if s.Account == a.Name {
+				ids = append(ids, s.ID)
+			}
+		}
+		schedule := poller.NewSchedule(poller.ScheduleOptions{
+			MaxAge: cfg.Poll.MaxAge.Std(), MinInterval: cfg.Poll.MinInterval.Std(), Rate: poller.NewPace(a.RequestsPerSecond).Rate(),
+		})
+		schedule.SetSpaces(ids, time.Now())
+		wait = max(wait, schedule.Plan().Worst)
+	}
+	return wait
 }
 
 // configBeside reads the configuration that is named, which must be good, or
