@@ -102,6 +102,9 @@ func (s *Schedule) SetSpaces(ids []string, now time.Time) {
 	}
 	s.spread(added, now)
 	s.settle()
+	if len(s.saved) == 0 {
+		s.saved = nil // an emptied map keeps its room
+	}
 }
 
 // spread gives new spaces their first turns, in random order.

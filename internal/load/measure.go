@@ -29,7 +29,6 @@ type figures struct {
 	delays       []time.Duration // from answer to consumer, sorted
 	buckets      []bucket        // the store at the end
 	fileSize     int64
-	events       uint64 // in the log at the end
 }
 
 // span is what the bot did in a time.
