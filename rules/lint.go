@@ -119,7 +119,7 @@ func Checks() []Check {
 		{checkInhibition, Warning, "an inhibited_by that never holds anything back"},
 		{checkEscalation, Warning, "an escalation to channels that are told already"},
 		{checkNoAction, Warning, "a critical rule that does not say what to do"},
-		{checkShortFor, Warning, "a for shorter than the time between two looks at a number (poll.max_age)"},
+		{checkShortFor, Warning, "a for shorter than the time between two looks at a number (poll.max_age, or longer where the limit does not suffice for it)"},
 		{checkReminder, Warning, "a remind_every that has no effect or makes more noise than help"},
 		{checkHoleFails, Warning, "a hole or condition that fails on a value that a field can have"},
 		{checkEmptyHole, Warning, "a hole that has no value in any alert of the rule"},
