@@ -21,7 +21,7 @@ type learned struct {
 // often for chance.
 type rates struct {
 	mean, dev float64        // of the logarithm
-	weights   [steps]float64 // of the grid's rates, from mean and dev
+	weights   [steps]float64 // logarithms of those of the grid's rates, from mean and dev
 	groups    [groups]group
 	spaces    int
 	answers   int // since the last fit
@@ -69,7 +69,7 @@ func (r *rates) assume(mean, dev float64) {
 	r.mean, r.dev = mean, max(dev, leastDev)
 	for i := range r.weights {
 		d := (gridLog[i] - r.mean) / r.dev
-		r.weights[i] = math.Exp(-d * d / 2)
+		r.weights[i] = -d * d / 2
 	}
 }
 
@@ -118,22 +118,22 @@ func (r *rates) of(l learned) float64 {
 	return mean / sum
 }
 
-// negligible is the logarithm below which a likelihood, as a part of the
-// greatest, is taken for nothing.
+// negligible is the logarithm below which a weight, as a part of the greatest, is
+// taken for nothing.
 const negligible = -25
 
 // posterior fills p with the weight of each rate for a space with these
-// observations, up to a common factor, and returns the sum.
+// observations, as a part of the greatest, and returns the sum.
 func (r *rates) posterior(p *[steps]float64, changes, days float64) (sum float64) {
 	top := math.Inf(-1)
-	for i := range p {
-		p[i] = changes*gridLog[i] - grid[i]*days
+	for i, w := range r.weights {
+		p[i] = w + changes*gridLog[i] - grid[i]*days
 		top = max(top, p[i])
 	}
 	for i, v := range p {
 		p[i] = 0
 		if v -= top; v > negligible {
-			p[i] = r.weights[i] * math.Exp(v)
+			p[i] = math.Exp(v)
 			sum += p[i]
 		}
 	}

@@ -282,6 +282,7 @@ func FuzzRestore(f *testing.F) {
 	id, _ := s.Next(epoch)
 	s.Done(id, Outcome{}, epoch)
 	f.Add(s.Checkpoint(epoch.Add(time.Minute)))
+	f.Add([]byte("\x01\xe0\x8c\xcb\x92\xca200000000\x01000000000J0000")) // rates that no space could have
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := NewSchedule(usual)
 		if s.Restore(data, epoch) != nil {
