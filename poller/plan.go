@@ -19,24 +19,55 @@ type Plan struct {
 	Worst       time.Duration // until a change is seen
 }
 
+// Plan returns what can be promised to so many spaces, before anything is known
+// of them.
+func (o ScheduleOptions) Plan(spaces int) Plan {
+	round := time.Duration(o.round(spaces))
+	p := Plan{
+		Spaces: spaces, PerSecond: o.Rate, Round: round, MaxAge: o.MaxAge, MinInterval: o.MinInterval,
+		Feasible: o.feasible(spaces), Worst: o.bound(spaces), Expected: max(round, o.MinInterval) / 2,
+	}
+	if p.Feasible {
+		p.Worst = o.MaxAge
+	}
+	if round <= o.MinInterval { // every space has its turn as soon as it may
+		p.Worst = o.MinInterval
+	}
+	return p
+}
+
 // Plan returns what can be promised at present.
 func (s *Schedule) Plan() Plan {
-	round := time.Duration(s.round())
-	p := Plan{
-		Spaces: len(s.spaces), PerSecond: s.o.Rate, Round: round, MaxAge: s.o.MaxAge, MinInterval: s.o.MinInterval,
-		Feasible: s.feasible(), Worst: s.bound(),
-	}
-	if s.feasible() {
-		p.Worst = s.o.MaxAge
-	}
-	if round <= s.o.MinInterval { // every space has its turn as soon as it may
-		p.Worst = s.o.MinInterval
-	}
-	p.Expected = max(round, s.o.MinInterval) / 2
+	p := s.o.Plan(len(s.spaces))
 	if s.totals.rate > 0 {
 		p.Expected = time.Duration(s.totals.delay / s.totals.rate * float64(time.Second))
 	}
 	return p
+}
+
+const (
+	early  = 0.93 // of MaxAge: leaves time for latency and for those that come together
+	spare  = 0.98 // of MaxAge: a round that takes longer cannot be held to it
+	rounds = 1.98 // where MaxAge cannot be held, no space waits longer than two
+)
+
+// bound is the age at which a space goes before all others.
+func (o ScheduleOptions) bound(spaces int) time.Duration {
+	round := o.round(spaces)
+	if o.feasible(spaces) {
+		return time.Duration(max(early*float64(o.MaxAge), round))
+	}
+	return time.Duration(rounds * round)
+}
+
+// feasible reports whether the rate allows every space within MaxAge.
+func (o ScheduleOptions) feasible(spaces int) bool {
+	return o.round(spaces) <= spare*float64(o.MaxAge)
+}
+
+// round is how long it takes to poll every space once, in nanoseconds.
+func (o ScheduleOptions) round(spaces int) float64 {
+	return float64(spaces) / o.Rate * float64(time.Second)
 }
 
 // String tells the plan in a sentence.

@@ -199,28 +199,8 @@ func (s *Schedule) overdue(now time.Time) *entry {
 	}
 }
 
-const (
-	early  = 0.93 // of MaxAge: leaves time for latency and for those that come together
-	spare  = 0.98 // of MaxAge: a round that takes longer cannot be held to it
-	rounds = 1.98 // where MaxAge cannot be held, no space waits longer than two
-)
-
 // bound is the age at which a space goes before all others.
-func (s *Schedule) bound() time.Duration {
-	round := s.round()
-	if s.feasible() {
-		return time.Duration(max(early*float64(s.o.MaxAge), round))
-	}
-	return time.Duration(rounds * round)
-}
-
-// feasible reports whether the rate allows every space within MaxAge.
-func (s *Schedule) feasible() bool { return s.round() <= spare*float64(s.o.MaxAge) }
-
-// round is how long it takes to poll every space once, in nanoseconds.
-func (s *Schedule) round() float64 {
-	return float64(len(s.spaces)) / s.o.Rate * float64(time.Second)
-}
+func (s *Schedule) bound() time.Duration { return s.o.bound(len(s.spaces)) }
 
 // Done notes a space's answer, and what was made of it. It returns how long the
 // answer before was ago, and false if there was none.

@@ -104,22 +104,19 @@ func (c *rulesLintCommand) readConfig(p *Program, facts *rules.Facts) error {
 // longestWait is how long a space goes without a look at most: max_age, or more
 // where an account has more spaces than its limit can poll in that time.
 func longestWait(cfg *config.Config, spaces []phone.Space) time.Duration {
+	count := map[string]int{}
+	for _, s := range spaces {
+		count[s.Account]++
+	}
 	wait := cfg.Poll.MaxAge.Std()
 	for _, a := range cfg.Accounts {
 		if a.RequestsPerSecond <= 0 { // the configuration beside the rules need not be good
 			continue
 		}
-		var ids []string
-		for _, s := range spaces {
-			if s.Account == a.Name {
-				ids = append(ids, s.ID)
-			}
-		}
-		schedule := poller.NewSchedule(poller.ScheduleOptions{
+		o := poller.ScheduleOptions{
 			MaxAge: cfg.Poll.MaxAge.Std(), MinInterval: cfg.Poll.MinInterval.Std(), Rate: poller.NewPace(a.RequestsPerSecond).Rate(),
-		})
-		schedule.SetSpaces(ids, time.Now())
-		wait = max(wait, schedule.Plan().Worst)
+		}
+		wait = max(wait, o.Plan(count[a.Name]).Worst)
 	}
 	return wait
 }

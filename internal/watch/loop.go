@@ -178,10 +178,7 @@ func (l *Loop) Run(ctx context.Context) error {
 
 // gather adds the inputs that are waiting already, polls last.
 func (l *Loop) gather(batch []*input) []*input {
-	for _, waiting := range []chan *input{l.rest, l.polls} {
-		batch = drain(waiting, batch)
-	}
-	return batch
+	return drain(l.polls, drain(l.rest, batch))
 }
 
 func drain(waiting <-chan *input, batch []*input) []*input {
