@@ -26,6 +26,7 @@ type plan struct {
 	shape   shape
 	changes int           // numbers that change in a second, in the last span
 	span    time.Duration // of each of the two spans that are measured
+	pause   time.Duration // between the bot's two lives
 	outside bool          // NATS runs beside the bot and not in it
 }
 
@@ -56,6 +57,8 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&p.shape.perSecond, "rate", 10, "the limit of each account, in requests a second: at most 10")
 	flags.IntVar(&p.changes, "changes", 100, "how many numbers change in a second, in the last span")
 	flags.DurationVar(&p.span, "for", time.Minute, "how long each span takes")
+	flags.DurationVar(&p.pause, "pause", 130*time.Second,
+		"how long to wait between the bot's two lives: within two minutes NATS reads anew what came, to know duplicates")
 	flags.BoolVar(&p.outside, "outside", false, "run NATS beside the bot and not in it")
 	flags.StringVar(&p.dir, "dir", "", "keep the bot's files here, and go on with what a run before has left; of one fleet")
 	sweep := flags.String("sweep", "", "measure several fleets: numbers (1,000 to 1,000,000) or accounts (1 to 100)")

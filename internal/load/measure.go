@@ -80,6 +80,10 @@ func measure(ctx context.Context, p plan) (f figures, err error) {
 		if err := f.firstLife(ctx, p, cloud); err != nil {
 			return f, fmt.Errorf("the first round: %w", err)
 		}
+		progress("a pause")
+		if err := wait(ctx, p.pause); err != nil {
+			return f, err
+		}
 	}
 	if err := f.secondLife(ctx, p, cloud); err != nil {
 		return f, err
