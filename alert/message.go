@@ -70,6 +70,10 @@ type Reply struct {
 type Cursor struct {
 	Seq    uint64    `json:"seq"`
 	Stream time.Time `json:"stream"`
+	// Last is the stream's own sequence of its last message at a time when
+	// nothing was on its way, so that no event above Seq was in it; 0: there was
+	// something.
+	Last uint64 `json:"last,omitempty"`
 }
 
 // Receipt is what a sink reports to the loop, which commits it. Members that

@@ -35,6 +35,7 @@ type course struct {
 	tail  *tail
 	next  uint64 // the first event not read from the log
 	acked uint64 // every event up to here is done
+	last  uint64 // the stream's sequence of the last message that is known to be in it
 
 	pending []*flight                   // by sequence: read, and not all before it done
 	flying  []*flight                   // in the order of publishing
@@ -49,7 +50,7 @@ type flight struct {
 }
 
 func (n *NATS) newCourse(js jetstream.JetStream, t *tail) *course {
-	return &course{n: n, js: js, tail: t, next: t.from, acked: t.from - 1, lanes: make(map[phone.Subject][]*flight)}
+	return &course{n: n, js: js, tail: t, next: t.from, acked: t.from - 1, last: t.at, lanes: make(map[phone.Subject][]*flight)}
 }
 
 // run publishes until ctx ends (nil) or something fails.
@@ -88,7 +89,13 @@ func (c *course) unlessDone(ctx context.Context, err error) error {
 	return err
 }
 
-func (c *course) cursor() alert.Cursor { return alert.Cursor{Seq: c.acked, Stream: c.tail.made} }
+func (c *course) cursor() alert.Cursor {
+	cursor := alert.Cursor{Seq: c.acked, Stream: c.tail.made}
+	if len(c.pending) == 0 {
+		cursor.Last = c.last
+	}
+	return cursor
+}
 
 // idle waits for more while nothing is in flight.
 func (c *course) idle(ctx context.Context) error {
@@ -226,7 +233,7 @@ func (c *course) publish(f *flight) error {
 // settle waits for the oldest publishing: a server answers in order.
 func (c *course) settle(ctx context.Context) error {
 	f := c.flying[0]
-	err := f.await(ctx)
+	err := c.await(ctx, f)
 	if err != nil && !poison(err) {
 		if ctx.Err() == nil {
 			c.flying = c.flying[1:]
@@ -247,9 +254,10 @@ func (c *course) settle(ctx context.Context) error {
 	return c.launch(ctx, s)
 }
 
-func (f *flight) await(ctx context.Context) error {
+func (c *course) await(ctx context.Context, f *flight) error {
 	select {
-	case <-f.ack.Ok():
+	case ack := <-f.ack.Ok():
+		c.last = max(c.last, ack.Sequence)
 		return nil
 	case err := <-f.ack.Err():
 		return err
@@ -279,7 +287,7 @@ func (c *course) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
 	for _, f := range c.flying {
-		if f.await(ctx) == nil {
+		if c.await(ctx, f) == nil {
 			c.n.metrics.published.WithLabelValues("ok").Inc()
 			f.done = true
 		}

@@ -194,6 +194,9 @@ func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
+	if err := n.disavow(ctx, t); err != nil {
+		return err
+	}
 	c := n.newCourse(js, t)
 	n.log.Info("publishing to nats goes on", "stream", n.stream.Name, "from", t.from)
 	n.resumed = time.Now()
@@ -202,6 +205,17 @@ func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
 	n.cursor = c.cursor()
 	n.progress(n.cursor.Seq, n.events.LastSeq())
 	return err
+}
+
+// disavow takes back what the stored cursor says of the stream's end where that
+// is not the end that was found: the stream may come to have as many messages
+// again, and others.
+func (n *NATS) disavow(ctx context.Context, t *tail) error {
+	if t.doubtful == 0 || n.saved.Last == 0 {
+		return nil
+	}
+	n.cursor.Last = 0
+	return n.keep(ctx)
 }
 
 // fail notes a failure and waits a while, or until the connection is up again.
@@ -301,7 +315,7 @@ func (n *NATS) keep(ctx context.Context) error {
 }
 
 func (n *NATS) unsaved() bool {
-	return n.cursor.Seq != n.saved.Seq || !n.cursor.Stream.Equal(n.saved.Stream)
+	return n.cursor.Seq != n.saved.Seq || n.cursor.Last != n.saved.Last || !n.cursor.Stream.Equal(n.saved.Stream)
 }
 
 func (n *NATS) lastSave(ctx context.Context) error {

@@ -76,6 +76,43 @@ func TestNATSGoesOnWhereTheStreamEnds(t *testing.T) {
 	}
 }
 
+// Where the stream ends as the cursor knows it, nothing is asked: each answer
+// would have the server load a block of its file.
+func TestNATSAsksOnlyWhereThereIsDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(*bench, jetstream.Stream)
+		asks   bool
+	}{
+		"nothing happened":         {func(*bench, jetstream.Stream) {}, false},
+		"the cursor is lost":       {func(b *bench, _ jetstream.Stream) { b.memory.cursor = alert.Cursor{} }, true},
+		"something was on its way": {func(b *bench, _ jetstream.Stream) { b.memory.cursor.Last = 0 }, true},
+		"the tail is lost":         {func(b *bench, s jetstream.Stream) { require.NoError(b.t, s.DeleteMsg(b.t.Context(), 300)) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			s := b.stream(nil)
+			b.add(b.mixed(300, 20)...)
+			b.start(b.options())
+			b.published(300)
+			b.stopSink()
+			require.EqualValues(t, 300, b.memory.keptCursor().Last)
+			c.damage(b, s)
+			b.outlast()
+			var asked atomic.Int64
+			_, err := b.js.Conn().Subscribe("$JS.API.DIRECT.GET.NUMWATCH.numwatch.v1.*.>", func(*nats.Msg) { asked.Add(1) })
+			require.NoError(t, err)
+			require.NoError(t, b.js.Conn().Flush())
+			b.add(b.mixed(50, 20)...)
+			b.start(b.options())
+			b.requireOnceInOrder(b.published(350))
+			b.stopSink()
+			require.NoError(t, b.js.Conn().Flush())
+			require.Equal(t, c.asks, asked.Load() > 0, "%d questions", asked.Load())
+			require.EqualValues(t, b.memory.LastSeq(), b.memory.keptCursor().Seq)
+		})
+	}
+}
+
 func TestNATSRepeatsNothingThatAged(t *testing.T) {
 	b := newBench(t)
 	s := b.stream(nil)

@@ -76,7 +76,8 @@ type tail struct {
 	stream jetstream.Stream
 	made   time.Time
 	from   uint64 // the first event to look at
-	last   uint64 // the event that the last message holds, 0 if of another epoch
+	last   uint64 // the event that the last message holds, or a later one that was passed over; 0 if of another epoch
+	at     uint64 // the last message's own sequence in the stream; 0 if there is none of this epoch
 	// Some events up to doubtful may be in the stream: ask before publishing.
 	doubtful uint64
 	held     map[phone.Subject]uint64 // last event held of a subject, as asked so far
@@ -89,6 +90,10 @@ type tail struct {
 // was stored before it, so it is still there or has aged: go on behind that, at
 // the price of asking for each event within one window around the message
 // whether it is held.
+//
+// Asking is dear: the server loads a block of its file for each answer. Where the
+// stream still ends where it did when nothing was on its way, as after a stop or
+// a kill in the calm, the stored cursor knows all of it, and nothing is asked.
 //
 // A stream that holds nothing, or whose last message has another epoch (the
 // store was restored, or another bot shares the stream), tells nothing. Then
@@ -116,6 +121,11 @@ func (n *NATS) look(ctx context.Context, s jetstream.Stream) (*tail, error) {
 	if seq > end {
 		return nil, fmt.Errorf("stream %s holds event %s, and this store ends at %d: it is an old copy; restore it with a new epoch, or set nats.stream to a new one",
 			n.stream.Name, n.render.ID(seq), end)
+	}
+	t.at = last.Sequence
+	if c := n.cursor; c.Last == t.at && c.Stream.Equal(info.Created) {
+		t.last = c.Seq
+		return t, nil
 	}
 	acked, err := strconv.ParseUint(last.Header.Get(headerAcked), 10, 64)
 	if err != nil || acked >= seq {
