@@ -98,7 +98,7 @@ func fleets(one shape, sweep string) ([]shape, error) {
 	case "numbers":
 		return []shape{{1, 100, 10, 10}, {10, 1000, 10, 10}, {100, 10_000, 10, 10}, {100, 100_000, 10, 10}}, nil
 	case "accounts":
-		return []shape{{1, 10_000, 5, 10}, {10, 10_000, 5, 10}, {30, 10_000, 5, 10}, {100, 10_000, 5, 10}}, nil
+		return []shape{{1, 100, 5, 10}, {10, 1000, 5, 10}, {30, 3000, 5, 10}, {100, 10_000, 5, 10}}, nil
 	}
 	return nil, fmt.Errorf("-sweep %s: want numbers or accounts", sweep)
 }
