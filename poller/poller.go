@@ -171,7 +171,7 @@ func (p *Poller) note(r Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Err == nil {
-		p.refusal.lifted()
+		p.refusal.lifted(r)
 		delete(p.failing, r.Space.ID)
 		return
 	}
@@ -184,7 +184,7 @@ func (p *Poller) note(r Result) {
 		p.refusal.refused(r)
 		return
 	case DeniedSpace, Doubtful:
-		p.refusal.lifted() // the account was let in
+		p.refusal.lifted(r) // the account was let in
 	}
 	f := p.failing[r.Space.ID]
 	if f.Failures++; f.Failures == 1 {

@@ -207,6 +207,25 @@ func TestPollerTriesADeniedAccountSlowly(t *testing.T) {
 	})
 }
 
+// One space is let in slowly while another is refused: that the slow one was let
+// in is no news.
+func TestPollerKeepsADenialOverPollsThatWereUnderWay(t *testing.T) {
+	now := time.Now()
+	at := func(started, ended int) Result {
+		return Result{Started: now.Add(time.Duration(started) * time.Second), At: now.Add(time.Duration(ended) * time.Second)}
+	}
+	denied := at(2, 3)
+	denied.Err = &Error{Class: DeniedAccount}
+	var f refusal
+	f.refused(denied)
+	f.lifted(at(1, 4))
+	require.Equal(t, denied.Err, f.err)
+	require.Equal(t, denied.At.Add(refusedFirst), f.until)
+	f.lifted(at(33, 34))
+	require.Nil(t, f.err)
+	require.Zero(t, f.until)
+}
+
 func TestPollerTellsWhatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := &cloudy{}, &sink{}

@@ -37,4 +37,10 @@ func (f *refusal) tried(now time.Time) {
 	}
 }
 
-func (f *refusal) lifted() { *f = refusal{} }
+// lifted notes that the account was let in. Polls that went before the wait was
+// set tell nothing of that.
+func (f *refusal) lifted(r Result) {
+	if f.err == nil || !r.Started.Before(f.last) {
+		*f = refusal{}
+	}
+}

@@ -24,7 +24,7 @@ type health struct {
 	conditions map[phone.Subject]phone.Condition // those that are not OK
 	failures   map[phone.SpaceKey]int            // in a row
 	accounts   map[string]*streak
-	recovered  map[string]time.Time // when an account was last well again
+	turned     map[string]time.Time // when an account was last found unwell, or well again, in this life
 }
 
 // streak is a run of failed polls of an account.
@@ -38,7 +38,7 @@ func newHealth(conditions []phone.Condition) *health {
 		conditions: map[phone.Subject]phone.Condition{},
 		failures:   map[phone.SpaceKey]int{},
 		accounts:   map[string]*streak{},
-		recovered:  map[string]time.Time{},
+		turned:     map[string]time.Time{},
 	}
 	for _, c := range conditions {
 		h.conditions[c.Subject] = c
@@ -56,14 +56,14 @@ func (h *health) value(s phone.Subject) string {
 
 // set remembers a condition.
 func (h *health) set(c phone.Condition) {
+	if c.Subject.Kind() == phone.OfAccount {
+		h.turned[c.Subject.Account] = c.Since
+	}
 	if c.Value != phone.OK {
 		h.conditions[c.Subject] = c
 		return
 	}
 	delete(h.conditions, c.Subject)
-	if c.Subject.Kind() == phone.OfAccount {
-		h.recovered[c.Subject.Account] = c.Since
-	}
 }
 
 // forget drops what is known of a space; ok says that a stored condition has to
@@ -121,11 +121,14 @@ func (d *draft) pollFailed(r poller.Result) {
 	}
 }
 
-// pollSucceeded drafts the recovery of a space and its account.
-func (d *draft) pollSucceeded(k phone.SpaceKey, at time.Time) {
-	d.l.health.succeeded(k)
-	d.condition(phone.Subject{Account: k.Account}, phone.OK, "", "", at)
-	d.condition(phone.Subject{Account: k.Account, Space: k.ID}, phone.OK, "", "", at)
+// pollSucceeded drafts the recovery of a space and its account. A poll that was
+// under way when the account was found unwell does not speak for the account.
+func (d *draft) pollSucceeded(r poller.Result) {
+	d.l.health.succeeded(r.Space)
+	if !r.Started.Before(d.l.health.turned[r.Space.Account]) {
+		d.condition(phone.Subject{Account: r.Space.Account}, phone.OK, "", "", r.At)
+	}
+	d.condition(phone.Subject{Account: r.Space.Account, Space: r.Space.ID}, phone.OK, "", "", r.At)
 }
 
 // condition drafts the Poll of a space or account where it changed. What is
@@ -178,7 +181,7 @@ func (d *draft) findBlind(since time.Time) {
 	h := d.l.health
 	limits := map[string]time.Duration{}
 	for k := range d.l.o.Directory.Keys() {
-		last := latest(since, d.l.seen[k], h.recovered[k.Account])
+		last := latest(since, d.l.seen[k], h.turned[k.Account])
 		limit, known := limits[k.Account]
 		if !known {
 			limit = d.l.o.BlindAfter(k.Account)

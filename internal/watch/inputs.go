@@ -30,6 +30,7 @@ func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, er
 			return nil
 		}
 		var err error
+		d.pollSucceeded(r)
 		out, err = d.observe(r.Snapshot)
 		return err
 	})

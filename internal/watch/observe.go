@@ -9,7 +9,6 @@ import (
 // observe compares a snapshot with what was known and drafts what changed.
 func (d *draft) observe(snap *phone.Snapshot) (poller.Outcome, error) {
 	l := d.l
-	d.pollSucceeded(snap.Space, snap.At)
 	out := poller.Outcome{Hot: hot(snap)}
 	seenBefore := l.seen[snap.Space]
 	l.seen[snap.Space] = snap.At

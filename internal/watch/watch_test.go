@@ -151,7 +151,7 @@ func (b *bench) poll(space string, numbers ...phone.Number) poller.Outcome {
 	b.t.Helper()
 	k := phone.SpaceKey{Account: "main", ID: space}
 	out, err := b.loop.Deliver(context.Background(), poller.Result{
-		Space: k, At: time.Now(), Snapshot: &phone.Snapshot{Space: k, Numbers: numbers, At: time.Now(), RequestId: "R"},
+		Space: k, Started: time.Now(), At: time.Now(), Snapshot: &phone.Snapshot{Space: k, Numbers: numbers, At: time.Now(), RequestId: "R"},
 	})
 	require.NoError(b.t, err)
 	return out
@@ -161,7 +161,7 @@ func (b *bench) fail(space string, class poller.Class, code string) {
 	b.t.Helper()
 	k := phone.SpaceKey{Account: "main", ID: space}
 	_, err := b.loop.Deliver(context.Background(), poller.Result{
-		Space: k, At: time.Now(), Err: &poller.Error{Class: class, Account: "main", Space: space, Code: code},
+		Space: k, Started: time.Now(), At: time.Now(), Err: &poller.Error{Class: class, Account: "main", Space: space, Code: code},
 	})
 	require.NoError(b.t, err)
 }
@@ -322,6 +322,20 @@ func TestADeniedAccountIsOneAlert(t *testing.T) {
 	b = start(t, path)
 	b.fail("1", poller.DeniedAccount, "InvalidAccessKeyId.NotFound")
 	require.Empty(t, b.board.said(), "it is known over the restart")
+	b.poll("2")
+	require.Equal(t, []string{"blind main resolved"}, b.board.said())
+}
+
+func TestAPollThatWasUnderWayDoesNotSpeakForADeniedAccount(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	k := phone.SpaceKey{Account: "main", ID: "2"}
+	before := time.Now()
+	b.fail("1", poller.DeniedAccount, "NoPermission")
+	_, err := b.loop.Deliver(context.Background(), poller.Result{
+		Space: k, Started: before, At: time.Now(), Snapshot: &phone.Snapshot{Space: k, At: time.Now()},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"blind main opened"}, b.board.said())
 	b.poll("2")
 	require.Equal(t, []string{"blind main resolved"}, b.board.said())
 }
