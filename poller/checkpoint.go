@@ -20,9 +20,12 @@ const maxIDLength = 1 << 10
 
 const maxMillis = uint64(math.MaxInt64 / time.Millisecond)
 
+// longAgo bounds ages, so that they can be added to.
+const longAgo = 100 * 365 * 24 * time.Hour
+
 // saved is what a checkpoint holds of one space.
 type saved struct {
-	answered time.Time
+	answered time.Duration
 	learned  learned
 	ahead    float64 // of the line
 }
@@ -30,6 +33,7 @@ type saved struct {
 // Checkpoint returns the state of the schedule as of now, for Restore.
 func (s *Schedule) Checkpoint(now time.Time) []byte {
 	b := make([]byte, 0, 32+len(s.spaces)*36)
+	moment := s.since(now)
 	b = append(b, checkpointVersion)
 	b = binary.AppendUvarint(b, uint64(max(now.UnixMilli(), 0)))
 	b = appendFloat(b, s.rates.mean)
@@ -40,7 +44,7 @@ func (s *Schedule) Checkpoint(now time.Time) []byte {
 		}
 		b = binary.AppendUvarint(b, uint64(len(id)))
 		b = append(b, id...)
-		b = binary.AppendUvarint(b, uint64(max(now.Sub(e.answered).Milliseconds(), 0)))
+		b = binary.AppendUvarint(b, uint64(max((moment-e.answered).Milliseconds(), 0)))
 		b = appendFloat(b, e.learned.changes)
 		b = appendFloat(b, e.learned.days)
 		b = appendFloat(b, e.pass-s.line)
@@ -66,9 +70,8 @@ func (s *Schedule) Restore(checkpoint []byte, now time.Time) error {
 		id := r.text(maxIDLength)
 		age := time.Duration(r.uvarint(maxMillis)) * time.Millisecond
 		v := saved{learned: learned{r.float(0, 1e9), r.float(0, 1e9)}, ahead: r.float(-1e9, 1e9)}
-		if v.answered = at.Add(-age); v.answered.After(now) {
-			v.answered = now // the clock was set back meanwhile
-		}
+		ago := now.Sub(at.Add(-age)) // below zero if the clock was set back meanwhile
+		v.answered = s.since(now) - min(max(ago, 0), longAgo)
 		spaces[id] = v
 	}
 	if r.err != nil {
@@ -80,7 +83,7 @@ func (s *Schedule) Restore(checkpoint []byte, now time.Time) error {
 }
 
 // resume gives a new entry the state that was saved for its space, if any.
-func (s *Schedule) resume(e *entry, now time.Time) bool {
+func (s *Schedule) resume(e *entry, now time.Duration) bool {
 	v, ok := s.saved[e.id]
 	if !ok {
 		return false
@@ -88,7 +91,7 @@ func (s *Schedule) resume(e *entry, now time.Time) bool {
 	delete(s.saved, e.id)
 	e.started, e.answered, e.learned = true, v.answered, v.learned
 	e.pass = s.line + v.ahead
-	e.notBefore = latest(now, e.answered.Add(s.o.MinInterval))
+	e.notBefore = max(now, e.answered+s.o.MinInterval)
 	return true
 }
 

@@ -78,6 +78,7 @@ func New(o Options) *Poller {
 		if err := p.schedule.Restore(o.Checkpoint, time.Now()); err != nil {
 			p.log.Warn("schedule starts anew", "err", err)
 		}
+		p.o.Checkpoint = nil // the schedule has it now
 	}
 	p.metrics = newMetrics(p)
 	return p

@@ -1,24 +1,28 @@
 package poller
 
-import "time"
+import "slices"
 
 // queue is a binary heap of spaces that knows where each one stands, so that
 // any can be taken out in O(log n).
 type queue struct {
 	items []item
-	place func(*entry) *int // where an entry notes its index; -1: not in this queue
+	place func(*entry) *int32 // where an entry notes its index; -1: not in this queue
 }
 
 // item is an entry with what it is ordered by, held here because that is where
-// it is read: by pass, then by time.
+// it is read. Of those alike the one whose last answer is older is first.
 type item struct {
-	pass float64
-	at   int64 // in unix nanoseconds
+	key float64
 	*entry
 }
 
 func (a *item) before(b *item) bool {
-	return a.pass < b.pass || a.pass == b.pass && a.at < b.at
+	return a.key < b.key || a.key == b.key && a.answered < b.answered
+}
+
+// grow makes room for so many spaces in all, and for not many more.
+func (q *queue) grow(spaces int) {
+	q.items = slices.Grow(q.items, max(spaces-len(q.items), 0))
 }
 
 func (q *queue) len() int { return len(q.items) }
@@ -33,14 +37,14 @@ func (q *queue) first() *entry {
 
 func (q *queue) has(e *entry) bool { return *q.place(e) >= 0 }
 
-func (q *queue) push(e *entry, pass float64, at time.Time) {
-	q.items = append(q.items, item{pass, at.UnixNano(), e})
+func (q *queue) push(e *entry, key float64) {
+	q.items = append(q.items, item{key, e})
 	q.up(len(q.items) - 1)
 }
 
 // remove takes e out; it does nothing if e is not in the queue.
 func (q *queue) remove(e *entry) {
-	i := *q.place(e)
+	i := int(*q.place(e))
 	if i < 0 {
 		return
 	}
@@ -52,13 +56,13 @@ func (q *queue) remove(e *entry) {
 	if i < last {
 		q.items[i] = moved
 		q.down(i)
-		q.up(*q.place(moved.entry))
+		q.up(int(*q.place(moved.entry)))
 	}
 }
 
 func (q *queue) put(i int, it item) {
 	q.items[i] = it
-	*q.place(it.entry) = i
+	*q.place(it.entry) = int32(i)
 }
 
 func (q *queue) up(i int) {

@@ -27,6 +27,7 @@ type ScheduleOptions struct {
 // before its MinInterval or its back-off is over.
 type Schedule struct {
 	o      ScheduleOptions
+	start  time.Time // its first moment, from which its times count
 	spaces map[string]*entry
 	ready  queue // may be polled: by pass
 	held   queue // may not yet: by notBefore
@@ -39,24 +40,26 @@ type Schedule struct {
 	saved  map[string]saved // of spaces that have not been named since Restore
 }
 
-// entry is the state of one space. It is in ready or in held, or in flight.
+// entry is the state of one space. It is in ready or in held, or in flight. Its
+// times count from the schedule's start: they are as monotonic as time.Time, a
+// third of its size, and there are as many entries as spaces.
 type entry struct {
 	id        string
-	waiting   int // index in ready
-	holding   int // index in held
-	ageing    int // index in aging
-	inFlight  bool
 	pass      float64
 	picked    float64 // the line when it was picked
-	byAge     bool    // it was picked because of its age
-	notBefore time.Time
-	answered  time.Time // last answer; until the first, when the space was added
-	started   bool      // answered at least once
-	turns     float64   // for each step of the line: 1/stride
-	failures  int       // in a row
-	hotUntil  time.Time
+	turns     float64 // for each step of the line: 1/stride
+	notBefore time.Duration
+	answered  time.Duration // last answer; until the first, when the space was added
+	hotUntil  time.Duration
 	learned   learned
 	share     share // what it adds to the totals
+	waiting   int32 // index in ready
+	holding   int32 // index in held
+	ageing    int32 // index in aging
+	failures  int32 // in a row
+	inFlight  bool
+	byAge     bool // it was picked because of its age
+	started   bool // answered at least once
 }
 
 // NewSchedule returns a schedule without spaces.
@@ -64,12 +67,20 @@ func NewSchedule(o ScheduleOptions) *Schedule {
 	return &Schedule{
 		o:      o,
 		spaces: map[string]*entry{},
-		ready:  queue{place: func(e *entry) *int { return &e.waiting }},
-		held:   queue{place: func(e *entry) *int { return &e.holding }},
-		aging:  queue{place: func(e *entry) *int { return &e.ageing }},
+		ready:  queue{place: func(e *entry) *int32 { return &e.waiting }},
+		held:   queue{place: func(e *entry) *int32 { return &e.holding }},
+		aging:  queue{place: func(e *entry) *int32 { return &e.ageing }},
 		rates:  newRates(),
 		chance: rand.New(rand.NewPCG(o.Seed, 0x5c)),
 	}
+}
+
+// since turns a time into one of the schedule's.
+func (s *Schedule) since(now time.Time) time.Duration {
+	if s.start.IsZero() {
+		s.start = now
+	}
+	return now.Sub(s.start)
 }
 
 // SetRate says how many requests per second may be used from now on.
@@ -77,9 +88,13 @@ func (s *Schedule) SetRate(perSecond float64) { s.o.Rate = perSecond }
 
 // SetSpaces replaces the set of spaces. New ones get their first turns evenly
 // over one MinInterval; those that stay keep their place.
-func (s *Schedule) SetSpaces(ids []string, now time.Time) {
+func (s *Schedule) SetSpaces(ids []string, at time.Time) {
+	now := s.since(at)
 	keep := make(map[string]bool, len(ids))
 	added := make([]*entry, 0, max(len(ids)-len(s.spaces), 0))
+	for _, q := range []*queue{&s.ready, &s.held, &s.aging} {
+		q.grow(len(ids))
+	}
 	for _, id := range ids {
 		if keep[id] {
 			continue
@@ -108,10 +123,10 @@ func (s *Schedule) SetSpaces(ids []string, now time.Time) {
 }
 
 // spread gives new spaces their first turns, in random order.
-func (s *Schedule) spread(added []*entry, now time.Time) {
+func (s *Schedule) spread(added []*entry, now time.Duration) {
 	s.chance.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
 	for i, e := range added {
-		e.notBefore = now.Add(time.Duration(float64(s.o.MinInterval) * float64(i) / float64(len(added))))
+		e.notBefore = now + time.Duration(float64(s.o.MinInterval)*float64(i)/float64(len(added)))
 		s.enter(e)
 	}
 }
@@ -145,19 +160,20 @@ func (s *Schedule) drop(e *entry) {
 // Due returns the earliest time at which a space may be polled, in the past if
 // one may be now; it reports false if none waits.
 func (s *Schedule) Due(now time.Time) (time.Time, bool) {
-	s.release(now)
+	s.release(s.since(now))
 	if s.ready.len() > 0 {
 		return now, true
 	}
 	if e := s.held.first(); e != nil {
-		return e.notBefore, true
+		return s.start.Add(e.notBefore), true
 	}
 	return time.Time{}, false
 }
 
 // Next picks the space to poll now; it is then in flight until Done or Failed
 // is called for it. It reports false if no space may be polled.
-func (s *Schedule) Next(now time.Time) (id string, ok bool) {
+func (s *Schedule) Next(at time.Time) (id string, ok bool) {
+	now := s.since(at)
 	s.release(now)
 	e := s.overdue(now)
 	byAge := e != nil
@@ -174,23 +190,23 @@ func (s *Schedule) Next(now time.Time) (id string, ok bool) {
 }
 
 // release moves what is held no longer to those that may be polled.
-func (s *Schedule) release(now time.Time) {
-	for e := s.held.first(); e != nil && !e.notBefore.After(now); e = s.held.first() {
+func (s *Schedule) release(now time.Duration) {
+	for e := s.held.first(); e != nil && e.notBefore <= now; e = s.held.first() {
 		s.held.remove(e)
-		s.ready.push(e, e.pass, e.answered)
+		s.ready.push(e, e.pass)
 		if !s.aging.has(e) {
-			s.aging.push(e, 0, e.answered)
+			s.aging.push(e, float64(e.answered))
 		}
 	}
 }
 
 // overdue returns the space that must be polled now because of its age.
-func (s *Schedule) overdue(now time.Time) *entry {
+func (s *Schedule) overdue(now time.Duration) *entry {
 	bound := s.bound()
 	for {
 		e := s.aging.first()
 		switch {
-		case e == nil || now.Sub(e.answered) < bound:
+		case e == nil || now-e.answered < bound:
 			return nil
 		case s.ready.has(e):
 			return e
@@ -204,23 +220,24 @@ func (s *Schedule) bound() time.Duration { return s.o.bound(len(s.spaces)) }
 
 // Done notes a space's answer, and what was made of it. It returns how long the
 // answer before was ago, and false if there was none.
-func (s *Schedule) Done(id string, o Outcome, now time.Time) (waited time.Duration, again bool) {
+func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duration, again bool) {
 	e := s.landed(id)
 	if e == nil {
 		return 0, false
 	}
-	waited, again = now.Sub(e.answered), e.started
+	now := s.since(at)
+	waited, again = now-e.answered, e.started
 	if again {
 		s.rates.learn(&e.learned, o.Changes > 0, waited)
 	}
 	if o.Hot {
-		e.hotUntil = now.Add(hotFor)
+		e.hotUntil = now + hotFor
 	} else if o.Changes > 0 && again {
-		e.hotUntil = latest(e.hotUntil, now.Add(stirredFor))
+		e.hotUntil = max(e.hotUntil, now+stirredFor)
 	}
 	rate := s.rates.of(e.learned)
 	s.totals.note(&e.share, rate, waited, again)
-	if now.Before(e.hotUntil) {
+	if now < e.hotUntil {
 		rate *= hotWeight
 	}
 	stride := s.stride(e, rate)
@@ -229,7 +246,7 @@ func (s *Schedule) Done(id string, o Outcome, now time.Time) (waited time.Durati
 	}
 	e.answered, e.started, e.failures = now, true, 0
 	e.pass = e.picked + stride
-	s.hold(e, now.Add(s.o.MinInterval))
+	s.hold(e, now+s.o.MinInterval)
 	return waited, again
 }
 
@@ -274,18 +291,19 @@ func (s *Schedule) walk(e *entry, turns float64) {
 // Failed notes a poll that brought nothing. Where the space is not to blame it
 // is next in turn; else it is backed off, further with each failure in a row,
 // but no longer than the greatest age, if it is not denied.
-func (s *Schedule) Failed(id string, c Class, now time.Time) {
+func (s *Schedule) Failed(id string, c Class, at time.Time) {
 	e := s.landed(id)
 	if e == nil {
 		return
 	}
+	now := s.since(at)
 	e.pass = s.line
 	if c == Throttled || c == DeniedAccount {
-		s.hold(e, now.Add(s.o.MinInterval))
+		s.hold(e, now+s.o.MinInterval)
 		return
 	}
 	e.failures++
-	s.hold(e, now.Add(s.backoff(c, e.failures)))
+	s.hold(e, now+s.backoff(c, e.failures))
 }
 
 // How long a denied space is left alone.
@@ -294,7 +312,7 @@ const (
 	deniedMost  = time.Hour
 )
 
-func (s *Schedule) backoff(c Class, failures int) time.Duration {
+func (s *Schedule) backoff(c Class, failures int32) time.Duration {
 	first, most := s.o.MinInterval, max(s.bound(), s.o.MinInterval)
 	if c == DeniedSpace {
 		first, most = max(deniedFirst, most), max(deniedMost, most)
@@ -314,17 +332,17 @@ func (s *Schedule) landed(id string) *entry {
 	return e
 }
 
-func (s *Schedule) hold(e *entry, until time.Time) {
+func (s *Schedule) hold(e *entry, until time.Duration) {
 	e.notBefore = until
-	s.held.push(e, 0, until)
-	s.aging.push(e, 0, e.answered)
+	s.held.push(e, float64(until))
+	s.aging.push(e, float64(e.answered))
 }
 
 // Oldest returns the time of the oldest last answer of the spaces that wait, a
 // space without one counting from when it was added; zero if there is none.
 func (s *Schedule) Oldest() time.Time {
 	if e := s.aging.first(); e != nil {
-		return e.answered
+		return s.start.Add(e.answered)
 	}
 	return time.Time{}
 }

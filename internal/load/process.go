@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -39,34 +37,30 @@ func cpu(pid int) (time.Duration, error) {
 
 // memory is what a process holds of the machine's memory, in bytes.
 type memory struct {
-	own    int64 // all but the pages of the store's file
-	mapped int64 // pages of the store's file: the kernel takes them back when it needs to
+	own    int64 // anonymous: nothing but the process's end gives it back
+	mapped int64 // pages of files, the store's above all: the kernel takes them back when it needs to
 }
 
 // resident reads how much of a process is in memory.
 func resident(pid int) (m memory, err error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/smaps", pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return m, err
 	}
-	defer file.Close()
-	lines, store := bufio.NewScanner(file), false
-	for lines.Scan() {
-		name, rest, found := strings.Cut(lines.Text(), ":")
-		switch {
-		case !found || strings.Contains(name, "-"): // the head of a mapping
-			store = strings.HasSuffix(lines.Text(), string(filepath.Separator)+storeFile)
-		case name == "Rss":
-			kB, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			if err != nil {
-				return m, err
-			}
-			if store {
-				m.mapped += kB << 10
-			} else {
-				m.own += kB << 10
-			}
+	for line := range strings.Lines(string(b)) {
+		name, rest, _ := strings.Cut(line, ":")
+		if name != "RssAnon" && name != "RssFile" {
+			continue
+		}
+		kB, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("reading /proc/%d/status: %w", pid, err)
+		}
+		if name == "RssAnon" {
+			m.own = kB << 10
+		} else {
+			m.mapped = kB << 10
 		}
 	}
-	return m, lines.Err()
+	return m, nil
 }

@@ -13,13 +13,13 @@ import (
 // concurrent use; only the loop changes it.
 type Directory struct {
 	mu       sync.RWMutex
-	spaces   map[phone.SpaceKey]phone.Space
-	accounts map[string][]phone.Space // as they were set last
+	spaces   map[phone.SpaceKey]*phone.Space // into accounts
+	accounts map[string][]phone.Space        // as they were set last
 }
 
 // NewDirectory returns one without spaces.
 func NewDirectory() *Directory {
-	return &Directory{spaces: map[phone.SpaceKey]phone.Space{}, accounts: map[string][]phone.Space{}}
+	return &Directory{spaces: map[phone.SpaceKey]*phone.Space{}, accounts: map[string][]phone.Space{}}
 }
 
 // Space returns a space as configured; of an unknown one, or of an account,
@@ -28,7 +28,7 @@ func (d *Directory) Space(k phone.SpaceKey) phone.Space {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if s, ok := d.spaces[k]; ok {
-		return s
+		return *s
 	}
 	return phone.Space{SpaceKey: k}
 }
@@ -45,7 +45,7 @@ func (d *Directory) Has(k phone.SpaceKey) bool {
 func (d *Directory) All() []phone.Space {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return slices.Collect(maps.Values(d.spaces))
+	return slices.Concat(slices.Collect(maps.Values(d.accounts))...)
 }
 
 // Keys yields every space's key, in no order. The directory must not be changed
@@ -57,9 +57,9 @@ func (d *Directory) replace(account string, spaces []phone.Space) (left []phone.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	kept := make(map[phone.SpaceKey]bool, len(spaces))
-	for _, s := range spaces {
-		kept[s.SpaceKey] = true
-		d.spaces[s.SpaceKey] = s
+	for i := range spaces {
+		kept[spaces[i].SpaceKey] = true
+		d.spaces[spaces[i].SpaceKey] = &spaces[i]
 	}
 	for i := range d.accounts[account] {
 		if k := d.accounts[account][i].SpaceKey; !kept[k] {
