@@ -124,8 +124,11 @@ type Key struct {
 // to its end. Values of the type are snapshots: whoever changes one raises
 // Revision and hands on a copy; slices and Change.Number are never modified.
 type Alert struct {
-	ID       string        `json:"id"` // kept from opening to end, reopening included
-	Rule     string        `json:"rule"`
+	ID   string `json:"id"` // kept from opening to end, reopening included
+	Rule string `json:"rule"`
+	// OpenedAs is the rule's name when the alert opened, where it has been given
+	// another since.
+	OpenedAs string        `json:"opened_as,omitempty"`
 	Severity Severity      `json:"severity"` // as it was when the alert opened
 	Subject  phone.Subject `json:"subject"`
 	Field    phone.Field   `json:"field"`

@@ -168,6 +168,9 @@ func TestSubjectsHaveAFixedDepth(t *testing.T) {
 	}
 	require.Equal(t, "numwatch.v1.change.main.29348.8613800000001.QualityRating", Subject(&everyEvent()[0]))
 	require.Equal(t, "numwatch.v1.alert.critical.quality-red.main.29348.8613800000001.QualityRating", Subject(&everyEvent()[1]))
+	renamed := *everyEvent()[1].Alert
+	renamed.Rule, renamed.OpenedAs = "crimson", renamed.Rule
+	require.Equal(t, Subject(&everyEvent()[1]), Subject(&alert.Event{Kind: alert.KindAlert, Alert: &renamed}), "fixed at opening")
 	require.Equal(t, "numwatch.v1.change.main.-.-.Sink", at(phone.Subject{Account: "main"}))
 	require.Regexp(t, `^numwatch\.v1\.change\.-\.-\.slack_ops-[0-9a-f]{8}\.Sink$`, at(phone.Subject{Part: "slack:ops"}))
 	require.Equal(t, "numwatch.v1.change.-.-.nats.Sink", at(phone.Subject{Part: "nats"}))

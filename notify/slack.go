@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	defaultKeep  = 2 * time.Hour
+	leastKeep    = 2 * time.Hour
 	parkFor      = 5 * time.Minute
 	stuckAfter   = 2 * time.Minute
 	upkeepEvery  = time.Minute
@@ -42,7 +42,7 @@ type SlackOptions struct {
 	Silence  func(id string) (alert.Silence, bool) // those in force; nil: none is known. Quick, and safe for concurrent use
 	Link     string                                // to the page that lists all alerts; may be empty
 	Buttons  bool                                  // somebody hears when they are pressed: see NewButtons
-	Keep     time.Duration                         // how long closed alerts stay in reach; 0: 2 h
+	Keep     func() time.Duration                  // how long closed alerts must stay in reach, beyond two hours; nil: no longer
 
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
@@ -57,7 +57,7 @@ type Slack struct {
 	poster    Poster
 	keeper    Keeper
 	cards     cards
-	keepFor   time.Duration
+	keepFor   func() time.Duration
 	pressable bool
 	log       *slog.Logger
 	trace     func(string)
@@ -93,8 +93,8 @@ func NewSlack(o SlackOptions) *Slack {
 			s.reported[part] = phone.Parked
 		}
 	}
-	if s.keepFor == 0 {
-		s.keepFor = defaultKeep
+	if s.keepFor == nil {
+		s.keepFor = func() time.Duration { return 0 }
 	}
 	if s.trace == nil {
 		s.trace = func(string) {}
@@ -288,7 +288,7 @@ func (s *Slack) arrange(ctx context.Context, running *sync.WaitGroup) {
 // upkeep forgets what is over and shown everywhere.
 func (s *Slack) upkeep(ctx context.Context) {
 	s.mu.Lock()
-	alerts, messages := s.board.expired(time.Now(), s.keepFor)
+	alerts, messages := s.board.expired(time.Now(), max(leastKeep, s.keepFor()))
 	s.mu.Unlock()
 	if len(alerts)+len(messages) == 0 {
 		return

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -25,7 +26,9 @@ const (
 func Subject(e *alert.Event) string {
 	switch e.Kind {
 	case alert.KindAlert:
-		return subjectPrefix + "alert." + e.Alert.Severity.String() + "." + token(e.Alert.Rule) + "." +
+		// As it was when it opened: the subject's last message is what holds.
+		rule := cmp.Or(e.Alert.OpenedAs, e.Alert.Rule)
+		return subjectPrefix + "alert." + e.Alert.Severity.String() + "." + token(rule) + "." +
 			place(e.Alert.Subject) + "." + e.Alert.Field.String()
 	case alert.KindChange:
 		return subjectPrefix + "change." + place(e.Change.Subject) + "." + e.Change.Field.String()

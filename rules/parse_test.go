@@ -45,7 +45,7 @@ rules:
 			Summary: "{New}", Action: "do", Runbook: "https://wiki/x", Channels: []string{"ops", "zoo"},
 		},
 	}, set.Rules())
-	require.Equal(t, 2*time.Hour, set.ReopenWithin())
+	require.Equal(t, 2*time.Hour+5*time.Minute, set.KeepClosed())
 	require.Empty(t, set.Warnings())
 }
 

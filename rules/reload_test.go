@@ -38,6 +38,7 @@ func TestReloaded(t *testing.T) {
 	require.Equal(t, "rule removed", out[0].Closing)
 	require.Equal(t, uint64(1), out[1].Revision, "a new name is no transition")
 	require.Equal(t, alert.Critical, out[1].Severity, "fixed at opening")
+	require.Equal(t, "red", out[1].OpenedAs)
 	require.Empty(t, w.step(Reloaded{}))
 	require.Equal(t, []string{"crimson resolved"}, transitions(w.see(phone.QualityRating, "GREEN")))
 

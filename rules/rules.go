@@ -119,9 +119,16 @@ func (s *Set) Rules() []Rule {
 	return list
 }
 
-// ReopenWithin is how long after its end an alert is taken up again instead of
-// a new one: closed alerts must stay in the State for that long.
-func (s *Set) ReopenWithin() time.Duration { return s.reopenWithin }
+// KeepClosed is how long closed alerts must stay in the State: a condition that
+// comes back within reopen_within takes the last one up again, once it has held
+// for as long as its rule wants.
+func (s *Set) KeepClosed() time.Duration {
+	longest := time.Duration(0)
+	for _, r := range s.rules {
+		longest = max(longest, r.delay)
+	}
+	return s.reopenWithin + longest
+}
 
 // watch finds what an alert of the rule on the field belongs to, nil if the
 // set has no such rule or the rule does not look at the field.

@@ -128,6 +128,9 @@ func (b *batch) inherited(a alert.Alert) alert.Alert {
 	case b.st.openOf(heir.name, a.Subject, a.Field) != nil || b.adopted(heir.name, &a):
 		return ended(a, "rule removed: "+heir.name+" has an alert of its own", b.now)
 	}
+	if a.OpenedAs == "" {
+		a.OpenedAs = a.Rule
+	}
 	a.Rule = heir.name
 	return a
 }

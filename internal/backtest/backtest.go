@@ -55,7 +55,7 @@ func New(o Options) *Replay {
 	}
 	r := &Replay{
 		o: o, state: rules.NewState(nil), delay: map[string]time.Duration{},
-		keep: max(2*time.Hour, o.Rules.ReopenWithin()), tally: newTally(o),
+		keep: max(2*time.Hour, o.Rules.KeepClosed()), tally: newTally(o),
 		pending: map[string]time.Time{}, open: map[string]bool{}, first: map[string]time.Time{},
 	}
 	for _, rule := range o.Rules.Rules() {

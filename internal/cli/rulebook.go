@@ -37,6 +37,13 @@ func (b *rulebook) refuse(err error) {
 	b.refused = r
 }
 
+// keepClosed is how long the rules in force need alerts that have closed.
+func (b *rulebook) keepClosed() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.set.KeepClosed()
+}
+
 // page returns what is known, with how often each rule spoke.
 func (b *rulebook) page(file string, view *fleet.View, last *compared) web.Rules {
 	b.mu.Lock()

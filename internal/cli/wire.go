@@ -201,7 +201,7 @@ func (m *machine) makeSlack() error {
 	m.slack = notify.NewSlack(notify.SlackOptions{
 		Poster: m.poster(m.program.Stdout), Keeper: keeper{m}, Channels: channels(m.rules.Channels()),
 		Alerts: alerts, Messages: messages, Parked: parked, Space: m.directory.Space, Silence: m.silence, Link: m.config.HTTP.PublicURL,
-		Buttons: m.config.Slack.Buttons(), Keep: max(2*time.Hour, m.rules.ReopenWithin()),
+		Buttons: m.config.Slack.Buttons(), Keep: m.rulebook.keepClosed,
 		Logger: m.log, Registerer: m.registry, Trace: m.program.Trace,
 	})
 	m.makeButtons()
