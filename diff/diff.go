@@ -47,7 +47,7 @@ func Compare(old *phone.Roster, snap *phone.Snapshot, o Options) (phone.Roster, 
 		case is == nil:
 			c.missed(*was, o)
 		default:
-			c.present(&was.Number, *is)
+			c.present(was, *is)
 		}
 	}
 	return c.roster, c.changes
@@ -64,45 +64,51 @@ type comparison struct {
 
 func (c *comparison) appeared(n phone.Number) {
 	c.roster.Entries = append(c.roster.Entries, phone.Entry{Number: n})
-	c.change(&n, phone.Presence, "", phone.Appeared)
+	c.change(&n, phone.Presence, "", phone.Appeared, c.seenAfter)
 }
 
 func (c *comparison) missed(e phone.Entry, o Options) {
 	if e.Missed == 0 {
-		e.MissedSince = c.snap.At
+		e.MissedSince, e.Listed = c.snap.At, c.seenAfter
 	}
 	e.Missed++
 	if e.Missed >= o.MissingAfter && c.snap.At.Sub(e.MissedSince) >= o.MissingFor {
-		c.change(&e.Number, phone.Presence, phone.Appeared, phone.Missing)
+		c.change(&e.Number, phone.Presence, phone.Appeared, phone.Missing, e.Listed)
 		return
 	}
 	c.roster.Entries = append(c.roster.Entries, e)
 }
 
-func (c *comparison) present(was *phone.Number, is phone.Number) {
+func (c *comparison) present(was *phone.Entry, is phone.Number) {
 	now := is
 	if was.Known() != is.Known() {
-		now = is.Over(*was)
+		now = is.Over(was.Number)
 	}
 	c.roster.Entries = append(c.roster.Entries, phone.Entry{Number: now})
-	if now == *was {
+	if now == was.Number {
 		return
+	}
+	after := c.seenAfter
+	if was.Missed > 0 {
+		after = was.Listed
 	}
 	for f, v := range is.All() {
 		if was.Has(f) && was.Get(f) != v {
-			c.change(&now, f, was.Get(f), v)
+			c.change(&now, f, was.Get(f), v, after)
 		}
 	}
 }
 
-func (c *comparison) change(n *phone.Number, f phone.Field, from, to string) {
+// change notes that a field went from one value to another after the last list
+// that showed the first, which was at after.
+func (c *comparison) change(n *phone.Number, f phone.Field, from, to string, after time.Time) {
 	c.changes = append(c.changes, phone.Change{
 		Subject:   phone.SubjectOf(c.snap.Space, n.PhoneNumber),
 		Field:     f,
 		Old:       from,
 		New:       to,
 		Direction: f.Direction(from, to),
-		SeenAfter: c.seenAfter,
+		SeenAfter: after,
 		SeenAt:    c.snap.At,
 		RequestId: c.snap.RequestId,
 		Number:    n,

@@ -104,6 +104,25 @@ func TestAbsentKeyKeepsTheOldValue(t *testing.T) {
 	require.Equal(t, []string{"1 Status BANNED→CONNECTED better"}, said(changes))
 }
 
+// What happened to a number that some lists did not hold happened after the last
+// one that did.
+func TestSeenAfterIsTheLastListThatHeldTheNumber(t *testing.T) {
+	here, red := number("1", "QualityRating=GREEN"), number("1", "QualityRating=RED")
+	other := number("2")
+	roster, _ := diff.Compare(nil, snapshot(0, here, other), options)
+	for _, at := range []time.Duration{5 * time.Minute, 10 * time.Minute} {
+		roster, _ = diff.Compare(&roster, snapshot(at, other), options)
+	}
+	_, missing := diff.Compare(&roster, snapshot(15*time.Minute, other), options)
+	require.Equal(t, []string{"1 Number APPEARED→MISSING worse"}, said(missing))
+	require.Equal(t, start, missing[0].SeenAfter)
+	back, changes := diff.Compare(&roster, snapshot(11*time.Minute, red, other), options)
+	require.Equal(t, []string{"1 QualityRating GREEN→RED worse"}, said(changes))
+	require.Equal(t, start, changes[0].SeenAfter)
+	_, changes = diff.Compare(&back, snapshot(12*time.Minute, here, other), options)
+	require.Equal(t, start.Add(11*time.Minute), changes[0].SeenAfter)
+}
+
 // poll is one list of a series, and what it must say.
 type poll struct {
 	after   time.Duration

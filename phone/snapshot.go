@@ -21,12 +21,14 @@ type Roster struct {
 }
 
 // Entry is one number of a roster. Missed counts the complete lists in a row
-// that did not hold it, the first of them at MissedSince; both are zero for a
-// number that the last list held.
+// that did not hold it, the first of them at MissedSince; the last list that
+// did was at Listed, zero if that is not known. All are zero for a number that
+// the last list held.
 type Entry struct {
 	Number
 	Missed      int
 	MissedSince time.Time
+	Listed      time.Time
 }
 
 // Change is one field of a subject that went from one value to another. Values

@@ -11,10 +11,11 @@ import (
 )
 
 // The first byte of every binary value is its version. Rosters of version 1
-// lack the masks of what repeats; they are read, and written anew as they change.
+// lack the masks of what repeats, those of version 2 lack Listed; they are read,
+// and written anew as they change.
 const (
 	eventVersion  = 1
-	rosterVersion = 2
+	rosterVersion = 3
 )
 
 var (
@@ -80,7 +81,7 @@ func appendSnapshotNumbers(b []byte, numbers []phone.Number) []byte {
 //
 //	version, uvarint missed entries, 4 bytes length of the numbers section,
 //	the numbers section: uvarint count, numbers,
-//	At, RequestId, of each missed entry: uvarint index, uvarint Missed, MissedSince
+//	At, RequestId, of each missed entry: uvarint index, uvarint Missed, MissedSince, Listed
 //
 // What a poll without news changes stands behind the numbers, so that sameNumbers
 // compares them without decoding.
@@ -107,19 +108,22 @@ func appendRoster(b []byte, r *phone.Roster) []byte {
 		if e := &r.Entries[i]; isMissed(e) {
 			b = binary.AppendUvarint(b, uint64(i))
 			b = binary.AppendUvarint(b, uint64(e.Missed))
-			b = appendTime(b, e.MissedSince)
+			b = appendTime(appendTime(b, e.MissedSince), e.Listed)
 		}
 	}
 	return b
 }
 
-func isMissed(e *phone.Entry) bool { return e.Missed != 0 || !e.MissedSince.IsZero() }
+func isMissed(e *phone.Entry) bool { return e.Missed != 0 || !e.MissedSince.IsZero() || !e.Listed.IsZero() }
 
 // sameNumbers reports whether a stored roster has exactly this numbers section
 // and no missed entry. A value that does not read is not the same.
 func sameNumbers(roster, section []byte) bool {
-	const head = 1 + 1 + 4 // the count of missed entries is 0: one byte
-	if len(roster) < head || roster[0] != rosterVersion || roster[1] != 0 {
+	const (
+		head   = 1 + 1 + 4 // the count of missed entries is 0: one byte
+		masked = 2         // the version since which that section is what it is
+	)
+	if len(roster) < head || roster[0] < masked || roster[0] > rosterVersion || roster[1] != 0 {
 		return false
 	}
 	n := uint64(binary.BigEndian.Uint32(roster[2:]))
@@ -138,12 +142,13 @@ func decodeRoster(k phone.SpaceKey, value []byte) (*phone.Roster, error) {
 	}
 	roster.At, roster.RequestId = r.time(), r.text()
 	for range missed {
-		i, n, since := r.uvarint(), r.uvarint(), r.time()
+		i, n, since, listed := r.uvarint(), r.uvarint(), r.time(), r.listed()
 		if i >= uint64(len(roster.Entries)) {
 			r.fail(errDamaged)
 			break
 		}
-		roster.Entries[i].Missed, roster.Entries[i].MissedSince = int(n), since
+		e := &roster.Entries[i]
+		e.Missed, e.MissedSince, e.Listed = int(n), since, listed
 	}
 	if err := r.end(); err != nil {
 		return nil, fmt.Errorf("roster of %s: %w", k, err)
@@ -294,6 +299,14 @@ func (r *reader) same() phone.FieldSet {
 		return 0
 	}
 	return phone.FieldSet(r.uvarint())
+}
+
+// listed reads when a list last held a missed entry.
+func (r *reader) listed() time.Time {
+	if r.version < 3 {
+		return time.Time{}
+	}
+	return r.time()
 }
 
 func (r *reader) fields(n *phone.Number) {

@@ -142,6 +142,21 @@ func TestRosterOfVersion1(t *testing.T) {
 	require.False(t, sameNumbers(value, appendSnapshotNumbers(nil, named("1", "2"))))
 }
 
+// A roster of version 2 lacks only when a missed number was last listed.
+func TestRosterOfVersion2(t *testing.T) {
+	want := rosterOf(space("s"), named("1", "2")...)
+	value := appendRoster(nil, &want)
+	value[0] = 2
+	require.True(t, sameNumbers(value, appendSnapshotNumbers(nil, named("1", "2"))))
+	want.Entries[1].Missed, want.Entries[1].MissedSince = 2, noon
+	value = appendRoster(nil, &want)
+	value = value[:len(value)-len(appendTime(nil, time.Time{}))]
+	value[0] = 2
+	got, err := decodeRoster(want.Space, value)
+	require.NoError(t, err)
+	require.Equal(t, want, *got)
+}
+
 // What the numbers of a space have in common takes its room once.
 func TestRosterTakesWhatRepeatsOnce(t *testing.T) {
 	var one, many phone.Roster

@@ -150,7 +150,7 @@ func (c chooser) roster(k phone.SpaceKey) phone.Roster {
 		}
 		e := phone.Entry{Number: c.number(fmt.Sprint(i, c.text()))}
 		if c.IntN(3) == 0 {
-			e.Missed, e.MissedSince = c.IntN(5), c.time()
+			e.Missed, e.MissedSince, e.Listed = c.IntN(5), c.time(), c.time()
 		}
 		r.Entries = append(r.Entries, e)
 	}
