@@ -126,6 +126,38 @@ func TestLiveUpdateInABrowser(t *testing.T) {
 	tab.requireCalm(t)
 }
 
+// A page that waits for its reader says so; one that nobody sees holds no
+// connection, and catches up when it is seen again.
+func TestPausedAndHiddenInABrowser(t *testing.T) {
+	b := busyTown()
+	address := serveTown(t, b)
+	tab := openTab(t)
+	word := func(is string) { tab.eventually(t, `document.querySelector("#live .word").textContent === "`+is+`"`) }
+	hide := func(hidden string) chromedp.Action[chromedp.Void] {
+		return chromedp.Evaluate[chromedp.Void](`Object.defineProperty(document, "hidden", { configurable: true, value: ` + hidden + ` });
+			document.dispatchEvent(new Event("visibilitychange"))`)
+	}
+	tab.do(t, looks[0].set(), chromedp.Navigate(address+"/numbers"))
+	word("live")
+	tab.do(t, chromedp.Focus("main input"), chromedp.Evaluate[chromedp.Void](`dispatchEvent(new Event("input"))`))
+	b.happen("New Customer")
+	word("paused")
+	tab.do(t, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
+	word("live")
+
+	tab.do(t, chromedp.Evaluate[chromedp.Void](`const close = EventSource.prototype.close;
+		EventSource.prototype.close = function () { window.left = true; close.call(this); }`), hide("true"))
+	require.True(t, ask(t, tab, chromedp.Evaluate[bool](`window.left === true`)))
+	tab.do(t, chromedp.Navigate(address+"/"))
+	word("live")
+	tab.do(t, hide("true"))
+	b.happen(hostile)
+	tab.do(t, hide("false"))
+	tab.eventually(t, `document.querySelector("h1").textContent.startsWith("5 critical")`)
+	word("live")
+	tab.requireCalm(t)
+}
+
 // A form works with the page's strict policy, and what it did is said.
 func TestFormInABrowser(t *testing.T) {
 	b := busyTown()

@@ -10,15 +10,19 @@ import (
 )
 
 // A guard decides who is served. With a token, whoever knows it; metrics are
-// also free for clients on this machine, and the probes for everybody. Without one the bot listens on
-// loopback only: clients of this machine are served, if they mean it. The Host
-// header must be one of this machine's own names or the public one, so that a
-// web page elsewhere cannot reach the bot through a name that it controls (DNS
-// rebinding).
+// also free for clients on this machine, and the probes for everybody. Without
+// one the bot listens on loopback only: clients of this machine are served, if
+// they mean it. The Host header must be one of this machine's own names or the
+// public one, so that a web page elsewhere cannot reach the bot through a name
+// that it controls (DNS rebinding).
+//
+// Where people reach the page under a name that is not this machine's, a proxy
+// speaks for them, and not every proxy says so: then no client is taken for one
+// of this machine.
 type guard struct {
 	token  [sha256.Size]byte
-	open   bool // no token is set
-	public string
+	open   bool   // no token is set
+	public string // the name in the public URL, "": unknown
 	cross  *http.CrossOriginProtection
 }
 
@@ -64,7 +68,7 @@ func (g guard) everything(next http.Handler) http.Handler {
 // near serves what clients on this machine need no token for.
 func (g guard) near(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r) && !g.admits(r) {
+		if !g.local(r) && !g.admits(r) {
 			refuse(w, "Bearer")
 			return
 		}
@@ -84,8 +88,9 @@ func (g guard) page(next http.HandlerFunc) http.Handler {
 // what a proxy on this machine passes on.
 func (g guard) private(next http.HandlerFunc) http.Handler {
 	return g.api(func(w http.ResponseWriter, r *http.Request) {
-		if g.open && !local(r) {
-			refuse(w, "Bearer")
+		if g.open && !g.local(r) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			fail(w, http.StatusUnauthorized, "this may come through a proxy (http.public_url is set, or the request says so), and needs http.token in the configuration")
 			return
 		}
 		next(w, r)
@@ -125,13 +130,16 @@ func (g guard) knownHost(host string) bool {
 	if err != nil {
 		name = strings.Trim(host, "[]")
 	}
-	return strings.EqualFold(name, "localhost") || isLoopback(name) ||
+	return isThisMachine(name) ||
 		g.public != "" && strings.EqualFold(name, g.public)
 }
 
 // local reports whether the client itself runs on this machine, as opposed to
 // one that a proxy here speaks for.
-func local(r *http.Request) bool {
+func (g guard) local(r *http.Request) bool {
+	if g.public != "" && !isThisMachine(g.public) {
+		return false
+	}
 	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(h) != "" {
 			return false
@@ -144,6 +152,8 @@ func fromLoopback(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	return err == nil && isLoopback(host)
 }
+
+func isThisMachine(name string) bool { return strings.EqualFold(name, "localhost") || isLoopback(name) }
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)

@@ -62,6 +62,17 @@ func TestAProxyIsNotThisMachine(t *testing.T) {
 	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"} {
 		require.Equal(t, 401, request{path: "/metrics", header: map[string]string{header: "203.0.113.7"}}.to(h).Code, header)
 	}
+	for _, url := range []string{"", "http://localhost:8080", "http://[::1]:8080"} {
+		o.PublicURL = url
+		require.Equal(t, 200, request{path: "/metrics"}.to(New(o)).Code, url)
+	}
+	// Not every proxy says for whom it speaks: a public name tells that there is one.
+	o.PublicURL = "https://wa.example.com"
+	require.Equal(t, 401, request{path: "/metrics"}.to(New(o)).Code)
+	require.Equal(t, 200, request{path: "/metrics", header: bearer(token)}.to(New(o)).Code)
+	require.Equal(t, 403, request{path: "/debug/pprof/", header: bearer(token)}.to(New(o)).Code)
+	o.Token = ""
+	require.Equal(t, 401, request{path: "/api/v1/backup"}.to(New(o)).Code)
 	h = New((&bot{}).options())
 	proxied := map[string]string{"X-Forwarded-For": "203.0.113.7"}
 	require.Equal(t, 401, request{path: "/api/v1/backup", header: proxied}.to(h).Code)
@@ -93,6 +104,9 @@ func TestDNSRebinding(t *testing.T) {
 		"127.0.0.1.evil.example.com": 421, "10.0.0.1:8080": 421, "wa.example.com.evil.com": 421,
 	} {
 		for _, path := range everyPath {
+			if code == 200 && path == "/api/v1/backup" {
+				continue // a public name, and no token
+			}
 			require.Equal(t, code, request{path: path, host: host}.to(h).Code, "%s%s", host, path)
 		}
 	}

@@ -29,6 +29,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 	// server have.
 	_ = control.SetReadDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // or nginx keeps events until there are many
 	changed := s.Changed()
 	for event := fmt.Sprintf("retry: %d\n\n", (2 * time.Second).Milliseconds()); ; event = "event: changed\ndata:\n\n" {
 		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))

@@ -34,6 +34,7 @@ func TestLiveTellsOfChanges(t *testing.T) {
 	defer server.Close()
 	resp, lines := openStream(t, server.URL)
 	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	require.Equal(t, "no", resp.Header.Get("X-Accel-Buffering"))
 	b.happen("x")
 	line, err := lines.ReadString('\n')
 	require.NoError(t, err)

@@ -21,8 +21,8 @@ func (g guard) profiles() []route {
 // here serves clients on this machine that may be served at all.
 func (g guard) here(next http.HandlerFunc) http.Handler {
 	return g.api(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r) {
-			fail(w, http.StatusForbidden, "profiles are for clients on the bot's own machine")
+		if !g.local(r) {
+			fail(w, http.StatusForbidden, "profiles are for clients on the bot's own machine, where http.public_url names no other")
 			return
 		}
 		next(w, r)

@@ -174,7 +174,7 @@ func (s *site) readyz(g guard) http.HandlerFunc {
 		switch {
 		case err == nil:
 			_, _ = io.WriteString(w, "ready\n")
-		case local(r) || g.admits(r):
+		case g.local(r) || g.admits(r):
 			http.Error(w, "not ready: "+shown(err.Error()), http.StatusServiceUnavailable)
 		default:
 			http.Error(w, "not ready", http.StatusServiceUnavailable)

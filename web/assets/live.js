@@ -27,11 +27,18 @@ function say(word, lost) {
 }
 
 // Whoever is typing, or has marked something, is not to be disturbed, nor
-// whoever fills in a page that is a form.
+// whoever fills in a page that is a form. A field that nobody has touched for a
+// while, on a screen on the wall, say, holds up nothing.
+const patience = 60000;
+let touched = Date.now();
+for (const type of ["input", "keydown", "pointerdown"]) addEventListener(type, () => { touched = Date.now(); }, true);
+
 function busy() {
+  if (document.hidden || "form" in document.body.dataset) return true;
+  if (Date.now() - touched > patience) return false;
   const at = document.activeElement;
   const marked = getSelection();
-  return document.hidden || "form" in document.body.dataset || (at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) || (marked && !marked.isCollapsed);
+  return (at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) || (marked && !marked.isCollapsed);
 }
 
 // Where the reader is in the page: to be found again in the new one.
@@ -71,7 +78,10 @@ function restore(main, was) {
 
 async function refresh() {
   if (reading) return;
-  if (busy()) return;
+  if (busy()) {
+    if (!document.hidden) say("paused", true);
+    return;
+  }
   reading = true;
   stale = false;
   try {
@@ -102,8 +112,13 @@ async function refresh() {
   }
 }
 
+// A page that nobody sees holds no connection: browsers share six of them among
+// all the pages of a bot.
+let stream = null;
+
 function listen() {
-  const stream = new EventSource(root + "live");
+  if (stream || document.hidden) return;
+  stream = new EventSource(root + "live");
   stream.addEventListener("open", () => say("live", false));
   stream.addEventListener("changed", () => {
     stale = true;
@@ -111,13 +126,28 @@ function listen() {
   });
   stream.addEventListener("error", () => {
     say("not reached", true);
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
+    if (stream && stream.readyState === EventSource.CLOSED) {
+      stream = null;
+      setTimeout(listen, 10000);
+    }
   });
-  addEventListener("pagehide", () => stream.close(), { once: true });
+}
+
+function leave() {
+  if (stream) stream.close();
+  stream = null;
 }
 
 localise(document);
 listen();
 setInterval(() => { if (stale) refresh(); }, 2000);
-document.addEventListener("visibilitychange", () => { if (stale) refresh(); });
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    leave();
+    return;
+  }
+  listen();
+  refresh(); // what changed meanwhile was not heard
+});
+addEventListener("pagehide", leave);
 addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
