@@ -24,8 +24,10 @@ COPY config.yaml rules.yaml /etc/numwatch/
 COPY --from=build --chown=65532:65532 /out/data /data
 
 USER 65532:65532
-# The paths of the sample (data/…) are relative: they lead into the volume.
+# The paths of the sample (data/…) are relative: they lead into the volume. So do
+# copies of the store, which some commands make for a while: there is no /tmp.
 WORKDIR /
+ENV TMPDIR=/data
 VOLUME /data
 EXPOSE 8080 4222
 HEALTHCHECK --interval=30s --timeout=5s --start-period=1m CMD ["/usr/local/bin/numwatch", "status", "-q"]

@@ -16,7 +16,7 @@ type natsMetrics struct {
 
 func newNATSMetrics(r prometheus.Registerer) *natsMetrics {
 	f := promauto.With(r)
-	return &natsMetrics{
+	m := &natsMetrics{
 		published: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "numwatch_nats_events_total", Help: "Events taken to NATS, by outcome.",
 		}, []string{"outcome"}),
@@ -27,6 +27,11 @@ func newNATSMetrics(r prometheus.Registerer) *natsMetrics {
 			Name: "numwatch_nats_parked", Help: "1 while NATS cannot be delivered to.",
 		}),
 	}
+	// A counter that begins at its first event has not increased, for Prometheus.
+	for _, outcome := range []string{"ok", "held", "failed", "dead", "trimmed"} {
+		m.published.WithLabelValues(outcome)
+	}
+	return m
 }
 
 func (m *natsMetrics) setParked(parked bool) { m.parked.Set(truth(parked)) }

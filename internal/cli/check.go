@@ -68,6 +68,9 @@ func (c *checkCommand) Run(ctx context.Context, p *Program) error {
 	l.note("store", result, err)
 	result, err = checkNATS(ctx, cfg, running)
 	l.note("nats", result, err)
+	if !running && cfg.HTTP.Listen != "" {
+		l.note("page", "will be at "+cfg.HTTP.Listen, canListen("http.listen", cfg.HTTP.Listen))
+	}
 	if set != nil {
 		l.slack(ctx, cfg, set)
 	}
@@ -162,11 +165,16 @@ func checkNATS(ctx context.Context, cfg *config.Config, running bool) (string, e
 	if running || c.Listen == "" {
 		return "embedded", nil
 	}
-	l, err := net.Listen("tcp", c.Listen)
+	return "embedded, will listen on " + c.Listen, canListen("nats.listen", c.Listen)
+}
+
+// canListen tries whether an address that the configuration names is free.
+func canListen(key, address string) error {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return "", fmt.Errorf("nats.listen: %w; set it to a free address", err)
+		return fmt.Errorf("%s: %w; set it to a free address", key, err)
 	}
-	return "embedded, will listen on " + c.Listen, l.Close()
+	return l.Close()
 }
 
 func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Set) {

@@ -52,7 +52,7 @@ func (c *initCommand) flags() string {
 }
 
 func writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // people put secrets into it
 	if errors.Is(err, fs.ErrExist) {
 		return thereAlready(path)
 	}

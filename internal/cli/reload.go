@@ -24,7 +24,8 @@ func (m *machine) reloads(ctx context.Context) error {
 }
 
 // hangups receives SIGHUP, by which operators ask for everything that can change
-// while the bot runs to be read again.
+// while the bot runs to be read again. Where nobody receives it, it ends the
+// process.
 func hangups() (hup <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)

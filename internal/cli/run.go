@@ -20,6 +20,8 @@ type runCommand struct {
 
 // Run is the bot, until a signal ends it.
 func (c *runCommand) Run(ctx context.Context, p *Program) error {
+	_, stop := hangups() // until everybody listens who is meant, and after they have gone
+	defer stop()
 	cfg, err := c.load(p)
 	if err != nil {
 		return err

@@ -36,6 +36,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 	}
 	r.MustRegister(m.changes, m.transitions, m.commits, m.detection)
+	for _, outcome := range []string{"ok", "failed"} { // so that the first failure is an increase
+		m.commits.WithLabelValues(outcome)
+	}
 	return m
 }
 
