@@ -53,6 +53,23 @@ func (s *Set) Explain(st *State, in Seen, now time.Time) ([]alert.Alert, []Decis
 	return b.out, b.explained()
 }
 
+// Waited brings decisions up to date whose alerts were pending, and have opened
+// by now because their conditions held for long enough. The state must have
+// these alerts.
+func (s *Set) Waited(st *State, decisions []Decision, now time.Time) {
+	for _, a := range s.Step(st, Tick{}, now) {
+		i := slices.IndexFunc(decisions, func(d Decision) bool {
+			return d.Rule == a.Rule && d.Field == a.Field && d.Alert != nil && d.Alert.State == alert.Pending
+		})
+		if i < 0 || a.State != alert.Firing {
+			continue // such as one that goes on in the message of another
+		}
+		d := &decisions[i]
+		d.Text = fmt.Sprintf("%s is %s: the condition has held for %s", a.Field, shownValue(a.Field, a.Change.New), brief(now.Sub(d.Alert.Since).Truncate(time.Second)))
+		d.Result, d.Alert = a.Transition.String(), &a
+	}
+}
+
 // clause is what decided over a rule.
 type clause uint8
 

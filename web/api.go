@@ -35,7 +35,11 @@ func (s *site) status() Status {
 	status.Fleet = s.fleet(status.Accounts)
 	status.Accounts = append([]AccountStatus{}, status.Accounts...)
 	for i := range status.Accounts {
-		status.Accounts[i].Failing = cleaned(status.Accounts[i].Failing)
+		a := &status.Accounts[i]
+		a.Failing = cleaned(a.Failing)
+		if d := a.Discovery; d != nil {
+			a.Discovery = &DiscoveryStatus{Spaces: d.Spaces, At: d.At, Error: shown(d.Error)}
+		}
 	}
 	status.Sinks = append([]SinkStatus{}, status.Sinks...)
 	for i := range status.Sinks {

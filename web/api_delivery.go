@@ -85,7 +85,7 @@ func (s *site) retryDead(r *http.Request) (code int, problem string) {
 	}
 	if err := s.Delivery.RetryDead(r.Context(), id); err != nil {
 		s.Logger.WarnContext(r.Context(), "a dead letter could not be retried", "message", id, "err", err)
-		return http.StatusServiceUnavailable, shown(err.Error()) + "; try again once the bot is ready: /readyz says why it is not"
+		return http.StatusServiceUnavailable, s.unstored(err)
 	}
 	return http.StatusOK, ""
 }

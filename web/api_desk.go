@@ -51,7 +51,19 @@ const (
 	mostReason = 300
 	// mostPreview is how many alerts a preview lists.
 	mostPreview = 100
+	// decideWithin is how long a decision may take to be stored: less than who
+	// asks waits, so that he hears why it takes so long.
+	decideWithin = 5 * time.Second
 )
+
+// prompt answers in time also while the bot cannot store what is decided.
+func prompt(decide http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), decideWithin)
+		defer cancel()
+		decide(w, r.WithContext(ctx))
+	}
+}
 
 func (s *site) getSilences(w http.ResponseWriter, r *http.Request) {
 	if refused(w, paramsOf(r)) {
@@ -192,8 +204,21 @@ func (s *site) undecided(w http.ResponseWriter, r *http.Request, err error) {
 		fail(w, http.StatusUnprocessableEntity, text)
 	default:
 		s.Logger.WarnContext(r.Context(), "a decision could not be stored", "path", r.URL.Path, "err", err)
-		fail(w, http.StatusServiceUnavailable, text+"; try again once the bot is ready: /readyz says why it is not")
+		fail(w, http.StatusServiceUnavailable, s.unstored(err))
 	}
+}
+
+// unstored says why something could not be stored: the bot's own reason where it
+// has one, because err then is no more than that the time was over. What the bot
+// has taken already, it still does later.
+func (s *site) unstored(err error) string {
+	why := err.Error()
+	if reason := s.Ready(); reason != nil {
+		why = "the bot is not ready: " + reason.Error()
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		why = "the bot did not store it within " + decideWithin.String()
+	}
+	return shown(why) + "; once it is ready (/readyz), see whether it was done meanwhile, and else try again"
 }
 
 // read decodes a request's JSON strictly. It has answered where that fails.

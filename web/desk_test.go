@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -180,6 +181,54 @@ func TestDecisionsThatCannotBeDone(t *testing.T) {
 	w := request{method: "POST", path: "/api/v1/silences", body: `{"match":{"rule":"x"},"for_seconds":60,"by":"Ada"}`}.to(h)
 	require.Equal(t, 503, w.Code)
 	require.Contains(t, b.log.String(), "the disk is gone")
+}
+
+// stuck takes nothing, as the loop does while it cannot commit.
+type stuck struct{ *bot }
+
+func (stuck) Ack(ctx context.Context, _, _ string) (alert.Alert, error) {
+	<-ctx.Done()
+	return alert.Alert{}, ctx.Err()
+}
+
+func (stuck) Silence(ctx context.Context, _ alert.Silence) (alert.Silence, error) {
+	<-ctx.Done()
+	return alert.Silence{}, ctx.Err()
+}
+
+func (stuck) EndSilence(ctx context.Context, _, _ string) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A bot that cannot store what is decided says so before who asks gives up.
+func TestDecisionsWhileTheStoreCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, b := readDocument(t), busyTown()
+		o := b.options()
+		o.Desk = stuck{b}
+		h := New(o)
+		for _, ask := range []request{
+			{method: "POST", path: "/api/v1/alerts/a-1/ack", body: `{"by":"Ada"}`},
+			{method: "POST", path: "/api/v1/silences", body: `{"match":{"rule":"x"},"for_seconds":60,"by":"Ada"}`},
+			{method: "DELETE", path: "/api/v1/silences/s-1", body: `{"by":"Ada"}`},
+		} {
+			for reason, says := range map[error]string{
+				nil:     "the bot did not store it within 5s; ",
+				errDisk: "the bot is not ready: the disk is gone; ",
+			} {
+				b.notReady = reason
+				start := time.Now()
+				w := ask.to(h)
+				require.Equal(t, 5*time.Second, time.Since(start))
+				require.Equal(t, 503, w.Code)
+				require.Contains(t, w.Body.String(), `"error": "`+says)
+				d.requireFits(t, "/components/schemas/Error", w.Body.String())
+			}
+		}
+		w := request{path: "/alerts/a-1/ack"}.post("by=Ada").to(h)
+		require.Equal(t, "../../alerts?done=failed", w.Header().Get("Location"))
+	})
 }
 
 // Whatever decides is guarded as a reload is.

@@ -69,6 +69,15 @@ type spacesPage struct {
 	Rows      []spaceRow
 	Pager     pager
 	Whole     []failingRow // accounts that fail as a whole
+	Unlisted  []unlistedRow
+}
+
+// unlistedRow is an account whose spaces cannot be listed: the last good list
+// goes on.
+type unlistedRow struct {
+	Account, Error string
+	Spaces         int
+	Listed         stamp
 }
 
 type spaceRow struct {
@@ -104,6 +113,9 @@ func (s *site) spacesPage(w http.ResponseWriter, r *http.Request) {
 				row.Account = a.Name
 				body.Whole = append(body.Whole, row)
 			}
+		}
+		if d := a.Discovery; d != nil && d.Error != "" {
+			body.Unlisted = append(body.Unlisted, unlistedRow{a.Name, text(d.Error), d.Spaces, since(d.At, now)})
 		}
 	}
 	values, wanted := r.URL.Query(), c.State

@@ -32,7 +32,7 @@ func TestPages(t *testing.T) {
 		"rules":    {"would have sent 412 messages", "The file is refused", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule looks at"},
 		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "forgotten since", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
 		"silences": {"Nothing is silenced", "<bdi>rule=quality-red</bdi> covers 2 open alerts now", `formmethod="get"`, `value="status-banned"`},
-		"spaces":   {"Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
+		"spaces":   {"The spaces of account main cannot be listed", "grant the RAM user or role the action cams:ListInstance", "with 12 spaces: new ones are not watched", "Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
 	}
 	for name, path := range pagesOf(b) {
 		w := request{path: path}.to(h)
@@ -65,6 +65,25 @@ func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
 	for _, never := range []string{"TOPSECRET", "javascript:", "<i>"} {
 		require.NotContains(t, body, never)
 	}
+}
+
+// An account whose spaces cannot be listed is not well, even if all are polled
+// that are known.
+func TestSpacesThatCannotBeListed(t *testing.T) {
+	b := busyTown()
+	b.status.Accounts[0].Failing = nil
+	h := New(b.options())
+	for _, path := range []string{"/", "/spaces"} {
+		body := request{path: path}.to(h).Body.String()
+		require.Contains(t, body, "spaces not listed", path)
+		require.NotContains(t, body, "all well", path)
+	}
+	b.status.Accounts[0].Discovery.At = time.Time{}
+	require.Contains(t, request{path: "/spaces"}.to(h).Body.String(), "None was listed yet: only those of the configuration are watched")
+	b.status.Accounts[0].Discovery.Error = ""
+	body := request{path: "/spaces"}.to(h).Body.String()
+	require.Contains(t, body, "all well")
+	require.NotContains(t, body, "cannot be listed")
 }
 
 // Whatever a customer calls himself, the page stays one line of text there.

@@ -208,6 +208,10 @@ func (b *bot) trouble() {
 		Change:  phone.Change{Old: phone.OK, New: phone.Parked, Direction: phone.Worse, Code: "channel_not_found", Reason: "channel_not_found: invite the bot into the channel", SeenAt: noon.Add(-14 * time.Minute)},
 		Summary: alert.Text{"numwatch cannot deliver through ", "slack:gold"}, Action: alert.Text{"Nothing is lost: what waits goes out once it works again."},
 	})
+	b.status.Accounts[0].Discovery = &DiscoveryStatus{
+		Spaces: len(customers), At: noon.Add(-3 * time.Hour),
+		Error: "account main: NoPermission: see https://x.example.com/?a=TOPSECRET; grant the RAM user or role the action cams:ListInstance",
+	}
 	b.status.Accounts[0].Failing = []FailingSpace{{
 		Space: b.town.spaces[4].ID, Class: "denied_space", Code: "Forbidden.RAM", Message: "You are not authorised to operate on this CustSpaceId.",
 		Advice: "Grant the RAM user cams:ChatappSyncPhoneNumber on this space, or take it out of the configuration.", RequestId: "90E63D28-E31D-1EB2", Since: noon.Add(-2 * time.Hour),

@@ -22,14 +22,14 @@ type alertsCommand struct {
 	Account  string   `placeholder:"NAME" help:"Only of this account."`
 	Space    string   `placeholder:"ID" help:"Only of this space."`
 	Number   string   `placeholder:"NUMBER" help:"Only of this number."`
-	Limit    int      `default:"50" help:"At most this many, up to 1000."`
-	Search   string   `arg:"" optional:"" help:"Part of a number, a name, a rule or a text."`
+	paged
+	Search string `arg:"" optional:"" help:"Part of a number, a name, a rule or a text."`
 }
 
 // Run lists alerts, the worst first.
 func (c *alertsCommand) Run(ctx context.Context, p *Program) error {
-	q := url.Values{"state": {c.State}, "limit": {strconv.Itoa(c.Limit)}}
-	set(q, "severity", strings.Join(c.Severity, ","), "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
+	q := c.query()
+	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
 	var list web.AlertList
 	if err := c.getJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list); err != nil {
 		return err
@@ -38,13 +38,12 @@ func (c *alertsCommand) Run(ctx context.Context, p *Program) error {
 		return printJSON(p.Stdout, list)
 	}
 	if len(list.Alerts) == 0 {
-		fmt.Fprintln(p.Stdout, "no such alert")
-		return nil
+		return c.printNone(p, list.Total, "alert")
 	}
 	if err := printAlerts(p, list.Alerts); err != nil {
 		return err
 	}
-	return printMore(p, len(list.Alerts), list.Total, "alert")
+	return c.printMore(p, len(list.Alerts), list.Total, "alert")
 }
 
 // set puts those values into a query that are not empty.
@@ -54,15 +53,6 @@ func set(q url.Values, pairs ...string) {
 			q.Set(pairs[i], pairs[i+1])
 		}
 	}
-}
-
-// printMore tells below a table how much is not in it.
-func printMore(p *Program, shown, total int, thing string) error {
-	if total <= shown {
-		return nil
-	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%d of %s: --limit %d shows more\n", shown, count(total, thing), min(total, 1000))
-	return err
 }
 
 func printAlerts(p *Program, alerts []web.Alert) error {

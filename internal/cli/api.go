@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"numwatch/alert"
@@ -21,6 +23,8 @@ type bot struct {
 	URL string `name:"url" placeholder:"URL" help:"Where the bot listens (default: $$NUMWATCH_URL or http://127.0.0.1:8080). The token is taken from $$NUMWATCH_HTTP_TOKEN."`
 }
 
+// apiTimeout is how long to wait for an answer: longer than a bot that cannot
+// store a decision takes to say so.
 const apiTimeout = 10 * time.Second
 
 // get asks the bot and returns the body of a good answer. The caller closes it.
@@ -39,7 +43,14 @@ func (b bot) ask(ctx context.Context, p *Program, method, path string, body io.R
 	if token := p.getenv("NUMWATCH_HTTP_TOKEN"); token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
+	var connected atomic.Bool
+	request = request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}))
 	answer, err := http.DefaultClient.Do(request)
+	if connected.Load() && errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("the bot at %s is there but does not answer in time: its log and numwatch status tell what is wrong", phone.Redact(base))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no bot answers at %s: %w; start it (numwatch run), or say where it is with --url or NUMWATCH_URL",
 			phone.Redact(base), withoutURL(err))

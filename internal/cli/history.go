@@ -22,6 +22,7 @@ type historyCommand struct {
 	Account string `placeholder:"NAME" help:"The account, where several spaces have had the number."`
 	Space   string `placeholder:"ID" help:"The space's id, likewise."`
 	Limit   int    `default:"50" help:"At most this many events, up to 1000."`
+	Before  uint64 `placeholder:"N" help:"Only events before this one: the next part of a long history."`
 	Number  string `arg:"" help:"The phone number, as the cloud writes it."`
 }
 
@@ -32,13 +33,17 @@ func (c *historyCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	path := "/api/v1/numbers/" + url.PathEscape(where.Account) + "/" + url.PathEscape(where.ID) + "/" + url.PathEscape(c.Number) +
-		"/history?limit=" + strconv.Itoa(c.Limit)
+		"/history?limit=" + strconv.Itoa(c.Limit) + "&before=" + strconv.FormatUint(c.Before, 10)
 	var h web.History
 	if err := c.getJSON(ctx, p, path, &h); err != nil {
 		return err
 	}
 	if c.json() {
 		return printJSON(p.Stdout, h)
+	}
+	if len(h.Events) == 0 && c.Before > 0 {
+		fmt.Fprintf(p.Stdout, "nothing is known from before %d\n", c.Before)
+		return nil
 	}
 	if len(h.Events) == 0 {
 		fmt.Fprintf(p.Stdout, "nothing is known of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
@@ -51,8 +56,17 @@ func (c *historyCommand) Run(ctx context.Context, p *Program) error {
 	if err := printTable(p.Stdout, []string{"TIME", "EVENT", "WHAT", "WAS", "IS"}, rows); err != nil {
 		return err
 	}
-	if h.Before > 0 {
-		_, err = fmt.Fprintln(p.Stdout, "\nthere is more: --limit 1000")
+	return c.printMore(p, h.Before)
+}
+
+// printMore tells below a table how to see what happened before.
+func (c *historyCommand) printMore(p *Program, before uint64) (err error) {
+	switch {
+	case before == 0:
+	case c.Before > 0 || c.Limit >= mostLimit:
+		_, err = fmt.Fprintf(p.Stdout, "\nthere may be more: --before %d shows it\n", before)
+	default:
+		_, err = fmt.Fprintf(p.Stdout, "\nthere may be more: --limit %d shows it\n", mostLimit)
 	}
 	return err
 }

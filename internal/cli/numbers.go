@@ -3,11 +3,9 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"numwatch/phone"
 	"numwatch/web"
@@ -43,13 +41,13 @@ type numbersCommand struct {
 	Space   string            `placeholder:"ID" help:"Only of this space."`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"Only of spaces with this label."`
 	fieldFlags
-	Limit  int    `default:"50" help:"At most this many, up to 1000."`
+	paged
 	Search string `arg:"" optional:"" help:"Part of a number, of its verified name, or of its space's name or id."`
 }
 
 // Run lists numbers as they stand.
 func (c *numbersCommand) Run(ctx context.Context, p *Program) error {
-	q := url.Values{"limit": {strconv.Itoa(c.Limit)}}
+	q := c.query()
 	set(q, "q", c.Search, "account", c.Account, "space", c.Space)
 	c.set(q)
 	for _, k := range slices.Sorted(maps.Keys(c.Label)) {
@@ -63,8 +61,7 @@ func (c *numbersCommand) Run(ctx context.Context, p *Program) error {
 		return printJSON(p.Stdout, list)
 	}
 	if len(list.Numbers) == 0 {
-		fmt.Fprintln(p.Stdout, "no such number")
-		return nil
+		return c.printNone(p, list.Total, "number")
 	}
 	var rows [][]string
 	for i := range list.Numbers {
@@ -77,5 +74,5 @@ func (c *numbersCommand) Run(ctx context.Context, p *Program) error {
 	if err := printTable(p.Stdout, []string{"NUMBER", "SPACE", "NAME", "STATUS", "QUALITY", "LIMIT"}, rows); err != nil {
 		return err
 	}
-	return printMore(p, len(list.Numbers), list.Total, "number")
+	return c.printMore(p, len(list.Numbers), list.Total, "number")
 }

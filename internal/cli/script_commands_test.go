@@ -142,7 +142,7 @@ func shown(w *world, channel string) string {
 
 // natsCommand starts and stops the server.
 func natsCommand(ts *testscript.TestScript, _ bool, args []string) {
-	const text = "nats up [token | user password] | down"
+	const text = "nats up [token | user password] | guarded | down"
 	usage(ts, len(args) > 0, text)
 	w := worldOf(ts)
 	switch {
@@ -154,6 +154,10 @@ func natsCommand(ts *testscript.TestScript, _ bool, args []string) {
 		case 3:
 			o.Username, o.Password = args[1], args[2]
 		}
+		ts.Check(w.startNATS(o))
+	case args[0] == "guarded":
+		o, err := guarded(ts.MkAbs("."))
+		ts.Check(err)
 		ts.Check(w.startNATS(o))
 	case args[0] == "down":
 		w.stopNATS()

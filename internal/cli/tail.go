@@ -20,8 +20,8 @@ import (
 
 type tailCommand struct {
 	output
-	NATS   string        `name:"nats" placeholder:"URL" help:"Where NATS is (default: $$NUMWATCH_NATS_URL or nats://127.0.0.1:4222)."`
-	Creds  string        `type:"existingfile" help:"Credentials file for NATS."`
+	NATS string `name:"nats" placeholder:"URL" help:"Where NATS is (default: $$NUMWATCH_NATS_URL or nats://127.0.0.1:4222)."`
+	login
 	Stream string        `default:"NUMWATCH" help:"The stream."`
 	Since  time.Duration `help:"Begin this long ago, such as 1h; by default only new events are shown."`
 	All    bool          `help:"Begin with the oldest event that the stream holds."`
@@ -32,16 +32,13 @@ type tailCommand struct {
 // Run follows the stream until ctx ends.
 func (c *tailCommand) Run(ctx context.Context, p *Program) error {
 	url := cmp.Or(c.NATS, p.getenv("NUMWATCH_NATS_URL"), nats.DefaultURL)
-	options := []nats.Option{nats.Name("numwatch tail"), nats.MaxReconnects(-1)}
-	if token := p.getenv("NUMWATCH_NATS_TOKEN"); token != "" {
-		options = append(options, nats.Token(token))
-	}
-	if c.Creds != "" {
-		options = append(options, nats.UserCredentials(c.Creds))
-	}
-	conn, err := nats.Connect(url, options...)
+	options, err := c.options(p.getenv("NUMWATCH_NATS_TOKEN"))
 	if err != nil {
-		return fmt.Errorf("connecting to NATS at %s: %w; %s", shownURL(url), err, tailAdvice(err))
+		return err
+	}
+	conn, err := nats.Connect(url, append(options, nats.Name("numwatch tail"), nats.MaxReconnects(-1))...)
+	if err != nil {
+		return fmt.Errorf("connecting to NATS at %s: %w; %s", shownURL(url), err, loginAdvice(err))
 	}
 	defer conn.Close()
 	consumer, err := consume(ctx, conn, c.Stream, c.Subject, c.begin())
@@ -82,13 +79,6 @@ func shownURL(servers string) string {
 		shown[i] = phone.Redact(one)
 	}
 	return strings.Join(shown, ",")
-}
-
-func tailAdvice(err error) string {
-	if errors.Is(err, nats.ErrAuthorization) {
-		return "NUMWATCH_NATS_TOKEN, --creds or the user in the URL lets you in"
-	}
-	return "is it up there? --nats or NUMWATCH_NATS_URL says where it is"
 }
 
 // consume begins to read a stream, in order.

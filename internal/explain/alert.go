@@ -55,7 +55,7 @@ func (x *Explainer) AlertByID(id string) (*Alert, error) {
 	if out.Alert.ID == "" {
 		return nil, fmt.Errorf("neither the log nor the store has an alert %s", id)
 	}
-	if first != nil && (first.Alert.Transition == alert.Opened || first.Alert.Transition == alert.Reopened) {
+	if first != nil && opened(first) {
 		if out.Opening, err = x.change(first); err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (x *Explainer) life(id string, out *Alert) (opening *alert.Event, err error
 		}
 		out.Alert = *e.Alert
 		out.Log = append(out.Log, x.record(e))
-		if t := e.Alert.Transition; t == alert.Opened || t == alert.Reopened || opening == nil {
+		if opened(e) || opening == nil {
 			opening = e
 		}
 	})

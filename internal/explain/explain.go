@@ -117,36 +117,36 @@ func (x *Explainer) read(seq uint64) (alert.Event, error) {
 // change judges again what one poll brought of one subject, e being an event of
 // that.
 func (x *Explainer) change(e *alert.Event) (*Change, error) {
-	heads, err := x.turn(e)
+	t, err := x.turn(e)
 	if err != nil {
 		return nil, err
 	}
-	in := rules.Seen{Space: x.space(e.Subject())}
-	c := &Change{Event: x.id(e.Seq), At: e.Time, Subject: e.Subject(), Log: []Record{}, Differences: []string{}}
-	before := e.Seq
-	for _, h := range heads {
-		other, err := x.read(h.Seq)
-		if err != nil {
+	c := &Change{Event: x.id(e.Seq), At: e.Time, Subject: e.Subject(), Log: t.log, Differences: []string{}}
+	judged := t
+	if len(t.changes) == 0 { // time, an operator or new rules moved the alert
+		if judged, err = x.cause(e, t); err != nil {
 			return nil, err
 		}
-		before = min(before, h.Seq)
-		if h.Kind == alert.KindChange {
-			in.Changes = append(in.Changes, other.Change)
-		} else {
-			c.Log = append(c.Log, x.record(&other))
-		}
+		c.Log = append(judged.log, t.log...)
 	}
-	if len(in.Changes) == 0 { // time, an operator or new rules moved the alert
-		in.Changes = []phone.Change{e.Change}
-	}
-	state, err := x.stateBefore(before, e.Subject())
+	state, err := x.stateBefore(judged.first, e.Subject())
 	if err != nil {
 		return nil, err
 	}
-	_, decisions := x.Rules.Explain(state, in, e.Time)
+	moved, decisions := x.Rules.Explain(state, rules.Seen{Space: x.space(e.Subject()), Changes: judged.changes}, judged.at)
+	if judged.at.Before(t.at) {
+		for _, a := range moved {
+			if t.has(&a) { // others that wait may have opened at another time
+				state.Apply(a)
+			}
+		}
+		x.Rules.Waited(state, decisions, t.at)
+	}
 	c.Decisions = shownDecisions(decisions)
-	c.Changes = redacted(in.Changes)
-	c.Differences = append(c.Differences, differences(c.Decisions, c.Log)...)
+	c.Changes = redacted(judged.changes)
+	if e.Alert == nil || !e.Alert.Drill { // no rule has judged a drill
+		c.Differences = append(c.Differences, differences(c.Decisions, c.Log)...)
+	}
 	return c, nil
 }
 
@@ -160,16 +160,83 @@ func (x *Explainer) space(s phone.Subject) phone.Space {
 // lookAround is how far from an event others of the same turn are looked for.
 const lookAround = 200
 
+// turn is what was decided together of one subject.
+type turn struct {
+	first   uint64 // the sequence that it begins with
+	at      time.Time
+	changes []phone.Change
+	log     []Record
+}
+
+// has reports whether something was said of the rule that the alert is of.
+func (t *turn) has(a *alert.Alert) bool {
+	return slices.ContainsFunc(t.log, func(r Record) bool { return r.Rule == a.Rule && r.Field == a.Field })
+}
+
 // turn finds the events that were decided together with e, of its subject.
-func (x *Explainer) turn(e *alert.Event) ([]store.Head, error) {
+func (x *Explainer) turn(e *alert.Event) (turn, error) {
+	t := turn{first: e.Seq, at: e.Time, log: []Record{}}
 	from := max(x.History.FirstSeq(), e.Seq-min(e.Seq, lookAround))
 	heads, err := x.History.ReadHeads(from, 2*lookAround)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
-	return slices.DeleteFunc(heads, func(h store.Head) bool {
-		return h.Kind == alert.KindBot || h.Subject != e.Subject() || !h.Time.Equal(e.Time)
-	}), nil
+	for _, h := range heads {
+		if h.Kind == alert.KindBot || h.Subject != e.Subject() || !h.Time.Equal(e.Time) {
+			continue
+		}
+		other, err := x.read(h.Seq)
+		if err != nil {
+			return t, err
+		}
+		t.first = min(t.first, h.Seq)
+		if h.Kind == alert.KindChange {
+			t.changes = append(t.changes, other.Change)
+		} else {
+			t.log = append(t.log, x.record(&other))
+		}
+	}
+	return t, nil
+}
+
+// cause finds what an alert goes back to that moved in a turn without a change.
+// Of one that opened that is the turn in which its wait began: its rule has `for`.
+func (x *Explainer) cause(e *alert.Event, t turn) (turn, error) {
+	alone := turn{first: t.first, at: t.at, changes: []phone.Change{e.Change}}
+	if !opened(e) || e.Alert.Drill {
+		return alone, nil
+	}
+	began, err := x.began(e)
+	if err != nil {
+		return alone, err
+	}
+	if began == nil { // the log has it no more
+		alone.at = e.Change.SeenAt
+		return alone, nil
+	}
+	return x.turn(began)
+}
+
+// opened reports whether an alert opened, anew or again.
+func opened(e *alert.Event) bool {
+	return e.Alert != nil && (e.Alert.Transition == alert.Opened || e.Alert.Transition == alert.Reopened)
+}
+
+// began finds the change with which the wait of an alert began: the one that it
+// opened with, or where the value went on meanwhile, as from YELLOW to RED, the
+// one that led away from the value before. It is nil where the log has it no more.
+func (x *Explainer) began(e *alert.Event) (first *alert.Event, err error) {
+	a := e.Alert
+	wentOn := a.Change.Old != a.Before
+	err = x.each(func(h store.Head) bool {
+		return h.Kind == alert.KindChange && h.Seq < e.Seq && h.Subject == e.Subject()
+	}, func(other *alert.Event) {
+		c := &other.Change
+		if wentOn && c.Field == a.Field && c.Old == a.Before || !wentOn && c.SeenAt.Equal(a.Change.SeenAt) {
+			first = other
+		}
+	})
+	return first, err
 }
 
 func (x *Explainer) record(e *alert.Event) Record {
@@ -231,11 +298,12 @@ func redacted(changes []phone.Change) []phone.Change {
 	return out
 }
 
-// differences compares what the rules decide now with what the log has.
+// differences compares what the rules decide now with what the log has. Of what
+// is pending the log has nothing.
 func differences(now []rules.Decision, then []Record) (list []string) {
 	moves := map[string]string{}
 	for _, d := range now {
-		if d.Result != rules.Silent && d.Result != rules.Unchanged && d.Result != alert.Pending.String() {
+		if d.Result != rules.Silent && d.Result != rules.Unchanged {
 			moves[d.Rule+" on "+d.Field.String()] = d.Result
 		}
 	}
@@ -247,7 +315,9 @@ func differences(now []rules.Decision, then []Record) (list []string) {
 		delete(moves, key)
 	}
 	for key, result := range moves {
-		list = append(list, fmt.Sprintf("%s: nothing then, %s by the rules as they are now", key, result))
+		if result != alert.Pending.String() {
+			list = append(list, fmt.Sprintf("%s: nothing then, %s by the rules as they are now", key, result))
+		}
 	}
 	slices.Sort(list)
 	return list

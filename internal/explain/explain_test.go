@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,13 +78,35 @@ func (b *bot) see(f phone.Field, v string, messages ...alert.Message) uint64 {
 		Rosters:  []phone.Roster{{Space: space, Entries: []phone.Entry{{Number: n}}, At: b.now}},
 		Messages: messages,
 	}
-	for _, a := range b.set.Step(b.state, rules.Seen{Space: phone.Space{SpaceKey: space}, Changes: []phone.Change{c}}, b.now) {
+	b.judge(rules.Seen{Space: phone.Space{SpaceKey: space}, Changes: []phone.Change{c}}, commit)
+	return first
+}
+
+// judge commits what the rules make of an input, beside what is there already.
+func (b *bot) judge(in rules.Input, commit *store.Commit) {
+	b.t.Helper()
+	for _, a := range b.set.Step(b.state, in, b.now) {
 		b.state.Apply(a)
+		if rules.Unsaid(&a) {
+			commit.DropAlerts = append(commit.DropAlerts, a.ID)
+			continue
+		}
 		commit.Alerts = append(commit.Alerts, a)
-		commit.Events = append(commit.Events, alert.Event{Seq: first + uint64(len(commit.Events)), Time: b.now, Kind: alert.KindAlert, Change: a.Change, Alert: &a})
+		if a.State != alert.Pending {
+			seq := b.store.LastSeq() + uint64(len(commit.Events)) + 1
+			commit.Events = append(commit.Events, alert.Event{Seq: seq, Time: b.now, Kind: alert.KindAlert, Change: a.Change, Alert: &a})
+		}
 	}
 	require.NoError(b.t, b.store.Commit(commit))
-	return first
+}
+
+// wait lets time pass and the rules know of it; it returns the sequence of the
+// last event.
+func (b *bot) wait(d time.Duration) uint64 {
+	b.t.Helper()
+	b.now = b.now.Add(d)
+	b.judge(rules.Tick{}, &store.Commit{})
+	return b.store.LastSeq()
 }
 
 func (b *bot) explainer(text string) *explain.Explainer {
@@ -130,6 +154,71 @@ func TestExplainChange(t *testing.T) {
 		"green on QualityRating: nothing then, opened by the rules as they are now",
 		"red on QualityRating: opened then, nothing by the rules as they are now",
 	}, c.Differences)
+}
+
+// An alert of a rule with `for` opens as time passes: what it goes back to is the
+// change with which the wait began.
+func TestExplainWhatOpenedLater(t *testing.T) {
+	const patient = `{version: 1, defaults: {notify: ops}, channels: {ops: {slack: C0123456789}}, rules: [
+  {name: bad, on: QualityRating, to: [YELLOW, RED], from: [GREEN], for: 10m, severity: high, summary: x},
+  {name: red, on: QualityRating, to: [RED], severity: high, summary: x},
+  {name: slow, on: QualityRating, to: [YELLOW, RED], for: 2h, severity: high, summary: x}]}`
+	b := newBot(t)
+	b.set = parse(t, patient)
+	began := b.see(phone.QualityRating, "RED")
+	opened := b.wait(10 * time.Minute)
+	require.Equal(t, began+2, opened, "red opened with the change, bad with the time")
+	x := b.explainer(patient)
+	check := func(c *explain.Change, result, text string) {
+		t.Helper()
+		require.Equal(t, "bad", c.Decisions[0].Rule)
+		require.Equal(t, []string{result, text}, []string{c.Decisions[0].Result, c.Decisions[0].Text})
+		require.Equal(t, []rules.Hearing{{Channel: "ops", Told: true}}, c.Decisions[0].Channels)
+		require.Equal(t, "opened", c.Decisions[1].Result, "as the change was seen")
+		require.Equal(t, "pending", c.Decisions[2].Result)
+	}
+	event := func(x *explain.Explainer, seq uint64) *explain.Change {
+		t.Helper()
+		c, err := x.Event(fmt.Sprint(seq))
+		require.NoError(t, err)
+		return c
+	}
+	c := event(x, opened)
+	check(c, "opened", "QualityRating is RED: the condition has held for 10m")
+	require.Len(t, c.Log, 2)
+	require.Empty(t, c.Differences)
+	c = event(x, began)
+	check(c, "pending", "QualityRating is RED: told if it is still so in 10m")
+	require.Empty(t, c.Differences)
+
+	longer := strings.Replace(patient, "for: 10m", "for: 1h", 1)
+	require.Equal(t, []string{"bad on QualityRating: opened then, pending by the rules as they are now"}, event(b.explainer(longer), opened).Differences)
+	stored, err := b.store.Alerts()
+	require.NoError(t, err)
+	bad := slices.IndexFunc(stored, func(a alert.Alert) bool { return a.Rule == "bad" })
+	a, err := x.AlertByID(stored[bad].ID)
+	require.NoError(t, err)
+	check(a.Opening, "opened", "QualityRating is RED: the condition has held for 10m")
+	require.Empty(t, a.Opening.Differences)
+
+	// The value went on while it waited.
+	b.see(phone.QualityRating, "GREEN")
+	b.wait(2 * time.Hour)
+	b.see(phone.QualityRating, "YELLOW")
+	b.wait(8 * time.Minute)
+	b.see(phone.QualityRating, "RED")
+	c = event(x, b.wait(time.Minute))
+	require.Equal(t, "opened", c.Decisions[0].Result)
+	require.Equal(t, "QualityRating is YELLOW: the condition has held for 10m", c.Decisions[0].Text)
+	require.Equal(t, "YELLOW", c.Changes[0].New)
+	require.Empty(t, c.Differences)
+
+	// A drill is no judgement.
+	drill, ok := b.set.Drill("bad", phone.Space{SpaceKey: space}, b.now)
+	require.True(t, ok)
+	last := b.store.LastSeq() + 1
+	require.NoError(t, b.store.Commit(&store.Commit{Events: []alert.Event{{Seq: last, Time: b.now, Kind: alert.KindAlert, Change: drill.Change, Alert: &drill}}}))
+	require.Empty(t, event(x, last).Differences)
 }
 
 func TestExplainWithoutTokens(t *testing.T) {

@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asked runs a command against a bot, for a short time.
+func asked(t *testing.T, bot http.HandlerFunc, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	server := httptest.NewServer(bot)
+	t.Cleanup(server.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var out, err strings.Builder
+	p := &Program{Env: []string{"NUMWATCH_URL=" + server.URL, "USER=ada"}, Stdout: &out, Stderr: &err}
+	code = p.Run(ctx, args)
+	return code, out.String(), err.String()
+}
+
+// A bot that is stuck is no bot that does not run: nobody should start another.
+func TestABotThatDoesNotAnswerInTime(t *testing.T) {
+	code, _, said := asked(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // so that the server notices that the client went away
+		<-r.Context().Done()
+	}, "ack", "a-1")
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, said, "is there but does not answer in time: its log and numwatch status tell what is wrong")
+	require.NotContains(t, said, "numwatch run")
+}

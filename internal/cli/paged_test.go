@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/phone"
+	"numwatch/web"
+)
+
+// crowd is a bot with many numbers, of which it gives a part as the real one does.
+func crowd(n int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		offset, _ := strconv.Atoi(r.FormValue("offset"))
+		limit, _ := strconv.Atoi(r.FormValue("limit"))
+		list := web.NumberList{Total: n, Numbers: []web.NumberEntry{}}
+		for i := offset; i < min(offset+limit, n); i++ {
+			list.Numbers = append(list.Numbers, web.NumberEntry{Account: "main", Number: &phone.Number{PhoneNumber: fmt.Sprint(i)}})
+		}
+		_ = json.NewEncoder(w).Encode(list)
+	}
+}
+
+// What is told below a table always leads on, to the last number of a large fleet.
+func TestALongListIsReadPartByPart(t *testing.T) {
+	for _, ask := range []struct{ args, says string }{
+		{"", "50 of 2345 numbers: --limit 1000 shows more"},
+		{"--limit=1000", "1000 of 2345 numbers: --offset 1000 shows the next"},
+		{"--limit=1000 --offset=1000", "1001 to 2000 of 2345 numbers: --offset 2000 shows the next"},
+		{"--offset=50", "51 to 100 of 2345 numbers: --offset 100 shows the next"},
+		{"--offset=5000", "no more: there are 2345 numbers"},
+	} {
+		code, said, _ := asked(t, crowd(2345), append([]string{"numbers"}, strings.Fields(ask.args)...)...)
+		require.Equal(t, exitGood, code)
+		require.Contains(t, said, ask.says+"\n", ask.args)
+	}
+	_, said, _ := asked(t, crowd(2345), "numbers", "--limit=1000", "--offset=2000")
+	require.NotContains(t, said, "2345 numbers")
+
+	var seen int
+	for offset := 0; offset == 0 || offset < 2345; offset += 1000 {
+		_, said, _ := asked(t, crowd(2345), "numbers", "-o", "json", "--limit=1000", fmt.Sprintf("--offset=%d", offset))
+		var list web.NumberList
+		require.NoError(t, json.Unmarshal([]byte(said), &list))
+		seen += len(list.Numbers)
+	}
+	require.Equal(t, 2345, seen)
+}
