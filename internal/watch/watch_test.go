@@ -82,6 +82,7 @@ type flaky struct {
 	mu      sync.Mutex
 	broken  error
 	commits int
+	most    int
 }
 
 func (f *flaky) Commit(c *store.Commit) error {
@@ -93,6 +94,16 @@ func (f *flaky) Commit(c *store.Commit) error {
 	f.commits++
 	return f.Store.Commit(c)
 }
+
+func (f *flaky) ReadLog(from uint64, limit int) ([]alert.Event, error) {
+	f.mu.Lock()
+	f.most = max(f.most, limit)
+	f.mu.Unlock()
+	return f.Store.ReadLog(from, limit)
+}
+
+// read is how many events were asked for at once, at most.
+func (f *flaky) read() int { f.mu.Lock(); defer f.mu.Unlock(); return f.most }
 
 func (f *flaky) breakWith(err error) { f.mu.Lock(); f.broken = err; f.mu.Unlock() }
 
