@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"slices"
+
 	"numwatch/diff"
 	"numwatch/phone"
 	"numwatch/poller"
@@ -27,6 +29,9 @@ func (d *draft) observe(snap *phone.Snapshot) (poller.Outcome, error) {
 		old.At = seenBefore // unchanged polls are not stored
 	}
 	roster, changes := diff.Compare(old, snap, l.o.Diff)
+	if old != nil && len(changes) == 0 && slices.Equal(roster.Entries, old.Entries) {
+		return out, nil // the answer lacks a key for good, so it is never the Same
+	}
 	if err := d.follow(changes); err != nil {
 		return out, err
 	}
