@@ -16,13 +16,14 @@ type draft struct {
 	l          *Loop
 	now        time.Time
 	commit     store.Commit
-	rosters    map[phone.SpaceKey]*phone.Roster // of this draft, ahead of the store
+	rosters    map[phone.SpaceKey]*phone.Roster // of this draft, ahead of the store; nil: the space left
+	appeared   map[string][]phone.SpaceKey      // by number: where this draft saw it first
 	roundsOver []string
 	notices    []string // for people, once the commit is on disk
 }
 
 func (l *Loop) draft(now time.Time) *draft {
-	return &draft{l: l, now: now, rosters: map[phone.SpaceKey]*phone.Roster{}}
+	return &draft{l: l, now: now, rosters: map[phone.SpaceKey]*phone.Roster{}, appeared: map[string][]phone.SpaceKey{}}
 }
 
 // empty reports whether there is nothing to store.
@@ -94,7 +95,7 @@ func (d *draft) leave(k phone.SpaceKey) {
 	d.judge(rules.Left{Space: k, Reason: LeftReason})
 	d.commit.Rosters = slices.DeleteFunc(d.commit.Rosters, func(r phone.Roster) bool { return r.Space == k })
 	d.commit.DropSpaces = append(d.commit.DropSpaces, k)
-	delete(d.rosters, k)
+	d.rosters[k] = nil // should it come back at once, the store still has the old one
 	delete(d.l.seen, k)
 	if c, ok := d.l.health.forget(k); ok {
 		d.commit.Conditions = append(d.commit.Conditions, c)
