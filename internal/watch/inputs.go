@@ -47,7 +47,9 @@ func (l *Loop) Keep(ctx context.Context, r alert.Receipt) error {
 		c.Messages = append(c.Messages, r.Messages...)
 		c.DropMessages = append(c.DropMessages, r.Drop...)
 		for _, id := range r.Forget {
-			d.forget(id)
+			if a, ok := l.state.Get(id); !ok || a.State.Closed() { // else it has opened again
+				d.forget(id)
+			}
 		}
 		if r.Sink != nil {
 			d.sinkReported(r.Sink)
