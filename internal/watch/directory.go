@@ -52,14 +52,19 @@ func (d *Directory) All() []phone.Space {
 // meanwhile, which only the loop does.
 func (d *Directory) Keys() iter.Seq[phone.SpaceKey] { return maps.Keys(d.spaces) }
 
-// replace sets the spaces of an account and returns those that left.
-func (d *Directory) replace(account string, spaces []phone.Space) (left []phone.SpaceKey) {
+// replace sets the spaces of an account and returns those that joined and those
+// that left.
+func (d *Directory) replace(account string, spaces []phone.Space) (joined, left []phone.SpaceKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	kept := make(map[phone.SpaceKey]bool, len(spaces))
 	for i := range spaces {
-		kept[spaces[i].SpaceKey] = true
-		d.spaces[spaces[i].SpaceKey] = &spaces[i]
+		k := spaces[i].SpaceKey
+		if _, known := d.spaces[k]; !known {
+			joined = append(joined, k)
+		}
+		kept[k] = true
+		d.spaces[k] = &spaces[i]
 	}
 	for i := range d.accounts[account] {
 		if k := d.accounts[account][i].SpaceKey; !kept[k] {
@@ -68,5 +73,5 @@ func (d *Directory) replace(account string, spaces []phone.Space) (left []phone.
 		}
 	}
 	d.accounts[account] = spaces
-	return left
+	return joined, left
 }

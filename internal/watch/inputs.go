@@ -86,11 +86,11 @@ func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
 // end, and what was known of them is dropped.
 func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
-		left := l.o.Directory.replace(account, spaces)
+		joined, left := l.o.Directory.replace(account, spaces)
 		for _, k := range left {
 			d.leave(k)
 		}
-		l.rounds[account] = newRound(l.seen, spaces)
+		d.roundMeets(account, joined, left)
 		return nil
 	})
 }

@@ -441,18 +441,6 @@ func TestASpaceThatLeftWhileTheBotWasDown(t *testing.T) {
 	require.Equal(t, []string{"banned main/9/99 ended"}, b.board.said())
 }
 
-func TestTheFirstRoundEndsWhenEverySpaceWasPolled(t *testing.T) {
-	b := start(t, filepath.Join(t.TempDir(), "db"))
-	b.poll("1")
-	b.fail("2", poller.Transient, "")
-	b.poll("1")
-	require.Empty(t, b.board.rounds)
-	b.poll("3")
-	require.Equal(t, []string{"main"}, b.board.rounds)
-	b.poll("3")
-	require.Equal(t, []string{"main"}, b.board.rounds)
-}
-
 func TestAFailedCommitIsTriedAgainAndNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, filepath.Join(t.TempDir(), "db"))
