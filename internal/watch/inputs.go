@@ -91,6 +91,9 @@ func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Spa
 			d.leave(k)
 		}
 		d.roundMeets(account, joined, left)
+		if l.begun {
+			l.health.join(joined, d.now)
+		}
 		return nil
 	})
 }
@@ -110,6 +113,7 @@ func (l *Loop) Started(ctx context.Context) error {
 			d.leave(k)
 		}
 		d.judge(rules.Reloaded{})
+		l.begun = true
 		l.o.Board.Channels(l.rules.Channels())
 		return nil
 	})

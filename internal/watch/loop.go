@@ -84,6 +84,7 @@ type Loop struct {
 	silences map[string]alert.Silence     // by id
 	seen     map[phone.SpaceKey]time.Time // the last successful poll
 	rounds   map[string]round             // first rounds that are not over, by account
+	begun    bool                         // the spaces of every account are known: see Started
 	upkeep   *upkeep
 	seq      uint64
 	ticks    bool // by the clock
