@@ -83,7 +83,7 @@ func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
 }
 
 // SetSpaces replaces the spaces of an account. The alerts of those that leave
-// end, and what was known of them is dropped.
+// end, and what was known of them is dropped. Silences go by the new labels.
 func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
 		joined, left := l.o.Directory.replace(account, spaces)
@@ -91,16 +91,17 @@ func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Spa
 			d.leave(k)
 		}
 		d.roundMeets(account, joined, left)
-		if l.begun {
+		if l.begun { // else Started does, once all are known
 			l.health.join(joined, d.now)
+			d.rehold()
 		}
 		return nil
 	})
 }
 
 // Started ends the alerts of spaces that left the configuration while the bot
-// was not running, and of rules that are gone. Call it once after SetSpaces of
-// every account.
+// was not running, and of rules that are gone, and has silences go by the labels
+// as they now are. Call it once after SetSpaces of every account.
 func (l *Loop) Started(ctx context.Context) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
 		left := map[phone.SpaceKey]bool{}
@@ -113,6 +114,7 @@ func (l *Loop) Started(ctx context.Context) error {
 			d.leave(k)
 		}
 		d.judge(rules.Reloaded{})
+		d.rehold()
 		l.begun = true
 		l.o.Board.Channels(l.rules.Channels())
 		return nil

@@ -124,6 +124,15 @@ var spaces = []phone.Space{
 
 func start(t *testing.T, path string) *bench {
 	t.Helper()
+	b := run(t, path)
+	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces))
+	require.NoError(t, b.loop.Started(context.Background()))
+	return b
+}
+
+// run is start without any space.
+func run(t *testing.T, path string) *bench {
+	t.Helper()
 	s, err := store.Open(path, store.Options{})
 	require.NoError(t, err)
 	set, err := rules.Parse("rules.yaml", []byte(rulesFile))
@@ -146,8 +155,6 @@ func start(t *testing.T, path string) *bench {
 		require.NoError(t, s.Close())
 	})
 	t.Cleanup(b.stop)
-	require.NoError(t, b.loop.SetSpaces(ctx, "main", spaces))
-	require.NoError(t, b.loop.Started(ctx))
 	return b
 }
 
