@@ -41,6 +41,14 @@ func (d *Directory) Has(k phone.SpaceKey) bool {
 	return ok
 }
 
+// hasAccount reports whether the account is configured, with spaces or without.
+func (d *Directory) hasAccount(name string) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	_, ok := d.accounts[name]
+	return ok
+}
+
 // All returns every space, in no order.
 func (d *Directory) All() []phone.Space {
 	d.mu.RLock()

@@ -86,18 +86,3 @@ func (d *draft) checkpoint(name string, value []byte) {
 	}
 	d.commit.Checkpoints[name] = value
 }
-
-// LeftReason is why the alerts of a space end that leaves the configuration.
-const LeftReason = "the space is no longer watched"
-
-// leave drops a space that is no longer watched.
-func (d *draft) leave(k phone.SpaceKey) {
-	d.judge(rules.Left{Space: k, Reason: LeftReason})
-	d.commit.Rosters = slices.DeleteFunc(d.commit.Rosters, func(r phone.Roster) bool { return r.Space == k })
-	d.commit.DropSpaces = append(d.commit.DropSpaces, k)
-	d.rosters[k] = nil // should it come back at once, the store still has the old one
-	delete(d.l.seen, k)
-	if c, ok := d.l.health.forget(k); ok {
-		d.commit.Conditions = append(d.commit.Conditions, c)
-	}
-}

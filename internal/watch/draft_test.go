@@ -26,12 +26,12 @@ func TestASpaceThatIsBackAtOnceIsNew(t *testing.T) {
 	l.o.Directory.replace("main", []phone.Space{{SpaceKey: k}})
 
 	d := l.draft(time.Now())
-	d.leave(k)
+	d.leave([]phone.SpaceKey{k})
 	_, err = d.observe(&phone.Snapshot{Space: k, Numbers: []phone.Number{n}, At: d.now})
 	require.NoError(t, err)
 	require.Len(t, d.commit.Events, 1)
 	require.True(t, d.commit.Events[0].Change.Baseline)
 	require.Len(t, d.commit.Rosters, 1)
-	d.leave(k)
+	d.leave([]phone.SpaceKey{k})
 	require.Empty(t, d.commit.Rosters)
 }

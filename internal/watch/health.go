@@ -75,8 +75,8 @@ func (h *health) join(spaces []phone.SpaceKey, now time.Time) {
 	}
 }
 
-// forget drops what is known of a space; ok says that a stored condition has to
-// go as well.
+// forget drops what is known of a space, or of an account by a key without an
+// ID; ok says that a stored condition has to go as well.
 func (h *health) forget(k phone.SpaceKey) (c phone.Condition, ok bool) {
 	delete(h.failures, k)
 	delete(h.joined, k)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -87,9 +85,7 @@ func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
 func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
 		joined, left := l.o.Directory.replace(account, spaces)
-		for _, k := range left {
-			d.leave(k)
-		}
+		d.leave(left)
 		d.roundMeets(account, joined, left)
 		if l.begun { // else Started does, once all are known
 			l.health.join(joined, d.now)
@@ -99,20 +95,12 @@ func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Spa
 	})
 }
 
-// Started ends the alerts of spaces that left the configuration while the bot
-// was not running, and of rules that are gone, and has silences go by the labels
-// as they now are. Call it once after SetSpaces of every account.
+// Started ends the alerts of spaces and accounts that left the configuration
+// while the bot was not running, and of rules that are gone, and has silences go
+// by the labels as they now are. Call it once after SetSpaces of every account.
 func (l *Loop) Started(ctx context.Context) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
-		left := map[phone.SpaceKey]bool{}
-		for a := range l.state.All() {
-			if k := a.Subject.SpaceKey(); k.ID != "" && !l.o.Directory.Has(k) {
-				left[k] = true
-			}
-		}
-		for _, k := range slices.SortedFunc(maps.Keys(left), phone.SpaceKey.Compare) {
-			d.leave(k)
-		}
+		d.leaveUnwatched()
 		d.judge(rules.Reloaded{})
 		d.rehold()
 		l.begun = true

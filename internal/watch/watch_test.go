@@ -421,33 +421,6 @@ func TestReceiptsAreStored(t *testing.T) {
 	require.Contains(t, string(cursor), `"seq":2`)
 }
 
-func TestASpaceThatLeavesEndsItsAlerts(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "db")
-	b := start(t, path)
-	b.poll("1", number("86", "BANNED", "GREEN"))
-	b.poll("2", number("87", "BANNED", "GREEN"))
-	b.board.said()
-	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces[1:]))
-	require.Equal(t, []string{"banned main/1/86 ended"}, b.board.said())
-	b.poll("1", number("86", "BANNED", "GREEN"))
-	require.Empty(t, b.board.said(), "a late answer for a space that left counts for nothing")
-	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces))
-	b.poll("1", number("86", "CONNECTED", "GREEN"))
-	require.Contains(t, b.log(), "Number →APPEARED")
-	require.NotContains(t, b.log(), "Status BANNED→CONNECTED", "what was known of it is gone")
-}
-
-func TestASpaceThatLeftWhileTheBotWasDown(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "db")
-	b := start(t, path)
-	b.poll("1", number("86", "BANNED", "GREEN"))
-	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "9"}})))
-	b.poll("9", number("99", "BANNED", "GREEN"))
-	b.stop()
-	b = start(t, path)
-	require.Equal(t, []string{"banned main/9/99 ended"}, b.board.said())
-}
-
 func TestAFailedCommitIsTriedAgainAndNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, filepath.Join(t.TempDir(), "db"))
