@@ -83,7 +83,18 @@ func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
 // SetSpaces replaces the spaces of an account. The alerts of those that leave
 // end, and what was known of them is dropped. Silences go by the new labels.
 func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
+	return l.setSpaces(ctx, account, spaces, false)
+}
+
+// SetSomeSpaces is SetSpaces while the account may have others as well, because
+// their list cannot be had: what an earlier run knew of those is kept.
+func (l *Loop) SetSomeSpaces(ctx context.Context, account string, spaces []phone.Space) error {
+	return l.setSpaces(ctx, account, spaces, true)
+}
+
+func (l *Loop) setSpaces(ctx context.Context, account string, spaces []phone.Space, partial bool) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
+		l.partial[account] = partial
 		joined, left := l.o.Directory.replace(account, spaces)
 		d.leave(left)
 		d.roundMeets(account, joined, left)
@@ -97,7 +108,8 @@ func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Spa
 
 // Started ends the alerts of spaces and accounts that left the configuration
 // while the bot was not running, and of rules that are gone, and has silences go
-// by the labels as they now are. Call it once after SetSpaces of every account.
+// by the labels as they now are. Call it once after SetSpaces of every account,
+// and then Sweep.
 func (l *Loop) Started(ctx context.Context) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
 		d.leaveUnwatched()

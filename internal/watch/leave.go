@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"context"
+	"fmt"
 	"slices"
 
 	"numwatch/phone"
@@ -46,8 +48,8 @@ func (d *draft) unlearn(k phone.SpaceKey) {
 }
 
 // leaveUnwatched drops the spaces and accounts of which something is said and
-// that are not in the configuration.
-func (d *draft) leaveUnwatched() {
+// that are not in the configuration, and returns how many spaces that are.
+func (d *draft) leaveUnwatched() int {
 	gone := map[phone.SpaceKey]bool{}
 	for a := range d.l.state.All() {
 		if k := a.Subject.SpaceKey(); !a.State.Closed() && d.l.unwatched(k) {
@@ -69,6 +71,7 @@ func (d *draft) leaveUnwatched() {
 	}
 	d.leaveAccounts(accounts)
 	d.leave(spaces)
+	return len(spaces)
 }
 
 // unwatched reports whether a space is not in the configuration, or an account,
@@ -77,5 +80,48 @@ func (l *Loop) unwatched(k phone.SpaceKey) bool {
 	if k.ID == "" {
 		return k.Account != "" && !l.o.Directory.hasAccount(k.Account)
 	}
-	return !l.o.Directory.Has(k)
+	return !l.o.Directory.Has(k) && !l.partial[k.Account]
+}
+
+// unlisted reports whether a space is not in the configuration as far as that is
+// known, but may be.
+func (l *Loop) unlisted(k phone.SpaceKey) bool {
+	return k.ID != "" && l.partial[k.Account] && !l.o.Directory.Has(k)
+}
+
+// Sweep forgets what was said and stored of spaces that left the configuration
+// while the bot was not running, and returns of how many. There may be very many,
+// so they go a few a commit, between other inputs; what is stored of them counts
+// for nothing meanwhile (see homes). Call it after Started, and again when an
+// account's SetSpaces follows on SetSomeSpaces.
+func (l *Loop) Sweep(ctx context.Context) (swept int, err error) {
+	err = l.submit(ctx, l.rest, func(d *draft) error {
+		swept = d.leaveUnwatched()
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	var gone []phone.SpaceKey
+	err = l.o.Store.Spaces(func(k phone.SpaceKey) bool {
+		if !l.o.Directory.Has(k) {
+			gone = append(gone, k)
+		}
+		return ctx.Err() == nil
+	})
+	if err != nil {
+		return swept, fmt.Errorf("reading which spaces are stored: %w", err)
+	}
+	for few := range slices.Chunk(gone, maxBatch) {
+		err := l.submit(ctx, l.rest, func(d *draft) error {
+			few = slices.DeleteFunc(few, func(k phone.SpaceKey) bool { return !l.unwatched(k) }) // it may have joined
+			d.leave(few)
+			return nil
+		})
+		if err != nil {
+			return swept, err
+		}
+		swept += len(few)
+	}
+	return swept, nil
 }

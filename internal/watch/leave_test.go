@@ -2,8 +2,10 @@ package watch_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +14,7 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/store"
 )
 
 func TestASpaceThatLeavesEndsItsAlerts(t *testing.T) {
@@ -68,4 +71,115 @@ func TestAnAccountThatLeftWhileTheBotWasDown(t *testing.T) {
 	conditions, err := b.store.Conditions()
 	require.NoError(t, err)
 	require.Len(t, conditions, 1, "only that of the sink")
+}
+
+var ninth = phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "9"}}
+
+// knows reports whether something is stored of a space.
+func (b *bench) knows(k phone.SpaceKey) bool {
+	b.t.Helper()
+	r, err := b.store.Roster(k)
+	require.NoError(b.t, err)
+	return r != nil
+}
+
+// What is stored of a space that left counts for nothing from the start on, and
+// is then forgotten, alert or not.
+func TestASpaceThatLeftWhileTheBotWasDownIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "db")
+		b := start(t, path)
+		require.NoError(t, b.loop.SetSpaces(t.Context(), "main", append(spaces[:3:3], ninth)))
+		b.poll("9", connected("86", "90")...)
+		b.poll("1", connected("86", "87", "88")...)
+		b.stop()
+
+		b = start(t, path)
+		for range 2 {
+			b.poll("1", connected("87", "88")...)
+			time.Sleep(time.Minute)
+		}
+		require.Equal(t, []string{"missing main/1/86 opened"}, b.board.said(), "nobody knows whether the ninth still has it")
+		b.poll("2", connected("90")...)
+		events, err := b.store.ReadLog(b.store.LastSeq(), 1)
+		require.NoError(t, err)
+		require.Empty(t, events[0].Change.MovedFrom)
+		require.True(t, b.knows(ninth.SpaceKey))
+		swept, err := b.loop.Sweep(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 1, swept)
+		require.False(t, b.knows(ninth.SpaceKey))
+		require.True(t, b.knows(spaces[0].SpaceKey))
+		homes, err := b.store.Homes("90")
+		require.NoError(t, err)
+		require.Equal(t, []phone.SpaceKey{spaces[1].SpaceKey}, homes)
+		b.stop()
+	})
+}
+
+func TestASpaceThatWasBlindWhenItLeftIsForgotten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	require.NoError(t, b.loop.SetSpaces(t.Context(), "main", append(spaces[:3:3], ninth)))
+	b.fail("9", poller.DeniedSpace, "X")
+	b.stop()
+	b = start(t, path)
+	require.Equal(t, []string{"blind main/9 ended"}, b.board.said())
+	conditions, err := b.store.Conditions()
+	require.NoError(t, err)
+	require.Empty(t, conditions)
+}
+
+// A space that no list names is kept while there are lists that cannot be had.
+func TestASpaceThatMayStillBeWatchedIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	ctx := t.Context()
+	gold := ninth
+	gold.Labels = map[string]string{"tier": "gold"}
+	require.NoError(t, b.loop.SetSpaces(ctx, "main", append(spaces[:3:3], gold)))
+	b.poll("9", number("90", "BANNED", "GREEN"))
+	s, err := b.loop.Silence(ctx, alert.Silence{Match: alert.Matcher{Labels: gold.Labels}, By: "ada", Until: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	b.stop()
+
+	b = run(t, path)
+	sweep := func() int {
+		swept, err := b.loop.Sweep(ctx)
+		require.NoError(t, err)
+		return swept
+	}
+	require.NoError(t, b.loop.SetSomeSpaces(ctx, "main", spaces))
+	require.NoError(t, b.loop.Started(ctx))
+	require.Zero(t, sweep())
+	require.True(t, b.knows(ninth.SpaceKey))
+	require.Empty(t, b.board.said())
+	require.Equal(t, []string{"silence:" + s.ID}, b.held()["banned"], "it may well be gold")
+	require.NoError(t, b.loop.EndSilence(ctx, s.ID, "ada"))
+	require.Empty(t, b.held()["banned"])
+	b.board.said()
+
+	require.NoError(t, b.loop.SetSpaces(ctx, "main", spaces))
+	require.Equal(t, 1, sweep())
+	require.False(t, b.knows(ninth.SpaceKey))
+	require.Equal(t, []string{"banned main/9/90 ended"}, b.board.said())
+}
+
+func TestManySpacesLeaveAFewACommit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := run(t, path)
+	var c store.Commit
+	for i := range 1000 {
+		k := phone.SpaceKey{Account: "gone", ID: fmt.Sprint(i)}
+		c.Rosters = append(c.Rosters, phone.Roster{Space: k, Entries: []phone.Entry{{Number: number("86", "CONNECTED", "GREEN")}}})
+	}
+	require.NoError(t, b.store.Commit(&c))
+	require.NoError(t, b.loop.Started(t.Context()))
+	swept, err := b.loop.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1000, swept)
+	require.Less(t, b.store.drops, 500)
+	stats, err := b.store.Stats()
+	require.NoError(t, err)
+	require.Zero(t, stats.Spaces)
 }

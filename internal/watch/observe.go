@@ -84,7 +84,8 @@ func (d *draft) follow(changes []phone.Change) error {
 }
 
 // homes returns the spaces that know a number: by the draft, and where it says
-// nothing, by the store, which is behind it.
+// nothing, by the store, which is behind it. What is stored of a space that
+// nobody polls any more says nothing of where its numbers are.
 func (d *draft) homes(phoneNumber string) ([]phone.SpaceKey, error) {
 	stored, err := d.l.o.Store.Homes(phoneNumber)
 	if err != nil {
@@ -92,7 +93,7 @@ func (d *draft) homes(phoneNumber string) ([]phone.SpaceKey, error) {
 	}
 	return slices.DeleteFunc(append(stored, d.appeared[phoneNumber]...), func(k phone.SpaceKey) bool {
 		r, ahead := d.rosters[k]
-		return ahead && !lists(r, phoneNumber)
+		return ahead && !lists(r, phoneNumber) || !d.l.o.Directory.Has(k)
 	}), nil
 }
 

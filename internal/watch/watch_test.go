@@ -82,6 +82,7 @@ type flaky struct {
 	mu      sync.Mutex
 	broken  error
 	commits int
+	drops   int // of spaces by one commit, at most
 	most    int
 }
 
@@ -92,6 +93,7 @@ func (f *flaky) Commit(c *store.Commit) error {
 		return f.broken
 	}
 	f.commits++
+	f.drops = max(f.drops, len(c.DropSpaces))
 	return f.Store.Commit(c)
 }
 
