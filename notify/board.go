@@ -271,10 +271,16 @@ func (r *record) shows(a *alert.Alert) bool {
 	return r.State == alert.Posted && r.Reply == nil && !r.behind(r.Alerts[i], a) && !untold(r.Alerts[i], a)
 }
 
+// forget drops what was found expired. What opened again meanwhile stays, with
+// its messages, and so does what has something to be shown.
 func (b *board) forget(alerts, messages []string) {
+	back := func(id string) bool {
+		a, known := b.alerts[id]
+		return known && !(a.State.Closed() && b.seen(&a))
+	}
 	for _, id := range messages {
 		r := b.messages[id]
-		if r == nil {
+		if r == nil || slices.ContainsFunc(r.Alerts, func(s alert.Shown) bool { return back(s.Alert) }) {
 			continue
 		}
 		c := b.column(r.Channel)
@@ -285,6 +291,9 @@ func (b *board) forget(alerts, messages []string) {
 		delete(b.messages, id)
 	}
 	for _, id := range alerts {
+		if back(id) {
+			continue
+		}
 		delete(b.alerts, id)
 		for _, c := range b.columns {
 			delete(c.listed, id)

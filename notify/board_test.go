@@ -171,6 +171,27 @@ func TestBoardReopeningEditsInPlace(t *testing.T) {
 	require.Contains(t, testCards().message(act.alerts, noon, false).Footer, "opened 2 times")
 }
 
+func TestBoardKeepsWhatOpensWhileItIsForgotten(t *testing.T) {
+	b := opsBoard()
+	a, other := resolved(firing(1), noon), resolved(firing(2), noon)
+	for i, x := range []alert.Alert{a, other} {
+		b.update(x, noon)
+		b.posted(b.next("ops", noon, slots{}), fmt.Sprint("m", i+1), noon)
+	}
+	at := noon.Add(3 * time.Hour)
+	alerts, messages := b.expired(at, 2*time.Hour)
+	require.Len(t, alerts, 2)
+	require.Equal(t, []string{"m1", "m2"}, messages)
+	a.State, a.Transition, a.Revision, a.Openings = alert.Firing, alert.Reopened, 3, 2
+	b.update(a, at)
+	b.forget(alerts, messages)
+	require.Len(t, b.alerts, 1)
+	act := b.next("ops", at, slots{})
+	require.Equal(t, edit, act.deed)
+	require.Equal(t, "m1", act.message.ID)
+	require.Equal(t, []alert.Alert{a}, act.alerts)
+}
+
 func TestBoardEscalationPostsInTheNewChannel(t *testing.T) {
 	b := newBoard([]string{"ops", "oncall"}, nil, nil, noon)
 	a := firing(1)

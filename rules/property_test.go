@@ -77,7 +77,7 @@ func randomTimeline(r *rand.Rand, steps int) []scripted {
 			add(phone.Presence, phone.Appeared, phone.Missing)
 			delete(numbers, name)
 		case roll == 1:
-			list = append(list, scripted{now, Left{Space: space.SpaceKey}})
+			list = append(list, scripted{now, Left{Spaces: []phone.SpaceKey{space.SpaceKey}}})
 			continue
 		case roll < 6:
 			list = append(list, scripted{now, Tick{}})

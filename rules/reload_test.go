@@ -18,11 +18,13 @@ func TestLeft(t *testing.T) {
 	w.see(phone.QualityRating, "RED", phone.Status, "PAUSED")
 	w.step(Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main", Space: "293"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
 	w.step(Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
-	require.Empty(t, w.step(Left{Space: phone.SpaceKey{Account: "other", ID: "293"}}))
-	out := w.step(Left{Space: w.space.SpaceKey, Reason: "taken out of the configuration"})
+	other := phone.SpaceKey{Account: "other", ID: "293"}
+	require.Empty(t, w.step(Left{Spaces: []phone.SpaceKey{other, {Account: "other"}}}))
+	out := w.step(Left{Spaces: []phone.SpaceKey{other, w.space.SpaceKey}, Reason: "taken out of the configuration"})
 	require.Equal(t, []string{"blind ended", "red ended", "slow none"}, transitions(out))
 	require.Equal(t, "taken out of the configuration", out[0].Closing)
-	require.Empty(t, w.step(Left{Space: w.space.SpaceKey}))
+	require.Empty(t, w.step(Left{Spaces: []phone.SpaceKey{w.space.SpaceKey}}))
+	require.Equal(t, []string{"blind ended"}, transitions(w.step(Left{Spaces: []phone.SpaceKey{{Account: "main"}}})), "the account's own")
 }
 
 func TestReloaded(t *testing.T) {

@@ -22,9 +22,10 @@ type Seen struct {
 // Tick says that time has passed.
 type Tick struct{}
 
-// Left says that a space left the configuration.
+// Left says that spaces left the configuration, or accounts, whose keys have no
+// ID and stand for the account itself.
 type Left struct {
-	Space  phone.SpaceKey
+	Spaces []phone.SpaceKey
 	Reason string // for people; may be empty
 }
 
@@ -88,11 +89,15 @@ func compareAlerts(a, b alert.Alert) int {
 	return cmp.Or(strings.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field), strings.Compare(a.ID, b.ID))
 }
 
-// left ends the alerts of a space and of the numbers in it.
+// left ends the alerts of spaces and of the numbers in them.
 func (b *batch) left(in Left) {
 	why := cmp.Or(in.Reason, "the space is no longer watched")
+	gone := make(map[phone.SpaceKey]bool, len(in.Spaces))
+	for _, k := range in.Spaces {
+		gone[k] = true
+	}
 	for a := range b.st.open() {
-		if a.Subject.Space != "" && a.Subject.SpaceKey() == in.Space {
+		if gone[a.Subject.SpaceKey()] {
 			b.out = append(b.out, ended(*a, why, b.now))
 		}
 	}

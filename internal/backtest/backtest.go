@@ -79,7 +79,7 @@ func (r *Replay) Feed(events []alert.Event) {
 		case left(e):
 			r.judgeGroup()
 			r.advance(e.Time)
-			r.step(rules.Left{Space: e.Alert.Subject.SpaceKey(), Reason: watch.LeftReason})
+			r.step(rules.Left{Spaces: []phone.SpaceKey{e.Alert.Subject.SpaceKey()}, Reason: e.Alert.Closing})
 		}
 	}
 }
@@ -93,10 +93,11 @@ func (r *Replay) Report(until time.Time) *Report {
 	return r.tally.report(until, r.state)
 }
 
-// left reports whether the event tells that a space left the configuration,
-// which the log says only by the alerts that ended.
+// left reports whether the event tells that a space or an account left the
+// configuration, which the log says only by the alerts that ended.
 func left(e *alert.Event) bool {
-	return e.Kind == alert.KindAlert && e.Alert.Transition == alert.WasEnded && e.Alert.Closing == watch.LeftReason
+	return e.Kind == alert.KindAlert && e.Alert.Transition == alert.WasEnded &&
+		(e.Alert.Closing == watch.LeftReason || e.Alert.Closing == watch.AccountLeftReason)
 }
 
 // goesOn reports whether a change was judged together with those before it: the

@@ -131,6 +131,14 @@ func (d *discovery) wait(now time.Time) time.Duration {
 	return max(d.last.At.Add(discoverEvery).Sub(now), 0)
 }
 
+// fresh reports whether the last good list need not be asked for again yet. An
+// older one, of a run long ago, may lack what came since.
+func (d *discovery) fresh(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return now.Before(d.last.At.Add(discoverEvery))
+}
+
 // encode and decode are for the checkpoint.
 func (d *discovery) encode() ([]byte, error) {
 	d.mu.Lock()
@@ -139,9 +147,14 @@ func (d *discovery) encode() ([]byte, error) {
 }
 
 func (d *discovery) decode(b []byte) error {
+	var last foundList
+	if err := json.Unmarshal(b, &last); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return json.Unmarshal(b, &d.last)
+	d.last = last
+	return nil
 }
 
 func discoveryName(account string) string { return filepath.Join("discover", account) }

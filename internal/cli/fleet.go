@@ -21,11 +21,49 @@ func (m *machine) gather(ctx context.Context, a *account) error {
 	if a.discovery != nil {
 		fleet = a.discovery.add(a.name, a.listed)
 	}
-	if err := m.loop.SetSpaces(ctx, a.name, fleet); err != nil {
+	wasPartial := a.partial
+	a.partial = !a.whole(fleet, time.Now())
+	set := m.loop.SetSpaces
+	if a.partial {
+		set = m.loop.SetSomeSpaces
+	}
+	if err := set(ctx, a.name, fleet); err != nil {
 		return err
 	}
 	a.poller.SetSpaces(keysOf(fleet))
+	if wasPartial && !a.partial {
+		m.sweep(ctx)
+	}
 	return nil
+}
+
+// whole reports whether the account has no other spaces, so that those may be
+// forgotten: where it is asked for them, it has named them lately. A list
+// without any is more likely a file that somebody is writing.
+func (a *account) whole(fleet []phone.Space, now time.Time) bool {
+	if a.discovery != nil {
+		return a.discovery.fresh(now)
+	}
+	return len(fleet) > 0
+}
+
+// survey goes through what was stored before the start: pages count it, and what
+// is no longer watched is forgotten, once the store need not be read from the disk.
+func (m *machine) survey(ctx context.Context) {
+	m.count(ctx)
+	m.sweep(ctx)
+}
+
+// sweep forgets the spaces that left the configuration while the bot was not
+// running.
+func (m *machine) sweep(ctx context.Context) {
+	switch swept, err := m.loop.Sweep(ctx); {
+	case ctx.Err() != nil: // the next start goes on
+	case err != nil:
+		m.log.Warn("spaces that are no longer watched are not forgotten before the next start", "err", err)
+	case swept > 0:
+		m.log.Info("spaces that are no longer watched were forgotten", "spaces", swept)
+	}
 }
 
 // list replaces the spaces that the configuration lists.

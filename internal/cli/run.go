@@ -100,7 +100,7 @@ func (m *machine) run(ctx context.Context) (err error) {
 		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Well: m.loop.Ready, Logger: m.log, Registerer: m.registry})
 		m.sinks.start("heartbeat", beats.Run)
 	}
-	m.sinks.once(m.count)
+	m.sinks.once(m.survey)
 	for _, a := range m.accounts {
 		pollers.start("account "+a.name, a.poller.Run)
 		pollers.start("account "+a.name, m.checkpoints(a))

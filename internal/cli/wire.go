@@ -70,6 +70,7 @@ type account struct {
 	discovery *discovery    // nil where it is not enabled
 	gathering sync.Mutex    // held while the spaces change
 	listed    []phone.Space // by config.yaml and spaces_file
+	partial   bool          // there may be spaces that are not known yet
 	seen      fingerprint   // of spaces_file just before it was read
 }
 

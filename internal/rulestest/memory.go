@@ -47,6 +47,7 @@ func (m *memory) Homes(phoneNumber string) ([]phone.SpaceKey, error) {
 
 // A test begins with nothing stored.
 
+func (m *memory) Spaces(func(phone.SpaceKey) bool) error { return nil }
 func (m *memory) Alerts() ([]alert.Alert, error)         { return nil, nil }
 func (m *memory) Conditions() ([]phone.Condition, error) { return nil, nil }
 func (m *memory) Silences() ([]alert.Silence, error)     { return nil, nil }

@@ -41,6 +41,14 @@ func (d *Directory) Has(k phone.SpaceKey) bool {
 	return ok
 }
 
+// hasAccount reports whether the account is configured, with spaces or without.
+func (d *Directory) hasAccount(name string) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	_, ok := d.accounts[name]
+	return ok
+}
+
 // All returns every space, in no order.
 func (d *Directory) All() []phone.Space {
 	d.mu.RLock()
@@ -52,14 +60,19 @@ func (d *Directory) All() []phone.Space {
 // meanwhile, which only the loop does.
 func (d *Directory) Keys() iter.Seq[phone.SpaceKey] { return maps.Keys(d.spaces) }
 
-// replace sets the spaces of an account and returns those that left.
-func (d *Directory) replace(account string, spaces []phone.Space) (left []phone.SpaceKey) {
+// replace sets the spaces of an account and returns those that joined and those
+// that left.
+func (d *Directory) replace(account string, spaces []phone.Space) (joined, left []phone.SpaceKey) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	kept := make(map[phone.SpaceKey]bool, len(spaces))
 	for i := range spaces {
-		kept[spaces[i].SpaceKey] = true
-		d.spaces[spaces[i].SpaceKey] = &spaces[i]
+		k := spaces[i].SpaceKey
+		if _, known := d.spaces[k]; !known {
+			joined = append(joined, k)
+		}
+		kept[k] = true
+		d.spaces[k] = &spaces[i]
 	}
 	for i := range d.accounts[account] {
 		if k := d.accounts[account][i].SpaceKey; !kept[k] {
@@ -68,5 +81,5 @@ func (d *Directory) replace(account string, spaces []phone.Space) (left []phone.
 		}
 	}
 	d.accounts[account] = spaces
-	return left
+	return joined, left
 }

@@ -16,13 +16,14 @@ type draft struct {
 	l          *Loop
 	now        time.Time
 	commit     store.Commit
-	rosters    map[phone.SpaceKey]*phone.Roster // of this draft, ahead of the store
+	rosters    map[phone.SpaceKey]*phone.Roster // of this draft, ahead of the store; nil: the space left
+	appeared   map[string][]phone.SpaceKey      // by number: where this draft saw it first
 	roundsOver []string
 	notices    []string // for people, once the commit is on disk
 }
 
 func (l *Loop) draft(now time.Time) *draft {
-	return &draft{l: l, now: now, rosters: map[phone.SpaceKey]*phone.Roster{}}
+	return &draft{l: l, now: now, rosters: map[phone.SpaceKey]*phone.Roster{}, appeared: map[string][]phone.SpaceKey{}}
 }
 
 // empty reports whether there is nothing to store.
@@ -84,19 +85,4 @@ func (d *draft) checkpoint(name string, value []byte) {
 		d.commit.Checkpoints = map[string][]byte{}
 	}
 	d.commit.Checkpoints[name] = value
-}
-
-// LeftReason is why the alerts of a space end that leaves the configuration.
-const LeftReason = "the space is no longer watched"
-
-// leave drops a space that is no longer watched.
-func (d *draft) leave(k phone.SpaceKey) {
-	d.judge(rules.Left{Space: k, Reason: LeftReason})
-	d.commit.Rosters = slices.DeleteFunc(d.commit.Rosters, func(r phone.Roster) bool { return r.Space == k })
-	d.commit.DropSpaces = append(d.commit.DropSpaces, k)
-	delete(d.rosters, k)
-	delete(d.l.seen, k)
-	if c, ok := d.l.health.forget(k); ok {
-		d.commit.Conditions = append(d.commit.Conditions, c)
-	}
 }

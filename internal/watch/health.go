@@ -24,7 +24,8 @@ type health struct {
 	conditions map[phone.Subject]phone.Condition // those that are not OK
 	failures   map[phone.SpaceKey]int            // in a row
 	accounts   map[string]*streak
-	turned     map[string]time.Time // when an account was last found unwell, or well again, in this life
+	turned     map[string]time.Time         // when an account was last found unwell, or well again, in this life
+	joined     map[phone.SpaceKey]time.Time // of spaces that came while the bot ran and were not polled yet
 }
 
 // streak is a run of failed polls of an account.
@@ -39,6 +40,7 @@ func newHealth(conditions []phone.Condition) *health {
 		failures:   map[phone.SpaceKey]int{},
 		accounts:   map[string]*streak{},
 		turned:     map[string]time.Time{},
+		joined:     map[phone.SpaceKey]time.Time{},
 	}
 	for _, c := range conditions {
 		h.conditions[c.Subject] = c
@@ -66,10 +68,18 @@ func (h *health) set(c phone.Condition) {
 	delete(h.conditions, c.Subject)
 }
 
-// forget drops what is known of a space; ok says that a stored condition has to
-// go as well.
+// join remembers since when spaces can have been polled.
+func (h *health) join(spaces []phone.SpaceKey, now time.Time) {
+	for _, k := range spaces {
+		h.joined[k] = now
+	}
+}
+
+// forget drops what is known of a space, or of an account by a key without an
+// ID; ok says that a stored condition has to go as well.
 func (h *health) forget(k phone.SpaceKey) (c phone.Condition, ok bool) {
 	delete(h.failures, k)
+	delete(h.joined, k)
 	s := phone.Subject{Account: k.Account, Space: k.ID}
 	_, ok = h.conditions[s]
 	delete(h.conditions, s)
@@ -96,6 +106,7 @@ func (h *health) failed(k phone.SpaceKey) (space, account bool) {
 
 func (h *health) succeeded(k phone.SpaceKey) {
 	delete(h.failures, k)
+	delete(h.joined, k)
 	delete(h.accounts, k.Account)
 }
 
@@ -173,7 +184,7 @@ func (d *draft) become(c phone.Change) {
 
 // findBlind drafts FAILING for the spaces that nobody could poll for too long,
 // whatever the reason. An account that is not well speaks for its spaces, and
-// once it is well again they need time to be polled.
+// once it is well again they need time to be polled, as those do that just joined.
 func (d *draft) findBlind(since time.Time) {
 	if d.l.o.BlindAfter == nil {
 		return
@@ -181,7 +192,7 @@ func (d *draft) findBlind(since time.Time) {
 	h := d.l.health
 	limits := map[string]time.Duration{}
 	for k := range d.l.o.Directory.Keys() {
-		last := latest(since, d.l.seen[k], h.turned[k.Account])
+		last := latest(since, d.l.seen[k], h.joined[k], h.turned[k.Account])
 		limit, known := limits[k.Account]
 		if !known {
 			limit = d.l.o.BlindAfter(k.Account)

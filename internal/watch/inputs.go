@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -47,7 +45,9 @@ func (l *Loop) Keep(ctx context.Context, r alert.Receipt) error {
 		c.Messages = append(c.Messages, r.Messages...)
 		c.DropMessages = append(c.DropMessages, r.Drop...)
 		for _, id := range r.Forget {
-			d.forget(id)
+			if a, ok := l.state.Get(id); !ok || a.State.Closed() { // else it has opened again
+				d.forget(id)
+			}
 		}
 		if r.Sink != nil {
 			d.sinkReported(r.Sink)
@@ -81,33 +81,41 @@ func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
 }
 
 // SetSpaces replaces the spaces of an account. The alerts of those that leave
-// end, and what was known of them is dropped.
+// end, and what was known of them is dropped. Silences go by the new labels.
 func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
+	return l.setSpaces(ctx, account, spaces, false)
+}
+
+// SetSomeSpaces is SetSpaces while the account may have others as well, because
+// their list cannot be had: what an earlier run knew of those is kept.
+func (l *Loop) SetSomeSpaces(ctx context.Context, account string, spaces []phone.Space) error {
+	return l.setSpaces(ctx, account, spaces, true)
+}
+
+func (l *Loop) setSpaces(ctx context.Context, account string, spaces []phone.Space, partial bool) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
-		left := l.o.Directory.replace(account, spaces)
-		for _, k := range left {
-			d.leave(k)
+		l.partial[account] = partial
+		joined, left := l.o.Directory.replace(account, spaces)
+		d.leave(left)
+		d.roundMeets(account, joined, left)
+		if l.begun { // else Started does, once all are known
+			l.health.join(joined, d.now)
+			d.rehold()
 		}
-		l.rounds[account] = newRound(l.seen, spaces)
 		return nil
 	})
 }
 
-// Started ends the alerts of spaces that left the configuration while the bot
-// was not running, and of rules that are gone. Call it once after SetSpaces of
-// every account.
+// Started ends the alerts of spaces and accounts that left the configuration
+// while the bot was not running, and of rules that are gone, and has silences go
+// by the labels as they now are. Call it once after SetSpaces of every account,
+// and then Sweep.
 func (l *Loop) Started(ctx context.Context) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
-		left := map[phone.SpaceKey]bool{}
-		for a := range l.state.All() {
-			if k := a.Subject.SpaceKey(); k.ID != "" && !l.o.Directory.Has(k) {
-				left[k] = true
-			}
-		}
-		for _, k := range slices.SortedFunc(maps.Keys(left), phone.SpaceKey.Compare) {
-			d.leave(k)
-		}
+		d.leaveUnwatched()
 		d.judge(rules.Reloaded{})
+		d.rehold()
+		l.begun = true
 		l.o.Board.Channels(l.rules.Channels())
 		return nil
 	})

@@ -28,6 +28,7 @@ type Store interface {
 	Roster(k phone.SpaceKey) (*phone.Roster, error)
 	Same(s *phone.Snapshot) (bool, error)
 	Homes(phoneNumber string) ([]phone.SpaceKey, error)
+	Spaces(yield func(phone.SpaceKey) bool) error
 	Alerts() ([]alert.Alert, error)
 	Conditions() ([]phone.Condition, error)
 	Silences() ([]alert.Silence, error)
@@ -84,6 +85,8 @@ type Loop struct {
 	silences map[string]alert.Silence     // by id
 	seen     map[phone.SpaceKey]time.Time // the last successful poll
 	rounds   map[string]round             // first rounds that are not over, by account
+	partial  map[string]bool              // accounts that may have spaces which are not known yet
+	begun    bool                         // every account has its spaces: see Started
 	upkeep   *upkeep
 	seq      uint64
 	ticks    bool // by the clock
@@ -138,6 +141,7 @@ func New(o Options) (*Loop, error) {
 		silences: make(map[string]alert.Silence),
 		seen:     make(map[phone.SpaceKey]time.Time),
 		rounds:   make(map[string]round),
+		partial:  make(map[string]bool),
 		seq:      o.Store.LastSeq(),
 		ticks:    ticks,
 	}

@@ -1,6 +1,9 @@
 package watch
 
 import (
+	"slices"
+	"strings"
+
 	"numwatch/diff"
 	"numwatch/phone"
 	"numwatch/poller"
@@ -27,6 +30,9 @@ func (d *draft) observe(snap *phone.Snapshot) (poller.Outcome, error) {
 		old.At = seenBefore // unchanged polls are not stored
 	}
 	roster, changes := diff.Compare(old, snap, l.o.Diff)
+	if old != nil && len(changes) == 0 && slices.Equal(roster.Entries, old.Entries) {
+		return out, nil // the answer lacks a key for good, so it is never the Same
+	}
 	if err := d.follow(changes); err != nil {
 		return out, err
 	}
@@ -57,23 +63,49 @@ func (d *draft) follow(changes []phone.Change) error {
 		if c.Field != phone.Presence {
 			continue
 		}
-		homes, err := d.l.o.Store.Homes(c.Subject.PhoneNumber)
+		homes, err := d.homes(c.Subject.PhoneNumber)
 		if err != nil {
 			return err
 		}
-		for _, home := range homes {
-			if home == c.Subject.SpaceKey() {
-				continue
-			}
-			if c.New == phone.Missing {
-				c.New, c.Direction = phone.Moved, phone.NoDirection
-			} else {
-				c.MovedFrom = home.ID
-			}
-			break
+		here := c.Subject.SpaceKey()
+		if c.New == phone.Appeared {
+			d.appeared[c.Subject.PhoneNumber] = append(d.appeared[c.Subject.PhoneNumber], here)
+		}
+		other := slices.IndexFunc(homes, func(k phone.SpaceKey) bool { return k != here })
+		switch {
+		case other < 0:
+		case c.New == phone.Missing:
+			c.New, c.Direction = phone.Moved, phone.NoDirection
+		default:
+			c.MovedFrom = homes[other].ID
 		}
 	}
 	return nil
+}
+
+// homes returns the spaces that know a number: by the draft, and where it says
+// nothing, by the store, which is behind it. What is stored of a space that
+// nobody polls any more says nothing of where its numbers are.
+func (d *draft) homes(phoneNumber string) ([]phone.SpaceKey, error) {
+	stored, err := d.l.o.Store.Homes(phoneNumber)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(append(stored, d.appeared[phoneNumber]...), func(k phone.SpaceKey) bool {
+		r, ahead := d.rosters[k]
+		return ahead && !lists(r, phoneNumber) || !d.l.o.Directory.Has(k)
+	}), nil
+}
+
+// lists reports whether the number is in the roster, which may be nil.
+func lists(r *phone.Roster, phoneNumber string) bool {
+	if r == nil {
+		return false
+	}
+	_, found := slices.BinarySearchFunc(r.Entries, phoneNumber, func(e phone.Entry, n string) int {
+		return strings.Compare(e.PhoneNumber, n)
+	})
+	return found
 }
 
 // hot reports whether something in the snapshot is likely to change soon.

@@ -150,12 +150,14 @@ func (d *draft) matches(m *alert.Matcher, a *alert.Alert) bool {
 	return m.Matches(a, d.l.o.Directory.Space(a.Subject.SpaceKey()).Labels)
 }
 
-// hold returns what holds the alert back, with the silences as they now are.
+// hold returns what holds the alert back, with the silences as they now are. Where
+// the labels of its space are not known, those that did hold it do so on.
 func (d *draft) hold(a *alert.Alert) []string {
 	held := slices.DeleteFunc(slices.Clone(a.HeldBy), func(h string) bool { return strings.HasPrefix(h, alert.SilenceHold) })
 	for _, s := range d.l.silences {
-		if d.matches(&s.Match, a) {
-			held = append(held, alert.SilenceHold+s.ID)
+		id := alert.SilenceHold + s.ID
+		if d.matches(&s.Match, a) || slices.Contains(a.HeldBy, id) && d.l.unlisted(a.Subject.SpaceKey()) {
+			held = append(held, id)
 		}
 	}
 	if len(held) == 0 {

@@ -3,6 +3,7 @@ package watch_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/watch"
+	"numwatch/phone"
 	"numwatch/poller"
 )
 
@@ -100,6 +102,33 @@ func TestASilenceThatIsEndedOrRefused(t *testing.T) {
 	require.Equal(t, s.ID, all[0].ID)
 	require.NoError(t, b.loop.EndSilence(ctx, s.ID, "bob"))
 	require.Empty(t, b.held()["banned"])
+}
+
+// Labels change while the bot runs, and while it does not.
+func TestASilenceGoesByTheLabelsAsTheyAre(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	ctx := t.Context()
+	gold := slices.Clone(spaces)
+	gold[0].Labels = map[string]string{"tier": "gold"}
+	b.poll("1", number("86", "BANNED", "GREEN"))
+	s, err := b.loop.Silence(ctx, alert.Silence{Match: alert.Matcher{Labels: gold[0].Labels}, By: "ada", Until: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	require.Empty(t, b.held()["banned"])
+	require.NoError(t, b.loop.SetSpaces(ctx, "main", gold))
+	require.Equal(t, []string{"silence:" + s.ID}, b.held()["banned"])
+	b.stop()
+
+	b = run(t, path)
+	other := phone.Space{SpaceKey: phone.SpaceKey{Account: "another", ID: "1"}}
+	require.NoError(t, b.loop.SetSpaces(ctx, "another", []phone.Space{other}))
+	require.NoError(t, b.loop.SetSpaces(ctx, "main", gold))
+	require.NoError(t, b.loop.Started(ctx))
+	require.Empty(t, b.board.said(), "it is held all the time, also while not all spaces are known yet")
+	b.stop()
+
+	b = start(t, path)
+	require.Empty(t, b.held()["banned"], "the space is not gold any more")
 }
 
 func TestAnAcknowledgementEndsWithItsAlertOrWhenItGetsWorse(t *testing.T) {

@@ -43,17 +43,31 @@ func (u *upkeep) tick(d *draft) error {
 // trim drops events that are older than the history to be kept, but none that
 // NATS has not acknowledged.
 func (d *draft) trim() error {
-	o := d.l.o
-	if o.History <= 0 {
+	if d.l.o.History <= 0 {
 		return nil
 	}
 	acked, err := d.acknowledged()
 	if err != nil {
 		return err
 	}
-	events, err := o.Store.ReadLog(o.Store.FirstSeq(), trimAtMost)
+	// One first: most of the time it stays, and so do all that follow.
+	for _, limit := range []int{1, trimAtMost} {
+		before, err := d.outdated(limit, acked)
+		if err != nil || before == 0 {
+			return err
+		}
+		d.commit.TrimBefore = before
+	}
+	return nil
+}
+
+// outdated looks at no more than limit of the oldest events, and returns the
+// sequence before which they may go; 0 where none may.
+func (d *draft) outdated(limit int, acked uint64) (before uint64, err error) {
+	o := d.l.o
+	events, err := o.Store.ReadLog(o.Store.FirstSeq(), limit)
 	if err != nil {
-		return fmt.Errorf("reading the oldest events: %w", err)
+		return 0, fmt.Errorf("reading the oldest events: %w", err)
 	}
 	oldest := d.now.Add(-o.History)
 	for _, e := range events {
@@ -64,9 +78,9 @@ func (d *draft) trim() error {
 			o.Log.Warn("events older than the history are kept: nats has not acknowledged them", "event_id", e.Seq, "history", o.History)
 			break
 		}
-		d.commit.TrimBefore = e.Seq + 1
+		before = e.Seq + 1
 	}
-	return nil
+	return before, nil
 }
 
 // acknowledged is the last event of which NATS has everything up to it.

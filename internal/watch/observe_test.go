@@ -1,0 +1,97 @@
+package watch_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+func TestAnAnswerThatLacksAKeyForGoodWritesNothing(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1", number("86", "CONNECTED", "GREEN"), number("87", "CONNECTED", "GREEN"))
+	without := phone.Number{PhoneNumber: "86"}
+	without.Set(phone.Status, "CONNECTED")
+	before := b.store.commits
+	for range 3 {
+		b.poll("1", without, number("87", "CONNECTED", "GREEN"))
+	}
+	require.Equal(t, before, b.store.commits)
+	b.poll("1", without)
+	require.Equal(t, before+1, b.store.commits, "that a number is not listed is counted")
+	b.poll("1", without, number("87", "CONNECTED", "GREEN"))
+	require.Equal(t, before+2, b.store.commits, "and that it is there again")
+	b.poll("1", number("86", "CONNECTED", "RED"), number("87", "CONNECTED", "GREEN"))
+	require.Contains(t, b.log(), "QualityRating GREEN→RED", "what the answer lacked was known all the time")
+}
+
+// together has inputs taken in this order by one commit.
+func (b *bench) together(inputs ...func()) {
+	b.store.breakWith(errors.New("busy"))
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := b.loop.Note(context.Background(), alert.Notice{Kind: "start"}); err != nil {
+			b.t.Error(err)
+		}
+	})
+	synctest.Wait()
+	for _, in := range inputs {
+		all.Go(in)
+		synctest.Wait()
+	}
+	b.store.breakWith(nil)
+	all.Wait()
+}
+
+func connected(numbers ...string) (all []phone.Number) {
+	for _, n := range numbers {
+		all = append(all, number(n, "CONNECTED", "GREEN"))
+	}
+	return all
+}
+
+// The store knows nothing yet of what the same commit says of other spaces.
+
+func TestANumberThatTwoSpacesLoseAtOnceIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.poll("1", connected("86", "87", "88")...)
+		b.poll("2", connected("86", "97", "98")...)
+		lost := []func(){
+			func() { b.poll("1", connected("87", "88")...) },
+			func() { b.poll("2", connected("97", "98")...) },
+		}
+		b.together(lost...)
+		time.Sleep(time.Minute)
+		b.together(lost...)
+		require.Equal(t, []string{"start", "Number APPEARED→MOVED", "Number APPEARED→MISSING", "missing opened"}, b.tail(4))
+		require.Equal(t, []string{"missing main/2/86 opened"}, b.board.said())
+		b.stop()
+	})
+}
+
+func TestANumberThatMovesWithinOneCommitIsNotMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.poll("1", connected("86", "87", "88")...)
+		b.poll("1", connected("87", "88")...)
+		time.Sleep(time.Minute)
+		b.together(func() { b.poll("2", connected("86")...) }, func() { b.poll("1", connected("87", "88")...) })
+		require.Equal(t, []string{"Number →APPEARED", "Number APPEARED→MOVED"}, b.tail(2))
+		b.stop()
+	})
+}
+
+// tail is the end of the log.
+func (b *bench) tail(n int) []string {
+	all := b.log()
+	return all[max(0, len(all)-n):]
+}

@@ -1,0 +1,43 @@
+package watch_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/phone"
+	"numwatch/poller"
+)
+
+func TestTheFirstRoundEndsWhenEverySpaceWasPolled(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	b.poll("1")
+	b.fail("2", poller.Transient, "")
+	b.poll("1")
+	require.Empty(t, b.board.rounds)
+	b.poll("3")
+	require.Equal(t, []string{"main"}, b.board.rounds)
+	b.poll("3")
+	require.Equal(t, []string{"main"}, b.board.rounds)
+}
+
+func TestARoundIsWhatItLackedAndWhatJoined(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	set := func(list ...phone.Space) { require.NoError(t, b.loop.SetSpaces(t.Context(), "main", list)) }
+	b.poll("1")
+	b.fail("2", poller.DeniedSpace, "")
+	set(spaces...)
+	require.Empty(t, b.board.rounds, "it still lacks the third")
+	set(spaces[:2]...)
+	require.Equal(t, []string{"main"}, b.board.rounds, "which left")
+	b.poll("1")
+	set(spaces[1], spaces[0])
+	b.poll("1")
+	require.Equal(t, []string{"main"}, b.board.rounds, "nothing joined, so there is no other")
+	set(spaces...)
+	b.poll("1")
+	require.Len(t, b.board.rounds, 1)
+	b.poll("3")
+	require.Len(t, b.board.rounds, 2, "the second was refused before, and is no reason to wait")
+}
