@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	baselineQuiet = 2 * time.Second // after a start, when the first round may long be over
+	baselineQuiet = 2 * time.Second // where the first round is over, or may be: after a start
 	baselineMost  = 30 * time.Minute
 )
 
@@ -48,10 +48,13 @@ type column struct {
 
 // round collects the baseline alerts of an account until its first round is
 // over. Rounds of large accounts take long; one that never ends is cut short.
+// What comes later, of a space that could not be polled before, say, only waits
+// for what comes with it.
 type round struct {
 	first, last time.Time
-	live        bool // the end of the round will be told
-	done        bool
+	live        bool // they come as they open, and not from the store
+	done        bool // they are complete
+	over        bool // the account's first round has ended
 }
 
 func newBoard(channels []string, alerts []alert.Alert, messages []alert.Message, now time.Time) *board {
@@ -149,15 +152,18 @@ func (r *round) ready() time.Time {
 	switch {
 	case r.done:
 		return r.last
-	case r.live:
+	case r.live && !r.over:
 		return r.first.Add(baselineMost)
 	default:
-		return r.last.Add(baselineQuiet)
+		return earlier(r.last.Add(baselineQuiet), r.first.Add(baselineMost))
 	}
 }
 
 // baselineDone says that an account's first round is over.
-func (b *board) baselineDone(account string) { b.round(account).done = true }
+func (b *board) baselineDone(account string) {
+	r := b.round(account)
+	r.done, r.over = true, true
+}
 
 // put takes in a message as it now is.
 func (b *board) put(m alert.Message) {

@@ -54,6 +54,22 @@ func TestBoardWaitsForTheFirstRound(t *testing.T) {
 	require.Equal(t, action{}, b.next("ops", now, slots{}))
 }
 
+// The first look at a space may come late: it could not be polled before, or its
+// rule waits.
+func TestBoardShowsALateBaselineSoon(t *testing.T) {
+	b := opsBoard()
+	b.baselineDone("main")
+	b.update(baseline(1), noon)
+	b.update(baseline(2), noon.Add(time.Second))
+	ready := noon.Add(time.Second + baselineQuiet)
+	require.Equal(t, ready, b.next("ops", noon.Add(time.Second), slots{}).until)
+	a := b.next("ops", ready, slots{})
+	require.Len(t, a.alerts, 2)
+	b.posted(a, "m1", ready)
+	b.update(baseline(3), noon.Add(time.Hour))
+	require.Len(t, b.next("ops", noon.Add(time.Hour+baselineQuiet), slots{}).alerts, 1)
+}
+
 func TestBoardShowsAStoredBaselineSoon(t *testing.T) {
 	b := opsBoard(baseline(1), baseline(2))
 	a := b.next("ops", noon, slots{})
