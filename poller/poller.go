@@ -187,6 +187,9 @@ func (p *Poller) note(r Result) {
 	case DeniedSpace, Doubtful:
 		p.refusal.lifted(r) // the account was let in
 	}
+	if !p.schedule.Has(r.Space.ID) {
+		return // it was taken out meanwhile, and nothing would end the failure
+	}
 	f := p.failing[r.Space.ID]
 	if f.Failures++; f.Failures == 1 {
 		f.Space, f.Since = r.Space, r.At

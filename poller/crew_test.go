@@ -1,0 +1,27 @@
+package poller
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A space that is taken out while it is polled is not failing for ever.
+func TestPollerForgetsASpaceTakenOutInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{latency: 5 * time.Second}, &sink{}
+		c.fails = func(id string) error { return &Error{Class: DeniedSpace, Account: "main", Space: id} }
+		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(1))
+		stop := start(t, p)
+		time.Sleep(time.Second)
+		require.Equal(t, 1, c.count())
+		p.SetSpaces(nil)
+		time.Sleep(time.Minute)
+		require.NoError(t, stop())
+		require.Len(t, s.results, 1)
+		require.Empty(t, p.Status().Failing)
+	})
+}
