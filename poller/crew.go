@@ -50,7 +50,7 @@ func (p *Poller) work(ctx context.Context) error {
 			return nil
 		case <-p.crew.clock.C:
 		}
-		id, ok := p.take(time.Now())
+		id, ok := p.take()
 		if !ok {
 			continue
 		}
@@ -65,9 +65,10 @@ func (p *Poller) work(ctx context.Context) error {
 
 // take takes a turn if there is one, and sees to it that somebody waits for the
 // next.
-func (p *Poller) take(now time.Time) (id string, ok bool) {
+func (p *Poller) take() (id string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := time.Now() // not before: a request counts from when it is sent
 	defer p.wind(now)
 	at, ok := p.schedule.Due(now)
 	if !ok || at.After(now) || p.refusal.until.After(now) || p.o.Pace.take(now).After(now) {

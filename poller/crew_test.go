@@ -25,3 +25,21 @@ func TestPollerForgetsASpaceTakenOutInFlight(t *testing.T) {
 		require.Empty(t, p.Status().Failing)
 	})
 }
+
+// A request is booked when it is sent, however long the lock was waited for:
+// booked earlier, the next would follow too soon.
+func TestPollerBooksARequestWhenItIsSent(t *testing.T) {
+	p := New(Options{Account: "main", Fetcher: &cloudy{}, Pace: NewPace(10), Deliver: (&sink{}).deliver, MinInterval: time.Nanosecond})
+	p.SetSpaces(spaces(1))
+	p.mu.Lock()
+	taken := make(chan bool)
+	go func() {
+		_, ok := p.take()
+		taken <- ok
+	}()
+	time.Sleep(100 * time.Millisecond) // until it waits
+	sent := time.Now()
+	p.mu.Unlock()
+	require.True(t, <-taken)
+	require.False(t, p.meter.since.Before(sent), "%s too early", sent.Sub(p.meter.since))
+}
