@@ -1,10 +1,14 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -183,7 +187,8 @@ func (k *keyring) forget(ctx context.Context) {
 func (k *keyring) wait() { k.asking.Wait() }
 
 // explain tells why there is no key. Providers put whole answers into their
-// errors, keys included: what is in braces is shown by its code and message.
+// errors, keys included: what is in braces is shown by its code and message. Of
+// URLs nothing is shown beyond the host: a path may be a token too.
 func (k *keyring) explain(err error) string {
 	before, object, found := strings.Cut(err.Error(), "{")
 	if found {
@@ -194,5 +199,19 @@ func (k *keyring) explain(err error) string {
 			before += "…"
 		}
 	}
-	return scrub(k.from.String()+": "+before, k.from.AccessKeySecret, k.from.SecurityToken)
+	source := cmp.Or(k.from.URL, os.Getenv("ALIBABA_CLOUD_CREDENTIALS_URI")) // which may be no URL at all
+	return scrub(k.from.String()+": "+origins(before), k.from.AccessKeySecret, k.from.SecurityToken, source)
+}
+
+var anyURL = regexp.MustCompile(`\w+://[^\s"]+`)
+
+// origins reduces the URLs in a text to scheme and host.
+func origins(text string) string {
+	return anyURL.ReplaceAllStringFunc(text, func(s string) string {
+		u, err := url.Parse(s)
+		if err != nil {
+			return "…"
+		}
+		return u.Scheme + "://" + u.Host
+	})
 }

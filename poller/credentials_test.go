@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -140,4 +141,27 @@ func TestProvidersErrorsHoldNoSecrets(t *testing.T) {
 	require.NotContains(t, e.Error(), "very-s3cr3t")
 	require.NotContains(t, e.Error(), "hidden")
 	require.NotContains(t, e.Err.Error(), "very-s3cr3t")
+}
+
+// Whoever has the URL of the keys has the keys: all of it may be a token.
+func TestTheURLOfKeysIsNotShown(t *testing.T) {
+	bare(t)
+	refusing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(refusing.Close)
+	for _, url := range []string{
+		"http://127.0.0.1:1/S3CRET/keys", "http://joe:S3CRET@127.0.0.1:1/", "http://127.0.0.1:1/?S3CRET#S3CRET", refusing.URL + "/S3CRET",
+		"127.0.0.1/S3CRET", "/S3CRET",
+	} {
+		given := Credentials{Type: "credentials_uri", URL: url}
+		t.Setenv("ALIBABA_CLOUD_CREDENTIALS_URI", url)
+		for _, from := range []Credentials{given, {}} {
+			client := newCloud(t, 100, camssim.Space{Id: "7"}).client(t, func(o *ClientOptions) { o.Credentials = from })
+			e := fetchError(t, client, "7")
+			require.NotContains(t, e.Error(), "S3CRET")
+			require.NotContains(t, e.Err.Error(), "S3CRET")
+			if from == given && strings.Contains(url, "://") {
+				require.Contains(t, e.Error(), "http://127.0.0.1:", "the host helps to mend it")
+			}
+		}
+	}
 }
