@@ -24,7 +24,7 @@ type HeartbeatOptions struct {
 	URL  string       // a secret: whoever has it can feign that the bot lives
 	Well func() error // why the bot is not well, or nil
 
-	Transport  http.RoundTripper     // nil: http.DefaultTransport
+	Transport  http.RoundTripper     // nil: one of its own
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
 }
@@ -41,6 +41,9 @@ type Heartbeat struct {
 
 // NewHeartbeat returns one that does nothing until Run.
 func NewHeartbeat(o HeartbeatOptions) *Heartbeat {
+	if o.Transport == nil {
+		o.Transport = newTransport()
+	}
 	return &Heartbeat{
 		o: o, log: loggerOr(o.Logger), client: &http.Client{Timeout: heartbeatWithin, Transport: o.Transport},
 		calls: promauto.With(o.Registerer).NewCounterVec(prometheus.CounterOpts{

@@ -32,7 +32,7 @@ type SlackAPI struct {
 
 // NewSlackAPI returns a Poster for a bot token. URL is empty for Slack itself.
 func NewSlackAPI(token, url string) *SlackAPI {
-	return newSlackAPI(token, url, http.DefaultTransport)
+	return newSlackAPI(token, url, newTransport())
 }
 
 func newSlackAPI(token, url string, transport http.RoundTripper) *SlackAPI {

@@ -267,7 +267,8 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 	})
 	server := httptest.NewServer(sim)
 	defer server.Close()
-	api := NewSlackAPI(simToken, server.URL+"/api")
+	transport := newTransport()
+	api := newSlackAPI(simToken, server.URL+"/api", transport)
 	cases := []struct {
 		fault slacksim.Fault
 		want  Refusal
@@ -304,6 +305,7 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "numwatch@numwatch sim", who)
 	server.Close()
+	transport.CloseIdleConnections() // else the next call may meet its end instead
 	_, err = api.Post(t.Context(), Outgoing{Target: "C0000000001", Card: card})
 	require.Equal(t, NotApplied, refusal(err), "%v", err)
 	var asURL *url.Error

@@ -34,7 +34,7 @@ const (
 // connect keeps a connection to Slack until ctx ends. A token that is refused
 // is tried again after a while.
 func (b *Buttons) connect(ctx context.Context) {
-	dials := &dialer{client: &http.Client{Timeout: slackTimeout}}
+	dials := &dialer{client: &http.Client{Timeout: slackTimeout, Transport: newTransport()}}
 	for ctx.Err() == nil {
 		err := b.session(ctx, dials)
 		if ctx.Err() != nil || errors.Is(err, context.Canceled) {

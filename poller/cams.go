@@ -84,6 +84,9 @@ func newTransport(timeout time.Duration) *http.Transport {
 		// that the other side has just closed would fail.
 		IdleConnTimeout:   10 * time.Second,
 		ForceAttemptHTTP2: true,
+		// Else requests go on over a connection that has died in silence until
+		// the kernel gives it up, which takes a quarter of an hour.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}
 }
 
