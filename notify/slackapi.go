@@ -17,8 +17,10 @@ const (
 	metadataEvent = "numwatch_message"
 	pageSize      = 200
 	maxPages      = 50
-	lookBack      = time.Minute // clocks differ
-	listFor       = time.Minute // how long a list of channels serves
+	lookBack      = time.Minute     // clocks differ
+	listPage      = 999             // channels asked for at once: as many as Slack gives
+	listFor       = time.Minute     // how long a list of channels serves
+	listGap       = 5 * time.Minute // after which a list that was left halfway is begun anew
 )
 
 // SlackAPI posts through Slack's Web API. It never retries: one dropped answer
@@ -28,6 +30,9 @@ type SlackAPI struct {
 	mu     sync.Mutex
 	ids    map[string]string // by name
 	listed time.Time
+	coming map[string]string // of a list that is not whole yet
+	cursor string            // where it goes on; "" where none was begun
+	paged  time.Time         // when it last did
 }
 
 // NewSlackAPI returns a Poster for a bot token. URL is empty for Slack itself.
@@ -58,12 +63,10 @@ func (p *SlackAPI) Resolve(ctx context.Context, channel string) (string, error) 
 	if id, ok := p.ids[name]; ok && time.Since(p.listed) < listFor {
 		return id, nil
 	}
-	ids, err := p.list(ctx)
-	if err != nil {
+	if err := p.list(ctx); err != nil {
 		return "", err
 	}
-	p.ids, p.listed = ids, time.Now()
-	if id, ok := ids[name]; ok {
+	if id, ok := p.ids[name]; ok {
 		return id, nil
 	}
 	return "", &PostError{
@@ -72,23 +75,30 @@ func (p *SlackAPI) Resolve(ctx context.Context, channel string) (string, error) 
 	}
 }
 
-func (p *SlackAPI) list(ctx context.Context) (map[string]string, error) {
-	ids := make(map[string]string)
-	params := &slack.GetConversationsParameters{
-		ExcludeArchived: true, Limit: pageSize, Types: []string{"public_channel", "private_channel"},
+// list reads the names of all channels anew. Slack gives some twenty pages a
+// minute: those that came before it asks to wait are kept, and the next call
+// goes on behind them. It is called with the lock held.
+func (p *SlackAPI) list(ctx context.Context) error {
+	if p.cursor == "" || time.Since(p.paged) > listGap {
+		p.cursor, p.coming = "", make(map[string]string)
 	}
 	for {
-		channels, next, err := p.client.GetConversationsContext(ctx, params)
-		if err != nil {
-			return nil, listError(classify("conversations.list", err))
+		channels, next, err := p.client.GetConversationsContext(ctx, &slack.GetConversationsParameters{
+			Cursor: p.cursor, ExcludeArchived: true, Limit: listPage, Types: []string{"public_channel", "private_channel"},
+		})
+		if err = listError(classify("conversations.list", err)); err != nil {
+			if class := refusal(err); class != NotApplied && class != Ambiguous {
+				p.cursor = "" // Slack may not know it any more
+			}
+			return err
 		}
 		for _, c := range channels {
-			ids[c.Name] = c.ID
+			p.coming[c.Name] = c.ID
 		}
-		if next == "" {
-			return ids, nil
+		if p.cursor, p.paged = next, time.Now(); next == "" {
+			p.ids, p.listed, p.coming = p.coming, p.paged, nil
+			return nil
 		}
-		params.Cursor = next
 	}
 }
 
