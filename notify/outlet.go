@@ -25,6 +25,7 @@ type outlet struct {
 	gate   time.Time // no call before this
 
 	// Of the goroutine alone.
+	planned      string // the channel, as configured, for which the present deed was planned
 	postAt       time.Time
 	failures     int
 	failingSince time.Time
@@ -74,6 +75,7 @@ func (o *outlet) plan() (action, time.Duration) {
 	now := time.Now()
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
+	o.planned = o.conf.Slack
 	gate := later(o.gate, o.s.gate)
 	if gate.After(now) {
 		o.s.budget.leave(o)

@@ -20,21 +20,33 @@ func (o *outlet) mention() []string {
 	return o.conf.Mention
 }
 
+// resolve returns the id of the channel. What is found out of a channel that the
+// configuration no longer names is dropped.
 func (o *outlet) resolve(ctx context.Context) (string, error) {
-	o.s.mu.Lock()
-	target, channel := o.target, o.conf.Slack
-	o.s.mu.Unlock()
-	if target != "" {
-		return target, nil
+	for {
+		o.s.mu.Lock()
+		target, channel := o.target, o.conf.Slack
+		o.s.mu.Unlock()
+		if target != "" {
+			return target, nil
+		}
+		target, err := o.s.poster.Resolve(ctx, channel)
+		if o.resolved(channel, target) || ctx.Err() != nil {
+			return target, err
+		}
 	}
-	target, err := o.s.poster.Resolve(ctx, channel)
-	if err != nil {
-		return "", err
-	}
+}
+
+// resolved keeps a channel's id, "" where there is none, and reports whether the
+// configuration still names the channel.
+func (o *outlet) resolved(channel, target string) bool {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
+	if o.conf.Slack != channel {
+		return false
+	}
 	o.target = target
-	return target, nil
+	return true
 }
 
 // begin has a message committed that is about to be posted, or replied to. It
@@ -168,10 +180,14 @@ func (o *outlet) backOff(asked time.Duration) {
 	o.wait(time.Now().Add(asked))
 }
 
+// wait leaves the channel alone, unless the configuration names another since
+// the deed that failed was planned.
 func (o *outlet) wait(until time.Time) {
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
-	o.gate = until
+	if o.conf.Slack == o.planned {
+		o.gate = until
+	}
 }
 
 // forgetTarget has the channel's name resolved again: it may have been renamed.

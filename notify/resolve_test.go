@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,75 @@ import (
 
 	"numwatch/internal/slacksim"
 )
+
+// meddler is a Poster that lets something happen during its calls.
+type meddler struct {
+	Poster
+	resolving func()
+	posting   func() error // an error is that of the call
+}
+
+func (m *meddler) Resolve(ctx context.Context, channel string) (string, error) {
+	if m.resolving != nil {
+		m.resolving()
+	}
+	return m.Poster.Resolve(ctx, channel)
+}
+
+func (m *meddler) Post(ctx context.Context, out Outgoing) (string, error) {
+	if m.posting != nil {
+		if err := m.posting(); err != nil {
+			return "", err
+		}
+	}
+	return m.Poster.Post(ctx, out)
+}
+
+// A channel that is given another place while it is looked up, or while a post
+// to the old place fails, goes to the new one.
+func TestSlackChannelChangedDuringACall(t *testing.T) {
+	moved := []Channel{{Name: "ops", Slack: "#wa-gold"}}
+	for name, meddle := range map[string]func(d *desk, m *meddler, once func(func())){
+		"lookup": func(d *desk, m *meddler, once func(func())) {
+			m.resolving = func() { once(func() { d.sink.SetChannels(moved) }) }
+		},
+		"lookup that fails": func(d *desk, m *meddler, once func(func())) {
+			d.sim.RemoveChannel("C0000000001")
+			m.resolving = func() { once(func() { d.sink.SetChannels(moved) }) }
+		},
+		"post that fails": func(d *desk, m *meddler, once func(func())) {
+			m.posting = func() (err error) {
+				once(func() {
+					d.sink.SetChannels(moved)
+					err = &PostError{Refusal: BadChannel, Err: errors.New("is_archived")}
+				})
+				return err
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onDesk(t, func(t *testing.T, d *desk) {
+				m, done := &meddler{}, false
+				meddle(d, m, func(deed func()) {
+					if !done {
+						done = true
+						deed()
+					}
+				})
+				d.between = func(o *SlackOptions) { m.Poster, o.Poster = o.Poster, m }
+				d.start([]Channel{{Name: "ops", Slack: "#wa-ops"}})
+				d.update(inSpace(firing(1), 1))
+				d.after(5 * time.Second)
+				require.True(t, done)
+				require.Len(t, d.sim.Messages("C0000000002"), 1)
+				d.update(inSpace(firing(2), 2))
+				d.after(5 * time.Second)
+				require.Len(t, d.sim.Messages("C0000000002"), 2)
+				require.Empty(t, d.sim.Messages("C0000000001"))
+			})
+		})
+	}
+}
 
 // onALargeWorkspace runs a test against five pages of channels, of which Slack
 // gives two a minute.
