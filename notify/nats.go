@@ -77,7 +77,9 @@ type NATS struct {
 	resumed time.Time // when it last began to publish
 	behind  bool      // it works, and has lost touch all the same
 	told    string    // what was last reported through Keeper
-	dead    int       // events passed over since the start
+	// letters is how it stands with events that were passed over since the start.
+	letters     alert.SinkReport
+	lettersTold string // what was last reported of that
 
 	mu     sync.Mutex
 	conn   *nats.Conn
@@ -101,6 +103,7 @@ func NewNATS(o NATSOptions) *NATS {
 		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat, patient: parkAfter, slow: behindAfter,
 		wake: newSignal(), looked: newSignal(), lost: newSignal(), closed: make(chan struct{}),
 		cursor: o.Cursor, saved: o.Cursor, status: NATSStatus{Cursor: o.Cursor.Seq},
+		letters: alert.SinkReport{Value: phone.OK},
 	}
 	if n.trace == nil {
 		n.trace = func(string) {}
@@ -245,11 +248,9 @@ func (n *NATS) fail(ctx context.Context, err error, attempt int) error {
 
 // working notes that it works again.
 func (n *NATS) working(ctx context.Context) {
+	n.tellLetters(ctx)
 	if n.failing.IsZero() && n.told == phone.OK {
 		return
-	}
-	if n.told == "" && n.dead == 0 {
-		n.tellDead(ctx, alert.SinkReport{Value: phone.OK})
 	}
 	if !n.failing.IsZero() {
 		n.log.Info("publishing to nats works again", "after", time.Since(n.failing).Round(time.Second))
@@ -332,19 +333,27 @@ func (n *NATS) lastSave(ctx context.Context) error {
 func (n *NATS) bury(ctx context.Context, e *alert.Event, err error) {
 	n.metrics.published.WithLabelValues("dead").Inc()
 	n.log.Error("an event can never be published and is passed over", "event_id", n.render.ID(e.Seq), "err", err)
-	n.dead++
-	if n.dead == 1 {
-		n.tellDead(ctx, alert.SinkReport{Value: phone.Parked, Code: codeDead, Reason: fmt.Sprintf(
+	if n.letters.Value == phone.OK {
+		n.letters = alert.SinkReport{Value: phone.Parked, Code: codeDead, Reason: fmt.Sprintf(
 			"event %s can never be published and is passed over: %v; the history has it. If the server or the stream limits the size "+
-				"of messages, raise that. The log names all such events", n.render.ID(e.Seq), err)})
+				"of messages, raise that. The log names all such events", n.render.ID(e.Seq), err)}
 	}
+	n.tellLetters(ctx)
 }
 
-func (n *NATS) tellDead(ctx context.Context, r alert.SinkReport) {
+// tellLetters reports how it stands with events that were passed over, until
+// that is kept: an earlier run may have left the part parked.
+func (n *NATS) tellLetters(ctx context.Context) {
+	if n.lettersTold == n.letters.Value {
+		return
+	}
+	r := n.letters
 	r.Part, r.At = natsPart+deadSuffix, time.Now()
 	if err := n.keeper.Keep(ctx, alert.Receipt{Sink: &r}); err != nil {
 		n.log.Warn("the state of nats could not be kept", "err", err)
+		return
 	}
+	n.lettersTold = r.Value
 }
 
 func (n *NATS) progress(acked, end uint64) {

@@ -1,0 +1,59 @@
+package notify
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+const lettersPart = "nats:dead-letters"
+
+// poisoned is an event of a number that no server takes.
+func poisoned(i int) alert.Event {
+	e := changeEvent(i)
+	e.Change.Reason = strings.Repeat("x", 2<<20)
+	return e
+}
+
+// The part that an earlier run left parked is told to be well, also where NATS
+// is away at the start.
+func TestNATSClearsDeadLettersAfterAnOutage(t *testing.T) {
+	b := newBench(t)
+	dir, listen, o := t.TempDir(), b.server.server.Addr().String(), b.options()
+	b.server.Shutdown()
+	b.memory.conditions[lettersPart] = phone.Parked
+	n := NewNATS(o)
+	n.patient = 0
+	b.run(n)
+	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
+	b.startServer(dir, listen)
+	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
+	require.Equal(t, phone.OK, b.memory.condition(lettersPart))
+}
+
+func TestNATSTellsOfDeadLettersUntilThatIsKept(t *testing.T) {
+	b := newBench(t)
+	failures := 3
+	b.memory.fail = func(r alert.Receipt) error {
+		if r.Sink == nil || r.Sink.Part != lettersPart || r.Sink.Value != phone.Parked || failures == 0 {
+			return nil
+		}
+		failures--
+		return errors.New("disk full")
+	}
+	b.add(poisoned(1))
+	b.start(b.options())
+	b.caughtUp()
+	for i := range 3 {
+		b.add(changeEvent(2))
+		b.published(i + 1)
+	}
+	require.Eventually(t, func() bool { return b.memory.condition(lettersPart) == phone.Parked }, soon, time.Millisecond)
+	require.Contains(t, b.memory.reason(lettersPart), "event k3v9q2-000000000001 can never be published")
+}
