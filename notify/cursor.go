@@ -251,7 +251,9 @@ func (c *course) settle(ctx context.Context) error {
 	}
 	c.land(f, s)
 	c.advance()
-	return c.launch(ctx, s)
+	err = c.launch(ctx, s)
+	c.advance() // what it passed over may have been the last
+	return err
 }
 
 func (c *course) await(ctx context.Context, f *flight) error {

@@ -2,10 +2,12 @@ package notify
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
@@ -19,6 +21,26 @@ func poisoned(i int) alert.Event {
 	e := changeEvent(i)
 	e.Change.Reason = strings.Repeat("x", 2<<20)
 	return e
+}
+
+// An event that is passed over behind another of its number counts as done,
+// also where nothing follows.
+func TestNATSPassesOverPoisonAtTheEnd(t *testing.T) {
+	b := newBench(t)
+	b.add(changeEvent(1), poisoned(1))
+	b.start(b.options())
+	b.caughtUp()
+	b.stopSink()
+	require.EqualValues(t, 2, b.memory.keptCursor().Seq)
+	registry := prometheus.NewRegistry()
+	o := b.options()
+	o.Registerer = registry
+	b.add(changeEvent(1))
+	b.start(o)
+	b.caughtUp()
+	got, err := registry.Gather()
+	require.NoError(t, err)
+	require.NotRegexp(t, `value:"dead"}\s+counter:{value:[1-9]`, fmt.Sprint(got), "it is passed over once")
 }
 
 // The part that an earlier run left parked is told to be well, also where NATS
