@@ -156,6 +156,11 @@ func TestDiscoverWants(t *testing.T) {
 	require.False(t, d.Wants("cams-77", "other"))
 	require.False(t, d.Wants("cams-7", "a test"))
 	require.True(t, (&Discover{}).Wants("any", ""))
+	d = Discover{Include: []string{"Acme*", "[a-z]?/?"}, Exclude: []string{"*/ test"}}
+	require.True(t, d.Wants("1", "Acme / EU"), "a name is no path")
+	require.True(t, d.Wants("1", "ab/c"))
+	require.True(t, d.Wants("1", "a///"))
+	require.False(t, d.Wants("1", "Acme / test"))
 }
 
 func TestNearest(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 )
 
 // Discover says whether to look for spaces in the account itself, and for
-// which: patterns of *, ? and [a-z] that a space's id or name must match.
+// which: patterns of *, ? and [a-z] that a space's id or name must match as a
+// whole. Unlike in paths * and ? stand for a slash as well.
 type Discover struct {
 	Enabled bool     `yaml:"enabled"`
 	Include []string `yaml:"include"` // empty: all
@@ -24,12 +25,15 @@ type Discover struct {
 
 // Wants reports whether a space that was found is to be watched.
 func (d *Discover) Wants(id, name string) bool {
-	matches := func(pattern string) bool {
-		byID, _ := path.Match(pattern, id)
-		byName, _ := path.Match(pattern, name)
-		return byID || byName
-	}
+	matches := func(pattern string) bool { return like(pattern, id) || like(pattern, name) }
 	return (len(d.Include) == 0 || anyOf(d.Include, matches)) && !anyOf(d.Exclude, matches)
+}
+
+// like is path.Match for what is no path: "Acme*" means "Acme / EU" too.
+func like(pattern, text string) bool {
+	noPath := strings.NewReplacer("/", "\x00")
+	matched, _ := path.Match(noPath.Replace(pattern), noPath.Replace(text))
+	return matched
 }
 
 func anyOf(patterns []string, matches func(string) bool) bool {
