@@ -147,6 +147,28 @@ func TestListeningBeyondLoopbackNeedsAToken(t *testing.T) {
 	parse(t, external) // listen is not used then
 }
 
+// The embedded server knows no TLS: where others can reach it, nobody shall
+// believe that it does.
+func TestTheEmbeddedServerHasNoTLS(t *testing.T) {
+	const files = "tls: {cert_file: c, key_file: k}"
+	for listen, refused := range map[string]bool{
+		`"0.0.0.0:4222"`: true, `":4222"`: true, `"127.0.0.1:4222"`: false, `""`: false,
+	} {
+		text := smallest + "nats: {token: t, listen: " + listen + ", " + files + "}\n"
+		c, err := Parse("config.yaml", []byte(text), nil, noFiles)
+		if refused {
+			require.ErrorContains(t, err, "nats.tls.cert_file: is not used by the embedded server", listen)
+			require.ErrorContains(t, err, "set nats.url")
+			continue
+		}
+		require.NoError(t, err, listen)
+		require.Len(t, c.Warnings, 2, listen)
+		require.Equal(t, "nats.tls.cert_file", c.Warnings[0].Key)
+		require.Equal(t, "nats.tls.key_file", c.Warnings[1].Key)
+	}
+	require.Empty(t, parse(t, smallest+`nats: {url: "tls://host", `+files+"}\n").Warnings)
+}
+
 func TestWarnings(t *testing.T) {
 	c, err := Parse("config.yaml", []byte(`
 accounts:

@@ -102,8 +102,16 @@ func (d *decoder) nats(n *NATS) {
 	if n.Listen != "" {
 		d.listen("nats.listen", n.Listen, n.Token)
 	}
+	if n.TLS.CertFile != "" && isExposed(n.Listen) {
+		d.report("nats.tls.cert_file", "is not used by the embedded server (nats.url is empty), which knows no TLS: "+
+			"run a NATS server of your own with TLS and set nats.url, or listen on 127.0.0.1")
+	}
 	for _, m := range []struct{ key, value string }{
-		{"nats.creds_file", n.CredsFile}, {"nats.nkey_file", n.NkeyFile}, {"nats.tls.ca_file", n.TLS.CAFile},
+		{"nats.creds_file", n.CredsFile},
+		{"nats.nkey_file", n.NkeyFile},
+		{"nats.tls.ca_file", n.TLS.CAFile},
+		{"nats.tls.cert_file", n.TLS.CertFile},
+		{"nats.tls.key_file", n.TLS.KeyFile},
 	} {
 		if m.value != "" {
 			d.warn(m.key, "is not used by the embedded server (nats.url is empty)")
@@ -174,6 +182,12 @@ func (d *decoder) listen(at, address string, token Secret) {
 	if !isLoopback(host) && token.Empty() && !d.bad[tokenKey] && !d.bad[tokenKey+fileSuffix] {
 		d.report(at, "%s can be reached from other machines: give %s, or listen on 127.0.0.1", quote(address), tokenKey)
 	}
+}
+
+// isExposed reports whether other machines can reach an address to listen on.
+func isExposed(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && !isLoopback(host)
 }
 
 func isLoopback(host string) bool {
