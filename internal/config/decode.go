@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -58,8 +59,11 @@ func (d *decoder) document(into any) bool {
 	return true
 }
 
+// quoted finds what the parser quotes from the file.
+var quoted = regexp.MustCompile(`"(?:\\.|[^"\\])*"`)
+
 // syntax turns the parser's error into a problem. Nothing is known of which
-// values are secret then, so the excerpt hides whatever may be.
+// values are secret then, so that whatever may be is hidden.
 func (d *decoder) syntax(err error) Problem {
 	var at yaml.Error
 	if !errors.As(err, &at) || at.GetToken() == nil {
@@ -67,7 +71,7 @@ func (d *decoder) syntax(err error) Problem {
 	}
 	p := at.GetToken().Position
 	d.hideWhatMayBeSecret(p.Line)
-	problem := Problem{Line: p.Line, Column: p.Column, Text: "is not YAML: " + at.GetMessage()}
+	problem := Problem{Line: p.Line, Column: p.Column, Text: "is not YAML: " + quoted.ReplaceAllString(at.GetMessage(), hidden)}
 	if strings.Contains(d.line(p.Line), "{$") || strings.Contains(d.line(p.Line), "${") {
 		problem.Text += ` (write "${NAME}", in quotes, within {…} and […])`
 	}
@@ -118,9 +122,12 @@ func (d *decoder) mapping(path string, n ast.Node, v reflect.Value) {
 	seen := map[string]bool{}
 	var files []func() // the *_file variants, once the keys beside them are known
 	for each := m.MapRange(); each.Next(); {
-		key := keyOf(each.Key())
+		key, whole := shownKey(keyOf(each.Key()))
 		at := join(path, key)
 		d.stands(at, each.Key())
+		if !whole {
+			d.hide(d.at[at])
+		}
 		if seen[key] {
 			d.hide(positionOf(each.Value()))
 			d.report(at, "is there twice")
@@ -140,20 +147,27 @@ func (d *decoder) mapping(path string, n ast.Node, v reflect.Value) {
 	}
 }
 
-// unknown reports a key that is not known. What it holds may be a secret.
+// unknown reports a key that is not known. What it holds may be a secret, and so
+// may the key itself where it holds nothing.
 func (d *decoder) unknown(path, key string, value ast.Node, v reflect.Value) {
 	known := keysOf(v)
 	like := nearest(key, known)
 	meant, _ := fieldOf(v, like)
+	at := join(path, key)
 	raw, isScalar := rawText(value)
 	switch {
 	case !isScalar:
 		d.hide(positionOf(value))
-	case !meant.IsValid() || meant.Type() == reflect.TypeFor[Secret]():
+	case !meant.IsValid() || meant.Type() == reflect.TypeFor[Secret]() || strings.ContainsAny(raw, " \t\n"):
 		d.hideScalar(positionOf(value), raw)
 	}
+	if _, empty := value.(*ast.NullNode); empty && like == "" && !strings.HasSuffix(key, hidden) {
+		d.hide(d.at[at])
+		d.at[join(path, hidden)] = d.at[at]
+		at = join(path, hidden)
+	}
 	d.bad[join(path, like)] = like != ""
-	d.report(join(path, key), "is not a key here%s", oneOf(key, known))
+	d.report(at, "is not a key here%s", oneOf(key, known))
 }
 
 func (d *decoder) list(path string, n ast.Node, v reflect.Value) {

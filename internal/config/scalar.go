@@ -135,9 +135,13 @@ func (s *Size) set(text string) error {
 	return err
 }
 
-// quote shows a value in a message: quoted, and not too long.
+// quote shows a value in a message: quoted, not too long, and without a secret
+// that a missing comma has made part of it.
 func quote(s string) string {
 	const most = 60
+	if secrets := secretsIn(s); len(secrets) > 0 {
+		s = s[:secrets[0]] + hidden
+	}
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}

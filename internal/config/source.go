@@ -56,20 +56,58 @@ func (s *source) hideScalar(at position, raw string) {
 	s.hide(at)
 }
 
-var mayBeSecret = regexp.MustCompile(`(?i)(secret|token|password|key|url|credentials)`)
+var (
+	// leading finds what a line begins with: a word, and whether it is a key.
+	leading = regexp.MustCompile(`^[\s{\[-]*["']?([a-z_]*)(["']?\s*:(?:\s|$))?`)
+	// announced finds a word that announces a secret, and the colon after it.
+	announced = regexp.MustCompile(`(?i)(?:secret|token|password|key|url|credentials)[a-z_]*(?:["']?\s*:\s*)?`)
+	// keyLike finds what has the form of a key.
+	keyLike = regexp.MustCompile(`([\w-]*)["']?\s*:(?:\s+|$)`)
+)
 
-// hideWhatMayBeSecret hides the part of a line that follows a word which
-// announces a secret.
+// hideWhatMayBeSecret hides of a line that is no YAML what may be a secret: what
+// follows a word that announces one or is a key misspelt, and all but the key
+// where the line does not read "key: value", as it may be a value itself, or lack
+// its colon.
 func (s *source) hideWhatMayBeSecret(number int) {
 	line := s.line(number)
-	word := mayBeSecret.FindStringIndex(line)
-	if word == nil {
-		return
+	start := leading.FindStringSubmatchIndex(line)
+	from, to := start[2], start[3]
+	switch _, isKey := allKeys[line[from:to]]; {
+	case !isKey:
+		s.hideFrom(number, from)
+	case start[4] < 0:
+		s.hideFrom(number, to)
 	}
-	if value := strings.IndexByte(line[word[1]:], ':'); value >= 0 {
-		s.hide(position{number, len([]rune(line[:word[1]+value+1])) + 2})
+	if word := announced.FindStringIndex(line); word != nil {
+		s.hideFrom(number, word[1])
+	}
+	for _, at := range keyLike.FindAllStringSubmatchIndex(line, -1) {
+		if _, isKey := allKeys[line[at[2]:at[3]]]; !isKey {
+			s.hideFrom(number, at[1])
+		}
 	}
 }
+
+// hideStrays hides secrets that the decoder has not met as such: where a comma is
+// missing they are part of the value before.
+func (s *source) hideStrays(number int) {
+	line := s.line(number)
+	for _, from := range secretsIn(line) {
+		at := column(line, from)
+		known := slices.ContainsFunc(s.hidden[number], func(h span) bool { return h.from <= at && at < h.to })
+		if !known {
+			s.hideFrom(number, from)
+		}
+	}
+}
+
+// hideFrom hides the rest of a line from a byte on.
+func (s *source) hideFrom(number, from int) {
+	s.hide(position{number, column(s.line(number), from)})
+}
+
+func column(line string, at int) int { return len([]rune(line[:at])) + 1 }
 
 // excerpt shows a line with a mark below the column.
 func (s *source) excerpt(number, column int) string {
@@ -77,6 +115,7 @@ func (s *source) excerpt(number, column int) string {
 	if strings.TrimSpace(line) == "" {
 		return ""
 	}
+	s.hideStrays(number)
 	line, column = s.masked(line, s.hidden[number], column)
 	return excerpt(line, number, column)
 }
