@@ -114,7 +114,9 @@ func appendRoster(b []byte, r *phone.Roster) []byte {
 	return b
 }
 
-func isMissed(e *phone.Entry) bool { return e.Missed != 0 || !e.MissedSince.IsZero() || !e.Listed.IsZero() }
+func isMissed(e *phone.Entry) bool {
+	return e.Missed != 0 || !e.MissedSince.IsZero() || !e.Listed.IsZero()
+}
 
 // sameNumbers reports whether a stored roster has exactly this numbers section
 // and no missed entry. A value that does not read is not the same.
