@@ -68,7 +68,7 @@ func (c *checkCommand) Run(ctx context.Context, p *Program) error {
 	l.note("store", result, err)
 	result, err = checkNATS(ctx, cfg, running)
 	l.note("nats", result, err)
-	if !running && cfg.HTTP.Listen != "" {
+	if !running {
 		l.note("page", "will be at "+cfg.HTTP.Listen, canListen("http.listen", cfg.HTTP.Listen))
 	}
 	if set != nil {

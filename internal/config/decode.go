@@ -70,7 +70,7 @@ func (d *decoder) syntax(err error) Problem {
 		return Problem{Text: "is not YAML: " + err.Error()}
 	}
 	p := at.GetToken().Position
-	d.hideWhatMayBeSecret(p.Line)
+	d.hideAllButKey(p.Line)
 	problem := Problem{Line: p.Line, Column: p.Column, Text: "is not YAML: " + quoted.ReplaceAllString(at.GetMessage(), hidden)}
 	if strings.Contains(d.line(p.Line), "{$") || strings.Contains(d.line(p.Line), "${") {
 		problem.Text += ` (write "${NAME}", in quotes, within {…} and […])`

@@ -56,37 +56,19 @@ func (s *source) hideScalar(at position, raw string) {
 	s.hide(at)
 }
 
-var (
-	// leading finds what a line begins with: a word, and whether it is a key.
-	leading = regexp.MustCompile(`^[\s{\[-]*["']?([a-z_]*)(["']?\s*:(?:\s|$))?`)
-	// announced finds a word that announces a secret, and the colon after it.
-	announced = regexp.MustCompile(`(?i)(?:secret|token|password|key|url|credentials)[a-z_]*(?:["']?\s*:\s*)?`)
-	// keyLike finds what has the form of a key.
-	keyLike = regexp.MustCompile(`([\w-]*)["']?\s*:(?:\s+|$)`)
-)
+// leading finds the word that a line begins with.
+var leading = regexp.MustCompile(`^[\s{\[-]*["']?([a-z_]*)`)
 
-// hideWhatMayBeSecret hides of a line that is no YAML what may be a secret: what
-// follows a word that announces one or is a key misspelt, and all but the key
-// where the line does not read "key: value", as it may be a value itself, or lack
-// its colon.
-func (s *source) hideWhatMayBeSecret(number int) {
+// hideAllButKey hides of a line all but the key that it begins with. Of what is
+// no YAML nobody can say which part is a value, and of what.
+func (s *source) hideAllButKey(number int) {
 	line := s.line(number)
-	start := leading.FindStringSubmatchIndex(line)
-	from, to := start[2], start[3]
-	switch _, isKey := allKeys[line[from:to]]; {
-	case !isKey:
-		s.hideFrom(number, from)
-	case start[4] < 0:
-		s.hideFrom(number, to)
+	word := leading.FindStringSubmatchIndex(line)
+	from, to := word[2], word[3]
+	if _, isKey := allKeys[line[from:to]]; isKey {
+		from = to
 	}
-	if word := announced.FindStringIndex(line); word != nil {
-		s.hideFrom(number, word[1])
-	}
-	for _, at := range keyLike.FindAllStringSubmatchIndex(line, -1) {
-		if _, isKey := allKeys[line[at[2]:at[3]]]; !isKey {
-			s.hideFrom(number, at[1])
-		}
-	}
+	s.hideFrom(number, from)
 }
 
 // hideStrays hides secrets that the decoder has not met as such: where a comma is
