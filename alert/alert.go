@@ -185,10 +185,10 @@ func (a *Alert) Recovered() bool {
 	}
 }
 
-// Beside is a short mark of what is shown with an alert and raises no revision:
+// Annotations is a short mark of what is shown with an alert and raises no revision:
 // who takes care of it, and what holds it back. Alerts with the same mark show
 // the same; it is empty where there is nothing of the kind.
-func (a *Alert) Beside() string {
+func (a *Alert) Annotations() string {
 	if a.Ack == nil && len(a.HeldBy) == 0 {
 		return ""
 	}
@@ -210,7 +210,7 @@ type Ack struct {
 // so that judging the same input again gives the same id.
 func ID(k Key, opened time.Time) string {
 	h := sha256.New()
-	for _, s := range []string{k.Rule, k.Subject.Account, k.Subject.Space, k.Subject.PhoneNumber, k.Subject.Part, k.Field.String()} {
+	for _, s := range []string{k.Rule, k.Subject.Account, k.Subject.Space, k.Subject.PhoneNumber, k.Subject.Component, k.Field.String()} {
 		h.Write(binary.AppendUvarint(nil, uint64(len(s))))
 		h.Write([]byte(s))
 	}

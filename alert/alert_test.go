@@ -80,7 +80,7 @@ func TestAlertSurvivesJSON(t *testing.T) {
 }
 
 func TestSinkReportIsAChange(t *testing.T) {
-	r := alert.SinkReport{Part: "slack:ops", Value: phone.Parked, Code: "is_archived", Reason: "the channel is archived"}
+	r := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, Code: "is_archived", Reason: "the channel is archived"}
 	c := r.Change(phone.OK)
 	require.Equal(t, phone.Worse, c.Direction)
 	require.Equal(t, phone.OfBot, c.Subject.Kind())

@@ -40,29 +40,29 @@ type Message struct {
 	State   MessageState `json:"state"`
 	At      time.Time    `json:"at"` // of the first attempt
 	Reason  string       `json:"reason,omitempty"`
-	Alerts  []Shown      `json:"alerts"`
+	Alerts  []ShownAlert `json:"alerts"`
 	// Reply is the reply in the message's thread that is being sent, if any.
 	Reply *Reply `json:"reply,omitempty"`
 	// Plain marks a message that Slack took only as plain text.
 	Plain bool `json:"plain,omitempty"`
 }
 
-// Shown is an alert of a message with the revision that the message shows, and
+// ShownAlert is an alert of a message with the revision that the message shows, and
 // the last one that people were told of by the post or a reply.
-type Shown struct {
-	Alert    string `json:"alert"`
-	Revision uint64 `json:"revision"`
-	Beside   string `json:"beside,omitempty"` // what stood beside the revision: see Alert.Beside
-	Told     uint64 `json:"told"`
+type ShownAlert struct {
+	Alert            string `json:"alert"`
+	Revision         uint64 `json:"revision"`
+	Annotations      string `json:"beside,omitempty"` // what stood beside the revision: see Alert.Beside
+	NotifiedRevision uint64 `json:"told"`
 	// At is when a reply told of it last, or reminded of it; zero: the post did.
 	At time.Time `json:"at,omitzero"`
 }
 
 // Reply is a reply whose outcome is not known yet.
 type Reply struct {
-	ID   string            `json:"id"`
-	At   time.Time         `json:"at"`
-	Told map[string]uint64 `json:"told"` // alert id → revision it tells
+	ID                string            `json:"id"`
+	At                time.Time         `json:"at"`
+	NotifiedRevisions map[string]uint64 `json:"told"` // alert id → revision it tells
 }
 
 // Cursor is how far the stream in NATS has got: every event up to Seq was
@@ -76,9 +76,9 @@ type Cursor struct {
 	Last uint64 `json:"last,omitempty"`
 }
 
-// Receipt is what a sink reports to the loop, which commits it. Members that
+// DeliveryUpdate is what a sink reports to the loop, which commits it. Members that
 // are zero say nothing.
-type Receipt struct {
+type DeliveryUpdate struct {
 	Messages []Message // to be put
 	Drop     []string  // ids of messages to be forgotten
 	Forget   []string  // ids of closed alerts that every channel has seen the end of
@@ -88,17 +88,17 @@ type Receipt struct {
 
 // SinkReport says that a sink, or a channel of it, works or is parked.
 type SinkReport struct {
-	Part   string // "nats", "slack", "slack:ops"
-	Value  string // phone.OK or phone.Parked
-	Code   string // the sink's own error code
-	Reason string // for people: what is wrong and what to do
-	At     time.Time
+	Component string // "nats", "slack", "slack:ops"
+	Value     string // phone.OK or phone.Parked
+	Code      string // the sink's own error code
+	Reason    string // for people: what is wrong and what to do
+	At        time.Time
 }
 
 // Change returns the report as a change, old being the value before.
 func (r *SinkReport) Change(old string) phone.Change {
 	return phone.Change{
-		Subject:   phone.Subject{Part: r.Part},
+		Subject:   phone.Subject{Component: r.Component},
 		Field:     phone.Sink,
 		Old:       old,
 		New:       r.Value,

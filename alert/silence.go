@@ -11,8 +11,8 @@ import (
 
 // What people ask for in vain.
 var (
-	ErrUnknown = errors.New("there is no such thing")
-	ErrRefused = errors.New("that cannot be done")
+	ErrNotFound = errors.New("there is no such thing")
+	ErrRejected = errors.New("that cannot be done")
 )
 
 // Matcher chooses alerts: every member that is not empty must fit. An empty one

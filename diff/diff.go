@@ -25,22 +25,22 @@ type Options struct {
 // PhoneNumber without repetition; old.At is when the space was last seen.
 //
 // A field that old does not know yet, or that snap does not hold, is no change.
-func Compare(old *phone.Roster, snap *phone.Snapshot, o Options) (phone.Roster, []phone.Change) {
+func Compare(old *phone.SpaceState, snap *phone.Snapshot, o Options) (phone.SpaceState, []phone.Change) {
 	c := comparison{
 		snap:   snap,
-		roster: phone.Roster{Space: snap.Space, At: snap.At, RequestId: snap.RequestId},
+		roster: phone.SpaceState{Space: snap.Space, At: snap.At, RequestId: snap.RequestId},
 	}
 	if old == nil {
 		c.baseline = true
-		old = &phone.Roster{}
+		old = &phone.SpaceState{}
 	}
 	c.seenAfter = old.At
-	c.roster.Entries = make([]phone.Entry, 0, max(len(snap.Numbers), len(old.Entries)))
-	if doubtful(old.Entries, snap.Numbers) {
+	c.roster.Numbers = make([]phone.TrackedNumber, 0, max(len(snap.Numbers), len(old.Numbers)))
+	if doubtful(old.Numbers, snap.Numbers) {
 		o.MissingAfter *= 2
 		o.MissingFor *= 2
 	}
-	for was, is := range pairs(old.Entries, snap.Numbers) {
+	for was, is := range pairs(old.Numbers, snap.Numbers) {
 		switch {
 		case was == nil:
 			c.appeared(*is)
@@ -58,16 +58,16 @@ type comparison struct {
 	snap      *phone.Snapshot
 	seenAfter time.Time
 	baseline  bool
-	roster    phone.Roster
+	roster    phone.SpaceState
 	changes   []phone.Change
 }
 
 func (c *comparison) appeared(n phone.Number) {
-	c.roster.Entries = append(c.roster.Entries, phone.Entry{Number: n})
+	c.roster.Numbers = append(c.roster.Numbers, phone.TrackedNumber{Number: n})
 	c.change(&n, phone.Presence, "", phone.Appeared, c.seenAfter)
 }
 
-func (c *comparison) missed(e phone.Entry, o Options) {
+func (c *comparison) missed(e phone.TrackedNumber, o Options) {
 	if e.Missed == 0 {
 		e.MissedSince, e.Listed = c.snap.At, c.seenAfter
 	}
@@ -76,15 +76,15 @@ func (c *comparison) missed(e phone.Entry, o Options) {
 		c.change(&e.Number, phone.Presence, phone.Appeared, phone.Missing, e.Listed)
 		return
 	}
-	c.roster.Entries = append(c.roster.Entries, e)
+	c.roster.Numbers = append(c.roster.Numbers, e)
 }
 
-func (c *comparison) present(was *phone.Entry, is phone.Number) {
+func (c *comparison) present(was *phone.TrackedNumber, is phone.Number) {
 	now := is
 	if was.Known() != is.Known() {
 		now = is.Over(was.Number)
 	}
-	c.roster.Entries = append(c.roster.Entries, phone.Entry{Number: now})
+	c.roster.Numbers = append(c.roster.Numbers, phone.TrackedNumber{Number: now})
 	if now == was.Number {
 		return
 	}
@@ -118,7 +118,7 @@ func (c *comparison) change(n *phone.Number, f phone.Field, from, to string, aft
 
 // doubtful reports whether a list came empty or lost more than half of what was
 // known.
-func doubtful(old []phone.Entry, numbers []phone.Number) bool {
+func doubtful(old []phone.TrackedNumber, numbers []phone.Number) bool {
 	gone := 0
 	for _, is := range pairs(old, numbers) {
 		if is == nil {
@@ -130,8 +130,8 @@ func doubtful(old []phone.Entry, numbers []phone.Number) bool {
 
 // pairs walks two lists sorted by PhoneNumber side by side and yields the
 // entries of the same number together, with nil for what one of them lacks.
-func pairs(old []phone.Entry, numbers []phone.Number) func(func(*phone.Entry, *phone.Number) bool) {
-	return func(yield func(*phone.Entry, *phone.Number) bool) {
+func pairs(old []phone.TrackedNumber, numbers []phone.Number) func(func(*phone.TrackedNumber, *phone.Number) bool) {
+	return func(yield func(*phone.TrackedNumber, *phone.Number) bool) {
 		i, j := 0, 0
 		for i < len(old) || j < len(numbers) {
 			var order int
@@ -143,7 +143,7 @@ func pairs(old []phone.Entry, numbers []phone.Number) func(func(*phone.Entry, *p
 			default:
 				order = strings.Compare(old[i].PhoneNumber, numbers[j].PhoneNumber)
 			}
-			var was *phone.Entry
+			var was *phone.TrackedNumber
 			var is *phone.Number
 			if order <= 0 {
 				was = &old[i]

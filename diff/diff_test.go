@@ -54,7 +54,7 @@ func TestFirstSightIsTheBaseline(t *testing.T) {
 		require.True(t, c.SeenAfter.IsZero())
 	}
 	require.Equal(t, "BANNED", changes[0].Number.Get(phone.Status))
-	require.Len(t, roster.Entries, 2)
+	require.Len(t, roster.Numbers, 2)
 }
 
 func TestFieldsThatChange(t *testing.T) {
@@ -86,7 +86,7 @@ func TestFieldsThatChange(t *testing.T) {
 			roster, changes := diff.Compare(&old, snapshot(time.Minute, tc.is), options)
 			require.Equal(t, tc.expected, said(changes))
 			for _, c := range changes {
-				require.Equal(t, roster.Entries[0].Number, *c.Number)
+				require.Equal(t, roster.Numbers[0].Number, *c.Number)
 				require.Equal(t, start, c.SeenAfter)
 				require.Equal(t, start.Add(time.Minute), c.SeenAt)
 				require.Equal(t, "R60", c.RequestId)
@@ -99,7 +99,7 @@ func TestFieldsThatChange(t *testing.T) {
 func TestAbsentKeyKeepsTheOldValue(t *testing.T) {
 	old, _ := diff.Compare(nil, snapshot(0, number("1", "Status=BANNED", "UpQueue=q")), options)
 	mid, _ := diff.Compare(&old, snapshot(time.Minute, number("1", "UpQueue=q")), options)
-	require.Equal(t, "BANNED", mid.Entries[0].Get(phone.Status))
+	require.Equal(t, "BANNED", mid.Numbers[0].Get(phone.Status))
 	_, changes := diff.Compare(&mid, snapshot(2*time.Minute, number("1", "Status=CONNECTED", "UpQueue=q")), options)
 	require.Equal(t, []string{"1 Status BANNED→CONNECTED better"}, said(changes))
 }
@@ -188,7 +188,7 @@ func TestMissingNumbers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var roster *phone.Roster
+			var roster *phone.SpaceState
 			for _, p := range polls {
 				var numbers []phone.Number
 				for _, n := range p.present {
@@ -209,7 +209,7 @@ func TestMissingNumbers(t *testing.T) {
 func TestProperties(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	at := time.Duration(0)
-	var roster *phone.Roster
+	var roster *phone.SpaceState
 	for range 2000 {
 		at += time.Duration(r.IntN(600)) * time.Second
 		snap := snapshot(at, randomNumbers(r)...)
@@ -223,13 +223,13 @@ func TestProperties(t *testing.T) {
 		}
 		complete := *snap
 		complete.Numbers = nil
-		for _, e := range next.Entries {
+		for _, e := range next.Numbers {
 			if e.Missed == 0 {
 				complete.Numbers = append(complete.Numbers, e.Number)
 			}
 		}
 		present := next
-		present.Entries = slices.DeleteFunc(slices.Clone(next.Entries), func(e phone.Entry) bool { return e.Missed > 0 })
+		present.Numbers = slices.DeleteFunc(slices.Clone(next.Numbers), func(e phone.TrackedNumber) bool { return e.Missed > 0 })
 		_, none := diff.Compare(&present, &complete, options)
 		require.Empty(t, none)
 		roster = &next
@@ -255,9 +255,9 @@ func randomNumbers(r *rand.Rand) []phone.Number {
 
 type values map[string]map[phone.Field]string
 
-func known(r *phone.Roster) values {
+func known(r *phone.SpaceState) values {
 	v := values{}
-	for _, e := range r.Entries {
+	for _, e := range r.Numbers {
 		v[e.PhoneNumber] = map[phone.Field]string{}
 		for f, s := range e.All() {
 			v[e.PhoneNumber][f] = s

@@ -216,7 +216,7 @@ func (b *board) gone(id string, now time.Time) alert.Message {
 	if r == nil {
 		return alert.Message{}
 	}
-	var left []alert.Shown
+	var left []alert.ShownAlert
 	for _, s := range r.Alerts {
 		a, known := b.alerts[s.Alert]
 		switch {
@@ -242,7 +242,7 @@ func (b *board) expired(now time.Time, keep time.Duration) (alerts, messages []s
 		}
 	}
 	for id, r := range b.messages {
-		remains := func(s alert.Shown) bool { _, known := b.alerts[s.Alert]; return known && !going[s.Alert] }
+		remains := func(s alert.ShownAlert) bool { _, known := b.alerts[s.Alert]; return known && !going[s.Alert] }
 		unknown := r.State == alert.Sending && b.active[r.Channel]
 		if !unknown && !slices.ContainsFunc(r.Alerts, remains) {
 			messages = append(messages, id)
@@ -273,7 +273,7 @@ func (r *record) shows(a *alert.Alert) bool {
 	if r.State == alert.Dead {
 		return true
 	}
-	i := slices.IndexFunc(r.Alerts, func(s alert.Shown) bool { return s.Alert == a.ID })
+	i := slices.IndexFunc(r.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
 	return r.State == alert.Posted && r.Reply == nil && !r.behind(r.Alerts[i], a) && !untold(r.Alerts[i], a)
 }
 
@@ -286,7 +286,7 @@ func (b *board) forget(alerts, messages []string) {
 	}
 	for _, id := range messages {
 		r := b.messages[id]
-		if r == nil || slices.ContainsFunc(r.Alerts, func(s alert.Shown) bool { return back(s.Alert) }) {
+		if r == nil || slices.ContainsFunc(r.Alerts, func(s alert.ShownAlert) bool { return back(s.Alert) }) {
 			continue
 		}
 		c := b.column(r.Channel)

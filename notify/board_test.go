@@ -19,7 +19,7 @@ func opsBoard(alerts ...alert.Alert) *board { return newBoard([]string{"ops"}, a
 func (b *board) posted(a action, id string, at time.Time) alert.Message {
 	m := alert.Message{ID: id, Channel: "ops", Target: "C1", TS: id, State: alert.Posted, At: at}
 	for _, x := range a.alerts {
-		m.Alerts = append(m.Alerts, alert.Shown{Alert: x.ID, Revision: x.Revision, Told: x.Revision})
+		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: x.ID, Revision: x.Revision, NotifiedRevision: x.Revision})
 	}
 	b.put(m)
 	return m
@@ -178,7 +178,7 @@ func TestBoardReopeningEditsInPlace(t *testing.T) {
 	act := b.next("ops", noon, slots{})
 	require.Equal(t, reply, act.deed)
 	m := act.message
-	m.Alerts = []alert.Shown{{Alert: a.ID, Revision: 2, Told: 2}}
+	m.Alerts = []alert.ShownAlert{{Alert: a.ID, Revision: 2, NotifiedRevision: 2}}
 	b.put(m)
 	a.State, a.Transition, a.Revision, a.Openings = alert.Firing, alert.Reopened, 3, 2
 	b.update(a, noon)
@@ -271,7 +271,7 @@ func (p *play) step() bool {
 		if r := p.alerts[m.Alerts[i].Alert].Revision; a.deed == edit {
 			m.Alerts[i].Revision = r
 		} else {
-			m.Alerts[i].Told = r
+			m.Alerts[i].NotifiedRevision = r
 		}
 	}
 	p.put(m)
@@ -325,7 +325,7 @@ func TestBoardAlwaysEndsInTheTruth(t *testing.T) {
 
 func TestCardOfOtherSubjects(t *testing.T) {
 	a := firing(1)
-	a.Subject, a.Field, a.Summary = phone.Subject{Part: "slack:gold"}, phone.Sink, nil
+	a.Subject, a.Field, a.Summary = phone.Subject{Component: "slack:gold"}, phone.Sink, nil
 	a.Change = phone.Change{Subject: a.Subject, Field: phone.Sink, Old: phone.OK, New: phone.Parked, Code: "not_in_channel", Reason: "invite the bot"}
 	card := testCards().message([]alert.Alert{a}, noon, true)
 	require.Equal(t, "Sink of slack:gold is PARKED", card.Title)
@@ -334,7 +334,7 @@ func TestCardOfOtherSubjects(t *testing.T) {
 	for subject, want := range map[phone.Subject]string{
 		{Account: "main"}:                               "Account main",
 		{Account: "main", Space: "9"}:                   "Space Acme (main)",
-		{Part: "nats"}:                                  "numwatch: nats",
+		{Component: "nats"}:                             "numwatch: nats",
 		{Account: "main", Space: "9", PhoneNumber: "1"}: "1",
 	} {
 		a.Subject = subject

@@ -171,7 +171,7 @@ func (c *cards) title(a *alert.Alert) string {
 	case phone.OfAccount:
 		return "Account " + a.Subject.Account
 	default:
-		return "numwatch: " + a.Subject.Part
+		return "numwatch: " + a.Subject.Component
 	}
 }
 
@@ -201,7 +201,7 @@ func (c *cards) facts(a *alert.Alert) []Fact {
 	} else {
 		add("Account", s.Account)
 	}
-	add("Part of numwatch", s.Part)
+	add("Part of numwatch", s.Component)
 	add(a.Field.String(), moved(a))
 	add("Also", also(a))
 	add("Code", a.Change.Code)

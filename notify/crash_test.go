@@ -23,7 +23,7 @@ func (d *desk) crashAt(point string, n int) {
 		}
 		if seen++; seen == n {
 			d.memory.mu.Lock()
-			d.memory.fail = func(alert.Receipt) error { return errors.New("crashed") }
+			d.memory.fail = func(alert.DeliveryUpdate) error { return errors.New("crashed") }
 			d.memory.mu.Unlock()
 			if point == "post:before" || point == "update:before" {
 				d.sim.Inject(slacksim.Fault{Kind: slacksim.Drop}) // never leaves the process

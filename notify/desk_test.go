@@ -140,7 +140,7 @@ func (d *desk) requireShown(channel string) {
 			shown[s.Alert]++
 			a := d.alerts[s.Alert]
 			require.Equal(d.t, a.Revision, s.Revision, "the message shows an old revision")
-			require.GreaterOrEqual(d.t, s.Told, a.Notified)
+			require.GreaterOrEqual(d.t, s.NotifiedRevision, a.Notified)
 		}
 	}
 	require.Len(d.t, shown, d.of(channel))

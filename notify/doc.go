@@ -20,8 +20,8 @@ type Log interface {
 	LastSeq() uint64
 }
 
-// Keeper commits what a sink reports and returns once it is on disk. It must
+// Recorder commits what a sink reports and returns once it is on disk. It must
 // outlive the sinks: they report once more while they stop.
-type Keeper interface {
-	Keep(ctx context.Context, r alert.Receipt) error
+type Recorder interface {
+	Record(ctx context.Context, r alert.DeliveryUpdate) error
 }

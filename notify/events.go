@@ -86,7 +86,7 @@ func eventSubject(e *alert.Event) string {
 		return e.Notice.Kind
 	}
 	s := e.Subject()
-	return s.PhoneNumber + s.Part // never both
+	return s.PhoneNumber + s.Component // never both
 }
 
 func (r *Renderer) data(w *writer, e *alert.Event, late bool) {
@@ -121,7 +121,7 @@ func (r *Renderer) change(w *writer, c *phone.Change, s phone.Subject, field pho
 	if s.PhoneNumber != "" {
 		w.object("number", func() { writeNumber(w, c, s, show) })
 	}
-	w.some("part", s.Part)
+	w.some("part", s.Component)
 	w.text("field", field.String())
 	w.text("old", show(field, c.Old))
 	w.text("new", show(field, c.New))

@@ -48,7 +48,7 @@ var botKinds = []string{"start", "stop", "rules-reloaded", "rules-refused", "sil
 
 // everyEvent has an event of each kind about each kind of subject.
 func everyEvent() []alert.Event {
-	reported := alert.SinkReport{Part: "slack:ops", Value: phone.Parked, Code: "not_in_channel", Reason: "invite the bot", At: noon}
+	reported := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, Code: "not_in_channel", Reason: "invite the bot", At: noon}
 	first := change(2)
 	first.Baseline, first.SeenAfter, first.Old = true, time.Time{}, ""
 	poll := phone.Change{
@@ -172,8 +172,8 @@ func TestSubjectsHaveAFixedDepth(t *testing.T) {
 	renamed.Rule, renamed.OpenedAs = "crimson", renamed.Rule
 	require.Equal(t, Subject(&everyEvent()[1]), Subject(&alert.Event{Kind: alert.KindAlert, Alert: &renamed}), "fixed at opening")
 	require.Equal(t, "numwatch.v1.change.main.-.-.Sink", at(phone.Subject{Account: "main"}))
-	require.Regexp(t, `^numwatch\.v1\.change\.-\.-\.slack_ops-[0-9a-f]{8}\.Sink$`, at(phone.Subject{Part: "slack:ops"}))
-	require.Equal(t, "numwatch.v1.change.-.-.nats.Sink", at(phone.Subject{Part: "nats"}))
+	require.Regexp(t, `^numwatch\.v1\.change\.-\.-\.slack_ops-[0-9a-f]{8}\.Sink$`, at(phone.Subject{Component: "slack:ops"}))
+	require.Equal(t, "numwatch.v1.change.-.-.nats.Sink", at(phone.Subject{Component: "nats"}))
 
 	seen := map[string]bool{}
 	for _, s := range []string{"a.b", "a b", "a*b", "a>b", "a_b", "ä", "-", long, long + "x", "\x00", "\xff", "a\nb", "*", ">"} {

@@ -23,8 +23,8 @@ type memory struct {
 	cursors    int
 	conditions map[string]string
 	reasons    map[string]string
-	fail       func(alert.Receipt) error
-	kept       func(alert.Receipt)
+	fail       func(alert.DeliveryUpdate) error
+	kept       func(alert.DeliveryUpdate)
 }
 
 func newMemory() *memory {
@@ -59,7 +59,7 @@ func (m *memory) add(events ...alert.Event) {
 	}
 }
 
-func (m *memory) Keep(ctx context.Context, r alert.Receipt) error {
+func (m *memory) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func (m *memory) Keep(ctx context.Context, r alert.Receipt) error {
 		m.cursors++
 	}
 	if r.Sink != nil {
-		m.conditions[r.Sink.Part] = r.Sink.Value
-		m.reasons[r.Sink.Part] = r.Sink.Reason
+		m.conditions[r.Sink.Component] = r.Sink.Value
+		m.reasons[r.Sink.Component] = r.Sink.Reason
 	}
 	if m.kept != nil {
 		m.kept(r)

@@ -157,16 +157,16 @@ func (p *struckPoster) Find(ctx context.Context, m Outgoing, since time.Time) (t
 }
 
 type struckKeeper struct {
-	Keeper
+	Recorder
 	strike *strike
 }
 
-func (k *struckKeeper) Keep(ctx context.Context, r alert.Receipt) error {
+func (k *struckKeeper) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 	if len(r.Messages)+len(r.Drop) == 0 {
-		return k.strike.do("", nil, nil, func() error { return k.Keeper.Keep(ctx, r) })
+		return k.strike.do("", nil, nil, func() error { return k.Recorder.Record(ctx, r) })
 	}
 	full := errors.New("the disk is full")
-	return k.strike.do(commit, full, full, func() error { return k.Keeper.Keep(ctx, r) })
+	return k.strike.do(commit, full, full, func() error { return k.Recorder.Record(ctx, r) })
 }
 
 // strikeSlack tells of three alerts to their ends while it is struck.
@@ -266,7 +266,7 @@ func strikeNATS(t *testing.T, f fate, n int) {
 			w.delay.Store(int64(20 * time.Millisecond))
 		default:
 			b.memory.mu.Lock()
-			b.memory.fail = func(alert.Receipt) error { return errDead }
+			b.memory.fail = func(alert.DeliveryUpdate) error { return errDead }
 			b.memory.mu.Unlock()
 			sink.conn.Close()
 		}

@@ -33,7 +33,7 @@ const (
 // NATSOptions configures the cursor over the log.
 type NATSOptions struct {
 	Log      Log
-	Keeper   Keeper
+	Keeper   Recorder
 	Renderer *Renderer
 	Cursor   alert.Cursor // as stored, zero if none is
 	Login    NATSLogin
@@ -52,7 +52,7 @@ type NATSOptions struct {
 // is logged, counted and passed over. Its methods are safe for concurrent use.
 type NATS struct {
 	events  Log
-	keeper  Keeper
+	keeper  Recorder
 	render  *Renderer
 	login   NATSLogin
 	stream  StreamOptions
@@ -285,8 +285,8 @@ func (n *NATS) tell(ctx context.Context, r alert.SinkReport) {
 	if n.told == r.Value {
 		return
 	}
-	r.Part, r.At = natsPart, time.Now()
-	if err := n.keeper.Keep(ctx, alert.Receipt{Sink: &r}); err != nil {
+	r.Component, r.At = natsPart, time.Now()
+	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
 		n.log.Warn("the state of nats could not be kept", "err", err)
 		return
 	}
@@ -308,7 +308,7 @@ func (n *NATS) save(ctx context.Context, c alert.Cursor) {
 func (n *NATS) keep(ctx context.Context) error {
 	n.savedAt = time.Now()
 	c := n.cursor
-	if err := n.keeper.Keep(ctx, alert.Receipt{Cursor: &c}); err != nil {
+	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Cursor: &c}); err != nil {
 		return fmt.Errorf("keeping the cursor at event %d: %w", c.Seq, err)
 	}
 	n.saved = c
@@ -348,8 +348,8 @@ func (n *NATS) tellLetters(ctx context.Context) {
 		return
 	}
 	r := n.letters
-	r.Part, r.At = natsPart+deadSuffix, time.Now()
-	if err := n.keeper.Keep(ctx, alert.Receipt{Sink: &r}); err != nil {
+	r.Component, r.At = natsPart+deadSuffix, time.Now()
+	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
 		n.log.Warn("the state of nats could not be kept", "err", err)
 		return
 	}

@@ -164,7 +164,7 @@ func TestNATSCrashes(t *testing.T) {
 		o.Trace = func(string) {
 			if left--; left == 0 {
 				b.memory.mu.Lock()
-				b.memory.fail = func(alert.Receipt) error { return errors.New("crashed") }
+				b.memory.fail = func(alert.DeliveryUpdate) error { return errors.New("crashed") }
 				b.memory.mu.Unlock()
 				n.conn.Close()
 			}

@@ -184,9 +184,9 @@ func (o *outlet) reply(ctx context.Context, a action) {
 		return
 	}
 	defer leave()
-	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), Told: make(map[string]uint64)}
+	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), NotifiedRevisions: make(map[string]uint64)}
 	for i := range a.changed {
-		m.Reply.Told[a.changed[i].ID] = a.changed[i].Revision
+		m.Reply.NotifiedRevisions[a.changed[i].ID] = a.changed[i].Revision
 	}
 	if !o.begin(ctx, m) {
 		return
@@ -229,8 +229,8 @@ func (o *outlet) replied(ctx context.Context, m alert.Message) {
 	o.s.mu.Unlock()
 	m.Alerts = slices.Clone(m.Alerts)
 	for i, s := range m.Alerts {
-		if told, ok := m.Reply.Told[s.Alert]; ok {
-			m.Alerts[i].Told, m.Alerts[i].At = max(told, s.Told), m.Reply.At
+		if told, ok := m.Reply.NotifiedRevisions[s.Alert]; ok {
+			m.Alerts[i].NotifiedRevision, m.Alerts[i].At = max(told, s.NotifiedRevision), m.Reply.At
 			if fixed {
 				m.Alerts[i].Revision = max(told, s.Revision)
 			}

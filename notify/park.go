@@ -68,7 +68,7 @@ func (o *outlet) keep(ctx context.Context, m alert.Message) {
 }
 
 func (o *outlet) commit(ctx context.Context, m alert.Message) bool {
-	if err := o.s.report(ctx, alert.Receipt{Messages: []alert.Message{m}, Drop: o.doubtful}); err != nil {
+	if err := o.s.report(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}, Drop: o.doubtful}); err != nil {
 		o.s.log.Warn("a message could not be kept", "channel", o.name, "err", err)
 		o.backOff(0)
 		return false
@@ -86,7 +86,7 @@ func (o *outlet) put(m alert.Message) {
 // dropped forgets a message that was not posted: its alerts wait again, and may
 // then be told together with others.
 func (o *outlet) dropped(ctx context.Context, m alert.Message) {
-	if err := o.s.report(ctx, alert.Receipt{Drop: []string{m.ID}}); err != nil {
+	if err := o.s.report(ctx, alert.DeliveryUpdate{Drop: []string{m.ID}}); err != nil {
 		o.s.log.Warn("a message could not be dropped", "channel", o.name, "err", err)
 		o.backOff(0)
 		return
@@ -106,10 +106,10 @@ func (o *outlet) bury(ctx context.Context, m alert.Message, err error) {
 }
 
 // report commits a receipt, also while the program stops.
-func (s *Slack) report(ctx context.Context, r alert.Receipt) error {
+func (s *Slack) report(ctx context.Context, r alert.DeliveryUpdate) error {
 	ctx, cancel := grace(ctx, slackStopsIn)
 	defer cancel()
-	return s.keeper.Keep(ctx, r)
+	return s.keeper.Record(ctx, r)
 }
 
 // worked notes that the channel, and so the token, works.
@@ -120,8 +120,8 @@ func (o *outlet) worked(ctx context.Context, call string) {
 	}
 	o.failures, o.failingSince = 0, time.Time{}
 	now := time.Now()
-	o.s.tell(ctx, alert.SinkReport{Part: o.part(), Value: phone.OK, At: now})
-	o.s.tell(ctx, alert.SinkReport{Part: slackPart, Value: phone.OK, At: now})
+	o.s.tell(ctx, alert.SinkReport{Component: o.part(), Value: phone.OK, At: now})
+	o.s.tell(ctx, alert.SinkReport{Component: slackPart, Value: phone.OK, At: now})
 }
 
 func (o *outlet) note(call string, err error) {
@@ -143,13 +143,13 @@ func (o *outlet) failed(ctx context.Context, call string, err error) {
 	}
 	var e *PostError
 	errors.As(err, &e)
-	r := alert.SinkReport{Part: o.part(), Value: phone.Parked, Reason: err.Error(), At: now}
+	r := alert.SinkReport{Component: o.part(), Value: phone.Parked, Reason: err.Error(), At: now}
 	if e != nil {
 		r.Code = e.Code
 	}
 	switch refusal(err) {
 	case BadToken:
-		r.Part = slackPart
+		r.Component = slackPart
 		o.s.shut(now.Add(parkFor))
 		o.s.tell(ctx, r)
 	case BadChannel, Unknown, BadMessage, Gone, Uneditable:
@@ -215,18 +215,18 @@ func (s *Slack) holdEdits(asked time.Duration) {
 // here, so the first report is always made.
 func (s *Slack) tell(ctx context.Context, r alert.SinkReport) {
 	s.mu.Lock()
-	known := s.reported[r.Part] == r.Value
-	s.reasons[r.Part] = r.Reason
+	known := s.reported[r.Component] == r.Value
+	s.reasons[r.Component] = r.Reason
 	s.mu.Unlock()
 	if known {
 		return
 	}
-	if err := s.report(ctx, alert.Receipt{Sink: &r}); err != nil {
-		s.log.Warn("the state of slack could not be kept", "part", r.Part, "err", err)
+	if err := s.report(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
+		s.log.Warn("the state of slack could not be kept", "part", r.Component, "err", err)
 		return
 	}
-	s.metrics.parked.WithLabelValues(r.Part).Set(truth(r.Value == phone.Parked))
+	s.metrics.parked.WithLabelValues(r.Component).Set(truth(r.Value == phone.Parked))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reported[r.Part] = r.Value
+	s.reported[r.Component] = r.Value
 }

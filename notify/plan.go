@@ -133,20 +133,20 @@ func (b *board) stale(c *column) []*record {
 }
 
 // shown is an alert as a message shows it that is posted now.
-func shown(a *alert.Alert) alert.Shown {
-	return alert.Shown{Alert: a.ID, Revision: a.Revision, Beside: a.Beside(), Told: a.Revision}
+func shown(a *alert.Alert) alert.ShownAlert {
+	return alert.ShownAlert{Alert: a.ID, Revision: a.Revision, Annotations: a.Annotations(), NotifiedRevision: a.Revision}
 }
 
 // redrawn returns what a message shows once it was edited to these alerts.
-func redrawn(list []alert.Shown, alerts []alert.Alert) []alert.Shown {
-	now := make(map[string]alert.Shown, len(alerts))
+func redrawn(list []alert.ShownAlert, alerts []alert.Alert) []alert.ShownAlert {
+	now := make(map[string]alert.ShownAlert, len(alerts))
 	for i := range alerts {
 		now[alerts[i].ID] = shown(&alerts[i])
 	}
 	list = slices.Clone(list)
 	for i := range list {
 		if n, ok := now[list[i].Alert]; ok {
-			list[i].Revision, list[i].Beside = n.Revision, n.Beside
+			list[i].Revision, list[i].Annotations = n.Revision, n.Annotations
 		}
 	}
 	return list
@@ -154,14 +154,14 @@ func redrawn(list []alert.Shown, alerts []alert.Alert) []alert.Shown {
 
 // behind reports whether a message shows an alert other than it is. What stands
 // beside the alert is nothing to be told in a thread.
-func (r *record) behind(s alert.Shown, a *alert.Alert) bool {
-	return a.Revision > s.Revision || !r.fixed && s.Beside != a.Beside()
+func (r *record) behind(s alert.ShownAlert, a *alert.Alert) bool {
+	return a.Revision > s.Revision || !r.fixed && s.Annotations != a.Annotations()
 }
 
 // untold reports whether people are to be told anew. What is held back stays
 // unsaid, but who was told of an opening is told of its end.
-func untold(s alert.Shown, a *alert.Alert) bool {
-	return a.Notified > s.Told && (a.State.Closed() || len(a.HeldBy) == 0)
+func untold(s alert.ShownAlert, a *alert.Alert) bool {
+	return a.Notified > s.NotifiedRevision && (a.State.Closed() || len(a.HeldBy) == 0)
 }
 
 func (b *board) behind(r *record) bool {

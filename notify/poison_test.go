@@ -62,8 +62,8 @@ func TestNATSClearsDeadLettersAfterAnOutage(t *testing.T) {
 func TestNATSTellsOfDeadLettersUntilThatIsKept(t *testing.T) {
 	b := newBench(t)
 	failures := 3
-	b.memory.fail = func(r alert.Receipt) error {
-		if r.Sink == nil || r.Sink.Part != lettersPart || r.Sink.Value != phone.Parked || failures == 0 {
+	b.memory.fail = func(r alert.DeliveryUpdate) error {
+		if r.Sink == nil || r.Sink.Component != lettersPart || r.Sink.Value != phone.Parked || failures == 0 {
 			return nil
 		}
 		failures--

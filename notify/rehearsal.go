@@ -104,7 +104,7 @@ func (r *Rehearsal) act(channel string, a action, now time.Time, told []Told) []
 }
 
 // afterReply returns what a message shows once a reply told of these alerts.
-func afterReply(list []alert.Shown, alerts []alert.Alert, at time.Time) []alert.Shown {
+func afterReply(list []alert.ShownAlert, alerts []alert.Alert, at time.Time) []alert.ShownAlert {
 	revisions := make(map[string]uint64, len(alerts))
 	for i := range alerts {
 		revisions[alerts[i].ID] = alerts[i].Revision
@@ -112,7 +112,7 @@ func afterReply(list []alert.Shown, alerts []alert.Alert, at time.Time) []alert.
 	list = slices.Clone(list)
 	for i, s := range list {
 		if revision, ok := revisions[s.Alert]; ok {
-			list[i].Told, list[i].At = revision, at
+			list[i].NotifiedRevision, list[i].At = revision, at
 		}
 	}
 	return list

@@ -12,7 +12,7 @@ import (
 
 // due is when people are to be reminded of an alert in a message; zero: not.
 // What is held back is silent, and what somebody takes needs no reminder.
-func (r *record) due(s alert.Shown, a *alert.Alert) time.Time {
+func (r *record) due(s alert.ShownAlert, a *alert.Alert) time.Time {
 	if a.RemindEvery <= 0 || a.State != alert.Firing || a.Ack != nil || len(a.HeldBy) > 0 || r.State != alert.Posted {
 		return time.Time{}
 	}
@@ -25,7 +25,7 @@ func (c *column) noteReminder(r *record, a *alert.Alert) {
 	if a.RemindEvery <= 0 || r == nil {
 		return
 	}
-	i := slices.IndexFunc(r.Alerts, func(s alert.Shown) bool { return s.Alert == a.ID })
+	i := slices.IndexFunc(r.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
 	if i < 0 {
 		return
 	}

@@ -82,7 +82,7 @@ func TestBoardReminders(t *testing.T) {
 			require.True(t, a.remind)
 
 			m := a.message
-			m.Alerts = []alert.Shown{{Alert: row.a.ID, Revision: 1, Told: 1, At: row.when}}
+			m.Alerts = []alert.ShownAlert{{Alert: row.a.ID, Revision: 1, NotifiedRevision: 1, At: row.when}}
 			b.put(m)
 			require.Equal(t, row.when.Add(row.a.RemindEvery), b.next("ops", row.when, slots{}).until)
 		})
@@ -103,10 +103,10 @@ func (a action) untilReminder(t *testing.T) time.Time {
 // nothing.
 func TestBoardRemindsTogether(t *testing.T) {
 	a, b, c := reminding(1, 10*time.Hour), reminding(2, 10*time.Hour), reminding(3, 10*time.Hour)
-	m := alert.Message{ID: "m1", Channel: "ops", State: alert.Posted, At: noon, Alerts: []alert.Shown{
-		{Alert: a.ID, Revision: 1, Told: 1},
-		{Alert: b.ID, Revision: 1, Told: 1, At: noon.Add(59 * time.Minute)},
-		{Alert: c.ID, Revision: 1, Told: 1, At: noon.Add(61 * time.Minute)},
+	m := alert.Message{ID: "m1", Channel: "ops", State: alert.Posted, At: noon, Alerts: []alert.ShownAlert{
+		{Alert: a.ID, Revision: 1, NotifiedRevision: 1},
+		{Alert: b.ID, Revision: 1, NotifiedRevision: 1, At: noon.Add(59 * time.Minute)},
+		{Alert: c.ID, Revision: 1, NotifiedRevision: 1, At: noon.Add(61 * time.Minute)},
 	}}
 	board := newBoard([]string{"ops"}, []alert.Alert{a, b, c}, []alert.Message{m}, noon)
 	at := noon.Add(10 * time.Hour)

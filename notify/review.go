@@ -38,20 +38,20 @@ func (s *Slack) findings(now time.Time) (reports []alert.SinkReport) {
 		part := slackPart + ":" + c.Name
 		configured[part], configured[part+deadSuffix] = true, true
 		r := s.deadIn(c.Name)
-		r.Part, r.At = part+deadSuffix, now
-		if r.Value == phone.Parked || s.reported[r.Part] == phone.Parked {
+		r.Component, r.At = part+deadSuffix, now
+		if r.Value == phone.Parked || s.reported[r.Component] == phone.Parked {
 			reports = append(reports, r)
 		}
 		if n, since := s.board.overdue(c.Name, now.Add(-waitsTooLong)); n > 0 {
 			reports = append(reports, alert.SinkReport{
-				Part: part, Value: phone.Parked, Code: codeWaiting, At: now,
+				Component: part, Value: phone.Parked, Code: codeWaiting, At: now,
 				Reason: fmt.Sprintf("%d alerts wait to be shown, the first for %s; %s", n, span(now.Sub(since)), s.lately(c.Name, now)),
 			})
 		}
 	}
 	for part, value := range s.reported {
 		if value == phone.Parked && !configured[part] {
-			reports = append(reports, alert.SinkReport{Part: part, Value: phone.OK, Reason: "it is no longer configured", At: now})
+			reports = append(reports, alert.SinkReport{Component: part, Value: phone.OK, Reason: "it is no longer configured", At: now})
 		}
 	}
 	return reports

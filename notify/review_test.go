@@ -124,8 +124,8 @@ func TestNATSTellsThatItFallsBehind(t *testing.T) {
 		}
 	}
 	var told []alert.SinkReport
-	b.memory.kept = func(r alert.Receipt) {
-		if r.Sink != nil && r.Sink.Part == natsPart {
+	b.memory.kept = func(r alert.DeliveryUpdate) {
+		if r.Sink != nil && r.Sink.Component == natsPart {
 			told = append(told, *r.Sink)
 		}
 	}

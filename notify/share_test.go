@@ -28,7 +28,7 @@ func TestSlackPostsOneByOneWhereItCannotLook(t *testing.T) {
 					d.sim.SetChannel(slacksim.Channel{ID: c.Slack, Name: c.Name})
 				}
 				var most int
-				d.memory.kept = func(alert.Receipt) {
+				d.memory.kept = func(alert.DeliveryUpdate) {
 					under := 0
 					for _, m := range d.memory.messages {
 						if m.State == alert.Sending || m.Reply != nil {

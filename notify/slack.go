@@ -33,7 +33,7 @@ type Channel struct {
 // SlackOptions configures the sink that shows state.
 type SlackOptions struct {
 	Poster   Poster
-	Keeper   Keeper
+	Keeper   Recorder
 	Channels []Channel
 	Alerts   []alert.Alert   // as stored
 	Messages []alert.Message // as stored
@@ -55,7 +55,7 @@ type SlackOptions struct {
 // use.
 type Slack struct {
 	poster    Poster
-	keeper    Keeper
+	keeper    Recorder
 	cards     cards
 	keepFor   func() time.Duration
 	pressable bool
@@ -165,7 +165,7 @@ func (s *Slack) RetryDead(ctx context.Context, id string) error {
 	if !dead {
 		return fmt.Errorf("no dead message has the id %s", id)
 	}
-	if err := s.keeper.Keep(ctx, alert.Receipt{Drop: []string{id}}); err != nil {
+	if err := s.keeper.Record(ctx, alert.DeliveryUpdate{Drop: []string{id}}); err != nil {
 		return fmt.Errorf("dropping dead message %s: %w", id, err)
 	}
 	s.mu.Lock()
@@ -293,7 +293,7 @@ func (s *Slack) upkeep(ctx context.Context) {
 	if len(alerts)+len(messages) == 0 {
 		return
 	}
-	if err := s.keeper.Keep(ctx, alert.Receipt{Forget: alerts, Drop: messages}); err != nil {
+	if err := s.keeper.Record(ctx, alert.DeliveryUpdate{Forget: alerts, Drop: messages}); err != nil {
 		s.log.Warn("closed alerts could not be forgotten", "err", err)
 		return
 	}

@@ -25,7 +25,7 @@ func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 				d.update(a)
 				m := alert.Message{
 					ID: "m-1", Channel: "ops", Target: "C0000000001", State: alert.Sending, At: time.Now(),
-					Alerts: []alert.Shown{{Alert: a.ID, Revision: 1, Told: 1}},
+					Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: 1, NotifiedRevision: 1}},
 				}
 				d.memory.messages[m.ID] = m
 				if applied {
@@ -232,7 +232,7 @@ func TestSlackChannelsComeAndGo(t *testing.T) {
 func TestSlackSurvivesAKeeperThatFails(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
 		broken := true
-		d.memory.fail = func(alert.Receipt) error {
+		d.memory.fail = func(alert.DeliveryUpdate) error {
 			if broken {
 				return errors.New("disk full")
 			}

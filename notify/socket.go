@@ -105,7 +105,7 @@ func (b *Buttons) enqueue(p Press) bool {
 func (b *Buttons) worked(ctx context.Context) {
 	b.failingSince = time.Time{}
 	b.log.Info("slack tells of buttons")
-	b.o.Slack.tell(ctx, alert.SinkReport{Part: SocketPart, Value: phone.OK, At: time.Now()})
+	b.o.Slack.tell(ctx, alert.SinkReport{Component: SocketPart, Value: phone.OK, At: time.Now()})
 }
 
 // failed tells of a connection that does not come about: at once where Slack
@@ -122,7 +122,7 @@ func (b *Buttons) failed(ctx context.Context, err error) {
 	}
 	refused := e.Refusal == BadToken || e.Refusal == Unknown
 	if refused || now.Sub(b.failingSince) > stuckAfter {
-		b.o.Slack.tell(ctx, alert.SinkReport{Part: SocketPart, Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: now})
+		b.o.Slack.tell(ctx, alert.SinkReport{Component: SocketPart, Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: now})
 	}
 }
 

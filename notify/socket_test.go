@@ -189,7 +189,7 @@ func newHotline(t *testing.T, operators ...string) *hotline {
 func message(id string, alerts ...alert.Alert) alert.Message {
 	m := alert.Message{ID: id, Channel: "ops", Target: "C1", TS: "1.1", State: alert.Posted, At: noon}
 	for _, a := range alerts {
-		m.Alerts = append(m.Alerts, alert.Shown{Alert: a.ID, Revision: a.Revision, Told: a.Revision})
+		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: a.ID, Revision: a.Revision, NotifiedRevision: a.Revision})
 	}
 	return m
 }

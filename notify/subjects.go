@@ -52,7 +52,7 @@ func subjectsOf(s phone.Subject) []string {
 // place is account, space and number as tokens; the part of the bot stands in
 // the number's place.
 func place(s phone.Subject) string {
-	return token(s.Account) + "." + token(s.Space) + "." + token(s.PhoneNumber+s.Part)
+	return token(s.Account) + "." + token(s.Space) + "." + token(s.PhoneNumber+s.Component)
 }
 
 // token returns s as one token of a subject. What had to be changed or cut gets

@@ -131,7 +131,7 @@ func TestSubject(t *testing.T) {
 	require.Equal(t, "main/1/86", n.String())
 	require.Equal(t, phone.OfSpace, phone.Subject{Account: "main", Space: "1"}.Kind())
 	require.Equal(t, phone.OfAccount, phone.Subject{Account: "main"}.Kind())
-	require.Equal(t, phone.OfBot, phone.Subject{Part: "nats"}.Kind())
+	require.Equal(t, phone.OfBot, phone.Subject{Component: "nats"}.Kind())
 	require.Positive(t, n.Compare(phone.Subject{Account: "main"}))
 	require.True(t, phone.Status.EndsLife("DELETED"))
 	require.True(t, phone.Presence.EndsLife(phone.Moved))

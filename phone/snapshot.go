@@ -11,20 +11,20 @@ type Snapshot struct {
 	RequestId string
 }
 
-// Roster is what numwatch knows of a space: the numbers of its last snapshot
+// SpaceState is what numwatch knows of a space: the numbers of its last snapshot
 // and those that are missing from it but not yet confirmed so.
-type Roster struct {
+type SpaceState struct {
 	Space     SpaceKey
-	Entries   []Entry // sorted by PhoneNumber
+	Numbers   []TrackedNumber // sorted by PhoneNumber
 	At        time.Time
 	RequestId string
 }
 
-// Entry is one number of a roster. Missed counts the complete lists in a row
+// TrackedNumber is one number of a roster. Missed counts the complete lists in a row
 // that did not hold it, the first of them at MissedSince; the last list that
 // did was at Listed, zero if that is not known. All are zero for a number that
 // the last list held.
-type Entry struct {
+type TrackedNumber struct {
 	Number
 	Missed      int
 	MissedSince time.Time

@@ -48,7 +48,7 @@ type Subject struct {
 	Account     string `json:"account,omitempty"`
 	Space       string `json:"space,omitempty"`
 	PhoneNumber string `json:"number,omitempty"`
-	Part        string `json:"part,omitempty"` // of the bot: "nats", "slack", "slack:ops"
+	Component   string `json:"part,omitempty"` // of the bot: "nats", "slack", "slack:ops"
 }
 
 // SubjectOf returns the subject for a number of a space.
@@ -76,13 +76,13 @@ func (s Subject) SpaceKey() SpaceKey { return SpaceKey{s.Account, s.Space} }
 // Compare orders subjects by account, space, number and part.
 func (s Subject) Compare(o Subject) int {
 	return cmp.Or(strings.Compare(s.Account, o.Account), strings.Compare(s.Space, o.Space),
-		strings.Compare(s.PhoneNumber, o.PhoneNumber), strings.Compare(s.Part, o.Part))
+		strings.Compare(s.PhoneNumber, o.PhoneNumber), strings.Compare(s.Component, o.Component))
 }
 
 // String returns the members that are used, separated by slashes.
 func (s Subject) String() string {
 	var used []string
-	for _, m := range []string{s.Account, s.Space, s.PhoneNumber, s.Part} {
+	for _, m := range []string{s.Account, s.Space, s.PhoneNumber, s.Component} {
 		if m != "" {
 			used = append(used, m)
 		}

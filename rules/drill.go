@@ -35,7 +35,7 @@ func (s *Set) drill(w *watch, space phone.Space, now time.Time) alert.Alert {
 	}
 	switch w.field {
 	case phone.Sink:
-		c.Subject = phone.Subject{Part: drillPart}
+		c.Subject = phone.Subject{Component: drillPart}
 	case phone.Poll:
 		c.Subject = phone.Subject{Account: space.Account, Space: drillPart}
 	default:

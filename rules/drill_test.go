@@ -31,7 +31,7 @@ func TestDrillOfEveryRule(t *testing.T) {
 		require.Equal(t, r.Severity, a.Severity)
 		require.NotEmpty(t, a.Summary.Plain())
 		require.Contains(t, []phone.Subject{
-			{Account: "main", Space: "1001", PhoneNumber: rules.DrillNumber}, {Account: "main", Space: "drill"}, {Part: "drill"},
+			{Account: "main", Space: "1001", PhoneNumber: rules.DrillNumber}, {Account: "main", Space: "drill"}, {Component: "drill"},
 		}, a.Subject)
 		again, _ := set.Drill(r.Name, space, now.Add(time.Second))
 		require.NotEqual(t, a.ID, again.ID)

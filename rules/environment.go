@@ -124,7 +124,7 @@ func valueAt(e *environment, f phone.Field) *string {
 // setSubject fills in what belongs to the subject, as it is now.
 func setSubject(e *environment, space phone.Space, s phone.Subject, n *phone.Number) {
 	*e = environment{
-		PhoneNumber: s.PhoneNumber, Account: s.Account, SpaceId: s.Space, Labels: space.Labels, Part: s.Part,
+		PhoneNumber: s.PhoneNumber, Account: s.Account, SpaceId: s.Space, Labels: space.Labels, Part: s.Component,
 	}
 	if s.Space != "" {
 		e.Space = space.Title()

@@ -130,7 +130,7 @@ func TestShippedRulesWatchNumwatch(t *testing.T) {
 	a = one(t, poll(phone.Subject{Account: "main"}, phone.Poll, phone.Denied))
 	require.Equal(t, "account-blind", a.Rule)
 	require.Equal(t, []string{"oncall", "ops"}, a.Channels)
-	a = one(t, poll(phone.Subject{Part: "slack:ops"}, phone.Sink, phone.Parked))
+	a = one(t, poll(phone.Subject{Component: "slack:ops"}, phone.Sink, phone.Parked))
 	require.Equal(t, "sink-parked", a.Rule)
 	require.Equal(t, "numwatch cannot deliver through slack:ops: Forbidden.RAM", a.Summary.Plain())
 }

@@ -363,7 +363,7 @@ func TestSubjectsThatAreNoNumbers(t *testing.T) {
 	require.Equal(t, []string{"blind worse"}, transitions(see(space, phone.Poll, "FAILING", "DENIED", "NoPermission")))
 	require.Equal(t, "recovered, now OK", one(t, see(space, phone.Poll, "DENIED", "OK", "")).Closing)
 	require.Equal(t, "main/(none) DENIED X because", one(t, see(phone.Subject{Account: "main"}, phone.Poll, "OK", "DENIED", "X")).Summary.Plain())
-	part := phone.Subject{Part: "slack:ops"}
+	part := phone.Subject{Component: "slack:ops"}
 	require.Equal(t, "slack:ops not_in_channel (none)", one(t, see(part, phone.Sink, "OK", "PARKED", "not_in_channel")).Summary.Plain())
 	require.Equal(t, []string{"parked resolved"}, transitions(see(part, phone.Sink, "PARKED", "OK", "")))
 }

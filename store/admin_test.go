@@ -167,9 +167,9 @@ func TestOpenFollowsAReplacedFile(t *testing.T) {
 	require.NoError(t, old.Close())
 	waiting.Wait()
 	require.NoError(t, err)
-	require.NoError(t, s.Commit(&Commit{Rosters: []phone.Roster{rosterOf(space("s"))}}))
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space("s"))}}))
 	require.NoError(t, s.Close())
-	require.NotNil(t, must(openAt(t, path).Roster(space("s"))))
+	require.NotNil(t, must(openAt(t, path).SpaceState(space("s"))))
 }
 
 func TestCompactAndCheckNeedAStore(t *testing.T) {

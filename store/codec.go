@@ -85,10 +85,10 @@ func appendSnapshotNumbers(b []byte, numbers []phone.Number) []byte {
 //
 // What a poll without news changes stands behind the numbers, so that sameNumbers
 // compares them without decoding.
-func appendRoster(b []byte, r *phone.Roster) []byte {
+func appendRoster(b []byte, r *phone.SpaceState) []byte {
 	missed := 0
-	for i := range r.Entries {
-		if isMissed(&r.Entries[i]) {
+	for i := range r.Numbers {
+		if isMissed(&r.Numbers[i]) {
 			missed++
 		}
 	}
@@ -96,16 +96,16 @@ func appendRoster(b []byte, r *phone.Roster) []byte {
 	b = binary.AppendUvarint(b, uint64(missed))
 	b = append(b, 0, 0, 0, 0)
 	start := len(b)
-	b = binary.AppendUvarint(b, uint64(len(r.Entries)))
+	b = binary.AppendUvarint(b, uint64(len(r.Numbers)))
 	before := &phone.Number{}
-	for i := range r.Entries {
-		b = appendNumber(b, &r.Entries[i].Number, before)
-		before = &r.Entries[i].Number
+	for i := range r.Numbers {
+		b = appendNumber(b, &r.Numbers[i].Number, before)
+		before = &r.Numbers[i].Number
 	}
 	binary.BigEndian.PutUint32(b[start-4:], uint32(len(b)-start))
 	b = appendText(appendTime(b, r.At), r.RequestId)
-	for i := range r.Entries {
-		if e := &r.Entries[i]; isMissed(e) {
+	for i := range r.Numbers {
+		if e := &r.Numbers[i]; isMissed(e) {
 			b = binary.AppendUvarint(b, uint64(i))
 			b = binary.AppendUvarint(b, uint64(e.Missed))
 			b = appendTime(appendTime(b, e.MissedSince), e.Listed)
@@ -114,7 +114,7 @@ func appendRoster(b []byte, r *phone.Roster) []byte {
 	return b
 }
 
-func isMissed(e *phone.Entry) bool {
+func isMissed(e *phone.TrackedNumber) bool {
 	return e.Missed != 0 || !e.MissedSince.IsZero() || !e.Listed.IsZero()
 }
 
@@ -132,24 +132,24 @@ func sameNumbers(roster, section []byte) bool {
 	return n == uint64(len(section)) && n <= uint64(len(roster)-head) && bytes.Equal(roster[head:head+n], section)
 }
 
-func decodeRoster(k phone.SpaceKey, value []byte) (*phone.Roster, error) {
+func decodeRoster(k phone.SpaceKey, value []byte) (*phone.SpaceState, error) {
 	r := newReader(value, rosterVersion)
 	missed := r.count(3)
 	r.take(4)
-	roster := &phone.Roster{Space: k, Entries: make([]phone.Entry, r.count(2))}
+	roster := &phone.SpaceState{Space: k, Numbers: make([]phone.TrackedNumber, r.count(2))}
 	before := &phone.Number{}
-	for i := range roster.Entries {
-		r.number(&roster.Entries[i].Number, before)
-		before = &roster.Entries[i].Number
+	for i := range roster.Numbers {
+		r.number(&roster.Numbers[i].Number, before)
+		before = &roster.Numbers[i].Number
 	}
 	roster.At, roster.RequestId = r.time(), r.text()
 	for range missed {
 		i, n, since, listed := r.uvarint(), r.uvarint(), r.time(), r.listed()
-		if i >= uint64(len(roster.Entries)) {
+		if i >= uint64(len(roster.Numbers)) {
 			r.fail(errDamaged)
 			break
 		}
-		e := &roster.Entries[i]
+		e := &roster.Numbers[i]
 		e.Missed, e.MissedSince, e.Listed = int(n), since, listed
 	}
 	if err := r.end(); err != nil {

@@ -23,8 +23,8 @@ func TestRosterRoundTrip(t *testing.T) {
 
 		numbers, err := phoneNumbers(value)
 		require.NoError(t, err)
-		require.Len(t, numbers, len(want.Entries))
-		for i, e := range want.Entries {
+		require.Len(t, numbers, len(want.Numbers))
+		for i, e := range want.Numbers {
 			require.Equal(t, e.PhoneNumber, numbers[i])
 		}
 	}
@@ -36,8 +36,8 @@ func TestAbsentIsNotEmpty(t *testing.T) {
 	r := rosterOf(space("s"), n)
 	got, err := decodeRoster(r.Space, appendRoster(nil, &r))
 	require.NoError(t, err)
-	require.True(t, got.Entries[0].Has(phone.VerifiedName))
-	require.False(t, got.Entries[0].Has(phone.Status))
+	require.True(t, got.Numbers[0].Has(phone.VerifiedName))
+	require.False(t, got.Numbers[0].Has(phone.Status))
 }
 
 func TestChangeRoundTrip(t *testing.T) {
@@ -115,10 +115,10 @@ func TestMaskTellsOldFromNew(t *testing.T) {
 }
 
 // rosterOfVersion1 is what the first version wrote: every value of every number.
-func rosterOfVersion1(r *phone.Roster) []byte {
-	section := binary.AppendUvarint(nil, uint64(len(r.Entries)))
-	for i := range r.Entries {
-		section = appendFields(appendText(section, r.Entries[i].PhoneNumber), &r.Entries[i].Number)
+func rosterOfVersion1(r *phone.SpaceState) []byte {
+	section := binary.AppendUvarint(nil, uint64(len(r.Numbers)))
+	for i := range r.Numbers {
+		section = appendFields(appendText(section, r.Numbers[i].PhoneNumber), &r.Numbers[i].Number)
 	}
 	b := binary.BigEndian.AppendUint32([]byte{1, 0}, uint32(len(section)))
 	return appendText(appendTime(append(b, section...), r.At), r.RequestId)
@@ -148,7 +148,7 @@ func TestRosterOfVersion2(t *testing.T) {
 	value := appendRoster(nil, &want)
 	value[0] = 2
 	require.True(t, sameNumbers(value, appendSnapshotNumbers(nil, named("1", "2"))))
-	want.Entries[1].Missed, want.Entries[1].MissedSince = 2, noon
+	want.Numbers[1].Missed, want.Numbers[1].MissedSince = 2, noon
 	value = appendRoster(nil, &want)
 	value = value[:len(value)-len(appendTime(nil, time.Time{}))]
 	value[0] = 2
@@ -159,13 +159,13 @@ func TestRosterOfVersion2(t *testing.T) {
 
 // What the numbers of a space have in common takes its room once.
 func TestRosterTakesWhatRepeatsOnce(t *testing.T) {
-	var one, many phone.Roster
+	var one, many phone.SpaceState
 	for i := range 100 {
 		n := *changeEvent(1).Change.Number
 		n.PhoneNumber = fmt.Sprint(8613800000000 + i)
-		many.Entries = append(many.Entries, phone.Entry{Number: n})
+		many.Numbers = append(many.Numbers, phone.TrackedNumber{Number: n})
 	}
-	one.Entries = many.Entries[:1]
+	one.Numbers = many.Numbers[:1]
 	perNumber := (len(appendRoster(nil, &many)) - len(appendRoster(nil, &one))) / 99
 	require.LessOrEqual(t, perNumber, 14+2+2, "the number, its length and two masks")
 }

@@ -27,8 +27,8 @@ const (
 // committing it again is harmless. What is dropped goes first: where the same
 // thing is dropped and put, it is there afterwards.
 type Commit struct {
-	Rosters    []phone.Roster // whole; entries sorted by PhoneNumber, none twice
-	DropSpaces []phone.SpaceKey
+	SpaceStates []phone.SpaceState // whole; entries sorted by PhoneNumber, none twice
+	DropSpaces  []phone.SpaceKey
 	// Events go on from LastSeq()+1 without a gap. One that is in the log
 	// already must be the same.
 	Events       []alert.Event

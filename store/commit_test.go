@@ -16,24 +16,24 @@ import (
 func full() *Commit {
 	a := alertOn(fall("8613800000001"))
 	missing := rosterOf(space("gap"), named("1", "2")...)
-	missing.Entries[1].Missed, missing.Entries[1].MissedSince = 2, noon
+	missing.Numbers[1].Missed, missing.Numbers[1].MissedSince = 2, noon
 	return &Commit{
-		Rosters: []phone.Roster{rosterOf(space("s"), fleet(3)...), missing, rosterOf(space("empty"))},
+		SpaceStates: []phone.SpaceState{rosterOf(space("s"), fleet(3)...), missing, rosterOf(space("empty"))},
 		Events: []alert.Event{
 			changeEvent(1),
 			{Seq: 2, Time: noon, Kind: alert.KindAlert, Change: a.Change, Alert: &a},
 			{Seq: 3, Time: noon, Kind: alert.KindBot, Notice: &alert.Notice{Kind: "start", Text: "hello"}},
 		},
 		Alerts: []alert.Alert{a}, Messages: []alert.Message{messageOn("m-1", a)},
-		Conditions:  []phone.Condition{{Subject: phone.Subject{Part: "slack:ops"}, Field: phone.Sink, Value: phone.Parked, Since: noon}},
+		Conditions:  []phone.Condition{{Subject: phone.Subject{Component: "slack:ops"}, Field: phone.Sink, Value: phone.Parked, Since: noon}},
 		Checkpoints: map[string][]byte{"nats": []byte("x"), "empty": {}},
 	}
 }
 
 func requireFull(t *testing.T, s *Store, c *Commit) {
 	t.Helper()
-	for _, want := range c.Rosters {
-		got, err := s.Roster(want.Space)
+	for _, want := range c.SpaceStates {
+		got, err := s.SpaceState(want.Space)
 		require.NoError(t, err)
 		require.Equal(t, &want, got)
 	}
@@ -45,7 +45,7 @@ func requireFull(t *testing.T, s *Store, c *Commit) {
 		require.Equal(t, want, must(s.Checkpoint(name)))
 	}
 	require.Nil(t, must(s.Checkpoint("none")))
-	require.Nil(t, must(s.Roster(space("none"))))
+	require.Nil(t, must(s.SpaceState(space("none"))))
 	require.Equal(t, uint64(3), s.LastSeq())
 	require.Equal(t, uint64(1), s.FirstSeq())
 }
@@ -171,7 +171,7 @@ func TestSame(t *testing.T) {
 	}
 	require.False(t, same(), "nothing is stored: not even an empty list is the same")
 	r := rosterOf(space("s"), numbers...)
-	require.NoError(t, s.Commit(&Commit{Rosters: []phone.Roster{r}}))
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{r}}))
 	require.True(t, same(numbers...))
 	require.False(t, same(numbers[:2]...))
 	require.False(t, same(append(fleet(3), typical("9"))...))
@@ -183,11 +183,11 @@ func TestSame(t *testing.T) {
 	lacking := phone.Number{PhoneNumber: numbers[0].PhoneNumber}
 	require.False(t, same(lacking, numbers[1], numbers[2]), "absent is not the same as a value")
 
-	r.Entries[1].Missed, r.Entries[1].MissedSince = 1, noon
-	require.NoError(t, s.Commit(&Commit{Rosters: []phone.Roster{r}}))
+	r.Numbers[1].Missed, r.Numbers[1].MissedSince = 1, noon
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{r}}))
 	require.False(t, same(numbers...), "a missing number is there again")
 
-	require.NoError(t, s.Commit(&Commit{Rosters: []phone.Roster{rosterOf(space("s"))}}))
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space("s"))}}))
 	require.True(t, same())
 }
 
@@ -195,11 +195,11 @@ func TestHomes(t *testing.T) {
 	s := openTemp(t)
 	put := func(id string, numbers ...string) {
 		t.Helper()
-		require.NoError(t, s.Commit(&Commit{Rosters: []phone.Roster{rosterOf(space(id), named(numbers...)...)}}))
+		require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space(id), named(numbers...)...)}}))
 	}
 	homesOf := func(number string) (ids []string) {
 		t.Helper()
-		for _, k := range must(s.Homes(number)) {
+		for _, k := range must(s.SpacesOf(number)) {
 			require.Equal(t, "main", k.Account)
 			ids = append(ids, k.ID)
 		}
@@ -218,20 +218,20 @@ func TestHomes(t *testing.T) {
 	require.Equal(t, []string{"odd\x00a/b"}, homesOf("1"), "ids and numbers may hold any byte")
 	require.NoError(t, s.Commit(&Commit{DropSpaces: []phone.SpaceKey{space("a")}}))
 	require.Empty(t, homesOf("5"))
-	require.Nil(t, must(s.Roster(space("a"))))
+	require.Nil(t, must(s.SpaceState(space("a"))))
 	require.Equal(t, uint64(4), must(s.Stats()).Numbers)
 	requireSound(t, s)
 }
 
 func TestRefusedRosters(t *testing.T) {
 	s := openTemp(t)
-	for want, r := range map[string]phone.Roster{
+	for want, r := range map[string]phone.SpaceState{
 		"not sorted":  rosterOf(space("s"), named("2", "1")...),
 		"stands":      rosterOf(space("s"), named("1", "1")...),
 		"NUL":         rosterOf(phone.SpaceKey{Account: "a\x00", ID: "s"}),
 		"key too lar": rosterOf(phone.SpaceKey{Account: "a", ID: string(bytes.Repeat([]byte("x"), 40000))}),
 	} {
-		require.ErrorContains(t, s.Commit(&Commit{Rosters: []phone.Roster{r}}), want)
+		require.ErrorContains(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{r}}), want)
 	}
 }
 
@@ -239,7 +239,7 @@ func TestSpacesInPages(t *testing.T) {
 	s := openTemp(t)
 	var c Commit
 	for i := range spacesPerRead*2 + 1 {
-		c.Rosters = append(c.Rosters, rosterOf(phone.SpaceKey{Account: "main", ID: string(seqKey(uint64(i)))}))
+		c.SpaceStates = append(c.SpaceStates, rosterOf(phone.SpaceKey{Account: "main", ID: string(seqKey(uint64(i)))}))
 	}
 	require.NoError(t, s.Commit(&c))
 	var got []phone.SpaceKey
@@ -247,9 +247,9 @@ func TestSpacesInPages(t *testing.T) {
 		got = append(got, k)
 		return true
 	}))
-	require.Len(t, got, len(c.Rosters))
+	require.Len(t, got, len(c.SpaceStates))
 	for i, k := range got {
-		require.Equal(t, c.Rosters[i].Space, k)
+		require.Equal(t, c.SpaceStates[i].Space, k)
 	}
 	n := 0
 	require.NoError(t, s.Spaces(func(phone.SpaceKey) bool {
@@ -263,13 +263,13 @@ func TestSpacesInPages(t *testing.T) {
 func TestRandomCommits(t *testing.T) {
 	s := openTemp(t)
 	c := newChooser(4)
-	model := map[phone.SpaceKey]phone.Roster{}
+	model := map[phone.SpaceKey]phone.SpaceState{}
 	for range 100 {
 		var commit Commit
 		for range c.IntN(4) {
 			k := space(string(rune('a' + c.IntN(6))))
 			if r := c.roster(k); c.IntN(4) > 0 {
-				commit.Rosters = append(commit.Rosters, r)
+				commit.SpaceStates = append(commit.SpaceStates, r)
 			} else {
 				commit.DropSpaces = append(commit.DropSpaces, k)
 			}
@@ -277,13 +277,13 @@ func TestRandomCommits(t *testing.T) {
 		for _, k := range commit.DropSpaces {
 			delete(model, k)
 		}
-		for _, r := range commit.Rosters {
+		for _, r := range commit.SpaceStates {
 			model[r.Space] = r
 		}
 		require.NoError(t, s.Commit(&commit))
 	}
 	for k, want := range model {
-		require.Equal(t, want, *must(s.Roster(k)))
+		require.Equal(t, want, *must(s.SpaceState(k)))
 	}
 	require.Equal(t, uint64(len(model)), must(s.Stats()).Spaces)
 	requireSound(t, s)
@@ -296,7 +296,7 @@ func BenchmarkCommit100Events(b *testing.B) {
 	for i := range commits {
 		for j := range 100 {
 			r := rosterOf(space(fmt.Sprint(j*10+i)), fleet(5)...)
-			commits[i].Rosters = append(commits[i].Rosters, r)
+			commits[i].SpaceStates = append(commits[i].SpaceStates, r)
 		}
 		commits[i].Events = changeEvents(1, 100)
 	}
@@ -318,7 +318,7 @@ func BenchmarkSame(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			s := openTemp(b)
 			numbers := fleet(n)
-			if err := s.Commit(&Commit{Rosters: []phone.Roster{rosterOf(space("s"), numbers...)}}); err != nil {
+			if err := s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space("s"), numbers...)}}); err != nil {
 				b.Fatal(err)
 			}
 			snap := &phone.Snapshot{Space: space("s"), Numbers: numbers}

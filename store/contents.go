@@ -67,13 +67,13 @@ func (r *Report) rosters(tx *bolt.Tx) {
 		if err != nil {
 			return err
 		}
-		for i := range roster.Entries {
+		for i := range roster.Numbers {
 			known++
-			if index.Get(homeKey(roster.Entries[i].PhoneNumber, space)) == nil {
-				r.problem("homes: number %q of %s is not in the index", roster.Entries[i].PhoneNumber, space)
+			if index.Get(homeKey(roster.Numbers[i].PhoneNumber, space)) == nil {
+				r.problem("homes: number %q of %s is not in the index", roster.Numbers[i].PhoneNumber, space)
 			}
 		}
-		return checkSorted(space, roster.Entries)
+		return checkSorted(space, roster.Numbers)
 	})
 	if r.Numbers > known {
 		r.problem("homes: the index has %d numbers more than the rosters", r.Numbers-known)
@@ -138,9 +138,9 @@ func (r *Report) messages(tx *bolt.Tx, revisions map[string]uint64) {
 			return fmt.Errorf("message %q stands under %q", m.ID, k)
 		}
 		for _, shown := range m.Alerts {
-			if revision, ok := revisions[shown.Alert]; ok && max(shown.Revision, shown.Told) > revision {
+			if revision, ok := revisions[shown.Alert]; ok && max(shown.Revision, shown.NotifiedRevision) > revision {
 				return fmt.Errorf("message %q shows revision %d of alert %q, which has %d",
-					m.ID, max(shown.Revision, shown.Told), shown.Alert, revision)
+					m.ID, max(shown.Revision, shown.NotifiedRevision), shown.Alert, revision)
 			}
 		}
 		return nil

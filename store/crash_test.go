@@ -26,7 +26,7 @@ func generation(n uint64) *Commit {
 	r := rosterOf(space("s"), fleet(int(n%7))...)
 	r.RequestId = strconv.FormatUint(n, 10)
 	return &Commit{
-		Rosters: []phone.Roster{r}, Events: []alert.Event{changeEvent(n)}, Alerts: []alert.Alert{a},
+		SpaceStates: []phone.SpaceState{r}, Events: []alert.Event{changeEvent(n)}, Alerts: []alert.Alert{a},
 		Messages:    []alert.Message{messageOn("m-1", a)},
 		Checkpoints: map[string][]byte{"n": []byte(r.RequestId)}, TrimBefore: max(n, 20) - 20,
 	}
@@ -88,10 +88,10 @@ func requireOneGeneration(t *testing.T, s *Store, atLeast uint64) {
 	t.Helper()
 	n := s.LastSeq()
 	require.GreaterOrEqual(t, n, atLeast)
-	r, err := s.Roster(space("s"))
+	r, err := s.SpaceState(space("s"))
 	require.NoError(t, err)
 	require.Equal(t, strconv.FormatUint(n, 10), r.RequestId)
-	require.Len(t, r.Entries, int(n%7))
+	require.Len(t, r.Numbers, int(n%7))
 	alerts, err := s.Alerts()
 	require.NoError(t, err)
 	require.Equal(t, n, alerts[0].Revision)

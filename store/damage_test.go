@@ -21,7 +21,7 @@ func sample(t testing.TB) []byte {
 	s := openTemp(t)
 	c := full()
 	for i := range 30 {
-		c.Rosters = append(c.Rosters, rosterOf(space(fmt.Sprint("x", i)), fleet(4)...))
+		c.SpaceStates = append(c.SpaceStates, rosterOf(space(fmt.Sprint("x", i)), fleet(4)...))
 		c.Alerts = append(c.Alerts, alertOn(fall(fmt.Sprint(i))))
 	}
 	c.Events = changeEvents(1, 300)
@@ -51,10 +51,10 @@ func use(path string) error {
 		func() error { _, err := s.ReadLog(0, 1000); return err },
 		func() error { _, err := s.Alerts(); return err },
 		func() error { _, err := s.Messages(); return err },
-		func() error { _, err := s.Roster(space("x7")); return err },
-		func() error { _, err := s.Homes("8613800000001"); return err },
+		func() error { _, err := s.SpaceState(space("x7")); return err },
+		func() error { _, err := s.SpacesOf("8613800000001"); return err },
 		func() error { _, err := s.Stats(); return err },
-		func() error { return s.Commit(&Commit{Rosters: []phone.Roster{rosterOf(space("x7"))}}) },
+		func() error { return s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space("x7"))}}) },
 		s.Close,
 	} {
 		errs = append(errs, read())

@@ -24,7 +24,7 @@ func appendSubject(b []byte, s phone.Subject) []byte {
 	b = appendText(b, s.Account)
 	b = appendText(b, s.Space)
 	b = appendText(b, s.PhoneNumber)
-	return appendText(b, s.Part)
+	return appendText(b, s.Component)
 }
 
 func changeFlags(c *phone.Change) (flags uint64) {
@@ -70,7 +70,7 @@ func appendChange(b []byte, c *phone.Change) []byte {
 }
 
 func (r *reader) subject() phone.Subject {
-	return phone.Subject{Account: r.text(), Space: r.text(), PhoneNumber: r.text(), Part: r.text()}
+	return phone.Subject{Account: r.text(), Space: r.text(), PhoneNumber: r.text(), Component: r.text()}
 }
 
 func (r *reader) change(c *phone.Change) {

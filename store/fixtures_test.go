@@ -56,10 +56,10 @@ func fleet(n int) []phone.Number {
 	return numbers
 }
 
-func rosterOf(k phone.SpaceKey, numbers ...phone.Number) phone.Roster {
-	r := phone.Roster{Space: k, At: noon, RequestId: "90E63D28-E31D-1EB2-8939-A94866411B2O", Entries: []phone.Entry{}}
+func rosterOf(k phone.SpaceKey, numbers ...phone.Number) phone.SpaceState {
+	r := phone.SpaceState{Space: k, At: noon, RequestId: "90E63D28-E31D-1EB2-8939-A94866411B2O", Numbers: []phone.TrackedNumber{}}
 	for _, n := range numbers {
-		r.Entries = append(r.Entries, phone.Entry{Number: n})
+		r.Numbers = append(r.Numbers, phone.TrackedNumber{Number: n})
 	}
 	return r
 }
@@ -109,7 +109,7 @@ func alertOn(c phone.Change) alert.Alert {
 func messageOn(id string, alerts ...alert.Alert) alert.Message {
 	m := alert.Message{ID: id, Channel: "ops", Target: "C0123456789", TS: "1795435200.000100", State: alert.Posted, At: noon}
 	for _, a := range alerts {
-		m.Alerts = append(m.Alerts, alert.Shown{Alert: a.ID, Revision: a.Revision, Told: a.Revision})
+		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: a.ID, Revision: a.Revision, NotifiedRevision: a.Revision})
 	}
 	return m
 }
@@ -142,17 +142,17 @@ func (c chooser) number(phoneNumber string) phone.Number {
 	return n
 }
 
-func (c chooser) roster(k phone.SpaceKey) phone.Roster {
-	r := phone.Roster{Space: k, At: c.time(), RequestId: c.text(), Entries: []phone.Entry{}}
+func (c chooser) roster(k phone.SpaceKey) phone.SpaceState {
+	r := phone.SpaceState{Space: k, At: c.time(), RequestId: c.text(), Numbers: []phone.TrackedNumber{}}
 	for i := range c.IntN(8) {
 		if c.IntN(3) == 0 {
 			continue
 		}
-		e := phone.Entry{Number: c.number(fmt.Sprint(i, c.text()))}
+		e := phone.TrackedNumber{Number: c.number(fmt.Sprint(i, c.text()))}
 		if c.IntN(3) == 0 {
 			e.Missed, e.MissedSince, e.Listed = c.IntN(5), c.time(), c.time()
 		}
-		r.Entries = append(r.Entries, e)
+		r.Numbers = append(r.Numbers, e)
 	}
 	return r
 }
@@ -160,7 +160,7 @@ func (c chooser) roster(k phone.SpaceKey) phone.Roster {
 func (c chooser) change() phone.Change {
 	fields := slices.Collect(phone.Fields())
 	ch := phone.Change{
-		Subject: phone.Subject{Account: c.text(), Space: c.text(), PhoneNumber: c.text(), Part: c.text()},
+		Subject: phone.Subject{Account: c.text(), Space: c.text(), PhoneNumber: c.text(), Component: c.text()},
 		Field:   fields[c.IntN(len(fields))], Old: c.text(), New: c.text(), Direction: phone.Direction(c.IntN(4)),
 		SeenAfter: c.time(), SeenAt: c.time(), RequestId: c.text(), Baseline: c.IntN(2) == 0,
 		MovedFrom: c.text(), Code: c.text(), Reason: c.text(),

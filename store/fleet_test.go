@@ -16,8 +16,8 @@ func TestEachNumberIsWhatRosterReads(t *testing.T) {
 	var commit Commit
 	for i := range 300 {
 		r := c.roster(space(fmt.Sprintf("%03d", i)))
-		commit.Rosters = append(commit.Rosters, r)
-		for _, e := range r.Entries {
+		commit.SpaceStates = append(commit.SpaceStates, r)
+		for _, e := range r.Numbers {
 			want[r.Space] = append(want[r.Space], e.Number)
 		}
 	}
@@ -43,7 +43,7 @@ func TestEachNumberIsWhatRosterReads(t *testing.T) {
 
 func TestEachNumberStopsAndPassesOver(t *testing.T) {
 	s := openTemp(t)
-	require.NoError(t, s.Commit(&Commit{Rosters: []phone.Roster{
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{
 		rosterOf(space("1"), named("a", "b")...), rosterOf(space("2"), named("c")...), rosterOf(space("3"), named("d", "e")...),
 	}}))
 	var seen []string
@@ -71,9 +71,9 @@ func FuzzEachLine(f *testing.F) {
 			return // the rest of the value may be damaged, or all of it
 		}
 		require.NoError(t, err)
-		require.Len(t, got, len(roster.Entries))
+		require.Len(t, got, len(roster.Numbers))
 		for i := range got {
-			require.Equal(t, roster.Entries[i].Number, got[i])
+			require.Equal(t, roster.Numbers[i].Number, got[i])
 		}
 	})
 }

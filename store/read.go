@@ -16,7 +16,7 @@ import (
 )
 
 // Roster returns what is stored of a space; nil where nothing is.
-func (s *Store) Roster(k phone.SpaceKey) (roster *phone.Roster, err error) {
+func (s *Store) SpaceState(k phone.SpaceKey) (roster *phone.SpaceState, err error) {
 	err = s.view("a roster", func(tx *bolt.Tx) (err error) {
 		if v := tx.Bucket(rosters.name()).Get(appendSpaceKey(nil, k)); v != nil {
 			roster, err = decodeRoster(k, v)
@@ -66,7 +66,7 @@ func (s *Store) Warm(ctx context.Context) error {
 }
 
 // Homes returns the spaces in whose roster the number is, in no certain order.
-func (s *Store) Homes(phoneNumber string) (spaces []phone.SpaceKey, err error) {
+func (s *Store) SpacesOf(phoneNumber string) (spaces []phone.SpaceKey, err error) {
 	prefix := homesPrefix(phoneNumber)
 	err = s.view("the spaces of a number", func(tx *bolt.Tx) error {
 		c := tx.Bucket(homes.name()).Cursor()

@@ -22,17 +22,17 @@ func (b *batch) dropSpaces(c *Commit) error {
 
 func (b *batch) putRosters(c *Commit) error {
 	numbers := 0
-	for i := range c.Rosters {
-		numbers += len(c.Rosters[i].Entries)
+	for i := range c.SpaceStates {
+		numbers += len(c.SpaceStates[i].Numbers)
 	}
 	buf := make([]byte, 0, numbers*usualNumber)
-	for i := range c.Rosters {
-		r := &c.Rosters[i]
+	for i := range c.SpaceStates {
+		r := &c.SpaceStates[i]
 		if err := checkAccount(r.Space); err != nil {
 			return err
 		}
 		key := appendSpaceKey(nil, r.Space)
-		if err := b.moveHomes(r.Space, key, r.Entries); err != nil {
+		if err := b.moveHomes(r.Space, key, r.Numbers); err != nil {
 			return err
 		}
 		start := len(buf)
@@ -47,7 +47,7 @@ func (b *batch) putRosters(c *Commit) error {
 // moveHomes makes the index true for a space whose stored roster is about to be
 // replaced by these entries. Both lists are sorted, so most of the time it only
 // walks along them.
-func (b *batch) moveHomes(k phone.SpaceKey, key []byte, entries []phone.Entry) error {
+func (b *batch) moveHomes(k phone.SpaceKey, key []byte, entries []phone.TrackedNumber) error {
 	var old []string
 	if stored := b.tables[rosters].Get(key); stored != nil {
 		var err error
@@ -78,7 +78,7 @@ func (b *batch) moveHomes(k phone.SpaceKey, key []byte, entries []phone.Entry) e
 }
 
 // compareHeads tells which list's head comes first; an empty list's comes last.
-func compareHeads(old []string, entries []phone.Entry) int {
+func compareHeads(old []string, entries []phone.TrackedNumber) int {
 	switch {
 	case len(entries) == 0:
 		return -1
@@ -89,7 +89,7 @@ func compareHeads(old []string, entries []phone.Entry) int {
 	}
 }
 
-func checkSorted(k phone.SpaceKey, entries []phone.Entry) error {
+func checkSorted(k phone.SpaceKey, entries []phone.TrackedNumber) error {
 	for i := 1; i < len(entries); i++ {
 		if entries[i-1].PhoneNumber >= entries[i].PhoneNumber {
 			return fmt.Errorf("roster of %s: numbers are not sorted, or one stands there twice", k)

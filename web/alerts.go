@@ -139,7 +139,7 @@ func compareBool(a, b bool) int {
 
 // searchable is what a search looks for a text in.
 func (s *site) searchable(a *alert.Alert) string {
-	parts := []string{a.Rule, a.Subject.PhoneNumber, a.Subject.Space, a.Subject.Part, a.Summary.Render(shown)}
+	parts := []string{a.Rule, a.Subject.PhoneNumber, a.Subject.Space, a.Subject.Component, a.Summary.Render(shown)}
 	if a.Change.Number != nil {
 		parts = append(parts, a.Change.Number.Get(phone.VerifiedName))
 	}
@@ -152,7 +152,7 @@ func (s *site) searchable(a *alert.Alert) string {
 func (s *site) render(a *alert.Alert) Alert {
 	c := &a.Change
 	out := Alert{
-		Account: a.Subject.Account, Part: a.Subject.Part,
+		Account: a.Subject.Account, Part: a.Subject.Component,
 		Field: a.Field, Old: a.Field.Shown(c.Old), New: a.Field.Shown(c.New), Direction: c.Direction,
 		SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId, MovedFrom: c.MovedFrom,
 		Baseline: a.Baseline, Drill: a.Drill, Code: c.Code, Reason: shown(c.Reason),

@@ -107,7 +107,7 @@ func (s *site) makeSilence(ctx context.Context, q SilenceRequest) (alert.Silence
 		return alert.Silence{}, err
 	}
 	if q.Until.IsZero() == (q.For == 0) {
-		return alert.Silence{}, fmt.Errorf("%w: say until when, or for how long, and not both", alert.ErrRefused)
+		return alert.Silence{}, fmt.Errorf("%w: say until when, or for how long, and not both", alert.ErrRejected)
 	}
 	if q.For != 0 {
 		q.Until = s.Now().Add(time.Duration(q.For))
@@ -125,9 +125,9 @@ func (s *site) makeSilence(ctx context.Context, q SilenceRequest) (alert.Silence
 func checkMatch(m *alert.Matcher) error {
 	switch {
 	case m.Empty():
-		return fmt.Errorf("%w: name at least one of account, space, number, rule, severity or label", alert.ErrRefused)
+		return fmt.Errorf("%w: name at least one of account, space, number, rule, severity or label", alert.ErrRejected)
 	case m.Severity != "" && !slices.Contains(alert.Severities(), m.Severity):
-		return fmt.Errorf("%w: severity must be one of %s", alert.ErrRefused, strings.Join(alert.Severities(), ", "))
+		return fmt.Errorf("%w: severity must be one of %s", alert.ErrRejected, strings.Join(alert.Severities(), ", "))
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func checkMatch(m *alert.Matcher) error {
 func who(by string) (string, error) {
 	by = strings.TrimSpace(shown(by))
 	if by == "" {
-		return "", fmt.Errorf("%w: say in `by` who asks for it", alert.ErrRefused)
+		return "", fmt.Errorf("%w: say in `by` who asks for it", alert.ErrRejected)
 	}
 	return alert.Cut(by, mostName), nil
 }
@@ -198,9 +198,9 @@ func (s *site) acked(w http.ResponseWriter, r *http.Request, do func(context.Con
 // undecided answers where what was asked for was not done.
 func (s *site) undecided(w http.ResponseWriter, r *http.Request, err error) {
 	switch text := shown(err.Error()); {
-	case errors.Is(err, alert.ErrUnknown):
+	case errors.Is(err, alert.ErrNotFound):
 		fail(w, http.StatusNotFound, text+"; it may be over: /api/v1/alerts and /api/v1/silences list what there is")
-	case errors.Is(err, alert.ErrRefused):
+	case errors.Is(err, alert.ErrRejected):
 		fail(w, http.StatusUnprocessableEntity, text)
 	default:
 		s.Logger.WarnContext(r.Context(), "a decision could not be stored", "path", r.URL.Path, "err", err)

@@ -93,7 +93,7 @@ func (s *site) told(alerts []*alert.Alert) []Told {
 	for _, a := range alerts {
 		for _, m := range s.Delivery.Messages(a.ID) {
 			t := Told{Alert: a.ID, Rule: a.Rule, Channel: m.Channel, State: m.State, At: m.At, Reason: shown(m.Reason)}
-			if i := slices.IndexFunc(m.Alerts, func(s alert.Shown) bool { return s.Alert == a.ID }); i >= 0 {
+			if i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID }); i >= 0 {
 				t.Shows = m.Alerts[i].Revision
 			}
 			told = append(told, t)

@@ -38,9 +38,9 @@ func (b *bot) acked(id string, ack *alert.Ack) (alert.Alert, error) {
 	case b.refuse != nil:
 		return alert.Alert{}, b.refuse
 	case i < 0:
-		return alert.Alert{}, fmt.Errorf("%w: alert %s", alert.ErrUnknown, id)
+		return alert.Alert{}, fmt.Errorf("%w: alert %s", alert.ErrNotFound, id)
 	case b.alerts[i].State.Closed():
-		return alert.Alert{}, fmt.Errorf("%w: alert %s is closed", alert.ErrRefused, id)
+		return alert.Alert{}, fmt.Errorf("%w: alert %s is closed", alert.ErrRejected, id)
 	}
 	b.alerts[i].Ack = ack
 	return b.alerts[i], nil
@@ -53,7 +53,7 @@ func (b *bot) Silence(_ context.Context, s alert.Silence) (alert.Silence, error)
 		return alert.Silence{}, b.refuse
 	}
 	if !s.Until.After(noon) {
-		return alert.Silence{}, fmt.Errorf("%w: the silence would end before it begins", alert.ErrRefused)
+		return alert.Silence{}, fmt.Errorf("%w: the silence would end before it begins", alert.ErrRejected)
 	}
 	s.ID, s.From = fmt.Sprintf("s-%d", len(b.silences)+1), noon
 	b.silences = append(b.silences, s)
@@ -67,7 +67,7 @@ func (b *bot) Silence(_ context.Context, s alert.Silence) (alert.Silence, error)
 
 func (b *bot) Drill(_ context.Context, rule, space, _ string) (alert.Alert, error) {
 	if rule == "no-such" {
-		return alert.Alert{}, fmt.Errorf("%w: rule %s", alert.ErrUnknown, rule)
+		return alert.Alert{}, fmt.Errorf("%w: rule %s", alert.ErrNotFound, rule)
 	}
 	a := redAlert()
 	a.ID, a.Rule, a.Drill, a.State, a.Subject.Space = "a-drill", rule, true, alert.Ended, cmp.Or(space, "drill")
@@ -81,7 +81,7 @@ func (b *bot) EndSilence(_ context.Context, id, _ string) error {
 	n := len(b.silences)
 	b.silences = slices.DeleteFunc(b.silences, func(s alert.Silence) bool { return s.ID == id })
 	if len(b.silences) == n {
-		return fmt.Errorf("%w: silence %s", alert.ErrUnknown, id)
+		return fmt.Errorf("%w: silence %s", alert.ErrNotFound, id)
 	}
 	return nil
 }

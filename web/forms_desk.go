@@ -53,7 +53,7 @@ func (s *site) silenceAlert(r *http.Request, by string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: alert %s", alert.ErrUnknown, r.PathValue("id"))
+	return fmt.Errorf("%w: alert %s", alert.ErrNotFound, r.PathValue("id"))
 }
 
 // matchAlert chooses the alerts of the same rule about the same subject.
@@ -64,7 +64,7 @@ func matchAlert(a *alert.Alert) alert.Matcher {
 func lengthOf(text string) (Seconds, error) {
 	length, err := time.ParseDuration(text)
 	if err != nil || length <= 0 {
-		return 0, fmt.Errorf("%w: choose for how long", alert.ErrRefused)
+		return 0, fmt.Errorf("%w: choose for how long", alert.ErrRejected)
 	}
 	return Seconds(length), nil
 }
@@ -79,7 +79,7 @@ func (s *site) silenceForm(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		back(w, r, "silences", "silenced")
-	case errors.Is(err, alert.ErrRefused):
+	case errors.Is(err, alert.ErrRejected):
 		s.showSilences(w, r, http.StatusUnprocessableEntity, r.PostForm, because(err))
 	default:
 		s.decided(w, r, "", err)
@@ -87,7 +87,9 @@ func (s *site) silenceForm(w http.ResponseWriter, r *http.Request) {
 }
 
 // because is why something was refused.
-func because(err error) string { return strings.TrimPrefix(err.Error(), alert.ErrRefused.Error()+": ") }
+func because(err error) string {
+	return strings.TrimPrefix(err.Error(), alert.ErrRejected.Error()+": ")
+}
 
 func silenceAsked(w http.ResponseWriter, r *http.Request) (q SilenceRequest, err error) {
 	if q.By, err = named(w, r); err != nil {
@@ -103,7 +105,7 @@ func silenceAsked(w http.ResponseWriter, r *http.Request) (q SilenceRequest, err
 		return q, err
 	}
 	if q.Until, err = time.Parse("2006-01-02T15:04", until); err != nil {
-		return q, fmt.Errorf("%w: the end must be a time such as 2026-11-24T07:00", alert.ErrRefused)
+		return q, fmt.Errorf("%w: the end must be a time such as 2026-11-24T07:00", alert.ErrRejected)
 	}
 	return q, nil
 }
@@ -120,9 +122,9 @@ func (s *site) endSilenceForm(w http.ResponseWriter, r *http.Request) {
 func (s *site) decided(w http.ResponseWriter, r *http.Request, done string, err error) {
 	switch {
 	case err == nil:
-	case errors.Is(err, alert.ErrUnknown):
+	case errors.Is(err, alert.ErrNotFound):
 		done = "over"
-	case errors.Is(err, alert.ErrRefused):
+	case errors.Is(err, alert.ErrRejected):
 		done = "undone"
 	default:
 		s.Logger.WarnContext(r.Context(), "a decision could not be stored", "path", r.URL.Path, "err", err)

@@ -96,7 +96,7 @@ type FoundNumber struct {
 
 // Known is what is known of one number.
 type Known struct {
-	phone.Entry
+	phone.TrackedNumber
 	At time.Time // when its space's list last changed
 }
 

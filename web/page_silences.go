@@ -79,7 +79,7 @@ func matchOf(q url.Values) (m alert.Matcher, _ error) {
 	for _, name := range []string{"account", "space", "number", "rule", "severity"} {
 		if v := strings.TrimSpace(q.Get(name)); v != "" {
 			if err := m.Set(name, v); err != nil {
-				return m, fmt.Errorf("%w: %w", alert.ErrRefused, err)
+				return m, fmt.Errorf("%w: %w", alert.ErrRejected, err)
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func matchOf(q url.Values) (m alert.Matcher, _ error) {
 		}
 		k, v, _ := strings.Cut(one, "=")
 		if v == "" || m.Set("label."+strings.TrimSpace(k), strings.TrimSpace(v)) != nil {
-			return m, fmt.Errorf("%w: labels must be name=value, not %q", alert.ErrRefused, one)
+			return m, fmt.Errorf("%w: labels must be name=value, not %q", alert.ErrRejected, one)
 		}
 	}
 	return m, nil

@@ -231,7 +231,7 @@ func TestForms(t *testing.T) {
 
 func TestAlertsOfTheBotAndOfSpaces(t *testing.T) {
 	parked := alert.Alert{
-		State: alert.Firing, Severity: alert.High, Field: phone.Sink, Subject: phone.Subject{Part: "slack:ops"}, Since: noon,
+		State: alert.Firing, Severity: alert.High, Field: phone.Sink, Subject: phone.Subject{Component: "slack:ops"}, Since: noon,
 		Change: phone.Change{Old: phone.OK, New: phone.Parked, Reason: "channel_not_found: invite the bot"},
 	}
 	blind := alert.Alert{

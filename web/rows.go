@@ -67,7 +67,7 @@ func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
 	case phone.OfAccount:
 		row.Space = "the whole account"
 	case phone.OfBot:
-		row.Space = "numwatch " + text(a.Subject.Part)
+		row.Space = "numwatch " + text(a.Subject.Component)
 	}
 	return row
 }

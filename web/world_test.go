@@ -79,7 +79,7 @@ func (t *town) Find(q Query) (Found, error) {
 func (t *town) Number(k phone.SpaceKey, phoneNumber string) (*Known, error) {
 	for _, n := range t.numbers {
 		if n.Space == k && n.Number.PhoneNumber == phoneNumber {
-			return &Known{Entry: phone.Entry{Number: n.Number}, At: noon.Add(-time.Hour)}, t.broken
+			return &Known{TrackedNumber: phone.TrackedNumber{Number: n.Number}, At: noon.Add(-time.Hour)}, t.broken
 		}
 	}
 	return nil, t.broken
@@ -108,7 +108,7 @@ func (t *town) Activity(now time.Time, n int, width time.Duration) []Bar {
 
 func (t *town) Messages(id string) (all []*alert.Message) {
 	for i := range t.messages {
-		if slices.ContainsFunc(t.messages[i].Alerts, func(s alert.Shown) bool { return s.Alert == id }) {
+		if slices.ContainsFunc(t.messages[i].Alerts, func(s alert.ShownAlert) bool { return s.Alert == id }) {
 			all = append(all, &t.messages[i])
 		}
 	}
@@ -203,7 +203,7 @@ func (b *bot) trouble() {
 	closed.State, closed.Transition, closed.Changed, closed.Closing = alert.Resolved, alert.WasResolved, noon.Add(-19*time.Minute), "recovered: now GREEN"
 
 	b.alerts = append(b.alerts, alert.Alert{
-		ID: "a-sink", Rule: "sink-parked", Severity: alert.Critical, State: alert.Firing, Field: phone.Sink, Subject: phone.Subject{Part: "slack:gold"},
+		ID: "a-sink", Rule: "sink-parked", Severity: alert.Critical, State: alert.Firing, Field: phone.Sink, Subject: phone.Subject{Component: "slack:gold"},
 		Since: noon.Add(-14 * time.Minute), Changed: noon.Add(-14 * time.Minute), Transition: alert.Opened, Revision: 1, Openings: 1,
 		Change:  phone.Change{Old: phone.OK, New: phone.Parked, Direction: phone.Worse, Code: "channel_not_found", Reason: "channel_not_found: invite the bot into the channel", SeenAt: noon.Add(-14 * time.Minute)},
 		Summary: alert.Text{"numwatch cannot deliver through ", "slack:gold"}, Action: alert.Text{"Nothing is lost: what waits goes out once it works again."},
@@ -266,13 +266,13 @@ func (b *bot) deliveries() {
 		for j, channel := range a.Channels {
 			b.town.messages = append(b.town.messages, alert.Message{
 				ID: fmt.Sprintf("m-%d-%d", i, j), Channel: channel, Target: "C0123456789", State: alert.Posted, At: a.Since.Add(2 * time.Second),
-				Alerts: []alert.Shown{{Alert: a.ID, Revision: a.Revision, Told: a.Revision}},
+				Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: a.Revision, NotifiedRevision: a.Revision}},
 			})
 		}
 	}
 	b.town.messages = append(b.town.messages, alert.Message{
 		ID: "m-dead", Channel: "gold", State: alert.Dead, At: noon.Add(-40 * time.Minute), Reason: "invalid_blocks: https://hooks.example.com/?token=TOPSECRET",
-		Alerts: []alert.Shown{{Alert: b.alerts[1].ID, Revision: 1}, {Alert: "a-forgotten", Revision: 1}},
+		Alerts: []alert.ShownAlert{{Alert: b.alerts[1].ID, Revision: 1}, {Alert: "a-forgotten", Revision: 1}},
 	})
 	b.status.Sinks = []SinkStatus{
 		{Name: "nats", State: "OK"},

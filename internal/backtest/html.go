@@ -202,6 +202,6 @@ func subjectText(s phone.Subject) string {
 	case phone.OfAccount:
 		return "account " + alert.Plain(s.Account)
 	default:
-		return "numwatch: " + alert.Plain(s.Part)
+		return "numwatch: " + alert.Plain(s.Component)
 	}
 }

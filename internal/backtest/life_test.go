@@ -144,8 +144,8 @@ func (l *life) turn() {
 			l.fail(k, pick(l.rand, "ServiceUnavailable", "Unknown.ResourceOwnerId"))
 		}
 	case what == 2:
-		report := &alert.SinkReport{Part: "slack:ops", Value: pick(l.rand, phone.OK, phone.Parked), Code: "x", At: l.now}
-		require.NoError(l.t, l.loop.Keep(context.Background(), alert.Receipt{Sink: report}))
+		report := &alert.SinkReport{Component: "slack:ops", Value: pick(l.rand, phone.OK, phone.Parked), Code: "x", At: l.now}
+		require.NoError(l.t, l.loop.Record(context.Background(), alert.DeliveryUpdate{Sink: report}))
 	case what == 3:
 		rest := spaces[:2+l.rand.IntN(2)]
 		require.NoError(l.t, l.loop.SetSpaces(context.Background(), "main", rest))

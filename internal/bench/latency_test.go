@@ -55,7 +55,7 @@ func report(b *testing.B, name string, took []time.Duration) {
 // keeper hands receipts to a loop that is made later.
 type keeper struct{ l *watch.Loop }
 
-func (k *keeper) Keep(ctx context.Context, r alert.Receipt) error { return k.l.Keep(ctx, r) }
+func (k *keeper) Record(ctx context.Context, r alert.DeliveryUpdate) error { return k.l.Record(ctx, r) }
 
 func embedded(b *testing.B) *notify.Embedded {
 	server, err := notify.StartEmbedded(notify.EmbeddedOptions{Listen: "127.0.0.1:0", Dir: filepath.Join(b.TempDir(), "nats")})

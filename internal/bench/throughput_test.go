@@ -89,11 +89,11 @@ func (f *fleet) seed(b *testing.B, path string) {
 		c := &store.Commit{}
 		for i := start; i < min(start+together, len(f.spaces)); i++ {
 			snap := f.snapshot(i, 0)
-			r := phone.Roster{Space: snap.Space, At: snap.At, RequestId: snap.RequestId}
+			r := phone.SpaceState{Space: snap.Space, At: snap.At, RequestId: snap.RequestId}
 			for _, n := range snap.Numbers {
-				r.Entries = append(r.Entries, phone.Entry{Number: n})
+				r.Numbers = append(r.Numbers, phone.TrackedNumber{Number: n})
 			}
-			c.Rosters = append(c.Rosters, r)
+			c.SpaceStates = append(c.SpaceStates, r)
 		}
 		require.NoError(b, s.Commit(c))
 	}

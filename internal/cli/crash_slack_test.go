@@ -91,9 +91,9 @@ func (v *slackView) message(kept *alert.Message, m *slacksim.Message) {
 			v.findings.add("message %s lists alert %s, which is not in the store", kept.ID, s.Alert)
 			continue
 		}
-		if s.Revision != a.Revision || s.Told < a.Notified || s.Beside != a.Beside() {
+		if s.Revision != a.Revision || s.NotifiedRevision < a.Notified || s.Annotations != a.Annotations() {
 			v.findings.add("message %s in %s shows revision %d (%s) and told %d of alert %s, which is at %d (%s) and %d",
-				kept.ID, kept.Channel, s.Revision, s.Beside, s.Told, a.ID, a.Revision, a.Beside(), a.Notified)
+				kept.ID, kept.Channel, s.Revision, s.Annotations, s.NotifiedRevision, a.ID, a.Revision, a.Annotations(), a.Notified)
 		}
 		listed = append(listed, a)
 	}

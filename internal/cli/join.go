@@ -12,7 +12,9 @@ import (
 // keeper hands what sinks report to the loop, which is made after them.
 type keeper struct{ m *machine }
 
-func (k keeper) Keep(ctx context.Context, r alert.Receipt) error { return k.m.loop.Keep(ctx, r) }
+func (k keeper) Record(ctx context.Context, r alert.DeliveryUpdate) error {
+	return k.m.loop.Record(ctx, r)
+}
 
 // board hands what the loop decides to Slack, which is made after it.
 type board struct{ m *machine }

@@ -170,11 +170,11 @@ func fillStore(t *testing.T, path string, spaces int) {
 	for from := 0; from < spaces; from += 1000 {
 		var c store.Commit
 		for i := from; i < from+1000; i++ {
-			r := phone.Roster{Space: phone.SpaceKey{Account: "main", ID: fmt.Sprintf("%05d", i)}, At: now}
+			r := phone.SpaceState{Space: phone.SpaceKey{Account: "main", ID: fmt.Sprintf("%05d", i)}, At: now}
 			for j := range 10 {
-				r.Entries = append(r.Entries, phone.Entry{Number: largeNumber(i, j)})
+				r.Numbers = append(r.Numbers, phone.TrackedNumber{Number: largeNumber(i, j)})
 			}
-			c.Rosters = append(c.Rosters, r)
+			c.SpaceStates = append(c.SpaceStates, r)
 			happened(&c, &r, s.LastSeq(), now.Add(-time.Duration(spaces-i)*time.Minute))
 		}
 		require.NoError(t, s.Commit(&c))
@@ -205,8 +205,8 @@ func largeNumber(i, j int) phone.Number {
 
 // happened adds ten changes of one number of the roster, and for every fifth
 // space an alert and its message.
-func happened(c *store.Commit, r *phone.Roster, last uint64, at time.Time) {
-	n := r.Entries[7].Number
+func happened(c *store.Commit, r *phone.SpaceState, last uint64, at time.Time) {
+	n := r.Numbers[7].Number
 	subject := phone.SubjectOf(r.Space, n.PhoneNumber)
 	change := phone.Change{Subject: subject, Field: phone.QualityRating, Old: "GREEN", New: "RED", Direction: phone.Worse, SeenAt: at, Number: &n}
 	add := func(e alert.Event) {
@@ -228,6 +228,6 @@ func happened(c *store.Commit, r *phone.Roster, last uint64, at time.Time) {
 	add(alert.Event{Kind: alert.KindAlert, Alert: &a})
 	c.Alerts = append(c.Alerts, a)
 	c.Messages = append(c.Messages, alert.Message{
-		ID: "m" + a.ID, Channel: "ops", State: alert.Posted, At: at, Alerts: []alert.Shown{{Alert: a.ID, Revision: 1, Told: 1}},
+		ID: "m" + a.ID, Channel: "ops", State: alert.Posted, At: at, Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: 1, NotifiedRevision: 1}},
 	})
 }

@@ -23,7 +23,7 @@ type spaceWatch struct {
 	every   time.Duration
 	diff    diff.Options
 	json    bool
-	known   *phone.Roster // nil before the first answer
+	known   *phone.SpaceState // nil before the first answer
 }
 
 // newSpaceWatch refuses to ask more often than the configuration allows.

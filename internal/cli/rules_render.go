@@ -104,7 +104,7 @@ func (c *rulesRenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 func (c *rulesRenderCommand) subject(change *phone.Change, space phone.Space) error {
 	switch change.Field {
 	case phone.Sink:
-		change.Subject = phone.Subject{Part: cmp.Or(c.Set["Part"], "slack:ops")}
+		change.Subject = phone.Subject{Component: cmp.Or(c.Set["Part"], "slack:ops")}
 	case phone.Poll:
 		change.Subject = phone.Subject{Account: space.Account, Space: space.ID}
 	default:

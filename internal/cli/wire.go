@@ -214,7 +214,7 @@ func parkedParts(s *store.Store) (parts []string, err error) {
 	conditions, err := s.Conditions()
 	for _, c := range conditions {
 		if c.Field == phone.Sink {
-			parts = append(parts, c.Subject.Part)
+			parts = append(parts, c.Subject.Component)
 		}
 	}
 	return parts, err

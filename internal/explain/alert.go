@@ -89,7 +89,7 @@ func (x *Explainer) shown(out *Alert) error {
 		return err
 	}
 	for _, m := range messages {
-		i := slices.IndexFunc(m.Alerts, func(s alert.Shown) bool { return s.Alert == out.Alert.ID })
+		i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == out.Alert.ID })
 		if i < 0 {
 			continue
 		}
@@ -176,7 +176,7 @@ const lastRecords = 20
 
 // Numbers explains a number in each space that has it.
 func (x *Explainer) Numbers(phoneNumber string) ([]Number, error) {
-	spaces, err := x.History.Homes(phoneNumber)
+	spaces, err := x.History.SpacesOf(phoneNumber)
 	if err != nil {
 		return nil, err
 	}
@@ -194,15 +194,15 @@ func (x *Explainer) Numbers(phoneNumber string) ([]Number, error) {
 
 func (x *Explainer) number(k phone.SpaceKey, phoneNumber string) (Number, error) {
 	out := Number{Space: k, Alerts: []alert.Alert{}, Log: []Record{}}
-	roster, err := x.History.Roster(k)
+	roster, err := x.History.SpaceState(k)
 	if err != nil {
 		return out, err
 	}
 	subject := phone.SubjectOf(k, phoneNumber)
 	now := phone.Change{Subject: subject, Field: phone.Presence, New: phone.Appeared}
 	if roster != nil {
-		for i := range roster.Entries {
-			if e := &roster.Entries[i]; e.PhoneNumber == phoneNumber {
+		for i := range roster.Numbers {
+			if e := &roster.Numbers[i]; e.PhoneNumber == phoneNumber {
 				out.Missed, now.Number, now.SeenAt = e.Missed, &e.Number, roster.At
 			}
 		}

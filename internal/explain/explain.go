@@ -27,8 +27,8 @@ type History interface {
 	ReadLog(from uint64, limit int) ([]alert.Event, error)
 	Alerts() ([]alert.Alert, error)
 	Messages() ([]alert.Message, error)
-	Homes(phoneNumber string) ([]phone.SpaceKey, error)
-	Roster(k phone.SpaceKey) (*phone.Roster, error)
+	SpacesOf(phoneNumber string) ([]phone.SpaceKey, error)
+	SpaceState(k phone.SpaceKey) (*phone.SpaceState, error)
 }
 
 // Explainer answers questions about one history.

@@ -74,9 +74,9 @@ func (b *bot) see(f phone.Field, v string, messages ...alert.Message) uint64 {
 	c.Number = &n
 	first := b.store.LastSeq() + 1
 	commit := &store.Commit{
-		Events:   []alert.Event{{Seq: first, Time: b.now, Kind: alert.KindChange, Change: c}},
-		Rosters:  []phone.Roster{{Space: space, Entries: []phone.Entry{{Number: n}}, At: b.now}},
-		Messages: messages,
+		Events:      []alert.Event{{Seq: first, Time: b.now, Kind: alert.KindChange, Change: c}},
+		SpaceStates: []phone.SpaceState{{Space: space, Numbers: []phone.TrackedNumber{{Number: n}}, At: b.now}},
+		Messages:    messages,
 	}
 	b.judge(rules.Seen{Space: phone.Space{SpaceKey: space}, Changes: []phone.Change{c}}, commit)
 	return first
@@ -251,7 +251,7 @@ func TestExplainAlert(t *testing.T) {
 		{Channel: "ops", Text: "it waits to be posted"},
 	}, a.Silent)
 
-	b.see(phone.UpCallbackUrl, "", alert.Message{ID: "m-1", Channel: "ops", State: alert.Posted, At: b.now, Alerts: []alert.Shown{{Alert: id, Revision: 1, Told: 1}, {Alert: "a-2"}}})
+	b.see(phone.UpCallbackUrl, "", alert.Message{ID: "m-1", Channel: "ops", State: alert.Posted, At: b.now, Alerts: []alert.ShownAlert{{Alert: id, Revision: 1, NotifiedRevision: 1}, {Alert: "a-2"}}})
 	a, err = x.AlertByID(id)
 	require.NoError(t, err)
 	require.Equal(t, []explain.Shown{{Channel: "ops", State: alert.Posted, At: start.Add(time.Minute), Others: 1, Current: true}}, a.Shown)

@@ -212,21 +212,21 @@ func lower(c byte) byte {
 
 // Known is what is known of one number.
 type Known struct {
-	phone.Entry
+	phone.TrackedNumber
 	At time.Time // when its space's list last changed
 }
 
 // Number returns what is known of a number; nil where nothing is.
 func (v *View) Number(k phone.SpaceKey, phoneNumber string) (*Known, error) {
-	r, err := v.store.Roster(k)
+	r, err := v.store.SpaceState(k)
 	if err != nil || r == nil {
 		return nil, err
 	}
-	i, ok := slices.BinarySearchFunc(r.Entries, phoneNumber, func(e phone.Entry, n string) int {
+	i, ok := slices.BinarySearchFunc(r.Numbers, phoneNumber, func(e phone.TrackedNumber, n string) int {
 		return strings.Compare(e.PhoneNumber, n)
 	})
 	if !ok {
 		return nil, nil
 	}
-	return &Known{Entry: r.Entries[i], At: r.At}, nil
+	return &Known{TrackedNumber: r.Numbers[i], At: r.At}, nil
 }

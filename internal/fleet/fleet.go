@@ -27,7 +27,7 @@ import (
 // Store is what the view reads.
 type Store interface {
 	Warm(ctx context.Context) error
-	Roster(k phone.SpaceKey) (*phone.Roster, error)
+	SpaceState(k phone.SpaceKey) (*phone.SpaceState, error)
 	EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *store.Line) bool) error
 	ReadHeads(from uint64, limit int) ([]store.Head, error)
 	ReadLog(from uint64, limit int) ([]alert.Event, error)
@@ -175,8 +175,8 @@ func (v *View) Committed(c *store.Commit) {
 	for _, k := range c.DropSpaces {
 		v.spaces.drop(k)
 	}
-	for i := range c.Rosters {
-		v.spaces.put(&c.Rosters[i])
+	for i := range c.SpaceStates {
+		v.spaces.put(&c.SpaceStates[i])
 	}
 	for i := range c.Events {
 		h := store.HeadOf(&c.Events[i])
@@ -203,7 +203,7 @@ func (v *View) Committed(c *store.Commit) {
 		v.silences[s.ID] = s
 	}
 	v.prints.trim(v.store.FirstSeq())
-	if len(c.Rosters)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences) > 0 {
+	if len(c.SpaceStates)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences) > 0 {
 		v.tell()
 	}
 }

@@ -53,10 +53,10 @@ func number(name string, status, quality string) phone.Number {
 	return n
 }
 
-func roster(id string, numbers ...phone.Number) phone.Roster {
-	r := phone.Roster{Space: key(id), At: noon}
+func roster(id string, numbers ...phone.Number) phone.SpaceState {
+	r := phone.SpaceState{Space: key(id), At: noon}
 	for _, n := range numbers {
-		r.Entries = append(r.Entries, phone.Entry{Number: n})
+		r.Numbers = append(r.Numbers, phone.TrackedNumber{Number: n})
 	}
 	return r
 }
@@ -64,7 +64,7 @@ func roster(id string, numbers ...phone.Number) phone.Roster {
 func TestCountsFollowCommits(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.view.Build(t.Context()))
-	w.commit(t, &store.Commit{Rosters: []phone.Roster{
+	w.commit(t, &store.Commit{SpaceStates: []phone.SpaceState{
 		roster("1", number("a", "CONNECTED", "GREEN"), number("b", "BANNED", "RED")),
 		roster("2", number("c", "CONNECTED", "GREEN"), number("d", "NEWLY_MADE", "GREEN")),
 	}})
@@ -73,7 +73,7 @@ func TestCountsFollowCommits(t *testing.T) {
 	}, w.view.Counts())
 	require.Equal(t, fleet.Space{Known: true, Numbers: 2, Worst: fleet.Count{Status: "BANNED", Quality: "RED", Numbers: 1}}, w.view.Space(key("1")))
 
-	w.commit(t, &store.Commit{Rosters: []phone.Roster{roster("1", number("a", "FLAGGED", "YELLOW"))}, DropSpaces: []phone.SpaceKey{key("2")}})
+	w.commit(t, &store.Commit{SpaceStates: []phone.SpaceState{roster("1", number("a", "FLAGGED", "YELLOW"))}, DropSpaces: []phone.SpaceKey{key("2")}})
 	require.Equal(t, []fleet.Count{{Status: "FLAGGED", Quality: "YELLOW", Numbers: 1}}, w.view.Counts())
 	require.Zero(t, w.view.Space(key("2")))
 }
@@ -84,7 +84,7 @@ func TestBuildAfterCommits(t *testing.T) {
 	w := newWorld(t)
 	var stored store.Commit
 	for i := range 50 {
-		stored.Rosters = append(stored.Rosters, roster(fmt.Sprint(i), number("a", "CONNECTED", "GREEN")))
+		stored.SpaceStates = append(stored.SpaceStates, roster(fmt.Sprint(i), number("a", "CONNECTED", "GREEN")))
 		stored.Events = append(stored.Events, change(uint64(i+1), fmt.Sprint(i), phone.Worse))
 	}
 	require.NoError(t, w.Commit(&stored))
@@ -92,7 +92,7 @@ func TestBuildAfterCommits(t *testing.T) {
 	require.False(t, w.view.Built())
 
 	w.commit(t, &store.Commit{
-		Rosters: []phone.Roster{roster("7", number("a", "BANNED", "GREEN"))}, DropSpaces: []phone.SpaceKey{key("8")},
+		SpaceStates: []phone.SpaceState{roster("7", number("a", "BANNED", "GREEN"))}, DropSpaces: []phone.SpaceKey{key("8")},
 		Events: []alert.Event{change(51, "7", phone.Better)},
 	})
 	require.NoError(t, w.view.Build(t.Context()))
@@ -196,7 +196,7 @@ func TestAlertsAndMessagesFollowCommits(t *testing.T) {
 	changed := w.view.Changed()
 	w.commit(t, &store.Commit{
 		Alerts:   []alert.Alert{{ID: "a-1", State: alert.Firing}, {ID: "a-2"}},
-		Messages: []alert.Message{{ID: "m-1", Alerts: []alert.Shown{{Alert: "a-1"}}}},
+		Messages: []alert.Message{{ID: "m-1", Alerts: []alert.ShownAlert{{Alert: "a-1"}}}},
 	})
 	select {
 	case <-changed:
@@ -230,7 +230,7 @@ func TestFind(t *testing.T) {
 	b.Set(phone.UpQueue, "")
 	c := number("6591234567", "CONNECTED", "RED")
 	c.Set(phone.UpQueue, "Alicom-Up")
-	require.NoError(t, w.Commit(&store.Commit{Rosters: []phone.Roster{roster("1", a, b), roster("2", c)}}))
+	require.NoError(t, w.Commit(&store.Commit{SpaceStates: []phone.SpaceState{roster("1", a, b), roster("2", c)}}))
 	describe := func(k phone.SpaceKey) phone.Space {
 		return phone.Space{SpaceKey: k, Name: "Space No " + k.ID, Labels: map[string]string{"tier": "t" + k.ID}}
 	}
@@ -277,7 +277,7 @@ func TestFind(t *testing.T) {
 func TestFindPartAndOne(t *testing.T) {
 	w := newWorld(t)
 	b := number("8613800002222", "BANNED", "RED")
-	require.NoError(t, w.Commit(&store.Commit{Rosters: []phone.Roster{roster("1", number("8613800001111", "CONNECTED", "GREEN"), b), roster("2", b)}}))
+	require.NoError(t, w.Commit(&store.Commit{SpaceStates: []phone.SpaceState{roster("1", number("8613800001111", "CONNECTED", "GREEN"), b), roster("2", b)}}))
 	page, err := w.view.Find(fleet.Query{Offset: 1, Limit: 1}, func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k} })
 	require.NoError(t, err)
 	require.Equal(t, 3, page.Total)
@@ -302,7 +302,7 @@ func BenchmarkFind(b *testing.B) {
 			n.Set(phone.UpCallbackUrl, "https://hooks.acme.example.com/cams/inbound?tenant=4711&token=fedcba9876543210")
 			numbers = append(numbers, n)
 		}
-		c.Rosters = append(c.Rosters, roster(fmt.Sprintf("%05d", i), numbers...))
+		c.SpaceStates = append(c.SpaceStates, roster(fmt.Sprintf("%05d", i), numbers...))
 	}
 	require.NoError(b, w.Commit(&c))
 	describe := func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k, Name: "Customer " + k.ID} }

@@ -32,18 +32,18 @@ func TestMemory(t *testing.T) {
 	before := heap()
 	view, err := fleet.New(nothing{})
 	require.NoError(t, err)
-	var numbers []phone.Entry
+	var numbers []phone.TrackedNumber
 	for j := range 10 {
 		quality := "GREEN"
 		if j == 3 {
 			quality = "YELLOW"
 		}
-		numbers = append(numbers, phone.Entry{Number: number(fmt.Sprint(j), "CONNECTED", quality)})
+		numbers = append(numbers, phone.TrackedNumber{Number: number(fmt.Sprint(j), "CONNECTED", quality)})
 	}
 	seq := uint64(0)
 	for i := range spaces {
 		k := phone.SpaceKey{Account: "main", ID: fmt.Sprintf("2934839388%05d", i)}
-		c := store.Commit{Rosters: []phone.Roster{{Space: k, Entries: numbers}}}
+		c := store.Commit{SpaceStates: []phone.SpaceState{{Space: k, Numbers: numbers}}}
 		for range events / spaces {
 			seq++
 			c.Events = append(c.Events, change(seq, k.ID, phone.Worse))

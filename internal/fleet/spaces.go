@@ -72,10 +72,10 @@ func (s *spaces) of(k phone.SpaceKey) *tallies {
 }
 
 // put counts a committed roster in place of the one before.
-func (s *spaces) put(r *phone.Roster) {
+func (s *spaces) put(r *phone.SpaceState) {
 	counted := map[state]int{}
-	for i := range r.Entries {
-		n := &r.Entries[i].Number
+	for i := range r.Numbers {
+		n := &r.Numbers[i].Number
 		counted[state{n.Get(phone.Status), n.Get(phone.QualityRating)}]++
 	}
 	if s.ahead != nil {

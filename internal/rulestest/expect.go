@@ -164,7 +164,7 @@ func (e *expectation) claims(h *happening) []claim {
 	one("field", e.field, a.Field.String())
 	one("space", e.space, a.Subject.Space)
 	one("number", e.number, a.Subject.PhoneNumber)
-	one("part", e.part, a.Subject.Part)
+	one("part", e.part, a.Subject.Component)
 	set("channels", e.channels, a.Channels)
 	set("held_by", e.heldBy, a.HeldBy)
 	parts("text", e.text, a.Summary.Plain())

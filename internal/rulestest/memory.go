@@ -13,32 +13,32 @@ import (
 // memory is what the loop needs of a store, for as long as a test lasts.
 type memory struct {
 	mu      sync.Mutex
-	rosters map[phone.SpaceKey]phone.Roster
+	rosters map[phone.SpaceKey]phone.SpaceState
 	last    uint64
 }
 
-func newMemory() *memory { return &memory{rosters: map[phone.SpaceKey]phone.Roster{}} }
+func newMemory() *memory { return &memory{rosters: map[phone.SpaceKey]phone.SpaceState{}} }
 
-func (m *memory) Roster(k phone.SpaceKey) (*phone.Roster, error) {
+func (m *memory) SpaceState(k phone.SpaceKey) (*phone.SpaceState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.rosters[k]
 	if !ok {
 		return nil, nil
 	}
-	r.Entries = slices.Clone(r.Entries)
+	r.Numbers = slices.Clone(r.Numbers)
 	return &r, nil
 }
 
 // Same spares the loop nothing: every poll is compared in full.
 func (m *memory) Same(*phone.Snapshot) (bool, error) { return false, nil }
 
-func (m *memory) Homes(phoneNumber string) ([]phone.SpaceKey, error) {
+func (m *memory) SpacesOf(phoneNumber string) ([]phone.SpaceKey, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var homes []phone.SpaceKey
 	for _, k := range slices.SortedFunc(maps.Keys(m.rosters), phone.SpaceKey.Compare) {
-		if slices.ContainsFunc(m.rosters[k].Entries, func(e phone.Entry) bool { return e.PhoneNumber == phoneNumber }) {
+		if slices.ContainsFunc(m.rosters[k].Numbers, func(e phone.TrackedNumber) bool { return e.PhoneNumber == phoneNumber }) {
 			homes = append(homes, k)
 		}
 	}
@@ -69,7 +69,7 @@ func (m *memory) Commit(c *store.Commit) error {
 	for _, k := range c.DropSpaces {
 		delete(m.rosters, k)
 	}
-	for _, r := range c.Rosters {
+	for _, r := range c.SpaceStates {
 		m.rosters[r.Space] = r
 	}
 	if n := len(c.Events); n > 0 {

@@ -109,8 +109,8 @@ func (st *stage) play(s *step) error {
 		return err
 	}
 	if s.sink != nil {
-		report := &alert.SinkReport{Part: s.sink.part, Value: s.sink.value, Code: s.sink.code, Reason: s.sink.reason, At: st.now}
-		if err := st.loop.Keep(st.ctx, alert.Receipt{Sink: report}); err != nil {
+		report := &alert.SinkReport{Component: s.sink.part, Value: s.sink.value, Code: s.sink.code, Reason: s.sink.reason, At: st.now}
+		if err := st.loop.Record(st.ctx, alert.DeliveryUpdate{Sink: report}); err != nil {
 			return err
 		}
 	}

@@ -16,20 +16,20 @@ type draft struct {
 	l          *Loop
 	now        time.Time
 	commit     store.Commit
-	rosters    map[phone.SpaceKey]*phone.Roster // of this draft, ahead of the store; nil: the space left
-	appeared   map[string][]phone.SpaceKey      // by number: where this draft saw it first
+	rosters    map[phone.SpaceKey]*phone.SpaceState // of this draft, ahead of the store; nil: the space left
+	appeared   map[string][]phone.SpaceKey          // by number: where this draft saw it first
 	roundsOver []string
 	notices    []string // for people, once the commit is on disk
 }
 
 func (l *Loop) draft(now time.Time) *draft {
-	return &draft{l: l, now: now, rosters: map[phone.SpaceKey]*phone.Roster{}, appeared: map[string][]phone.SpaceKey{}}
+	return &draft{l: l, now: now, rosters: map[phone.SpaceKey]*phone.SpaceState{}, appeared: map[string][]phone.SpaceKey{}}
 }
 
 // empty reports whether there is nothing to store.
 func (d *draft) empty() bool {
 	c := &d.commit
-	return len(c.Rosters)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.DropAlerts)+
+	return len(c.SpaceStates)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.DropAlerts)+
 		len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences)+len(c.Conditions)+len(c.Checkpoints) == 0 &&
 		c.TrimBefore == 0 && len(d.roundsOver) == 0
 }

@@ -20,7 +20,7 @@ func TestASpaceThatIsBackAtOnceIsNew(t *testing.T) {
 	defer s.Close()
 	k := phone.SpaceKey{Account: "main", ID: "1"}
 	n := phone.Number{PhoneNumber: "86"}
-	require.NoError(t, s.Commit(&store.Commit{Rosters: []phone.Roster{{Space: k, Entries: []phone.Entry{{Number: n}}}}}))
+	require.NoError(t, s.Commit(&store.Commit{SpaceStates: []phone.SpaceState{{Space: k, Numbers: []phone.TrackedNumber{{Number: n}}}}}))
 	l, err := New(Options{Store: s, Rules: &rules.Set{}, Directory: NewDirectory(), Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	l.o.Directory.replace("main", []phone.Space{{SpaceKey: k}})
@@ -31,7 +31,7 @@ func TestASpaceThatIsBackAtOnceIsNew(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, d.commit.Events, 1)
 	require.True(t, d.commit.Events[0].Change.Baseline)
-	require.Len(t, d.commit.Rosters, 1)
+	require.Len(t, d.commit.SpaceStates, 1)
 	d.leave([]phone.SpaceKey{k})
-	require.Empty(t, d.commit.Rosters)
+	require.Empty(t, d.commit.SpaceStates)
 }

@@ -162,7 +162,7 @@ func (d *draft) condition(s phone.Subject, value, code, reason string, at time.T
 
 // sinkReported drafts the Sink of a part of the bot where it changed.
 func (d *draft) sinkReported(r *alert.SinkReport) {
-	old := d.l.health.value(phone.Subject{Part: r.Part})
+	old := d.l.health.value(phone.Subject{Component: r.Component})
 	if old != r.Value {
 		d.become(r.Change(old))
 	}

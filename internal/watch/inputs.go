@@ -38,8 +38,8 @@ func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, er
 	return out, nil
 }
 
-// Keep commits what a sink reports.
-func (l *Loop) Keep(ctx context.Context, r alert.Receipt) error {
+// Record commits what a sink reports.
+func (l *Loop) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 	return l.submit(ctx, l.rest, func(d *draft) error {
 		c := &d.commit
 		c.Messages = append(c.Messages, r.Messages...)

@@ -28,7 +28,7 @@ func (d *draft) leave(spaces []phone.SpaceKey) {
 		delete(d.l.seen, k)
 		d.unlearn(k)
 	}
-	d.commit.Rosters = slices.DeleteFunc(d.commit.Rosters, func(r phone.Roster) bool { return d.rosters[r.Space] == nil })
+	d.commit.SpaceStates = slices.DeleteFunc(d.commit.SpaceStates, func(r phone.SpaceState) bool { return d.rosters[r.Space] == nil })
 }
 
 // leaveAccounts drops what is said of accounts, by keys without an ID, that are

@@ -53,8 +53,8 @@ func TestAnAccountThatLeftWhileTheBotWasDown(t *testing.T) {
 		Space: k, Started: time.Now(), At: time.Now(), Err: &poller.Error{Class: poller.DeniedAccount, Account: "other", Code: "NoPermission"},
 	})
 	require.NoError(t, err)
-	parked := alert.SinkReport{Part: "slack:ops", Value: phone.Parked, At: time.Now()}
-	require.NoError(t, b.loop.Keep(t.Context(), alert.Receipt{Sink: &parked}))
+	parked := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, At: time.Now()}
+	require.NoError(t, b.loop.Record(t.Context(), alert.DeliveryUpdate{Sink: &parked}))
 	require.Equal(t, []string{"blind other opened", "parked slack:ops opened"}, b.board.said())
 	b.stop()
 
@@ -78,7 +78,7 @@ var ninth = phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "9"}}
 // knows reports whether something is stored of a space.
 func (b *bench) knows(k phone.SpaceKey) bool {
 	b.t.Helper()
-	r, err := b.store.Roster(k)
+	r, err := b.store.SpaceState(k)
 	require.NoError(b.t, err)
 	return r != nil
 }
@@ -110,7 +110,7 @@ func TestASpaceThatLeftWhileTheBotWasDownIsForgotten(t *testing.T) {
 		require.Equal(t, 1, swept)
 		require.False(t, b.knows(ninth.SpaceKey))
 		require.True(t, b.knows(spaces[0].SpaceKey))
-		homes, err := b.store.Homes("90")
+		homes, err := b.store.SpacesOf("90")
 		require.NoError(t, err)
 		require.Equal(t, []phone.SpaceKey{spaces[1].SpaceKey}, homes)
 		b.stop()
@@ -171,7 +171,7 @@ func TestManySpacesLeaveAFewACommit(t *testing.T) {
 	var c store.Commit
 	for i := range 1000 {
 		k := phone.SpaceKey{Account: "gone", ID: fmt.Sprint(i)}
-		c.Rosters = append(c.Rosters, phone.Roster{Space: k, Entries: []phone.Entry{{Number: number("86", "CONNECTED", "GREEN")}}})
+		c.SpaceStates = append(c.SpaceStates, phone.SpaceState{Space: k, Numbers: []phone.TrackedNumber{{Number: number("86", "CONNECTED", "GREEN")}}})
 	}
 	require.NoError(t, b.store.Commit(&c))
 	require.NoError(t, b.loop.Started(t.Context()))

@@ -25,9 +25,9 @@ import (
 
 // Store is what the loop needs of the store.
 type Store interface {
-	Roster(k phone.SpaceKey) (*phone.Roster, error)
+	SpaceState(k phone.SpaceKey) (*phone.SpaceState, error)
 	Same(s *phone.Snapshot) (bool, error)
-	Homes(phoneNumber string) ([]phone.SpaceKey, error)
+	SpacesOf(phoneNumber string) ([]phone.SpaceKey, error)
 	Spaces(yield func(phone.SpaceKey) bool) error
 	Alerts() ([]alert.Alert, error)
 	Conditions() ([]phone.Condition, error)

@@ -22,7 +22,7 @@ func (d *draft) observe(snap *phone.Snapshot) (poller.Outcome, error) {
 		if err != nil || same {
 			return out, err
 		}
-		if old, err = l.o.Store.Roster(snap.Space); err != nil {
+		if old, err = l.o.Store.SpaceState(snap.Space); err != nil {
 			return out, err
 		}
 	}
@@ -30,14 +30,14 @@ func (d *draft) observe(snap *phone.Snapshot) (poller.Outcome, error) {
 		old.At = seenBefore // unchanged polls are not stored
 	}
 	roster, changes := diff.Compare(old, snap, l.o.Diff)
-	if old != nil && len(changes) == 0 && slices.Equal(roster.Entries, old.Entries) {
+	if old != nil && len(changes) == 0 && slices.Equal(roster.Numbers, old.Numbers) {
 		return out, nil // the answer lacks a key for good, so it is never the Same
 	}
 	if err := d.follow(changes); err != nil {
 		return out, err
 	}
 	d.rosters[snap.Space] = &roster
-	d.commit.Rosters = append(d.commit.Rosters, roster)
+	d.commit.SpaceStates = append(d.commit.SpaceStates, roster)
 	out.Changes = len(changes)
 	if old == nil {
 		out.Changes = 0 // a first sight tells nothing of how often a space changes
@@ -87,7 +87,7 @@ func (d *draft) follow(changes []phone.Change) error {
 // nothing, by the store, which is behind it. What is stored of a space that
 // nobody polls any more says nothing of where its numbers are.
 func (d *draft) homes(phoneNumber string) ([]phone.SpaceKey, error) {
-	stored, err := d.l.o.Store.Homes(phoneNumber)
+	stored, err := d.l.o.Store.SpacesOf(phoneNumber)
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +98,11 @@ func (d *draft) homes(phoneNumber string) ([]phone.SpaceKey, error) {
 }
 
 // lists reports whether the number is in the roster, which may be nil.
-func lists(r *phone.Roster, phoneNumber string) bool {
+func lists(r *phone.SpaceState, phoneNumber string) bool {
 	if r == nil {
 		return false
 	}
-	_, found := slices.BinarySearchFunc(r.Entries, phoneNumber, func(e phone.Entry, n string) int {
+	_, found := slices.BinarySearchFunc(r.Numbers, phoneNumber, func(e phone.TrackedNumber, n string) int {
 		return strings.Compare(e.PhoneNumber, n)
 	})
 	return found

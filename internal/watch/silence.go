@@ -14,8 +14,8 @@ import (
 
 // What people ask for in vain.
 var (
-	ErrUnknown = alert.ErrUnknown
-	ErrRefused = alert.ErrRefused
+	ErrUnknown = alert.ErrNotFound
+	ErrRefused = alert.ErrRejected
 )
 
 // warnBefore is how long before its end people hear of a silence under which

@@ -248,7 +248,7 @@ func TestWhatIsNoPollGoesBeforeAllPollsThatWait(t *testing.T) {
 		synctest.Wait()
 		kept := make(chan int64)
 		go func() {
-			err := b.loop.Keep(context.Background(), alert.Receipt{Cursor: &alert.Cursor{Seq: 1}})
+			err := b.loop.Record(context.Background(), alert.DeliveryUpdate{Cursor: &alert.Cursor{Seq: 1}})
 			if err != nil {
 				t.Error(err)
 			}
@@ -386,13 +386,13 @@ func TestASpaceThatNobodyPollsIsBlind(t *testing.T) {
 
 func TestTheBotTellsOfItsSinks(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
-	parked := alert.SinkReport{Part: "slack:ops", Value: phone.Parked, Code: "is_archived", At: time.Now()}
+	parked := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, Code: "is_archived", At: time.Now()}
 	for range 2 {
-		require.NoError(t, b.loop.Keep(context.Background(), alert.Receipt{Sink: &parked}))
+		require.NoError(t, b.loop.Record(context.Background(), alert.DeliveryUpdate{Sink: &parked}))
 	}
 	require.Equal(t, []string{"parked slack:ops opened"}, b.board.said())
 	parked.Value = phone.OK
-	require.NoError(t, b.loop.Keep(context.Background(), alert.Receipt{Sink: &parked}))
+	require.NoError(t, b.loop.Record(context.Background(), alert.DeliveryUpdate{Sink: &parked}))
 	require.Equal(t, []string{"parked slack:ops resolved"}, b.board.said())
 }
 
@@ -403,10 +403,10 @@ func TestReceiptsAreStored(t *testing.T) {
 	open, err := b.loop.OpenAlerts(ctx)
 	require.NoError(t, err)
 	require.Len(t, open, 1)
-	require.NoError(t, b.loop.Keep(ctx, alert.Receipt{
+	require.NoError(t, b.loop.Record(ctx, alert.DeliveryUpdate{
 		Messages: []alert.Message{{ID: "m1", Channel: "ops"}, {ID: "m2", Channel: "ops"}}, Cursor: &alert.Cursor{Seq: 2},
 	}))
-	require.NoError(t, b.loop.Keep(ctx, alert.Receipt{Drop: []string{"m1"}, Forget: []string{open[0].ID}}))
+	require.NoError(t, b.loop.Record(ctx, alert.DeliveryUpdate{Drop: []string{"m1"}, Forget: []string{open[0].ID}}))
 	messages, err := b.store.Messages()
 	require.NoError(t, err)
 	require.Len(t, messages, 1)
@@ -414,7 +414,7 @@ func TestReceiptsAreStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, alerts, 1, "the sink did not know yet that it is open")
 	b.poll("1", number("86", "CONNECTED", "GREEN"))
-	require.NoError(t, b.loop.Keep(ctx, alert.Receipt{Forget: []string{open[0].ID}}))
+	require.NoError(t, b.loop.Record(ctx, alert.DeliveryUpdate{Forget: []string{open[0].ID}}))
 	alerts, err = b.store.Alerts()
 	require.NoError(t, err)
 	require.Empty(t, alerts)
@@ -490,7 +490,7 @@ func TestOldEventsLeaveTheLogOnceNATSHasThem(t *testing.T) {
 		for range 10 {
 			require.NoError(t, b.loop.Note(ctx, alert.Notice{Kind: "start"}))
 		}
-		require.NoError(t, b.loop.Keep(ctx, alert.Receipt{Cursor: &alert.Cursor{Seq: 6}}))
+		require.NoError(t, b.loop.Record(ctx, alert.DeliveryUpdate{Cursor: &alert.Cursor{Seq: 6}}))
 		time.Sleep(23 * time.Hour)
 		require.Equal(t, uint64(1), b.store.FirstSeq())
 		time.Sleep(2 * time.Hour)
