@@ -114,7 +114,7 @@ func TestImportArrows(t *testing.T) {
 	}
 }
 
-// Only cli knows everybody, and only main knows cli. Tests of rules drive a loop
+// Only bot and cli know everybody, only cli knows bot, and only main knows cli. Tests of rules drive a loop
 // of their own, and a replay follows what the loop does.
 func TestNobodyImportsTheTop(t *testing.T) {
 	for _, p := range list(t) {
@@ -123,7 +123,8 @@ func TestNobodyImportsTheTop(t *testing.T) {
 		}
 		for _, i := range own(p.imports) {
 			require.False(t, strings.HasPrefix(i, "internal/cli"), "%s must not import %s", p.path, i)
-			if p.path != "internal/rulestest" && p.path != "internal/backtest" {
+			require.NotEqual(t, "internal/bot", i, "%s must not import the bot", p.path)
+			if p.path != "internal/bot" && p.path != "internal/rulestest" && p.path != "internal/backtest" {
 				require.NotEqual(t, "internal/watch", i, "%s must not import the loop", p.path)
 			}
 		}

@@ -25,7 +25,7 @@ func (w person) name(p *Program) (string, error) {
 }
 
 type ackCommand struct {
-	bot
+	client
 	output
 	person
 	Undo bool   `help:"Take the acknowledgement back."`

@@ -14,7 +14,7 @@ import (
 )
 
 type alertsCommand struct {
-	bot
+	client
 	output
 	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (lately) or all."`
 	Severity []string `placeholder:"NAME" help:"Only these: critical, high, warning, info."`

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/bot"
 	"numwatch/internal/config"
 	"numwatch/notify"
-	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/rules"
 	"numwatch/store"
@@ -51,7 +51,7 @@ func (l *checklist) note(what, result string, err error) {
 // spends one request of each account's limit.
 func (c *checkCommand) Run(ctx context.Context, p *Program) error {
 	l := &checklist{p: p}
-	set, err := loadRules(c.Rules)
+	set, err := bot.LoadRules(c.Rules)
 	l.rules(c.Rules, set, err)
 	cfg, err := c.load(p)
 	if err != nil {
@@ -88,7 +88,7 @@ func (l *checklist) rules(file string, set *rules.Set, err error) {
 	}
 	result := fmt.Sprintf("%s: %d rules, %d channels", file, len(set.Rules()), len(set.Channels()))
 	for _, w := range set.Warnings() {
-		result += "\nsuspicious: " + w.Error()
+		result += "\nwarning: " + w.Error()
 	}
 	l.note("rules", result, nil)
 }
@@ -96,7 +96,7 @@ func (l *checklist) rules(file string, set *rules.Set, err error) {
 func summary(warnings config.Problems) string {
 	out := ""
 	for _, w := range warnings {
-		out += "\nsuspicious: " + w.Error()
+		out += "\nwarning: " + w.Error()
 	}
 	return out
 }
@@ -106,13 +106,13 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if err != nil {
 		return "", err
 	}
-	client, err := newClient(cfg, a, poller.NewPace(a.RequestsPerSecond))
+	client, err := bot.NewClient(cfg, a, poller.NewPace(a.RequestsPerSecond), release())
 	if err != nil {
 		return "", err
 	}
 	defer client.Close()
 	if a.Discover.Enabled {
-		if fleet, err = lookedUp(ctx, client, a, fleet); err != nil {
+		if fleet, err = bot.ListSpaces(ctx, client, a, fleet); err != nil {
 			return "", err
 		}
 	}
@@ -125,19 +125,6 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	}
 	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", count(len(fleet), "space"),
 		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), count(len(snap.Numbers), "number"), snap.RequestId), nil
-}
-
-// lookedUp returns the spaces with those that the account itself names.
-func lookedUp(ctx context.Context, client *poller.Client, a *config.Account, listed []phone.Space) ([]phone.Space, error) {
-	found, err := client.ListInstance(ctx)
-	if err != nil {
-		return nil, err
-	}
-	d := discovery{wanted: &a.Discover}
-	if err := d.take(found, time.Now()); err != nil {
-		return nil, err
-	}
-	return d.add(a.Name, listed), nil
 }
 
 // checkStore opens the store where there is one. A running bot has it open, and
@@ -160,7 +147,7 @@ func checkStore(cfg *config.Config) (result string, running bool, err error) {
 func checkNATS(ctx context.Context, cfg *config.Config, running bool) (string, error) {
 	c := &cfg.NATS
 	if !c.Embedded() {
-		return notify.CheckNATS(ctx, natsLogin(c), streamOptions(c))
+		return notify.CheckNATS(ctx, bot.NATSLogin(c), bot.StreamOptions(c))
 	}
 	if running || c.Listen == "" {
 		return "embedded", nil
@@ -198,15 +185,4 @@ func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Se
 		err := notify.CheckSocket(ctx, cfg.Slack.AppToken.Reveal(), cfg.Slack.APIURL)
 		l.note("slack's buttons", "the app token opens a connection", err)
 	}
-}
-
-func natsLogin(c *config.NATS) notify.NATSLogin {
-	return notify.NATSLogin{
-		URL: c.URL.Reveal(), CredsFile: c.CredsFile, NKeyFile: c.NkeyFile, Token: c.Token.Reveal(),
-		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
-	}
-}
-
-func streamOptions(c *config.NATS) notify.StreamOptions {
-	return notify.StreamOptions{Name: c.Stream, Create: c.CreateStream, MaxAge: c.MaxAge.Std(), MaxBytes: int64(c.MaxBytes)}
 }

@@ -1,5 +1,5 @@
-// Package cli is the command line: one file for each command, thin, and run.go,
-// which wires the parts into the bot and owns its start and shutdown.
+// Package cli is the command line: one file for each command. It asks a running
+// bot through its HTTP API, and starts one through internal/bot.
 package cli
 
 import (

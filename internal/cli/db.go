@@ -116,7 +116,7 @@ func (c *dbStatsCommand) Run(p *Program) error {
 }
 
 type dbBackupCommand struct {
-	bot
+	client
 	File string `arg:"" help:"File to write; it must not exist yet."`
 }
 

@@ -17,12 +17,12 @@ type deadLettersCommand struct {
 }
 
 type deadLettersListCommand struct {
-	bot
+	client
 	output
 }
 
 // letters asks for the dead letters.
-func (b bot) letters(ctx context.Context, p *Program) (list web.DeadLetterList, err error) {
+func (b client) letters(ctx context.Context, p *Program) (list web.DeadLetterList, err error) {
 	return list, b.getJSON(ctx, p, "/api/v1/deadletters?limit=1000", &list)
 }
 
@@ -55,7 +55,7 @@ func (c *deadLettersListCommand) Run(ctx context.Context, p *Program) error {
 }
 
 type deadLettersRetryCommand struct {
-	bot
+	client
 	All bool     `help:"All of them."`
 	IDs []string `arg:"" optional:"" name:"id" help:"Dead letters: numwatch deadletters."`
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"numwatch/internal/bot"
 	"numwatch/internal/camssim"
 	"numwatch/internal/config"
-	"numwatch/rules"
 )
 
 type demoCommand struct {
@@ -73,23 +73,23 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) (err error) {
 	if err != nil {
 		return fmt.Errorf("listening for the simulated cloud: %w", err)
 	}
-	m, logFile, err := c.assemble(p, dir, "http://"+l.Addr().String(), cloud.Accounts[0])
+	b, logFile, err := c.makeBot(p, dir, "http://"+l.Addr().String(), cloud.Accounts[0])
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	defer logFile.Close()
-	if err := m.embedded.Start(ctx); err != nil { // now, so that the welcome can say where it is
-		return errors.Join(err, m.close(), l.Close())
+	if err := b.StartNATS(ctx); err != nil { // now, so that the welcome can say where it is
+		return errors.Join(err, b.Close(), l.Close())
 	}
-	c.welcome(p, m, &cloud.Accounts[0])
+	c.welcome(p, b, dir, &cloud.Accounts[0])
 
 	simulated, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCloud()
 	var g errgroup.Group
 	g.Go(func() error { return serveSim(simulated, l, sim) })
 	g.Go(func() error { return played(sim.Play(ctx, scenario, c.Speed)) })
-	g.Go(func() error { return subscribe(ctx, m.embedded.URL(), p.Stdout) })
-	err = m.run(ctx)
+	g.Go(func() error { return subscribe(ctx, b.NATSURL(), p.Stdout) })
+	err = b.Run(ctx)
 	stopCloud()
 	err = errors.Join(err, g.Wait())
 	if err == nil {
@@ -110,14 +110,14 @@ func (c *demoCommand) folder() (dir string, remove func() error, err error) {
 	return dir, func() error { return os.RemoveAll(dir) }, nil
 }
 
-// assemble writes the demo's configuration and rules and makes the bot of them.
+// makeBot writes the demo's configuration and rules and makes the bot of them.
 // Its log goes to a file, so that messages and events can be read.
-func (c *demoCommand) assemble(p *Program, dir, endpoint string, a camssim.Account) (*machine, io.Closer, error) {
+func (c *demoCommand) makeBot(p *Program, dir, endpoint string, a camssim.Account) (*bot.Bot, io.Closer, error) {
 	cfg, err := c.configure(p, dir, endpoint, a)
 	if err != nil {
 		return nil, nil, err
 	}
-	set, err := demoRules(p, dir)
+	rulesFile, err := demoRules(p, dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,14 +125,11 @@ func (c *demoCommand) assemble(p *Program, dir, endpoint string, a camssim.Accou
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the log: %w", err)
 	}
-	m, err := assemble(parts{
-		program: p, config: cfg, rules: set, rulesFile: filepath.Join(dir, "rules.yaml"),
-		rulesSeen: digest(filepath.Join(dir, "rules.yaml")), log: slog.New(slog.NewTextHandler(logFile, nil)),
-	})
+	b, err := bot.New(p.botOptions(cfg, rulesFile, slog.New(slog.NewTextHandler(logFile, nil))))
 	if err != nil {
 		return nil, nil, errors.Join(err, logFile.Close())
 	}
-	return m, logFile, nil
+	return b, logFile, nil
 }
 
 func (c *demoCommand) configure(p *Program, dir, endpoint string, a camssim.Account) (*config.Config, error) {
@@ -151,16 +148,16 @@ func (c *demoCommand) configure(p *Program, dir, endpoint string, a camssim.Acco
 	return config.Load(path, p.Env)
 }
 
-func demoRules(p *Program, dir string) (*rules.Set, error) {
+func demoRules(p *Program, dir string) (string, error) {
 	data, err := fs.ReadFile(p.Samples, "rules.yaml")
 	if err != nil {
-		return nil, fmt.Errorf("reading the shipped rules: %w", err)
+		return "", fmt.Errorf("reading the shipped rules: %w", err)
 	}
 	path := filepath.Join(dir, "rules.yaml")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return nil, fmt.Errorf("writing the demo's rules: %w", err)
+		return "", fmt.Errorf("writing the demo's rules: %w", err)
 	}
-	return loadRules(path)
+	return path, nil
 }
 
 // freePort returns the address if nobody listens there, or one with any port.
@@ -216,7 +213,7 @@ func waitForStream(ctx context.Context, conn *nats.Conn) error {
 	}
 }
 
-func (c *demoCommand) welcome(p *Program, m *machine, a *camssim.Account) {
+func (c *demoCommand) welcome(p *Program, b *bot.Bot, dir string, a *camssim.Account) {
 	numbers := 0
 	for _, s := range a.Spaces {
 		numbers += len(s.Numbers)
@@ -233,7 +230,7 @@ Boxes are what people see in Slack, lines with numwatch.v1… what programs
 receive on NATS. The first poll finds what is wrong already; then things begin
 to happen.
 
-`, numbers, len(a.Spaces), m.pageURL(), m.natsURL(), filepath.Join(filepath.Dir(m.config.Store.Path), "numwatch.log"))
+`, numbers, len(a.Spaces), b.PageURL(), b.NATSURL(), filepath.Join(dir, "numwatch.log"))
 }
 
 func (c *demoCommand) goodbye(p *Program) {

@@ -17,7 +17,7 @@ import (
 )
 
 type drillCommand struct {
-	bot
+	client
 	output
 	person
 	Space string        `placeholder:"ID" help:"Take the name and labels of this space (default: a made-up one)."`

@@ -17,7 +17,7 @@ import (
 )
 
 type historyCommand struct {
-	bot
+	client
 	output
 	Account string `placeholder:"NAME" help:"The account, where several spaces have had the number."`
 	Space   string `placeholder:"ID" help:"The space's id, likewise."`

@@ -35,7 +35,7 @@ func (f *fieldFlags) set(q url.Values) {
 }
 
 type numbersCommand struct {
-	bot
+	client
 	output
 	Account string            `placeholder:"NAME" help:"Only of this account."`
 	Space   string            `placeholder:"ID" help:"Only of this space."`

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/bot"
 	"numwatch/internal/config"
 	"numwatch/phone"
 )
@@ -30,7 +31,7 @@ func (c *pollCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	client, err := newClient(cfg, account, nil)
+	client, err := bot.NewClient(cfg, account, nil, release())
 	if err != nil {
 		return err
 	}

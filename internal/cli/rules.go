@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"numwatch/alert"
+	"numwatch/internal/bot"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -29,7 +30,7 @@ type rulesFile struct {
 // history is where the commands that look back find the log: a store that no
 // bot has open, a backup, or a copy that a running bot hands out.
 type history struct {
-	bot
+	client
 	DB string `name:"db" placeholder:"FILE" help:"A backup, or the store of a bot that is stopped. Without it, a running bot is asked for a copy."`
 }
 
@@ -86,7 +87,7 @@ type rulesCoverageCommand struct {
 
 // Run prints the matrix of values and rules.
 func (c *rulesCoverageCommand) Run(p *Program) error {
-	set, err := loadRules(c.File)
+	set, err := bot.LoadRules(c.File)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"numwatch/internal/backtest"
+	"numwatch/internal/bot"
 	"numwatch/internal/config"
 	"numwatch/phone"
 	"numwatch/store"
@@ -50,7 +51,7 @@ func (c *rulesBacktestCommand) Run(ctx context.Context, p *Program) error {
 	}
 	options := make([]backtest.Options, len(files))
 	for i, name := range files {
-		set, err := loadRules(name)
+		set, err := bot.LoadRules(name)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"numwatch/alert"
+	"numwatch/internal/bot"
 	"numwatch/internal/explain"
 	"numwatch/phone"
 	"numwatch/rules"
@@ -23,7 +24,7 @@ type rulesExplainCommand struct {
 
 // Run explains one thing from the log of a running bot or of a backup.
 func (c *rulesExplainCommand) Run(ctx context.Context, p *Program) error {
-	set, err := loadRules(c.Rules)
+	set, err := bot.LoadRules(c.Rules)
 	if err != nil {
 		return err
 	}

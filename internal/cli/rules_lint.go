@@ -25,7 +25,7 @@ type rulesLintCommand struct {
 	Live   bool   `help:"Take these values from the running bot."`
 	Strict bool   `help:"Exit with 1 on warnings as well."`
 	Checks bool   `help:"List the checks and end."`
-	bot
+	client
 }
 
 // Run prints what is wrong or suspicious. The exit code is 1 on errors.
@@ -84,7 +84,7 @@ func (c *rulesLintCommand) facts(ctx context.Context, p *Program) (facts rules.F
 	if c.DB == "" && !c.Live {
 		return facts, nil
 	}
-	s, done, err := history{bot: c.bot, DB: c.DB}.open(ctx, p)
+	s, done, err := history{client: c.client, DB: c.DB}.open(ctx, p)
 	if err != nil {
 		return facts, err
 	}

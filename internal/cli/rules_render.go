@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/bot"
 	"numwatch/notify"
 	"numwatch/phone"
 	"numwatch/rules"
@@ -47,7 +48,7 @@ type renderedEvent struct {
 // Run shows what the rule says of a change. The exit code is 1 if it says
 // nothing, which is then explained.
 func (c *rulesRenderCommand) Run(ctx context.Context, p *Program) error {
-	set, err := loadRules(c.Rules)
+	set, err := bot.LoadRules(c.Rules)
 	if err != nil {
 		return err
 	}
@@ -173,11 +174,11 @@ func (c *rulesRenderCommand) render(ctx context.Context, p *Program, set *rules.
 	raw := (&notify.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
 	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{notify.Subject(&event), raw}}
 	console := notify.NewConsole(p.Stdout, p.coloured(p.Stdout))
-	for _, ch := range channels(set.Channels()) {
+	for _, ch := range set.Channels() {
 		if !slices.Contains(a.Channels, ch.Name) {
 			continue
 		}
-		card := notify.NewCard([]alert.Alert{*a}, ch, describe, now)
+		card := notify.NewCard([]alert.Alert{*a}, notify.Channel{Name: ch.Name, Slack: ch.Slack, Mention: ch.Mention}, describe, now)
 		if c.json() {
 			message, err := card.BlockKit()
 			if err != nil {

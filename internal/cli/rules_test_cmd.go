@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"numwatch/internal/bot"
 	"numwatch/internal/rulestest"
 	"numwatch/rules"
 )
@@ -84,7 +85,7 @@ func (c *rulesTestCommand) runFile(ctx context.Context, name string, match *rege
 		}
 	}
 	var set *rules.Set
-	if set, err = loadRules(path); err != nil {
+	if set, err = bot.LoadRules(path); err != nil {
 		return nil, err
 	}
 	return file.Run(ctx, set, match.MatchString)

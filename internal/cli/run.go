@@ -2,15 +2,16 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
+	"syscall"
 
-	"numwatch/alert"
-	"numwatch/notify"
+	"numwatch/internal/bot"
+	"numwatch/internal/config"
 )
 
 type runCommand struct {
@@ -20,30 +21,30 @@ type runCommand struct {
 
 // Run is the bot, until a signal ends it.
 func (c *runCommand) Run(ctx context.Context, p *Program) error {
-	_, stop := hangups() // until everybody listens who is meant, and after they have gone
-	defer stop()
+	hup := make(chan os.Signal, 1) // until everybody listens who is meant, and after they have gone
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	cfg, err := c.load(p)
-	if err != nil {
-		return err
-	}
-	seen := digest(c.Rules)
-	set, err := loadRules(c.Rules)
 	if err != nil {
 		return err
 	}
 	log := newLogger(cfg.Log, p.Stderr)
 	spareMemory(p.Env)
 	for _, w := range cfg.Warnings {
-		log.Warn("the configuration is suspicious", "err", w)
+		log.Warn("the configuration has warnings", "err", w)
 	}
-	for _, w := range set.Warnings() {
-		log.Warn("the rules are suspicious", "err", w)
-	}
-	m, err := assemble(parts{program: p, config: cfg, rules: set, rulesFile: c.Rules, rulesSeen: seen, log: log})
+	b, err := bot.New(p.botOptions(cfg, c.Rules, log))
 	if err != nil {
 		return err
 	}
-	return m.run(ctx)
+	return b.Run(ctx)
+}
+
+func (p *Program) botOptions(cfg *config.Config, rules string, log *slog.Logger) bot.Options {
+	return bot.Options{
+		Config: cfg, RulesFile: rules, Version: version(), Release: release(),
+		Terminal: p.Stdout, Coloured: p.coloured(p.Stdout), Trace: p.Trace, Log: log,
+	}
 }
 
 // headroom is how much the heap may grow before it is collected, in percent. What
@@ -55,141 +56,4 @@ func spareMemory(env []string) {
 	if !slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
 		debug.SetGCPercent(headroom)
 	}
-}
-
-const (
-	startWithin = 10 * time.Second
-	// What each stage of the shutdown may take. A second signal kills.
-	pollersWithin = 3 * time.Second
-	sinksWithin   = 8 * time.Second
-	loopWithin    = 3 * time.Second
-	restWithin    = 2 * time.Second
-)
-
-// run works until ctx ends or a part fails. The parts stop in the reverse order
-// of what they need: pollers bring nothing new, sinks report what they have
-// delivered, the loop commits that, and the store closes.
-func (m *machine) run(ctx context.Context) (err error) {
-	ctx, failed := context.WithCancelCause(ctx)
-	defer failed(nil)
-	loop := newStage(ctx, "loop", failed)
-	m.sinks = newStage(ctx, "sinks", failed)
-	pollers := newStage(ctx, "pollers", failed)
-	defer func() {
-		err = errors.Join(err,
-			pollers.stop(pollersWithin), m.farewell(loop), m.sinks.stop(sinksWithin), loop.stop(loopWithin), m.close())
-		if err == nil {
-			m.log.Info("stopped")
-		}
-	}()
-
-	loop.start("the loop", m.loop.Run)
-	if err := m.begin(ctx); err != nil {
-		return fmt.Errorf("starting: %w", err)
-	}
-	if m.embedded != nil {
-		m.sinks.start("nats server", m.embeddedNATS)
-	}
-	m.sinks.start("nats", m.nats.Run)
-	m.sinks.start("slack", m.slack.Run)
-	if m.buttons != nil {
-		m.sinks.start("slack's buttons", m.buttons.Run)
-	}
-	m.sinks.start("http", m.serve)
-	if url := m.config.HeartbeatURL; !url.Empty() {
-		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Well: m.loop.Ready, Logger: m.log, Registerer: m.registry})
-		m.sinks.start("heartbeat", beats.Run)
-	}
-	m.sinks.once(m.survey)
-	for _, a := range m.accounts {
-		pollers.start("account "+a.name, a.poller.Run)
-		pollers.start("account "+a.name, m.checkpoints(a))
-		pollers.start("account "+a.name, m.spaces(a))
-		pollers.start("account "+a.name, m.discoveries(a))
-	}
-	pollers.start("rules", m.reloads)
-	pollers.start("back-tests", m.comparisons)
-	m.sinks.once(m.greet)
-
-	<-ctx.Done()
-	m.log.Info("stopping")
-	return nil // a part that failed says so when it is stopped
-}
-
-// begin brings the loop to where it was, and says so in the log.
-func (m *machine) begin(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	for _, a := range m.accounts {
-		if err := m.gather(ctx, a); err != nil {
-			return err
-		}
-	}
-	if err := m.loop.Started(ctx); err != nil {
-		return err
-	}
-	return m.loop.Note(ctx, alert.Notice{Kind: "start", Text: version() + " started"})
-}
-
-// farewell saves where the pollers are and says in the log that the bot stops.
-func (m *machine) farewell(loop *stage) error {
-	ctx, cancel := context.WithTimeout(loop.ctx, loopWithin)
-	defer cancel()
-	for _, a := range m.accounts {
-		if err := m.saveCheckpoint(ctx, a); err != nil {
-			return fmt.Errorf("saving the schedule of account %s: %w", a.name, err)
-		}
-	}
-	if err := m.loop.Note(ctx, alert.Notice{Kind: "stop", Text: version() + " stopped"}); err != nil {
-		return fmt.Errorf("noting the stop: %w", err)
-	}
-	m.publishRest(loop.ctx)
-	return nil
-}
-
-// publishRest gives NATS a moment to publish the rest of the log, so that
-// consumers hear of the stop when it happens and not at the next start. What
-// does not go out goes out then.
-func (m *machine) publishRest(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, restWithin)
-	defer cancel()
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
-	end := m.store.LastSeq()
-	for s := m.nats.Status(); s.Connected && !s.Parked && s.Cursor < end; s = m.nats.Status() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-	}
-}
-
-// embeddedNATS starts the server beside everything else: it reads what it has,
-// which polls need not wait for.
-func (m *machine) embeddedNATS(ctx context.Context) error {
-	if err := m.embedded.Start(ctx); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return nil
-}
-
-// greet tells where everything is, once it is there.
-func (m *machine) greet(ctx context.Context) {
-	if m.embedded != nil {
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.embedded.Up():
-		}
-	}
-	for _, a := range m.accounts {
-		plan := a.poller.Status().Plan
-		m.log.Info("watching", "account", a.name, "spaces", plan.Spaces, "plan", plan.String())
-		if !plan.Feasible {
-			m.log.Warn("max_age cannot hold: there are more spaces than the limit can poll in that time", "account", a.name, "plan", plan.String())
-		}
-	}
-	m.log.Info("started", "page", m.pageURL(), "nats", m.natsURL(), "version", version())
 }

@@ -21,7 +21,7 @@ type silenceCommand struct {
 }
 
 type silenceListCommand struct {
-	bot
+	client
 	output
 }
 
@@ -59,7 +59,7 @@ func (d *period) UnmarshalText(b []byte) error {
 }
 
 type silenceAddCommand struct {
-	bot
+	client
 	output
 	person
 	For     period   `placeholder:"TIME" help:"How long, such as 30m, 2h or 1d."`
@@ -148,7 +148,7 @@ func moment(text string) (time.Time, error) {
 }
 
 type silenceEndCommand struct {
-	bot
+	client
 	person
 	ID string `arg:"" help:"The silence's id, such as s-k3v9q2abcd: numwatch silence."`
 }

@@ -12,7 +12,7 @@ import (
 )
 
 type statusCommand struct {
-	bot
+	client
 	output
 	Quiet bool `short:"q" help:"Print nothing; the exit code says whether the bot is ready."`
 }

@@ -18,8 +18,8 @@ import (
 	"numwatch/phone"
 )
 
-// bot is the flag of every command that asks a running bot.
-type bot struct {
+// client is the flag of every command that asks a running bot.
+type client struct {
 	URL string `name:"url" placeholder:"URL" help:"Where the bot listens (default: $$NUMWATCH_URL or http://127.0.0.1:8080). The token is taken from $$NUMWATCH_HTTP_TOKEN."`
 }
 
@@ -28,13 +28,13 @@ type bot struct {
 const apiTimeout = 10 * time.Second
 
 // get asks the bot and returns the body of a good answer. The caller closes it.
-func (b bot) get(ctx context.Context, p *Program, path string) (io.ReadCloser, error) {
+func (b client) get(ctx context.Context, p *Program, path string) (io.ReadCloser, error) {
 	return b.ask(ctx, p, http.MethodGet, path, nil)
 }
 
 // ask makes a request of the bot and returns the body of a good answer. The
 // caller closes it.
-func (b bot) ask(ctx context.Context, p *Program, method, path string, body io.Reader) (io.ReadCloser, error) {
+func (b client) ask(ctx context.Context, p *Program, method, path string, body io.Reader) (io.ReadCloser, error) {
 	base := cmp.Or(b.URL, p.getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
 	if err != nil {
@@ -80,13 +80,13 @@ func withoutURL(err error) error {
 }
 
 // getJSON asks the bot and decodes its answer.
-func (b bot) getJSON(ctx context.Context, p *Program, path string, v any) error {
+func (b client) getJSON(ctx context.Context, p *Program, path string, v any) error {
 	return b.call(ctx, p, http.MethodGet, path, nil, v)
 }
 
 // call makes a request of the bot, with a body unless that is nil, and decodes
 // its answer.
-func (b bot) call(ctx context.Context, p *Program, method, path string, asked, v any) error {
+func (b client) call(ctx context.Context, p *Program, method, path string, asked, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	var sent io.Reader

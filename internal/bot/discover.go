@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"numwatch/internal/config"
 	"numwatch/phone"
+	"numwatch/poller"
 	"numwatch/web"
 )
 
@@ -161,7 +162,7 @@ func discoveryName(account string) string { return filepath.Join("discover", acc
 
 // resumeDiscovery takes over the list of an earlier run, so that its spaces are
 // polled at once, even if the cloud does not list them now.
-func (m *machine) resumeDiscovery(a *account) error {
+func (m *Bot) resumeDiscovery(a *account) error {
 	if !a.config.Discover.Enabled {
 		return nil
 	}
@@ -193,7 +194,7 @@ func (m *machine) resumeDiscovery(a *account) error {
 }
 
 // discoveries asks the account for its spaces from time to time, and on SIGHUP.
-func (m *machine) discoveries(a *account) func(context.Context) error {
+func (m *Bot) discoveries(a *account) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if a.discovery == nil {
 			<-ctx.Done()
@@ -218,7 +219,7 @@ func (m *machine) discoveries(a *account) func(context.Context) error {
 
 // discover asks the account for its spaces and takes the list over. What fails
 // changes nothing.
-func (m *machine) discover(ctx context.Context, a *account) {
+func (m *Bot) discover(ctx context.Context, a *account) {
 	err := m.find(ctx, a)
 	if ctx.Err() != nil {
 		return
@@ -231,7 +232,7 @@ func (m *machine) discover(ctx context.Context, a *account) {
 	m.log.Info("the account's spaces were listed", "account", a.name, "wanted", a.discovery.count(), "spaces", a.poller.Status().Plan.Spaces)
 }
 
-func (m *machine) find(ctx context.Context, a *account) error {
+func (m *Bot) find(ctx context.Context, a *account) error {
 	found, err := a.client.ListInstance(ctx)
 	if err != nil {
 		return err
@@ -250,4 +251,17 @@ func (m *machine) find(ctx context.Context, a *account) error {
 		return errors.Join(errors.New("the list was taken over but not kept for a restart"), err)
 	}
 	return nil
+}
+
+// ListSpaces returns the listed spaces with those that the account itself names.
+func ListSpaces(ctx context.Context, client *poller.Client, a *config.Account, listed []phone.Space) ([]phone.Space, error) {
+	found, err := client.ListInstance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := discovery{wanted: &a.Discover}
+	if err := d.take(found, time.Now()); err != nil {
+		return nil, err
+	}
+	return d.add(a.Name, listed), nil
 }

@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 )
 
 // keeper hands what sinks report to the loop, which is made after them.
-type keeper struct{ m *machine }
+type keeper struct{ m *Bot }
 
 func (k keeper) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 	return k.m.loop.Record(ctx, r)
 }
 
 // board hands what the loop decides to Slack, which is made after it.
-type board struct{ m *machine }
+type board struct{ m *Bot }
 
 func (b board) Update(alerts []alert.Alert)         { b.m.slack.Update(alerts) }
 func (b board) BaselineDone(account string)         { b.m.slack.BaselineDone(account) }
@@ -32,7 +32,7 @@ func (b board) Notice(text string) {
 }
 
 // announce posts a text to every channel in the background.
-func (m *machine) announce(mark notify.Mark, text string) {
+func (m *Bot) announce(mark notify.Mark, text string) {
 	m.sinks.once(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, announceWithin)
 		defer cancel()

@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -29,19 +29,26 @@ import (
 	"numwatch/store"
 )
 
-// parts are what the bot is assembled of.
-type parts struct {
-	program   *Program
-	config    *config.Config
-	rules     *rules.Set
-	rulesFile string
-	rulesSeen fingerprint // of the file as it was just before rules was read
-	log       *slog.Logger
+// Options are what a bot is made of.
+type Options struct {
+	Config    *config.Config
+	RulesFile string
+	Version   string       // names the program, its version and what built it
+	Release   string       // the version alone
+	Terminal  io.Writer    // for messages where there is no Slack token
+	Coloured  bool         // whether the terminal wants colours
+	Trace     func(string) // sees the points around every side effect; nil but in tests
+	Log       *slog.Logger
 }
 
-// machine is the assembled bot. Nothing of it runs before run.
-type machine struct {
-	parts
+// Bot polls the accounts of a configuration and tells about changes. Nothing of
+// it runs before Run.
+type Bot struct {
+	o         Options
+	config    *config.Config
+	log       *slog.Logger
+	rules     *rules.Set
+	rulesSeen fingerprint // of the rules file as it was just before it was read
 	started   time.Time
 	registry  *prometheus.Registry
 	store     *store.Store
@@ -74,39 +81,52 @@ type account struct {
 	seen      fingerprint   // of spaces_file just before it was read
 }
 
-// assemble opens the store first, because its lock is what keeps a second bot
-// from the same files, and then makes everything that can fail at the start.
-func assemble(p parts) (m *machine, err error) {
-	m = &machine{parts: p, started: time.Now(), registry: prometheus.NewRegistry(), directory: watch.NewDirectory(), compared: newComparison()}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, m.close())
-		}
-	}()
-	if m.store, err = store.Open(p.config.Store.Path, store.Options{}); err != nil {
-		return m, err
+// New reads the rules and opens what the bot needs. The store comes first,
+// because its lock is what keeps a second bot from the same files.
+func New(o Options) (*Bot, error) {
+	m := &Bot{
+		o: o, config: o.Config, log: o.Log, started: time.Now(),
+		registry: prometheus.NewRegistry(), directory: watch.NewDirectory(), compared: newComparison(),
 	}
-	if m.listener, err = net.Listen("tcp", p.config.HTTP.Listen); err != nil {
-		return m, fmt.Errorf("http.listen: %w; is another numwatch running? Set http.listen to a free address", err)
+	if err := m.open(); err != nil {
+		return nil, errors.Join(err, m.Close())
 	}
-	if err = m.makeNATS(); err != nil {
-		return m, err
-	}
-	if err = m.makeLoop(); err != nil {
-		return m, err
-	}
-	if err = m.makeSlack(); err != nil {
-		return m, err
-	}
-	if err = m.makeAccounts(); err != nil {
-		return m, err
-	}
-	return m, m.registerGauges()
+	return m, nil
 }
 
-// close releases what assemble opened, in reverse.
-func (m *machine) close() error {
+func (m *Bot) open() (err error) {
+	m.rulesSeen = digest(m.o.RulesFile)
+	if m.rules, err = LoadRules(m.o.RulesFile); err != nil {
+		return err
+	}
+	for _, w := range m.rules.Warnings() {
+		m.log.Warn("rules have warnings", "err", w)
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if m.store, err = store.Open(m.config.Store.Path, store.Options{}); err != nil {
+		return err
+	}
+	if m.listener, err = net.Listen("tcp", m.config.HTTP.Listen); err != nil {
+		return fmt.Errorf("http.listen: %w; is another numwatch running? Set http.listen to a free address", err)
+	}
+	if err = m.makeNATS(); err != nil {
+		return err
+	}
+	if err = m.makeLoop(); err != nil {
+		return err
+	}
+	if err = m.makeSlack(); err != nil {
+		return err
+	}
+	if err = m.makeAccounts(); err != nil {
+		return err
+	}
+	return m.registerGauges()
+}
+
+// Close releases what New opened, in reverse. Run does it itself: Close is for a
+// bot that never ran.
+func (m *Bot) Close() error {
 	for _, a := range m.accounts {
 		a.client.Close()
 	}
@@ -122,9 +142,9 @@ func (m *machine) close() error {
 	return nil
 }
 
-func (m *machine) makeNATS() (err error) {
+func (m *Bot) makeNATS() (err error) {
 	c := &m.config.NATS
-	login := natsLogin(c)
+	login := NATSLogin(c)
 	if c.Embedded() {
 		m.embedded, err = notify.NewEmbedded(notify.EmbeddedOptions{
 			Listen: c.Listen, Dir: c.Dir, Token: c.Token.Reveal(), Logger: m.log,
@@ -141,9 +161,9 @@ func (m *machine) makeNATS() (err error) {
 	m.nats = notify.NewNATS(notify.NATSOptions{
 		Log: m.store, Keeper: keeper{m}, Cursor: cursor, Login: login,
 		Renderer:       &notify.Renderer{Epoch: m.store.Epoch(), Space: m.directory.Space, RedactURLs: c.RedactURLs},
-		Stream:         streamOptions(c),
+		Stream:         StreamOptions(c),
 		PublishChanges: c.PublishChanges,
-		Logger:         m.log, Registerer: m.registry, Trace: m.program.Trace,
+		Logger:         m.log, Registerer: m.registry, Trace: m.o.Trace,
 	})
 	return nil
 }
@@ -159,7 +179,7 @@ func storedCursor(s *store.Store) (c alert.Cursor, err error) {
 	return c, nil
 }
 
-func (m *machine) makeLoop() (err error) {
+func (m *Bot) makeLoop() (err error) {
 	if m.view, err = fleet.New(m.store); err != nil {
 		return err
 	}
@@ -170,14 +190,14 @@ func (m *machine) makeLoop() (err error) {
 		Store: m.store, Rules: m.rules, Directory: m.directory, Board: board{m}, Wake: m.nats.Wake, Committed: m.view.Committed,
 		Diff:       diff.Options{MissingAfter: m.config.Poll.MissingAfter, MissingFor: m.config.Poll.MissingFor.Std()},
 		BlindAfter: m.blindAfter, History: m.config.Store.History.Std(),
-		Metrics: watch.NewMetrics(m.registry), Log: m.log, Trace: m.program.Trace,
+		Metrics: watch.NewMetrics(m.registry), Log: m.log, Trace: m.o.Trace,
 	})
 	return err
 }
 
 // blindAfter is when a space without a successful poll counts as failing: after
 // several of the longest waits that its schedule can promise.
-func (m *machine) blindAfter(name string) time.Duration {
+func (m *Bot) blindAfter(name string) time.Duration {
 	for _, a := range m.accounts {
 		if a.name == name {
 			return 3 * max(m.config.Poll.MaxAge.Std(), a.poller.Status().Plan.Worst)
@@ -186,7 +206,7 @@ func (m *machine) blindAfter(name string) time.Duration {
 	return 0
 }
 
-func (m *machine) makeSlack() error {
+func (m *Bot) makeSlack() error {
 	alerts, err := m.store.Alerts()
 	if err != nil {
 		return err
@@ -200,10 +220,10 @@ func (m *machine) makeSlack() error {
 		return err
 	}
 	m.slack = notify.NewSlack(notify.SlackOptions{
-		Poster: m.poster(m.program.Stdout), Keeper: keeper{m}, Channels: channels(m.rules.Channels()),
+		Poster: m.poster(), Keeper: keeper{m}, Channels: channels(m.rules.Channels()),
 		Alerts: alerts, Messages: messages, Parked: parked, Space: m.directory.Space, Silence: m.silence, Link: m.config.HTTP.PublicURL,
 		Buttons: m.config.Slack.Buttons(), Keep: m.rulebook.keepClosed,
-		Logger: m.log, Registerer: m.registry, Trace: m.program.Trace,
+		Logger: m.log, Registerer: m.registry, Trace: m.o.Trace,
 	})
 	m.makeButtons()
 	return nil
@@ -221,14 +241,14 @@ func parkedParts(s *store.Store) (parts []string, err error) {
 }
 
 // poster is Slack where there is a token, and else the terminal.
-func (m *machine) poster(terminal io.Writer) notify.Poster {
+func (m *Bot) poster() notify.Poster {
 	if c := m.config.Slack; !c.BotToken.Empty() {
 		return notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL)
 	}
-	return notify.NewConsole(terminal, m.program.coloured(terminal))
+	return notify.NewConsole(m.o.Terminal, m.o.Coloured)
 }
 
-func (m *machine) makeAccounts() error {
+func (m *Bot) makeAccounts() error {
 	for i := range m.config.Accounts {
 		c := &m.config.Accounts[i]
 		seen := digest(c.SpacesFile)
@@ -240,7 +260,7 @@ func (m *machine) makeAccounts() error {
 			m.log.Warn("a line of the spaces file is left out", "account", c.Name, "err", p)
 		}
 		pace := poller.NewPace(c.RequestsPerSecond)
-		client, err := newClient(m.config, c, pace)
+		client, err := NewClient(m.config, c, pace, m.o.Release)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", c.Name, err)
 		}

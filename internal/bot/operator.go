@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -75,7 +75,7 @@ func matchersOf(alerts []alert.Alert) []alert.Matcher {
 }
 
 // silence returns a silence in force.
-func (m *machine) silence(id string) (alert.Silence, bool) {
+func (m *Bot) silence(id string) (alert.Silence, bool) {
 	all := m.view.Silences()
 	i := slices.IndexFunc(all, func(s alert.Silence) bool { return s.ID == id })
 	if i < 0 {
@@ -86,7 +86,7 @@ func (m *machine) silence(id string) (alert.Silence, bool) {
 
 // makeButtons hears of buttons where there is a token to hear with, and a Slack
 // to show them.
-func (m *machine) makeButtons() {
+func (m *Bot) makeButtons() {
 	c := &m.config.Slack
 	if !c.Buttons() {
 		return

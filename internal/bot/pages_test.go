@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -88,7 +88,7 @@ func TestPagesFollowTheLoop(t *testing.T) {
 	require.Contains(t, get(handler, "/api/v1/spaces?q=00500").Body.String(), `"state": "OK"`)
 	require.Regexp(t, `"today": [1-9]`, get(handler, "/api/v1/rules").Body.String(), "a rule has spoken")
 
-	require.NoError(t, os.WriteFile(m.rulesFile, []byte("version: 1\nrules: [{name: x, on: Colour}]\n"), 0o600))
+	require.NoError(t, os.WriteFile(m.o.RulesFile, []byte("version: 1\nrules: [{name: x, on: Colour}]\n"), 0o600))
 	require.Equal(t, http.StatusUnprocessableEntity, post(handler, "/api/v1/reload").Code)
 	refused := get(handler, "/rules").Body.String()
 	require.Contains(t, refused, "The file is refused")
@@ -123,7 +123,7 @@ func ask(h http.Handler, method, path string) *httptest.ResponseRecorder {
 
 // largeFleet assembles a bot over a store with many spaces of ten numbers each,
 // and runs nothing of it but the loop.
-func largeFleet(t *testing.T, spaces int) (*machine, http.Handler) {
+func largeFleet(t *testing.T, spaces int) (*Bot, http.Handler) {
 	dir := t.TempDir()
 	var list strings.Builder
 	for i := range spaces {
@@ -141,10 +141,12 @@ http: {listen: "127.0.0.1:0"}
 
 	cfg, err := config.Load(file, nil)
 	require.NoError(t, err)
-	set, err := loadRules(filepath.Join("..", "..", "rules.yaml"))
+	shipped, err := os.ReadFile(filepath.Join("..", "..", "rules.yaml"))
 	require.NoError(t, err)
-	m, err := assemble(parts{
-		program: &Program{Stdout: io.Discard, Stderr: io.Discard}, config: cfg, rules: set, rulesFile: filepath.Join(dir, "rules.yaml"), log: slog.New(slog.DiscardHandler),
+	rulesFile := filepath.Join(dir, "rules.yaml")
+	require.NoError(t, os.WriteFile(rulesFile, shipped, 0o600))
+	m, err := New(Options{
+		Config: cfg, RulesFile: rulesFile, Terminal: io.Discard, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -155,7 +157,7 @@ http: {listen: "127.0.0.1:0"}
 		require.NoError(t, m.sinks.stop(sinksWithin))
 		cancel()
 		require.NoError(t, <-ended)
-		require.NoError(t, m.close())
+		require.NoError(t, m.Close())
 	})
 	require.NoError(t, m.begin(ctx))
 	m.count(ctx)

@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,12 +8,12 @@ import (
 
 // gauges are the metrics of the whole, read when they are asked for.
 type gauges struct {
-	m                        *machine
+	m                        *Bot
 	firing, waiting, dbBytes *prometheus.Desc
 }
 
 // registerGauges adds the gauges to the machine's registry.
-func (m *machine) registerGauges() error {
+func (m *Bot) registerGauges() error {
 	return m.registry.Register(&gauges{
 		m:       m,
 		firing:  prometheus.NewDesc("numwatch_alerts_firing", "Alerts that fire now, by severity.", []string{"severity"}, nil),

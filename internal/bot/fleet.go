@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -14,7 +14,7 @@ const checkpointEvery = time.Minute
 
 // gather makes the spaces of an account known to the loop, then to its poller:
 // those that the configuration lists and those that the account names itself.
-func (m *machine) gather(ctx context.Context, a *account) error {
+func (m *Bot) gather(ctx context.Context, a *account) error {
 	a.gathering.Lock()
 	defer a.gathering.Unlock()
 	fleet := a.listed
@@ -49,14 +49,14 @@ func (a *account) whole(fleet []phone.Space, now time.Time) bool {
 
 // survey goes through what was stored before the start: pages count it, and what
 // is no longer watched is forgotten, once the store need not be read from the disk.
-func (m *machine) survey(ctx context.Context) {
+func (m *Bot) survey(ctx context.Context) {
 	m.count(ctx)
 	m.sweep(ctx)
 }
 
 // sweep forgets the spaces that left the configuration while the bot was not
 // running.
-func (m *machine) sweep(ctx context.Context) {
+func (m *Bot) sweep(ctx context.Context) {
 	switch swept, err := m.loop.Sweep(ctx); {
 	case ctx.Err() != nil: // the next start goes on
 	case err != nil:
@@ -67,7 +67,7 @@ func (m *machine) sweep(ctx context.Context) {
 }
 
 // list replaces the spaces that the configuration lists.
-func (m *machine) list(ctx context.Context, a *account, listed []phone.Space) error {
+func (m *Bot) list(ctx context.Context, a *account, listed []phone.Space) error {
 	a.gathering.Lock()
 	a.listed = listed
 	a.gathering.Unlock()
@@ -84,7 +84,7 @@ func keysOf(fleet []phone.Space) []phone.SpaceKey {
 
 // spaces follows the account's spaces_file, where there is one, and reads it on
 // SIGHUP.
-func (m *machine) spaces(a *account) func(context.Context) error {
+func (m *Bot) spaces(a *account) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if a.config.SpacesFile == "" {
 			<-ctx.Done()
@@ -97,7 +97,7 @@ func (m *machine) spaces(a *account) func(context.Context) error {
 }
 
 // readSpaces takes over a changed list. What cannot be read changes nothing.
-func (m *machine) readSpaces(ctx context.Context, a *account) {
+func (m *Bot) readSpaces(ctx context.Context, a *account) {
 	fleet, problems, err := a.config.Fleet(os.ReadFile)
 	for _, p := range problems {
 		m.log.Warn("a line of the spaces file is left out", "account", a.name, "err", p)
@@ -116,7 +116,7 @@ func (m *machine) readSpaces(ctx context.Context, a *account) {
 }
 
 // checkpoints saves the account's schedule from time to time.
-func (m *machine) checkpoints(a *account) func(context.Context) error {
+func (m *Bot) checkpoints(a *account) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ticker := time.NewTicker(checkpointEvery)
 		defer ticker.Stop()
@@ -133,6 +133,6 @@ func (m *machine) checkpoints(a *account) func(context.Context) error {
 	}
 }
 
-func (m *machine) saveCheckpoint(ctx context.Context, a *account) error {
+func (m *Bot) saveCheckpoint(ctx context.Context, a *account) error {
 	return m.loop.Save(ctx, checkpointName(a.name), a.poller.Checkpoint())
 }

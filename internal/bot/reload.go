@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -15,10 +15,10 @@ import (
 )
 
 // reloads puts rules.yaml in force whenever it changes, and on SIGHUP.
-func (m *machine) reloads(ctx context.Context) error {
+func (m *Bot) reloads(ctx context.Context) error {
 	hup, stop := hangups()
 	defer stop()
-	return newWatchedFile(m.rulesFile).watch(ctx, m.rulesSeen, hup, func(data []byte, err error) {
+	return newWatchedFile(m.o.RulesFile).watch(ctx, m.rulesSeen, hup, func(data []byte, err error) {
 		_ = m.takeRules(ctx, data, err) // it has told everybody who needs to know
 	})
 }
@@ -33,8 +33,8 @@ func hangups() (hup <-chan os.Signal, stop func()) {
 }
 
 // reload reads the rules now and puts them in force.
-func (m *machine) reload(ctx context.Context) error {
-	data, err := newWatchedFile(m.rulesFile).read(ctx)
+func (m *Bot) reload(ctx context.Context) error {
+	data, err := newWatchedFile(m.o.RulesFile).read(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -43,15 +43,15 @@ func (m *machine) reload(ctx context.Context) error {
 
 // takeRules puts the content of the rules file in force. The error says why it
 // did not come to that.
-func (m *machine) takeRules(ctx context.Context, data []byte, err error) error {
-	old, set, err := m.ruler.take(ctx, m.rulesFile, data, err)
+func (m *Bot) takeRules(ctx context.Context, data []byte, err error) error {
+	old, set, err := m.ruler.take(ctx, m.o.RulesFile, data, err)
 	var refused *refusal
 	switch {
 	case err == nil:
 		m.rulebook.accept(set)
-		m.log.Info("the rules were reloaded", "file", m.rulesFile, "rules", len(set.Rules()))
+		m.log.Info("the rules were reloaded", "file", m.o.RulesFile, "rules", len(set.Rules()))
 		for _, w := range set.Warnings() {
-			m.log.Warn("the rules are suspicious", "err", w)
+			m.log.Warn("rules have warnings", "err", w)
 		}
 		if old != nil {
 			m.compared.want(old, set)
@@ -67,7 +67,7 @@ func (m *machine) takeRules(ctx context.Context, data []byte, err error) error {
 }
 
 // refuse says what is wrong with a file, to everybody but once.
-func (m *machine) refuse(ctx context.Context, r *refusal) {
+func (m *Bot) refuse(ctx context.Context, r *refusal) {
 	m.log.Error("the rules were refused, the last good ones go on", "err", r.cause)
 	if r.again {
 		return
@@ -129,6 +129,6 @@ func (r *ruler) take(ctx context.Context, name string, data []byte, err error) (
 }
 
 // warn announces in Slack what people should know about the rules.
-func (m *machine) warn(text string) {
+func (m *Bot) warn(text string) {
 	m.announce(notify.Mark{Word: "Warning", Color: notify.Yellow}, text)
 }

@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -69,7 +69,7 @@ func (f fleetPages) Activity(now time.Time, n int, width time.Duration) []web.Ba
 }
 
 // deliveryPages is what they see of the messages.
-type deliveryPages struct{ m *machine }
+type deliveryPages struct{ m *Bot }
 
 func (d deliveryPages) Messages(alertID string) []*alert.Message { return d.m.view.Messages(alertID) }
 func (d deliveryPages) DeadLetters() []alert.Message             { return d.m.slack.Status().Dead }
@@ -81,7 +81,7 @@ func (d deliveryPages) RetryDead(ctx context.Context, id string) error {
 
 // deliver hands a poll to the loop, and notes for the pages that the space was
 // polled.
-func (m *machine) deliver(ctx context.Context, r poller.Result) (poller.Outcome, error) {
+func (m *Bot) deliver(ctx context.Context, r poller.Result) (poller.Outcome, error) {
 	out, err := m.loop.Deliver(ctx, r)
 	if err == nil && r.Err == nil && m.directory.Has(r.Space) {
 		m.view.Polled(r.Space, r.At)

@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -12,32 +12,34 @@ import (
 )
 
 // serve answers HTTP until ctx ends.
-func (m *machine) serve(ctx context.Context) error {
+func (m *Bot) serve(ctx context.Context) error {
 	return web.Serve(ctx, m.listener, m.handler(ctx), m.log)
 }
 
 // handler answers until ctx ends.
-func (m *machine) handler(ctx context.Context) http.Handler {
+func (m *Bot) handler(ctx context.Context) http.Handler {
 	return web.New(web.Options{
 		Token: m.config.HTTP.Token.Reveal(), PublicURL: m.config.HTTP.PublicURL,
 		Ready: m.loop.Ready, Status: m.status, Alerts: m.view.Alerts, Space: m.directory.Space,
 		Fleet: fleetPages{m.view, m.directory}, Delivery: deliveryPages{m}, Silences: m.view.Silences, Desk: m.loop,
-		Rules:  func() web.Rules { return m.rulebook.page(m.rulesFile, m.view, m.compared.Last()) },
+		Rules:  func() web.Rules { return m.rulebook.page(m.o.RulesFile, m.view, m.compared.Last()) },
 		Backup: m.store.Backup, Reload: m.reload, Gatherer: m.registry,
 		Changed: m.view.Changed, Ending: ctx.Done(), Logger: m.log,
 	})
 }
 
 // count counts what was stored before the start, for the pages.
-func (m *machine) count(ctx context.Context) {
+func (m *Bot) count(ctx context.Context) {
 	if err := m.view.Build(ctx); err != nil {
 		m.log.Warn("pages will lack what was stored before the start", "err", err)
 	}
 }
 
-func (m *machine) pageURL() string { return "http://" + m.listener.Addr().String() + "/" }
+// PageURL is where the pages are.
+func (m *Bot) PageURL() string { return "http://" + m.listener.Addr().String() + "/" }
 
-func (m *machine) natsURL() string {
+// NATSURL is where the events are, once the embedded server is up.
+func (m *Bot) NATSURL() string {
 	if m.embedded != nil {
 		return m.embedded.URL()
 	}
@@ -45,8 +47,8 @@ func (m *machine) natsURL() string {
 }
 
 // status gathers how the parts are.
-func (m *machine) status() web.Status {
-	s := web.Status{Version: version(), Started: m.started, Sinks: m.sinkStatus()}
+func (m *Bot) status() web.Status {
+	s := web.Status{Version: m.o.Version, Started: m.started, Sinks: m.sinkStatus()}
 	for _, a := range m.accounts {
 		s.Accounts = append(s.Accounts, accountStatus(a))
 	}
@@ -79,7 +81,7 @@ func failing(space string, err *poller.Error, since time.Time) web.FailingSpace 
 	}
 }
 
-func (m *machine) sinkStatus() []web.SinkStatus {
+func (m *Bot) sinkStatus() []web.SinkStatus {
 	n := m.nats.Status()
 	out := []web.SinkStatus{{Name: "nats", State: sinkState(n.Parked), Lag: n.Lag, LastError: n.LastError}}
 	slack := m.slack.Status()

@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -59,7 +59,7 @@ type reloading struct {
 func startReloading(t *testing.T, path string) *reloading {
 	r := &reloading{t: t, path: path}
 	seen := digest(path)
-	set, err := loadRules(path)
+	set, err := LoadRules(path)
 	require.NoError(t, err)
 	r.store, err = store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package cli
+package bot
 
 import (
 	"context"
@@ -75,7 +75,7 @@ const (
 )
 
 // comparisons back-tests whatever is put in force, until ctx ends.
-func (m *machine) comparisons(ctx context.Context) error {
+func (m *Bot) comparisons(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -134,7 +134,7 @@ func compareRules(ctx context.Context, log *store.Store, space func(phone.SpaceK
 
 // tellCompared tells what new rules change: to the log, as an event, to the
 // pages, and to Slack where people will notice.
-func (m *machine) tellCompared(ctx context.Context, c *compared) {
+func (m *Bot) tellCompared(ctx context.Context, c *compared) {
 	m.compared.mu.Lock()
 	m.compared.last = c
 	m.compared.mu.Unlock()

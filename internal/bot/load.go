@@ -1,0 +1,50 @@
+package bot
+
+import (
+	"fmt"
+	"os"
+
+	"numwatch/internal/config"
+	"numwatch/notify"
+	"numwatch/poller"
+	"numwatch/rules"
+)
+
+// LoadRules reads and compiles a rules file.
+func LoadRules(path string) (*rules.Set, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rules: %w (numwatch init writes a sample)", err)
+	}
+	return rules.Parse(path, data)
+}
+
+// NewClient returns a client of one account as it is configured.
+func NewClient(c *config.Config, a *config.Account, pace *poller.Pace, release string) (*poller.Client, error) {
+	cr := a.Credentials
+	return poller.NewClient(poller.ClientOptions{
+		Account: a.Name,
+		Credentials: poller.Credentials{
+			Type: cr.Type, AccessKeyId: cr.AccessKeyId, AccessKeySecret: cr.AccessKeySecret.Reveal(),
+			SecurityToken: cr.SecurityToken.Reveal(), RoleName: cr.RoleName, RoleArn: cr.RoleArn,
+			RoleSessionName: cr.RoleSessionName, ExternalId: cr.ExternalId, Policy: cr.Policy,
+			OidcProviderArn: cr.OidcProviderArn, OidcTokenFile: cr.OidcTokenFile,
+			StsEndpoint: cr.StsEndpoint, URL: cr.URL.Reveal(),
+		},
+		Region: a.Region, Endpoint: a.Endpoint, UserAgent: "numwatch/" + release,
+		Timeout: c.Poll.Timeout.Std(), Pace: pace,
+	})
+}
+
+// NATSLogin is how the configuration says to log in to NATS.
+func NATSLogin(c *config.NATS) notify.NATSLogin {
+	return notify.NATSLogin{
+		URL: c.URL.Reveal(), CredsFile: c.CredsFile, NKeyFile: c.NkeyFile, Token: c.Token.Reveal(),
+		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
+	}
+}
+
+// StreamOptions is the stream that the configuration wants.
+func StreamOptions(c *config.NATS) notify.StreamOptions {
+	return notify.StreamOptions{Name: c.Stream, Create: c.CreateStream, MaxAge: c.MaxAge.Std(), MaxBytes: int64(c.MaxBytes)}
+}
