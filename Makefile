@@ -41,7 +41,7 @@ fuzz: ## a minute of fuzzing for what people write: rules and their expressions
 	$(GO) test -run '^$$' -fuzz '^FuzzExpressions$$' -fuzztime 30s ./rules
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)
-	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
+	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller/... ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
 
 load: build ## measure the whole program on a fleet of 1,000,000 numbers (ARGS="-sweep numbers", -help; Linux)
 	@$(GO) run ./internal/load $(ARGS)

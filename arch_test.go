@@ -75,7 +75,8 @@ var (
 	vocabulary = []string{"phone", "alert"}
 	peers      = []string{"poller", "diff", "rules", "store", "notify", "web"}
 	simulators = []string{"internal/camssim", "internal/slacksim", "internal/simfault"}
-	pure       = []string{"phone", "alert", "diff", "rules"}
+	rooms      = []string{"poller/cams", "poller/schedule", "poller/ratelimit"} // of the poller
+	pure       = []string{"phone", "alert", "diff", "rules", "poller/schedule"}
 )
 
 // allowed says which of this module's packages each may import; those that are
@@ -86,11 +87,15 @@ func allowed() map[string][]string {
 		"phone/phonetest": {"phone"},
 		"alert":           {"phone"},
 		"internal/config": {"phone"},
-		"internal/watch":  slices.Concat(vocabulary, peers),
+		"internal/watch":  slices.Concat(vocabulary, peers, rooms),
 	}
 	for _, p := range peers {
 		arrows[p] = vocabulary
 	}
+	arrows["poller"] = slices.Concat(vocabulary, rooms)
+	arrows["poller/cams"] = append(slices.Clone(vocabulary), "poller/ratelimit")
+	arrows["poller/schedule"] = []string{"phone"}
+	arrows["poller/ratelimit"] = []string{}
 	for _, p := range simulators {
 		arrows[p] = []string{"internal/simfault"} // what the two share is theirs alone
 	}
@@ -107,7 +112,10 @@ func TestImportArrows(t *testing.T) {
 		for _, i := range own(p.imports) {
 			require.Contains(t, may, i, "%s must not import %s", p.path, i)
 		}
-		mayInTests := slices.Concat(may, simulators, []string{p.path, "phone/phonetest"})
+		mayInTests := slices.Concat(may, simulators, []string{p.path, "phone/phonetest", "internal/bench/goals"})
+		if strings.HasPrefix(p.path, "poller") {
+			mayInTests = append(mayInTests, rooms...)
+		}
 		for _, i := range own(p.tests) {
 			require.Contains(t, mayInTests, i, "the tests of %s must not import %s", p.path, i)
 		}

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,7 +72,7 @@ func (p *Poller) take() (id string, ok bool) {
 	now := time.Now() // not before: a request counts from when it is sent
 	defer p.wind(now)
 	at, ok := p.schedule.Due(now)
-	if !ok || at.After(now) || p.refusal.until.After(now) || p.o.Pace.take(now).After(now) {
+	if !ok || at.After(now) || p.refusal.until.After(now) || p.o.Pace.Take(now).After(now) {
 		return "", false
 	}
 	p.schedule.SetRate(p.o.Pace.Rate())
@@ -112,5 +113,5 @@ func (p *Poller) wind(now time.Time) {
 		p.crew.clock.Stop()
 		return
 	}
-	p.crew.clock.Reset(latest(at, p.refusal.until, p.o.Pace.next(now)).Sub(now))
+	p.crew.clock.Reset(slices.MaxFunc([]time.Time{at, p.refusal.until, p.o.Pace.Next(now)}, time.Time.Compare).Sub(now))
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"numwatch/poller/cams"
 )
 
 // metrics of one account, which is a label of all. Spaces and numbers are none.
@@ -42,7 +44,7 @@ func newMetrics(p *Poller) *metrics {
 			Name: name, Help: read.help,
 		}, func() float64 { return read.value(p.Status()) }))
 	}
-	for _, outcome := range append([]string{"ok"}, classNames[:]...) {
+	for _, outcome := range append([]string{"ok"}, cams.Classes()...) {
 		m.polls.WithLabelValues(outcome)
 	}
 	return m

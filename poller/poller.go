@@ -2,7 +2,6 @@ package poller
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math"
 	"sync"
@@ -10,10 +9,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"numwatch/phone"
+	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
+	"numwatch/poller/schedule"
 )
 
-// Fetcher brings a space's complete list; *Client is one. Its errors should be
-// of type *Error; others are taken for transient.
+// Fetcher brings a space's complete list; *cams.Client is one. Its errors should be
+// of type *cams.Error; others are taken for transient.
 type Fetcher interface {
 	Fetch(ctx context.Context, space phone.SpaceKey) (*phone.Snapshot, error)
 }
@@ -23,10 +25,10 @@ type Options struct {
 	Account string
 	Fetcher Fetcher
 	// Pace is shared with whatever else sends requests for the account.
-	Pace *Pace
+	Pace *ratelimit.Pace
 	// Deliver hands a result on and returns once what came of it is committed;
 	// it is called for several spaces at once. Its error ends the run.
-	Deliver     func(ctx context.Context, r Result) (Outcome, error)
+	Deliver     func(ctx context.Context, r Result) (schedule.Outcome, error)
 	MaxAge      time.Duration // 0: 5 min
 	MinInterval time.Duration // 0: 30 s
 	Timeout     time.Duration // of one poll; 0: 10 s
@@ -47,7 +49,7 @@ type Poller struct {
 
 	mu       sync.Mutex
 	crew     crew
-	schedule *Schedule
+	schedule *schedule.Schedule
 	meter    meter
 	refusal  refusal
 	failing  map[string]Failure
@@ -65,7 +67,7 @@ func New(o Options) *Poller {
 		o:    o,
 		log:  o.Log,
 		crew: newCrew(),
-		schedule: NewSchedule(ScheduleOptions{
+		schedule: schedule.New(schedule.Options{
 			MaxAge: o.MaxAge, MinInterval: o.MinInterval, Rate: o.Pace.Rate(), Seed: o.Seed,
 		}),
 		failing: map[string]Failure{},
@@ -136,7 +138,12 @@ func (p *Poller) poll(ctx context.Context, id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Err != nil {
-		p.schedule.Failed(id, r.Err.Class, r.At)
+		switch r.Err.Class {
+		case cams.Throttled, cams.DeniedAccount:
+			p.schedule.Postponed(id, r.At)
+		default:
+			p.schedule.Failed(id, r.Err.Class == cams.DeniedSpace, r.At)
+		}
 		return nil
 	}
 	if waited, ok := p.schedule.Done(id, outcome, r.At); ok && outcome.Changes > 0 {
@@ -155,11 +162,7 @@ func (p *Poller) fetch(ctx context.Context, space phone.SpaceKey) Result {
 		r.Snapshot = snapshot
 		return r
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		r.Err = e
-		return r
-	}
-	r.Err = &Error{Class: Transient, Account: space.Account, Space: space.ID, Message: clean(scrub(err.Error()), maxMessage), Err: err}
+	r.Err = cams.AsError(space, err)
 	return r
 }
 
@@ -177,14 +180,14 @@ func (p *Poller) note(r Result) {
 		return
 	}
 	switch r.Err.Class {
-	case Throttled:
+	case cams.Throttled:
 		p.meter.throttled(r.At)
 		p.o.Pace.Throttled(r.Started, r.Err.RetryAfter)
 		return
-	case DeniedAccount:
+	case cams.DeniedAccount:
 		p.refusal.refused(r)
 		return
-	case DeniedSpace, Doubtful:
+	case cams.DeniedSpace, cams.Doubtful:
 		p.refusal.lifted(r) // the account was let in
 	}
 	if !p.schedule.Has(r.Space.ID) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,10 @@ import (
 
 	"numwatch/internal/camssim"
 	"numwatch/phone"
+	"numwatch/phone/phonetest"
+	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
+	"numwatch/poller/schedule"
 )
 
 // cloudy is a Fetcher that answers in virtual time.
@@ -39,12 +44,17 @@ func (c *cloudy) Fetch(ctx context.Context, k phone.SpaceKey) (*phone.Snapshot, 
 	c.most = max(c.most, c.flying)
 	latency, fails := c.latency, c.fails
 	c.mu.Unlock()
-	err := sleep(ctx, latency)
+	var err error
+	select {
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-time.After(latency):
+	}
 	c.mu.Lock()
 	c.flying--
 	c.mu.Unlock()
 	if err != nil {
-		return nil, &Error{Class: Transient, Account: k.Account, Space: k.ID, Err: err}
+		return nil, &cams.Error{Class: cams.Transient, Account: k.Account, Space: k.ID, Err: err}
 	}
 	if fails != nil {
 		if err := fails(k.ID); err != nil {
@@ -70,25 +80,27 @@ func (c *cloudy) set(change func()) {
 type sink struct {
 	mu      sync.Mutex
 	results []Result
-	answer  func(ctx context.Context, r Result) (Outcome, error)
+	answer  func(ctx context.Context, r Result) (schedule.Outcome, error)
 }
 
-func (s *sink) deliver(ctx context.Context, r Result) (Outcome, error) {
+func (s *sink) deliver(ctx context.Context, r Result) (schedule.Outcome, error) {
 	s.mu.Lock()
 	s.results = append(s.results, r)
 	s.mu.Unlock()
 	if s.answer != nil {
 		return s.answer(ctx, r)
 	}
-	return Outcome{}, nil
+	return schedule.Outcome{}, nil
 }
 
 func spaces(n int) (keys []phone.SpaceKey) {
-	for _, id := range ids(n) {
-		keys = append(keys, space(id))
+	for i := range n {
+		keys = append(keys, space(fmt.Sprint(i)))
 	}
 	return keys
 }
+
+func space(id string) phone.SpaceKey { return phone.SpaceKey{Account: "main", ID: id} }
 
 // start runs a poller within a bubble until the function returned is called,
 // which returns Run's error.
@@ -103,7 +115,7 @@ func TestPollerKeepsThePaceWhateverTheLatency(t *testing.T) {
 	for _, latency := range []time.Duration{0, 50 * time.Millisecond, 8 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			c, s := &cloudy{latency: latency}, &sink{}
-			p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+			p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
 			p.SetSpaces(spaces(1000))
 			stop := start(t, p)
 			time.Sleep(10 * time.Minute)
@@ -128,7 +140,7 @@ func TestPollerKeepsThePaceWhateverTheLatency(t *testing.T) {
 func TestPollersGoWhenTheyAreNotNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := &cloudy{latency: 8 * time.Second}, &sink{}
-		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
 		p.SetSpaces(spaces(1000))
 		stop := start(t, p)
 		crew := func() (all, idle int) {
@@ -154,14 +166,14 @@ func TestPollersGoWhenTheyAreNotNeeded(t *testing.T) {
 func TestPollerWaitsWhileDeliverDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, hold := &cloudy{}, make(chan struct{})
-		s := &sink{answer: func(ctx context.Context, r Result) (Outcome, error) {
+		s := &sink{answer: func(ctx context.Context, r Result) (schedule.Outcome, error) {
 			select {
 			case <-hold:
 			case <-ctx.Done():
 			}
-			return Outcome{}, ctx.Err()
+			return schedule.Outcome{}, ctx.Err()
 		}}
-		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Concurrency: 5})
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Concurrency: 5})
 		p.SetSpaces(spaces(1000))
 		stop := start(t, p)
 		time.Sleep(time.Minute)
@@ -176,8 +188,8 @@ func TestPollerWaitsWhileDeliverDoes(t *testing.T) {
 func TestPollerEndsWhenDeliverFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("disk full")
-		s := &sink{answer: func(context.Context, Result) (Outcome, error) { return Outcome{}, broken }}
-		p := New(Options{Account: "main", Fetcher: &cloudy{latency: time.Second}, Pace: NewPace(10), Deliver: s.deliver})
+		s := &sink{answer: func(context.Context, Result) (schedule.Outcome, error) { return schedule.Outcome{}, broken }}
+		p := New(Options{Account: "main", Fetcher: &cloudy{latency: time.Second}, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
 		p.SetSpaces(spaces(100))
 		require.ErrorIs(t, p.Run(t.Context()), broken)
 	})
@@ -186,9 +198,9 @@ func TestPollerEndsWhenDeliverFails(t *testing.T) {
 func TestPollerTriesADeniedAccountSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := &cloudy{latency: 300 * time.Millisecond}, &sink{}
-		denied := &Error{Class: DeniedAccount, Account: "main", Code: "NoPermission"}
+		denied := &cams.Error{Class: cams.DeniedAccount, Account: "main", Code: "NoPermission"}
 		c.fails = func(string) error { return denied }
-		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
 		p.SetSpaces(spaces(1000))
 		stop := start(t, p)
 		time.Sleep(time.Hour)
@@ -215,7 +227,7 @@ func TestPollerKeepsADenialOverPollsThatWereUnderWay(t *testing.T) {
 		return Result{Started: now.Add(time.Duration(started) * time.Second), At: now.Add(time.Duration(ended) * time.Second)}
 	}
 	denied := at(2, 3)
-	denied.Err = &Error{Class: DeniedAccount}
+	denied.Err = &cams.Error{Class: cams.DeniedAccount}
 	var f refusal
 	f.refused(denied)
 	f.lifted(at(1, 4))
@@ -232,14 +244,14 @@ func TestPollerTellsWhatFails(t *testing.T) {
 		c.fails = func(id string) error {
 			switch id {
 			case "3":
-				return &Error{Class: DeniedSpace, Account: "main", Space: id, Code: "Unknown.ResourceOwnerId"}
+				return &cams.Error{Class: cams.DeniedSpace, Account: "main", Space: id, Code: "Unknown.ResourceOwnerId"}
 			case "4":
 				return errors.New("odd: https://u:p@h/x?token=1")
 			}
 			return nil
 		}
 		registry := prometheus.NewPedanticRegistry()
-		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Metrics: registry})
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Metrics: registry})
 		p.SetSpaces(spaces(10))
 		stop := start(t, p)
 		time.Sleep(10 * time.Minute)
@@ -247,7 +259,7 @@ func TestPollerTellsWhatFails(t *testing.T) {
 		require.Len(t, st.Failing, 2)
 		require.Equal(t, space("3"), st.Failing[0].Space)
 		require.Equal(t, "Unknown.ResourceOwnerId", st.Failing[0].Err.Code)
-		require.Equal(t, Transient, st.Failing[1].Err.Class)
+		require.Equal(t, cams.Transient, st.Failing[1].Err.Class)
 		require.Greater(t, st.Failing[1].Failures, 2)
 		require.NotContains(t, st.Failing[1].Err.Error(), "token=1")
 
@@ -272,15 +284,15 @@ func TestPollerTellsWhatFails(t *testing.T) {
 			}
 		}
 		require.Positive(t, denials)
-		New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Metrics: registry})
-		New(Options{Account: "other", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Metrics: registry})
+		New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Metrics: registry})
+		New(Options{Account: "other", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Metrics: registry})
 	})
 }
 
 func TestPollerTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := &cloudy{latency: time.Hour}, &sink{}
-		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver, Timeout: 3 * time.Second})
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Timeout: 3 * time.Second})
 		p.SetSpaces(spaces(1))
 		stop := start(t, p)
 		time.Sleep(4 * time.Second)
@@ -303,12 +315,12 @@ func TestPollerSlowsDownWhenThrottled(t *testing.T) {
 				times = times[1:]
 			}
 			if len(times) >= 5 {
-				return &Error{Class: Throttled, Account: "main", Space: id, RetryAfter: time.Second}
+				return &cams.Error{Class: cams.Throttled, Account: "main", Space: id, RetryAfter: time.Second}
 			}
 			times = append(times, now)
 			return nil
 		}
-		p := New(Options{Account: "main", Fetcher: c, Pace: NewPace(10), Deliver: s.deliver})
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
 		p.SetSpaces(spaces(1000))
 		stop := start(t, p)
 		time.Sleep(10 * time.Minute)
@@ -323,14 +335,14 @@ func TestPollerSlowsDownWhenThrottled(t *testing.T) {
 func TestPollerGoesOnFromACheckpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, s := &cloudy{}, &sink{}
-		p := New(Options{Account: "main", Fetcher: first, Pace: NewPace(10), Deliver: s.deliver})
+		p := New(Options{Account: "main", Fetcher: first, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
 		p.SetSpaces(spaces(1500))
 		stop := start(t, p)
 		time.Sleep(time.Hour)
 		require.NoError(t, stop())
 
 		second := &cloudy{}
-		p = New(Options{Account: "main", Fetcher: second, Pace: NewPace(10), Deliver: s.deliver, Checkpoint: p.Checkpoint()})
+		p = New(Options{Account: "main", Fetcher: second, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Checkpoint: p.Checkpoint()})
 		p.SetSpaces(spaces(1500))
 		require.Less(t, time.Since(p.Status().Oldest), 5*time.Minute)
 		stop = start(t, p)
@@ -339,7 +351,7 @@ func TestPollerGoesOnFromACheckpoint(t *testing.T) {
 		for id, n := range second.polls {
 			require.Equal(t, 1, n, "space %s", id)
 		}
-		broken := New(Options{Account: "main", Fetcher: second, Pace: NewPace(10), Deliver: s.deliver, Checkpoint: []byte{1, 2}})
+		broken := New(Options{Account: "main", Fetcher: second, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Checkpoint: []byte{1, 2}})
 		broken.SetSpaces(spaces(3))
 		require.Equal(t, 3, broken.Status().Plan.Spaces)
 	})
@@ -349,10 +361,10 @@ func TestPollerGoesOnFromACheckpoint(t *testing.T) {
 // config.yaml has where it says nothing.
 func TestPollerAgainstTheCloud(t *testing.T) {
 	span := 3 * time.Second
-	sim := newCloud(t, 10, populated(1000)...)
+	sim := newCloud(t)
 	sim.Inject(camssim.Fault{Latency: 50 * time.Millisecond})
 	s := &sink{}
-	p := New(Options{Account: "main", Fetcher: sim.client(t), Pace: NewPace(8), Deliver: s.deliver})
+	p := New(Options{Account: "main", Fetcher: newClient(t, sim.URL), Pace: ratelimit.NewPace(8), Deliver: s.deliver})
 	p.SetSpaces(spaces(1000))
 	ctx, cancel := context.WithTimeout(t.Context(), span)
 	defer cancel()
@@ -370,21 +382,47 @@ func TestPollerAgainstTheCloud(t *testing.T) {
 	}
 }
 
-func populated(n int) (all []camssim.Space) {
-	for _, id := range ids(n) {
-		all = append(all, camssim.Space{Id: id, Numbers: []camssim.Number{number("86" + id)}})
+var testKey = camssim.Key{AccessKeyId: "LTAI-test-id", AccessKeySecret: "the-secret-of-the-key"}
+
+// cloud is a simulated cloud with 1,000 spaces of the account main on loopback.
+type cloud struct {
+	*camssim.Server
+	URL string
+}
+
+func newCloud(t testing.TB) *cloud {
+	var spaces []camssim.Space
+	for i := range 1000 {
+		n := camssim.Number(phonetest.Record())
+		n["PhoneNumber"] = fmt.Sprint("86", i)
+		spaces = append(spaces, camssim.Space{Id: fmt.Sprint(i), Numbers: []camssim.Number{n}})
 	}
-	return all
+	sim := camssim.New(camssim.Config{
+		Limit: 10, RetryAfter: true, Accounts: []camssim.Account{{Name: "main", Key: testKey, Spaces: spaces}},
+	})
+	web := httptest.NewServer(sim)
+	t.Cleanup(web.Close)
+	return &cloud{sim, web.URL}
+}
+
+func newClient(t testing.TB, endpoint string) *cams.Client {
+	client, err := cams.NewClient(cams.ClientOptions{
+		Account: "main", Endpoint: endpoint, Timeout: 5 * time.Second,
+		Credentials: cams.Credentials{Type: "access_key", AccessKeyId: testKey.AccessKeyId, AccessKeySecret: testKey.AccessKeySecret},
+	})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return client
 }
 
 // BenchmarkLimit polls for 30 s in real time, as fast as the documented limit
 // allows.
 func BenchmarkLimit(b *testing.B) {
 	for range b.N {
-		sim := newCloud(b, 10, populated(1000)...)
+		sim := newCloud(b)
 		sim.Inject(camssim.Fault{Latency: 50 * time.Millisecond})
 		s := &sink{}
-		p := New(Options{Account: "main", Fetcher: sim.client(b), Pace: NewPace(10), Deliver: s.deliver})
+		p := New(Options{Account: "main", Fetcher: newClient(b, sim.URL), Pace: ratelimit.NewPace(10), Deliver: s.deliver})
 		p.SetSpaces(spaces(1000))
 		ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
 		require.NoError(b, p.Run(ctx))
@@ -393,21 +431,4 @@ func BenchmarkLimit(b *testing.B) {
 		b.ReportMetric(float64(stats.Served)/300, "of-limit")
 		b.ReportMetric(float64(stats.Refused)/float64(stats.Requests), "throttled")
 	}
-}
-
-func TestStatusPrintsItsErrors(t *testing.T) {
-	e := &Error{Class: DeniedSpace, Account: "main", Space: "7", HTTPStatus: 400, Code: "X", Message: "m", RequestId: "R", Advice: "do"}
-	require.Equal(t, "space main/7: refused: X (HTTP 400): m; do (RequestId R)", e.Error())
-	require.Equal(t, "class 9", Class(9).String())
-	require.Equal(t, "account main: failed", (&Error{Class: 9, Account: "main"}).Error())
-	require.Equal(t, "transient", fmt.Sprint(Transient))
-}
-
-func TestRefusedIsFitToBeShown(t *testing.T) {
-	e := Refused(space("7"), 400, "Odd\n<!here>", "see https://u:p@h/x?token=1\x1b[31m\nnow")
-	require.Equal(t, DeniedSpace, e.Class)
-	require.NotContains(t, e.Error(), "token=1")
-	require.NotContains(t, e.Error(), "u:p@")
-	require.NotContains(t, e.Error(), "\x1b")
-	require.NotContains(t, e.Error(), "\n")
 }

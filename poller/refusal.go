@@ -1,6 +1,10 @@
 package poller
 
-import "time"
+import (
+	"time"
+
+	"numwatch/poller/cams"
+)
 
 // How long an account that is refused is left alone before one space is tried.
 const (
@@ -11,7 +15,7 @@ const (
 // refusal is the state of an account that the cloud denies: no poll is sent
 // before until, then one at a time, each after a longer wait.
 type refusal struct {
-	err   *Error // nil: it is not denied
+	err   *cams.Error // nil: it is not denied
 	until time.Time
 	last  time.Time // when the wait was last set
 	wait  time.Duration

@@ -5,13 +5,15 @@ import (
 	"time"
 
 	"numwatch/phone"
+	"numwatch/poller/cams"
+	"numwatch/poller/schedule"
 )
 
 // Status is how an account is being polled. Durations and rates are of the
 // moment, or of the last minute where that is said.
 type Status struct {
 	Account string
-	Plan    Plan // what the schedule can promise
+	Plan    schedule.Plan // what the schedule can promise
 	// Pace is how many requests per second are sent at most, Used how many were
 	// in the last minute, Throttled the share of these that was refused.
 	Pace      float64
@@ -24,14 +26,14 @@ type Status struct {
 	Failing []Failure // spaces whose last poll failed, by id
 	// Denied tells why the account is refused, nil if it is not; it is tried
 	// again at DeniedUntil.
-	Denied      *Error
+	Denied      *cams.Error
 	DeniedUntil time.Time
 }
 
 // Failure is a space whose last polls failed.
 type Failure struct {
 	Space    phone.SpaceKey
-	Err      *Error // the last
+	Err      *cams.Error // the last
 	Since    time.Time
 	Failures int // in a row
 }

@@ -13,6 +13,9 @@ import (
 
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
+	"numwatch/poller/schedule"
 )
 
 // The two ways of calling take turns, so that what else the machine does falls
@@ -83,23 +86,23 @@ func pollFleet(endpoint string) func(ctx context.Context, s *served) error {
 
 func fleetPoller(endpoint string, account int, s *served) (p *poller.Poller, closed func(), err error) {
 	name, key := fmt.Sprint("account-", account), fleetKey(account)
-	pace := poller.NewPace(fleetLimit)
-	client, err := poller.NewClient(poller.ClientOptions{
+	pace := ratelimit.NewPace(fleetLimit)
+	client, err := cams.NewClient(cams.ClientOptions{
 		Account: name, Endpoint: endpoint, Pace: pace,
-		Credentials: poller.Credentials{Type: "access_key", AccessKeyId: key.AccessKeyId, AccessKeySecret: key.AccessKeySecret},
+		Credentials: cams.Credentials{Type: "access_key", AccessKeyId: key.AccessKeyId, AccessKeySecret: key.AccessKeySecret},
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	p = poller.New(poller.Options{
 		Account: name, Fetcher: client, Pace: pace, MinInterval: time.Second, Seed: uint64(account),
-		Deliver: func(_ context.Context, r poller.Result) (poller.Outcome, error) {
+		Deliver: func(_ context.Context, r poller.Result) (schedule.Outcome, error) {
 			if r.Err != nil || len(r.Snapshot.Numbers) != fleetNumbers {
 				s.failed.Add(1)
 			} else {
 				s.calls.Add(1)
 			}
-			return poller.Outcome{}, nil
+			return schedule.Outcome{}, nil
 		},
 	})
 	var spaces []phone.SpaceKey
@@ -123,7 +126,7 @@ func callFleet(endpoint string) func(ctx context.Context, s *served) error {
 			}
 			group.Go(func() error {
 				stagger(a)
-				pace := poller.NewPace(fleetLimit)
+				pace := ratelimit.NewPace(fleetLimit)
 				for i := 0; pace.Wait(ctx) == nil; i++ {
 					n, err := o.call(spaceID(i % fleetSpaces))
 					if err != nil || n != fleetNumbers {

@@ -14,6 +14,7 @@ import (
 
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
 )
 
 // cost is what a piece of work took of the whole process.
@@ -98,9 +99,9 @@ func unchangedPoll(b *testing.B, numbers int) {
 	endpoint := canned(b, numbers)
 	space := phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "293483938849493"}}
 	l, _, _ := loop(b, []phone.Space{space}, func() {})
-	client, err := poller.NewClient(poller.ClientOptions{
+	client, err := cams.NewClient(cams.ClientOptions{
 		Account: "main", Endpoint: endpoint,
-		Credentials: poller.Credentials{Type: "access_key", AccessKeyId: keyID, AccessKeySecret: keySecret},
+		Credentials: cams.Credentials{Type: "access_key", AccessKeyId: keyID, AccessKeySecret: keySecret},
 	})
 	require.NoError(b, err)
 	b.Cleanup(client.Close)

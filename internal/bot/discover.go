@@ -15,7 +15,7 @@ import (
 
 	"numwatch/internal/config"
 	"numwatch/phone"
-	"numwatch/poller"
+	"numwatch/poller/cams"
 	"numwatch/web"
 )
 
@@ -254,7 +254,7 @@ func (m *Bot) find(ctx context.Context, a *account) error {
 }
 
 // ListSpaces returns the listed spaces with those that the account itself names.
-func ListSpaces(ctx context.Context, client *poller.Client, a *config.Account, listed []phone.Space) ([]phone.Space, error) {
+func ListSpaces(ctx context.Context, client *cams.Client, a *config.Account, listed []phone.Space) ([]phone.Space, error) {
 	found, err := client.ListInstance(ctx)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,8 @@ import (
 
 	"numwatch/internal/config"
 	"numwatch/notify"
-	"numwatch/poller"
+	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
 	"numwatch/rules"
 )
 
@@ -20,11 +21,11 @@ func LoadRules(path string) (*rules.Set, error) {
 }
 
 // NewClient returns a client of one account as it is configured.
-func NewClient(c *config.Config, a *config.Account, pace *poller.Pace, release string) (*poller.Client, error) {
+func NewClient(c *config.Config, a *config.Account, pace *ratelimit.Pace, release string) (*cams.Client, error) {
 	cr := a.Credentials
-	return poller.NewClient(poller.ClientOptions{
+	return cams.NewClient(cams.ClientOptions{
 		Account: a.Name,
-		Credentials: poller.Credentials{
+		Credentials: cams.Credentials{
 			Type: cr.Type, AccessKeyId: cr.AccessKeyId, AccessKeySecret: cr.AccessKeySecret.Reveal(),
 			SecurityToken: cr.SecurityToken.Reveal(), RoleName: cr.RoleName, RoleArn: cr.RoleArn,
 			RoleSessionName: cr.RoleSessionName, ExternalId: cr.ExternalId, Policy: cr.Policy,

@@ -8,6 +8,7 @@ import (
 	"numwatch/internal/fleet"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/schedule"
 	"numwatch/web"
 )
 
@@ -81,7 +82,7 @@ func (d deliveryPages) RetryDead(ctx context.Context, id string) error {
 
 // deliver hands a poll to the loop, and notes for the pages that the space was
 // polled.
-func (m *Bot) deliver(ctx context.Context, r poller.Result) (poller.Outcome, error) {
+func (m *Bot) deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
 	out, err := m.loop.Deliver(ctx, r)
 	if err == nil && r.Err == nil && m.directory.Has(r.Space) {
 		m.view.Polled(r.Space, r.At)

@@ -7,7 +7,7 @@ import (
 
 	"numwatch/notify"
 	"numwatch/phone"
-	"numwatch/poller"
+	"numwatch/poller/cams"
 	"numwatch/web"
 )
 
@@ -74,7 +74,7 @@ func accountStatus(a *account) web.AccountStatus {
 	return s
 }
 
-func failing(space string, err *poller.Error, since time.Time) web.FailingSpace {
+func failing(space string, err *cams.Error, since time.Time) web.FailingSpace {
 	return web.FailingSpace{
 		Space: space, Class: err.Class.String(), Code: err.Code, Message: err.Message,
 		Advice: err.Advice, RequestId: err.RequestId, Since: since,

@@ -25,6 +25,8 @@ import (
 	"numwatch/notify"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -71,7 +73,7 @@ type Bot struct {
 type account struct {
 	name   string
 	config *config.Account
-	client *poller.Client
+	client *cams.Client
 	poller *poller.Poller
 
 	discovery *discovery    // nil where it is not enabled
@@ -259,7 +261,7 @@ func (m *Bot) makeAccounts() error {
 		for _, p := range problems {
 			m.log.Warn("a line of the spaces file is left out", "account", c.Name, "err", p)
 		}
-		pace := poller.NewPace(c.RequestsPerSecond)
+		pace := ratelimit.NewPace(c.RequestsPerSecond)
 		client, err := NewClient(m.config, c, pace, m.o.Release)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", c.Name, err)

@@ -13,7 +13,7 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/config"
 	"numwatch/notify"
-	"numwatch/poller"
+	"numwatch/poller/ratelimit"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -106,7 +106,7 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if err != nil {
 		return "", err
 	}
-	client, err := bot.NewClient(cfg, a, poller.NewPace(a.RequestsPerSecond), release())
+	client, err := bot.NewClient(cfg, a, ratelimit.NewPace(a.RequestsPerSecond), release())
 	if err != nil {
 		return "", err
 	}

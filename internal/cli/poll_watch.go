@@ -12,6 +12,7 @@ import (
 	"numwatch/internal/config"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
 )
 
 // spaceWatch polls one space again and again and prints it once, then what
@@ -63,7 +64,7 @@ func (w *spaceWatch) poll(ctx context.Context) (wait time.Duration, err error) {
 		return 0, nil
 	case err != nil:
 		fmt.Fprintf(w.program.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), alert.Plain(err.Error()))
-		if e, ok := errors.AsType[*poller.Error](err); ok {
+		if e, ok := errors.AsType[*cams.Error](err); ok {
 			return max(w.every, e.RetryAfter), nil
 		}
 		return w.every, nil

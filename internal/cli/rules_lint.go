@@ -12,7 +12,8 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/config"
 	"numwatch/phone"
-	"numwatch/poller"
+	"numwatch/poller/ratelimit"
+	"numwatch/poller/schedule"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -113,8 +114,8 @@ func longestWait(cfg *config.Config, spaces []phone.Space) time.Duration {
 		if a.RequestsPerSecond <= 0 { // the configuration beside the rules need not be good
 			continue
 		}
-		o := poller.ScheduleOptions{
-			MaxAge: cfg.Poll.MaxAge.Std(), MinInterval: cfg.Poll.MinInterval.Std(), Rate: poller.NewPace(a.RequestsPerSecond).Rate(),
+		o := schedule.Options{
+			MaxAge: cfg.Poll.MaxAge.Std(), MinInterval: cfg.Poll.MinInterval.Std(), Rate: ratelimit.NewPace(a.RequestsPerSecond).Rate(),
 		}
 		wait = max(wait, o.Plan(count[a.Name]).Worst)
 	}

@@ -21,6 +21,8 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -110,10 +112,10 @@ func newRig(t *testing.T, interval, timeout time.Duration) *rig {
 
 // poll starts the poller, as a start of the bot does.
 func (r *rig) poll() {
-	pace := poller.NewPace(rigRate)
-	client, err := poller.NewClient(poller.ClientOptions{
+	pace := ratelimit.NewPace(rigRate)
+	client, err := cams.NewClient(cams.ClientOptions{
 		Account: "main", Endpoint: r.url, Timeout: r.timeout, Pace: pace,
-		Credentials: poller.Credentials{Type: "access_key", AccessKeyId: rigKey.AccessKeyId, AccessKeySecret: rigKey.AccessKeySecret},
+		Credentials: cams.Credentials{Type: "access_key", AccessKeyId: rigKey.AccessKeyId, AccessKeySecret: rigKey.AccessKeySecret},
 	})
 	require.NoError(r.t, err)
 	r.poller = poller.New(poller.Options{

@@ -8,6 +8,7 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
 )
 
 const (
@@ -116,10 +117,10 @@ func (d *draft) pollFailed(r poller.Result) {
 	account := phone.Subject{Account: r.Space.Account}
 	space := phone.Subject{Account: r.Space.Account, Space: r.Space.ID}
 	switch r.Err.Class {
-	case poller.Throttled:
-	case poller.DeniedAccount:
+	case cams.Throttled:
+	case cams.DeniedAccount:
 		d.condition(account, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
-	case poller.DeniedSpace:
+	case cams.DeniedSpace:
 		d.condition(space, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
 	default:
 		spaceFails, accountFails := d.l.health.failed(r.Space)

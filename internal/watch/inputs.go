@@ -8,6 +8,7 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/schedule"
 	"numwatch/rules"
 )
 
@@ -16,8 +17,8 @@ const CursorCheckpoint = "nats"
 
 // Deliver takes the result of one poll and returns once what came of it is
 // committed.
-func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, error) {
-	var out poller.Outcome
+func (l *Loop) Deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
+	var out schedule.Outcome
 	err := l.submit(ctx, l.polls, func(d *draft) error {
 		if !l.o.Directory.Has(r.Space) {
 			return nil // it left while it was polled
@@ -33,7 +34,7 @@ func (l *Loop) Deliver(ctx context.Context, r poller.Result) (poller.Outcome, er
 		return err
 	})
 	if err != nil {
-		return poller.Outcome{}, err // ctx may have ended: then the loop may still be writing out
+		return schedule.Outcome{}, err // ctx may have ended: then the loop may still be writing out
 	}
 	return out, nil
 }

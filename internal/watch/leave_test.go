@@ -14,6 +14,7 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
 	"numwatch/store"
 )
 
@@ -50,7 +51,7 @@ func TestAnAccountThatLeftWhileTheBotWasDown(t *testing.T) {
 	k := phone.SpaceKey{Account: "other", ID: "9"}
 	require.NoError(t, b.loop.SetSpaces(t.Context(), "other", []phone.Space{{SpaceKey: k}}))
 	_, err := b.loop.Deliver(t.Context(), poller.Result{
-		Space: k, Started: time.Now(), At: time.Now(), Err: &poller.Error{Class: poller.DeniedAccount, Account: "other", Code: "NoPermission"},
+		Space: k, Started: time.Now(), At: time.Now(), Err: &cams.Error{Class: cams.DeniedAccount, Account: "other", Code: "NoPermission"},
 	})
 	require.NoError(t, err)
 	parked := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, At: time.Now()}
@@ -121,7 +122,7 @@ func TestASpaceThatWasBlindWhenItLeftIsForgotten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	b := start(t, path)
 	require.NoError(t, b.loop.SetSpaces(t.Context(), "main", append(spaces[:3:3], ninth)))
-	b.fail("9", poller.DeniedSpace, "X")
+	b.fail("9", cams.DeniedSpace, "X")
 	b.stop()
 	b = start(t, path)
 	require.Equal(t, []string{"blind main/9 ended"}, b.board.said())

@@ -6,13 +6,13 @@ import (
 
 	"numwatch/diff"
 	"numwatch/phone"
-	"numwatch/poller"
+	"numwatch/poller/schedule"
 )
 
 // observe compares a snapshot with what was known and drafts what changed.
-func (d *draft) observe(snap *phone.Snapshot) (poller.Outcome, error) {
+func (d *draft) observe(snap *phone.Snapshot) (schedule.Outcome, error) {
 	l := d.l
-	out := poller.Outcome{Hot: hot(snap)}
+	out := schedule.Outcome{Hot: hot(snap)}
 	seenBefore := l.seen[snap.Space]
 	l.seen[snap.Space] = snap.At
 

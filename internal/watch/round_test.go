@@ -7,13 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/phone"
-	"numwatch/poller"
+	"numwatch/poller/cams"
 )
 
 func TestTheFirstRoundEndsWhenEverySpaceWasPolled(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1")
-	b.fail("2", poller.Transient, "")
+	b.fail("2", cams.Transient, "")
 	b.poll("1")
 	require.Empty(t, b.board.rounds)
 	b.poll("3")
@@ -26,7 +26,7 @@ func TestARoundIsWhatItLackedAndWhatJoined(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	set := func(list ...phone.Space) { require.NoError(t, b.loop.SetSpaces(t.Context(), "main", list)) }
 	b.poll("1")
-	b.fail("2", poller.DeniedSpace, "")
+	b.fail("2", cams.DeniedSpace, "")
 	set(spaces...)
 	require.Empty(t, b.board.rounds, "it still lacks the third")
 	set(spaces[:2]...)

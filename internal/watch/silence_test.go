@@ -13,7 +13,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/watch"
 	"numwatch/phone"
-	"numwatch/poller"
+	"numwatch/poller/cams"
 )
 
 // held returns what holds back each open alert, by rule.
@@ -134,9 +134,9 @@ func TestASilenceGoesByTheLabelsAsTheyAre(t *testing.T) {
 func TestAnAcknowledgementEndsWithItsAlertOrWhenItGetsWorse(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	ctx := t.Context()
-	b.fail("1", poller.Transient, "X")
-	b.fail("1", poller.Transient, "X")
-	b.fail("1", poller.Transient, "X")
+	b.fail("1", cams.Transient, "X")
+	b.fail("1", cams.Transient, "X")
+	b.fail("1", cams.Transient, "X")
 	open, err := b.loop.OpenAlerts(ctx)
 	require.NoError(t, err)
 	require.Len(t, open, 1)
@@ -148,7 +148,7 @@ func TestAnAcknowledgementEndsWithItsAlertOrWhenItGetsWorse(t *testing.T) {
 	require.Equal(t, "ada", stored[0].Ack.By)
 	require.Contains(t, b.log(), "acknowledged")
 
-	b.fail("1", poller.DeniedSpace, "X")
+	b.fail("1", cams.DeniedSpace, "X")
 	open, err = b.loop.OpenAlerts(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "DENIED", open[0].Change.New)

@@ -20,6 +20,8 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
+	"numwatch/poller/schedule"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -167,7 +169,7 @@ func number(phoneNumber, status, quality string) phone.Number {
 	return n
 }
 
-func (b *bench) poll(space string, numbers ...phone.Number) poller.Outcome {
+func (b *bench) poll(space string, numbers ...phone.Number) schedule.Outcome {
 	b.t.Helper()
 	k := phone.SpaceKey{Account: "main", ID: space}
 	out, err := b.loop.Deliver(context.Background(), poller.Result{
@@ -177,11 +179,11 @@ func (b *bench) poll(space string, numbers ...phone.Number) poller.Outcome {
 	return out
 }
 
-func (b *bench) fail(space string, class poller.Class, code string) {
+func (b *bench) fail(space string, class cams.Class, code string) {
 	b.t.Helper()
 	k := phone.SpaceKey{Account: "main", ID: space}
 	_, err := b.loop.Deliver(context.Background(), poller.Result{
-		Space: k, Started: time.Now(), At: time.Now(), Err: &poller.Error{Class: class, Account: "main", Space: space, Code: code},
+		Space: k, Started: time.Now(), At: time.Now(), Err: &cams.Error{Class: class, Account: "main", Space: space, Code: code},
 	})
 	require.NoError(b.t, err)
 }
@@ -207,9 +209,9 @@ func (b *bench) log() []string {
 func TestAChangeIsLoggedJudgedAndShown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	b := start(t, path)
-	require.Equal(t, poller.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
-	require.Equal(t, poller.Outcome{Changes: 1, Hot: true}, b.poll("1", number("86", "CONNECTED", "YELLOW")))
-	require.Equal(t, poller.Outcome{Changes: 1}, b.poll("1", number("86", "CONNECTED", "RED")))
+	require.Equal(t, schedule.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
+	require.Equal(t, schedule.Outcome{Changes: 1, Hot: true}, b.poll("1", number("86", "CONNECTED", "YELLOW")))
+	require.Equal(t, schedule.Outcome{Changes: 1}, b.poll("1", number("86", "CONNECTED", "RED")))
 	require.Equal(t, []string{"quality-red main/1/86 opened"}, b.board.said())
 	b.stop()
 
@@ -227,7 +229,7 @@ func TestAnUnchangedPollWritesNothing(t *testing.T) {
 	b.poll("1", number("86", "CONNECTED", "GREEN"))
 	before := b.store.commits
 	for range 5 {
-		require.Equal(t, poller.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
+		require.Equal(t, schedule.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
 	}
 	require.Equal(t, before, b.store.commits)
 }
@@ -309,9 +311,9 @@ func TestANumberThatMovedIsNotMissing(t *testing.T) {
 func TestFailedPollsChangeNoNumber(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1", number("86", "CONNECTED", "GREEN"))
-	for _, class := range []poller.Class{poller.Throttled, poller.Transient, poller.Doubtful, poller.Clock} {
+	for _, class := range []cams.Class{cams.Throttled, cams.Transient, cams.Doubtful, cams.Clock} {
 		b.fail("1", class, "X")
-		require.Equal(t, poller.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
+		require.Equal(t, schedule.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
 	}
 	require.Equal(t, []string{"Number →APPEARED"}, b.log())
 	require.Empty(t, b.board.said())
@@ -320,12 +322,12 @@ func TestFailedPollsChangeNoNumber(t *testing.T) {
 func TestASpaceThatKeepsFailingIsOneAlert(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	for range 5 {
-		b.fail("1", poller.Transient, "ServiceUnavailable")
+		b.fail("1", cams.Transient, "ServiceUnavailable")
 	}
 	require.Equal(t, []string{"blind main/1 opened"}, b.board.said())
-	b.fail("1", poller.DeniedSpace, "Unknown.ResourceOwnerId")
+	b.fail("1", cams.DeniedSpace, "Unknown.ResourceOwnerId")
 	require.Equal(t, []string{"blind main/1 worse"}, b.board.said())
-	b.fail("1", poller.Transient, "ServiceUnavailable")
+	b.fail("1", cams.Transient, "ServiceUnavailable")
 	require.Empty(t, b.board.said(), "what is denied stays so until a poll succeeds")
 	b.poll("1")
 	require.Equal(t, []string{"blind main/1 resolved"}, b.board.said())
@@ -335,12 +337,12 @@ func TestADeniedAccountIsOneAlert(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	b := start(t, path)
 	for _, s := range spaces {
-		b.fail(s.ID, poller.DeniedAccount, "InvalidAccessKeyId.NotFound")
+		b.fail(s.ID, cams.DeniedAccount, "InvalidAccessKeyId.NotFound")
 	}
 	require.Equal(t, []string{"blind main opened"}, b.board.said())
 	b.stop()
 	b = start(t, path)
-	b.fail("1", poller.DeniedAccount, "InvalidAccessKeyId.NotFound")
+	b.fail("1", cams.DeniedAccount, "InvalidAccessKeyId.NotFound")
 	require.Empty(t, b.board.said(), "it is known over the restart")
 	b.poll("2")
 	require.Equal(t, []string{"blind main resolved"}, b.board.said())
@@ -350,7 +352,7 @@ func TestAPollThatWasUnderWayDoesNotSpeakForADeniedAccount(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	k := phone.SpaceKey{Account: "main", ID: "2"}
 	before := time.Now()
-	b.fail("1", poller.DeniedAccount, "NoPermission")
+	b.fail("1", cams.DeniedAccount, "NoPermission")
 	_, err := b.loop.Deliver(context.Background(), poller.Result{
 		Space: k, Started: before, At: time.Now(), Snapshot: &phone.Snapshot{Space: k, At: time.Now()},
 	})
@@ -364,7 +366,7 @@ func TestAnOutageOfTheAccountIsOneAlert(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	for range 4 {
 		for _, s := range spaces {
-			b.fail(s.ID, poller.Transient, "")
+			b.fail(s.ID, cams.Transient, "")
 		}
 	}
 	require.Equal(t, []string{"blind main opened"}, b.board.said())
@@ -376,7 +378,7 @@ func TestASpaceThatNobodyPollsIsBlind(t *testing.T) {
 		for range 20 {
 			b.poll("1")
 			b.poll("2")
-			b.fail("3", poller.Throttled, "Throttling.User")
+			b.fail("3", cams.Throttled, "Throttling.User")
 			time.Sleep(time.Minute)
 		}
 		require.Equal(t, []string{"blind main/3 opened"}, b.board.said())

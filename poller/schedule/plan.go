@@ -1,0 +1,118 @@
+package schedule
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Plan is what a schedule can promise at present.
+type Plan struct {
+	Spaces      int
+	PerSecond   float64       // requests that may be used
+	Round       time.Duration // to poll every space once
+	MaxAge      time.Duration // as configured
+	MinInterval time.Duration
+	Feasible    bool          // MaxAge can be held
+	Expected    time.Duration // until a change is seen, on average over the changes
+	Worst       time.Duration // until a change is seen
+}
+
+// Plan returns what can be promised to so many spaces, before anything is known
+// of them.
+func (o Options) Plan(spaces int) Plan {
+	round := time.Duration(o.round(spaces))
+	p := Plan{
+		Spaces: spaces, PerSecond: o.Rate, Round: round, MaxAge: o.MaxAge, MinInterval: o.MinInterval,
+		Feasible: o.feasible(spaces), Worst: o.bound(spaces), Expected: max(round, o.MinInterval) / 2,
+	}
+	if p.Feasible {
+		p.Worst = o.MaxAge
+	}
+	if round <= o.MinInterval { // every space has its turn as soon as it may
+		p.Worst = o.MinInterval
+	}
+	return p
+}
+
+// Plan returns what can be promised at present.
+func (s *Schedule) Plan() Plan {
+	p := s.o.Plan(len(s.spaces))
+	if s.totals.rate > 0 {
+		p.Expected = time.Duration(s.totals.delay / s.totals.rate * float64(time.Second))
+	}
+	return p
+}
+
+const (
+	early  = 0.93 // of MaxAge: leaves time for latency and for those that come together
+	spare  = 0.98 // of MaxAge: a round that takes longer cannot be held to it
+	rounds = 1.98 // where MaxAge cannot be held, no space waits longer than two
+)
+
+// bound is the age at which a space goes before all others.
+func (o Options) bound(spaces int) time.Duration {
+	round := o.round(spaces)
+	if o.feasible(spaces) {
+		return time.Duration(max(early*float64(o.MaxAge), round))
+	}
+	return time.Duration(rounds * round)
+}
+
+// feasible reports whether the rate allows every space within MaxAge.
+func (o Options) feasible(spaces int) bool {
+	return o.round(spaces) <= spare*float64(o.MaxAge)
+}
+
+// round is how long it takes to poll every space once, in nanoseconds.
+func (o Options) round(spaces int) float64 {
+	return float64(spaces) / o.Rate * float64(time.Second)
+}
+
+// String tells the plan in a sentence.
+func (p Plan) String() string {
+	can := "holds"
+	if !p.Feasible {
+		can = "cannot hold"
+	}
+	spaces := "spaces"
+	if p.Spaces == 1 {
+		spaces = "space"
+	}
+	return fmt.Sprintf("%s %s at %.3g/s need %s s a round; max_age %s %s; worst case %s, expected %s",
+		grouped(p.Spaces), spaces, p.PerSecond, grouped(int(math.Ceil(p.Round.Seconds()))), brief(p.MaxAge), can, brief(p.Worst), brief(p.Expected))
+}
+
+// grouped writes a count as people read it: 10,000.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// brief writes a duration as people would say it: 42s, 4m10s, 33m, 2h.
+func brief(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		d = d.Round(100 * time.Millisecond)
+	case d < 10*time.Minute:
+		d = d.Round(time.Second)
+	default:
+		d = d.Round(time.Minute)
+	}
+	h, m, s := int(d/time.Hour), int(d/time.Minute)%60, (d % time.Minute).Seconds()
+	text := ""
+	if h > 0 {
+		text += fmt.Sprintf("%dh", h)
+	}
+	if m > 0 {
+		text += fmt.Sprintf("%dm", m)
+	}
+	if s > 0 || text == "" {
+		text += fmt.Sprintf("%.3gs", s)
+	}
+	return text
+}

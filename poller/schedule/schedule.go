@@ -1,0 +1,360 @@
+// Package schedule decides which space of an account is polled next. It is pure:
+// times come in as values. It imports phone alone; the poller calls it.
+package schedule
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// Outcome is what came of a space's answer.
+type Outcome struct {
+	Changes int  // that were found against the last snapshot
+	Hot     bool // something there may soon change: YELLOW, FLAGGED, PENDING, under review
+}
+
+// Options bound a schedule.
+type Options struct {
+	MaxAge      time.Duration // no space waits longer, where the rate allows it
+	MinInterval time.Duration // none is asked more often
+	Rate        float64       // requests per second that may be used
+	Seed        uint64        // of the jitter
+}
+
+// Schedule decides which of an account's spaces is polled next. It is pure:
+// times come in as values. It is not safe for concurrent use. Every decision
+// takes O(log n).
+//
+// The expected delay until a change is seen is least when the intervals are
+// proportional to 1/√(weight·rate of changes). Each space has a place on a
+// virtual line, its pass; the one with the least pass is next, and is put one
+// stride of that length further: so the shares are right whatever the rate of
+// requests, which need not be known. Beside it stands the age: a space whose
+// last answer is older than the bound goes first, oldest first; and none goes
+// before its MinInterval or its back-off is over.
+type Schedule struct {
+	o      Options
+	start  time.Time // its first moment, from which its times count
+	spaces map[string]*entry
+	ready  queue // may be polled: by pass
+	held   queue // may not yet: by notBefore
+	aging  queue // both, but for what is held too long: by answered
+	line   float64
+	turns  float64 // of all spaces, for each step of the line
+	rates  rates
+	totals totals
+	chance *rand.Rand
+	saved  map[string]saved // of spaces that have not been named since Restore
+}
+
+// entry is the state of one space. It is in ready or in held, or in flight. Its
+// times count from the schedule's start: they are as monotonic as time.Time, a
+// third of its size, and there are as many entries as spaces.
+type entry struct {
+	id        string
+	pass      float64
+	picked    float64 // the line when it was picked
+	turns     float64 // for each step of the line: 1/stride
+	notBefore time.Duration
+	answered  time.Duration // last answer; until the first, when the space was added
+	hotUntil  time.Duration
+	learned   learned
+	share     share // what it adds to the totals
+	waiting   int32 // index in ready
+	holding   int32 // index in held
+	ageing    int32 // index in aging
+	failures  int32 // in a row
+	inFlight  bool
+	byAge     bool // it was picked because of its age
+	started   bool // answered at least once
+}
+
+// New returns a schedule without spaces.
+func New(o Options) *Schedule {
+	return &Schedule{
+		o:      o,
+		spaces: map[string]*entry{},
+		ready:  queue{place: func(e *entry) *int32 { return &e.waiting }},
+		held:   queue{place: func(e *entry) *int32 { return &e.holding }},
+		aging:  queue{place: func(e *entry) *int32 { return &e.ageing }},
+		rates:  newRates(),
+		chance: rand.New(rand.NewPCG(o.Seed, 0x5c)),
+	}
+}
+
+// since turns a time into one of the schedule's.
+func (s *Schedule) since(now time.Time) time.Duration {
+	if s.start.IsZero() {
+		s.start = now
+	}
+	return now.Sub(s.start)
+}
+
+// SetRate says how many requests per second may be used from now on.
+func (s *Schedule) SetRate(perSecond float64) { s.o.Rate = perSecond }
+
+// SetSpaces replaces the set of spaces. New ones get their first turns evenly
+// over one MinInterval; those that stay keep their place.
+func (s *Schedule) SetSpaces(ids []string, at time.Time) {
+	now := s.since(at)
+	keep := make(map[string]bool, len(ids))
+	added := make([]*entry, 0, max(len(ids)-len(s.spaces), 0))
+	for _, q := range []*queue{&s.ready, &s.held, &s.aging} {
+		q.grow(len(ids))
+	}
+	for _, id := range ids {
+		if keep[id] {
+			continue
+		}
+		keep[id] = true
+		if s.spaces[id] == nil {
+			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, pass: s.line}
+			s.spaces[id] = e
+			if s.resume(e, now) {
+				s.enter(e)
+			} else {
+				added = append(added, e)
+			}
+		}
+	}
+	for id, e := range s.spaces {
+		if !keep[id] {
+			s.drop(e)
+		}
+	}
+	s.spread(added, now)
+	s.settle()
+	if len(s.saved) == 0 {
+		s.saved = nil // an emptied map keeps its room
+	}
+}
+
+// Has reports whether a space belongs to the set.
+func (s *Schedule) Has(id string) bool { return s.spaces[id] != nil }
+
+// spread gives new spaces their first turns, in random order.
+func (s *Schedule) spread(added []*entry, now time.Duration) {
+	s.chance.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
+	for i, e := range added {
+		e.notBefore = now + time.Duration(float64(s.o.MinInterval)*float64(i)/float64(len(added)))
+		s.enter(e)
+	}
+}
+
+func (s *Schedule) enter(e *entry) {
+	s.hold(e, e.notBefore)
+	s.rates.add(e.learned)
+	s.walk(e, math.Sqrt(s.rates.of(e.learned)))
+}
+
+// settle finds the strides of spaces of which much is known already.
+func (s *Schedule) settle() {
+	for range 8 {
+		least := 1 / s.longest()
+		for _, e := range s.spaces {
+			s.walk(e, max(e.turns, least))
+		}
+	}
+}
+
+func (s *Schedule) drop(e *entry) {
+	s.ready.remove(e)
+	s.held.remove(e)
+	s.aging.remove(e)
+	s.rates.drop(e.learned)
+	s.totals.drop(&e.share)
+	s.turns -= e.turns
+	delete(s.spaces, e.id)
+}
+
+// Due returns the earliest time at which a space may be polled, in the past if
+// one may be now; it reports false if none waits.
+func (s *Schedule) Due(now time.Time) (time.Time, bool) {
+	s.release(s.since(now))
+	if s.ready.len() > 0 {
+		return now, true
+	}
+	if e := s.held.first(); e != nil {
+		return s.start.Add(e.notBefore), true
+	}
+	return time.Time{}, false
+}
+
+// Next picks the space to poll now; it is then in flight until Done or Failed
+// is called for it. It reports false if no space may be polled.
+func (s *Schedule) Next(at time.Time) (id string, ok bool) {
+	now := s.since(at)
+	s.release(now)
+	e := s.overdue(now)
+	byAge := e != nil
+	if !byAge {
+		if e = s.ready.first(); e == nil {
+			return "", false
+		}
+		s.line = max(s.line, e.pass)
+	}
+	s.ready.remove(e)
+	s.aging.remove(e)
+	e.inFlight, e.byAge, e.picked = true, byAge, s.line
+	return e.id, true
+}
+
+// release moves what is held no longer to those that may be polled.
+func (s *Schedule) release(now time.Duration) {
+	for e := s.held.first(); e != nil && e.notBefore <= now; e = s.held.first() {
+		s.held.remove(e)
+		s.ready.push(e, e.pass)
+		if !s.aging.has(e) {
+			s.aging.push(e, float64(e.answered))
+		}
+	}
+}
+
+// overdue returns the space that must be polled now because of its age.
+func (s *Schedule) overdue(now time.Duration) *entry {
+	bound := s.bound()
+	for {
+		e := s.aging.first()
+		switch {
+		case e == nil || now-e.answered < bound:
+			return nil
+		case s.ready.has(e):
+			return e
+		}
+		s.aging.remove(e) // it is backed off; release puts it back
+	}
+}
+
+// bound is the age at which a space goes before all others.
+func (s *Schedule) bound() time.Duration { return s.o.bound(len(s.spaces)) }
+
+// Done notes a space's answer, and what was made of it. It returns how long the
+// answer before was ago, and false if there was none.
+func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duration, again bool) {
+	e := s.landed(id)
+	if e == nil {
+		return 0, false
+	}
+	now := s.since(at)
+	waited, again = now-e.answered, e.started
+	if again {
+		s.rates.learn(&e.learned, o.Changes > 0, waited)
+	}
+	if o.Hot {
+		e.hotUntil = now + hotFor
+	} else if o.Changes > 0 && again {
+		e.hotUntil = max(e.hotUntil, now+stirredFor)
+	}
+	rate := s.rates.of(e.learned)
+	s.totals.note(&e.share, rate, waited, again)
+	if now < e.hotUntil {
+		rate *= hotWeight
+	}
+	stride := s.stride(e, rate)
+	if e.byAge || !again {
+		stride *= s.chance.Float64() // else those that came together would do so again
+	}
+	e.answered, e.started, e.failures = now, true, 0
+	e.pass = e.picked + stride
+	s.hold(e, now+s.o.MinInterval)
+	return waited, again
+}
+
+// InFlight is how many spaces have been picked and not landed.
+func (s *Schedule) InFlight() int { return len(s.spaces) - s.ready.len() - s.held.len() }
+
+// A space where a change is under way or has just happened counts twice.
+const (
+	hotFor     = time.Hour
+	stirredFor = 20 * time.Minute
+	hotWeight  = 2
+)
+
+// stride is how far a space with such a rate of changes goes on the line.
+func (s *Schedule) stride(e *entry, rate float64) float64 {
+	stride := min(1/math.Sqrt(rate), s.longest())
+	s.walk(e, 1/stride)
+	return stride
+}
+
+// longest is how far the line moves until the greatest age is due. No stride is
+// longer, so that age itself hardly ever decides: what it picks goes before all
+// others, and where many came to it together, the spaces that change often
+// would wait meanwhile.
+func (s *Schedule) longest() float64 {
+	return max(inTime*s.bound().Seconds()*s.o.Rate/s.turns, leastStride)
+}
+
+const (
+	inTime = 0.995 // of the greatest age
+	// Where a round takes all the time there is, strides get ever shorter; they
+	// end up alike.
+	leastStride = 0.02
+)
+
+// walk notes how many turns a space takes for each step of the line.
+func (s *Schedule) walk(e *entry, turns float64) {
+	s.turns += turns - e.turns
+	e.turns = turns
+}
+
+// Postponed notes a poll that failed through no fault of the space, which is
+// next in turn.
+func (s *Schedule) Postponed(id string, at time.Time) {
+	if e := s.landed(id); e != nil {
+		e.pass = s.line
+		s.hold(e, s.since(at)+s.o.MinInterval)
+	}
+}
+
+// Failed notes a poll that failed. The space is backed off, further with each
+// failure in a row, but no longer than the greatest age unless it is denied.
+func (s *Schedule) Failed(id string, denied bool, at time.Time) {
+	if e := s.landed(id); e != nil {
+		e.pass = s.line
+		e.failures++
+		s.hold(e, s.since(at)+s.backoff(denied, e.failures))
+	}
+}
+
+// How long a denied space is left alone.
+const (
+	deniedFirst = 5 * time.Minute
+	deniedMost  = time.Hour
+)
+
+func (s *Schedule) backoff(denied bool, failures int32) time.Duration {
+	first, most := s.o.MinInterval, max(s.bound(), s.o.MinInterval)
+	if denied {
+		first, most = max(deniedFirst, most), max(deniedMost, most)
+	}
+	wait := float64(first) * math.Exp2(float64(min(failures-1, 20)))
+	jittered := min(wait, float64(most)) * (0.8 + 0.2*s.chance.Float64())
+	return max(time.Duration(jittered), s.o.MinInterval)
+}
+
+// landed returns a space that was in flight and still belongs to the set.
+func (s *Schedule) landed(id string) *entry {
+	e := s.spaces[id]
+	if e == nil || !e.inFlight {
+		return nil
+	}
+	e.inFlight = false
+	return e
+}
+
+func (s *Schedule) hold(e *entry, until time.Duration) {
+	e.notBefore = until
+	s.held.push(e, float64(until))
+	s.aging.push(e, float64(e.answered))
+}
+
+// Oldest returns the time of the oldest last answer of the spaces that wait, a
+// space without one counting from when it was added; zero if there is none.
+func (s *Schedule) Oldest() time.Time {
+	if e := s.aging.first(); e != nil {
+		return s.start.Add(e.answered)
+	}
+	return time.Time{}
+}
