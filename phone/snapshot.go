@@ -55,19 +55,6 @@ type Change struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Get returns a field's value on the change's subject after the change: the new
-// value of the field that changed, or the number's value of another.
-func (c *Change) Get(f Field) string {
-	switch {
-	case f == c.Field:
-		return c.New
-	case c.Number != nil:
-		return c.Number.Get(f)
-	default:
-		return ""
-	}
-}
-
 // Condition is the present value of a subject that is not a number: a space or
 // account that fails to answer, a sink that is parked.
 type Condition struct {

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -51,14 +50,8 @@ func (c *checker) identifier(n *ast.IdentifierNode) {
 	if f, ok := phone.ParseField(n.Value); ok && f.OfNumber() {
 		c.x.depends = c.x.depends.With(f)
 	}
-	switch n.Value {
-	case "$env":
+	if n.Value == "$env" {
 		c.refuse(n, "name the value", "$env")
-	case "Old", "Direction":
-		if c.x.volatile == nil {
-			at := c.x.place(n.Location().From)
-			c.x.volatile = &at
-		}
 	}
 }
 
@@ -100,7 +93,6 @@ func (c *checker) compare(name, constant ast.Node) {
 		c.oneOf(value, allFieldNames())
 	case "Old", "New":
 		c.enum(value, c.x.fields)
-		c.ofAnyField(value)
 	default:
 		if f, ok := phone.ParseField(id.Value); ok {
 			c.enum(value, []phone.Field{f})
@@ -157,21 +149,6 @@ func (c *checker) enum(n *ast.StringNode, fields []phone.Field) {
 	if !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(n.Value) }) {
 		p := c.x.warn(c.x.place(n.Location().From), checkUndocumented, didYouMean(n.Value, valuesOf(fields)), "%q is no documented value of %s", n.Value, fieldNames(fields))
 		p.value, p.of = n.Value, setOf(fields)
-	}
-}
-
-// ofAnyField warns of a constant for Old or New, where these may be of several
-// fields, that looks like an enum's but is not written like one.
-func (c *checker) ofAnyField(n *ast.StringNode) {
-	upper := strings.ToUpper(strings.TrimSpace(n.Value))
-	if upper == n.Value {
-		return
-	}
-	for f := range phone.Fields() {
-		if f.IsEnum() && f.Listed(upper) {
-			c.x.warn(c.x.place(n.Location().From), checkCase, fmt.Sprintf("did you mean %q?", upper), "%q is compared as it is written", n.Value)
-			return
-		}
 	}
 }
 

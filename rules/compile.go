@@ -13,7 +13,7 @@ import (
 func (c *compiler) addRule(set *Set, raw rawRule) {
 	u := &rule{
 		name: raw.name.value, fields: c.fieldsOf(raw.on), delay: raw.delay.value, once: raw.once,
-		runbook: raw.runbook.value, inhibitedBy: values(raw.inhibitedBy), was: values(raw.was),
+		givenTo: values(raw.to), givenFrom: values(raw.from), runbook: raw.runbook.value, inhibitedBy: values(raw.inhibitedBy), was: values(raw.was),
 	}
 	c.compileSeverity(u, raw)
 	c.compileDirection(u, raw)
@@ -37,7 +37,7 @@ func (c *compiler) addRule(set *Set, raw rawRule) {
 	set.rules = append(set.rules, u)
 	set.byName[u.name] = u
 	for _, f := range u.fields {
-		set.watches = append(set.watches, watch{u, f, matcherFor(f, raw.to), matcherFor(f, raw.from)})
+		set.fieldRules = append(set.fieldRules, fieldRule{u, f, matcherFor(f, raw.to), matcherFor(f, raw.from)})
 	}
 }
 
@@ -93,10 +93,6 @@ func (c *compiler) compileCondition(u *rule, raw rawRule) {
 	u.where = slices.Clone(c.defaults)
 	if w := c.compileWhere(raw.where, u.fields); w != nil {
 		u.where = append(u.where, w)
-		if w.volatile != nil && !u.once {
-			c.warn(*w.volatile, checkOldInWhere, "from and direction limit opening only",
-				"where is judged again on every change, and Old and Direction then have other values")
-		}
 	}
 	for _, w := range u.where {
 		u.depends |= w.depends

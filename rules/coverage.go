@@ -71,8 +71,8 @@ func (c Coverage) Holes() []FieldCoverage {
 
 func (s *Set) coverageOf(f phone.Field, v string, domain []string) ValueCoverage {
 	vc := ValueCoverage{Value: v, Rules: []Cover{}}
-	for i := range s.watches {
-		w := &s.watches[i]
+	for i := range s.fieldRules {
+		w := &s.fieldRules[i]
 		if w.field != f {
 			continue
 		}
@@ -115,8 +115,8 @@ func first(values []string) string {
 // those that rules name, and one that is none of them.
 func (s *Set) domain(f phone.Field) []string {
 	var named []string
-	for i := range s.watches {
-		if w := &s.watches[i]; w.field == f {
+	for i := range s.fieldRules {
+		if w := &s.fieldRules[i]; w.field == f {
 			named = append(append(named, w.named(w.to)...), w.named(w.from)...)
 		}
 	}
@@ -143,7 +143,7 @@ func domainWith(f phone.Field, named []string) []string {
 
 // named lists the values that the matcher names, also those with "!", less
 // those that are meant for another of the rule's fields.
-func (w *watch) named(m *matcher) []string {
+func (w *fieldRule) named(m *matcher) []string {
 	if m == nil {
 		return nil
 	}
@@ -154,7 +154,7 @@ func (w *watch) named(m *matcher) []string {
 
 // limits names the clauses that a rule's opening for a value depends on; false
 // if it never opens for it.
-func (w *watch) limits(v string, domain []string) (limits []string, ok bool) {
+func (w *fieldRule) limits(v string, domain []string) (limits []string, ok bool) {
 	var from, direction, where bool
 	for _, old := range domain {
 		switch {
@@ -186,16 +186,16 @@ func (w *watch) limits(v string, domain []string) (limits []string, ok bool) {
 
 // opensOn reports whether the rule may open on a change, as far as its field's
 // values tell.
-func (w *watch) opensOn(old, now string) bool {
+func (w *fieldRule) opensOn(old, now string) bool {
 	return w.wants(now) && w.fromFits(old) && w.directionFits(w.field.Direction(old, now)) && !w.whereNever(old, now)
 }
 
-func (w *watch) whereNever(old, now string) bool {
+func (w *fieldRule) whereNever(old, now string) bool {
 	k := factsOf(w, old, now)
 	return slices.ContainsFunc(w.where, func(c *condition) bool { return c.never(k) })
 }
 
-func (w *watch) whereAlways(old, now string) bool {
+func (w *fieldRule) whereAlways(old, now string) bool {
 	k := factsOf(w, old, now)
 	return !slices.ContainsFunc(w.where, func(c *condition) bool { return !c.always(k) })
 }

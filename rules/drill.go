@@ -19,15 +19,15 @@ const drillPart = "drill"
 // marked as a drill. The space gives the texts and the channels what they look
 // at. It returns false where no rule has the name.
 func (s *Set) Drill(rule string, space phone.Space, now time.Time) (alert.Alert, bool) {
-	for i := range s.watches {
-		if w := &s.watches[i]; w.name == rule {
+	for i := range s.fieldRules {
+		if w := &s.fieldRules[i]; w.name == rule {
 			return s.drill(w, space, now), true
 		}
 	}
 	return alert.Alert{}, false
 }
 
-func (s *Set) drill(w *watch, space phone.Space, now time.Time) alert.Alert {
+func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert {
 	old, value := s.Example(w.name, w.field, nil, nil)
 	c := phone.Change{
 		Field: w.field, Old: old, New: value, Direction: w.field.Direction(old, value),
@@ -42,17 +42,16 @@ func (s *Set) drill(w *watch, space phone.Space, now time.Time) alert.Alert {
 		n := drillNumber(w.field, value)
 		c.Subject, c.Number = phone.SubjectOf(space.SpaceKey, DrillNumber), &n
 	}
-	b := batch{set: s, st: NewState(nil), now: now}
-	sight := sight{batch: &b, in: Seen{Space: space, Changes: []phone.Change{c}}, subject: c.Subject, number: c.Number}
+	st := &step{set: s, state: NewState(nil), now: now}
+	e := st.newEvaluation(Seen{Space: space, Changes: []phone.Change{c}})
 	a := alert.Alert{
 		Rule: w.name, Severity: w.severity, Subject: c.Subject, Field: w.field, Before: old, Since: now, Changed: now,
 		Runbook: w.runbook, Drill: true, Closing: "a drill: nothing has happened",
 	}
 	a.ID = alert.ID(a.Key(), now)
-	sight.tell(w, &a, c)
-	sight.notice(a)
-	s.machines.Put(sight.machine)
-	return b.out[0]
+	e.render(w, &a, c)
+	e.notice(a)
+	return st.out[0]
 }
 
 // drillNumber is a number that is well, but for one field.

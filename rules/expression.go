@@ -24,19 +24,15 @@ var functions = []string{
 
 // condition is a compiled `where`.
 type condition struct {
-	source   string
-	program  *vm.Program
-	depends  phone.FieldSet
-	volatile *position // the first use of Old or Direction, nil if none
+	source  string
+	program *vm.Program
+	depends phone.FieldSet
 }
-
-// machine is what expressions run on; one serves one goroutine.
-type machine struct{ vm vm.VM }
 
 // holds evaluates the condition. One that fails at run time holds: an alert
 // too many is better than one that is lost.
-func (m *machine) holds(c *condition, e *environment) bool {
-	v, err := m.vm.Run(c.program, e)
+func (c *condition) holds(m *vm.VM, e *environment) bool {
+	v, err := m.Run(c.program, e)
 	b, ok := v.(bool)
 	return err != nil || !ok || b
 }
@@ -52,7 +48,7 @@ func (r *report) compileWhere(t term, fields []phone.Field) *condition {
 	if program == nil {
 		return nil
 	}
-	return &condition{source: t.value, program: program, depends: x.depends, volatile: x.volatile}
+	return &condition{source: t.value, program: program, depends: x.depends}
 }
 
 // expression is one that is being compiled.
@@ -64,7 +60,6 @@ type expression struct {
 	fields []phone.Field // what Old and New are values of
 
 	depends   phone.FieldSet
-	volatile  *position // the first use of Old or Direction
 	wentWrong bool
 }
 
@@ -130,9 +125,9 @@ func isFunction(name string) bool {
 	return ok
 }
 
-// value runs a program of a hole; text that is not fit to be shown is an error.
-func (m *machine) value(p *vm.Program, e *environment) (string, error) {
-	v, err := m.vm.Run(p, e)
+// holeValue runs a program of a hole; a value that is not text is an error.
+func holeValue(m *vm.VM, p *vm.Program, e *environment) (string, error) {
+	v, err := m.Run(p, e)
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/expr-lang/expr/vm"
 	"github.com/stretchr/testify/require"
 
 	"numwatch/phone"
@@ -38,9 +39,9 @@ func TestHostileExpressions(t *testing.T) {
 			n := &node{at: position{1, 1}, text: s}
 			w := r.compileWhere(term{s, n}, []phone.Field{phone.Status})
 			text := r.compileText(term{"{" + s + "}", n}, []phone.Field{phone.Status})
-			e, m := environment{Reason: strings.Repeat("x", 500)}, &machine{}
+			e, m := environment{Reason: strings.Repeat("x", 500)}, &vm.VM{}
 			if w != nil {
-				m.holds(w, &e)
+				w.holds(m, &e)
 			}
 			if len(r.errors) == 0 {
 				text.render(m, &e)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/expr-lang/expr/vm"
 	"github.com/stretchr/testify/require"
 
 	"numwatch/phone"
@@ -18,7 +19,7 @@ func FuzzParse(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
-	f.Add([]byte("version: 1 # numwatch:ignore\nrules: [] # numwatch:ignore-file shadowed, x : y\n"))
+	f.Add([]byte("version: 1 # numwatch:ignore\nrules: [] # numwatch:ignore-file duplicate, x : y\n"))
 	f.Add([]byte("a: |2\n   x\n  y\nb: \"\\x41\\\n  \\u00e9{\"\n"))
 	f.Add([]byte("? - - a\n: {b: [c, {d: e}]}\n"))
 	f.Add([]byte("version: 1\r\nrules:\r\n- {name: 'a''b', where: >+\r\n  x\r\n\r\n }"))
@@ -64,10 +65,10 @@ func FuzzExpressions(f *testing.F) {
 		text := r.compileText(term{s, n}, []phone.Field{phone.Status})
 		var e environment
 		space := phone.Space{SpaceKey: phone.SpaceKey{Account: "a", ID: "s"}, Labels: map[string]string{"env": "x"}}
-		setSubject(&e, space, phone.SubjectOf(space.SpaceKey, "86"), nil)
-		m := &machine{}
+		e.setSubject(space, phone.SubjectOf(space.SpaceKey, "86"), nil)
+		m := &vm.VM{}
 		if w != nil {
-			m.holds(w, &e)
+			w.holds(m, &e)
 		}
 		if len(r.errors) == 0 {
 			text.render(m, &e)

@@ -19,33 +19,33 @@ const (
 // updateHolds brings HeldBy, reminders and escalations up to date: of what moved and of
 // what shares its subject, on a Tick of everything that time may change, and
 // of everything for new rules.
-func (b *batch) updateHolds(in Input) {
-	b.after = make(map[alert.Key]alert.State, len(b.out))
-	b.ids = make(map[string]bool, len(b.out))
-	for i := range b.out {
-		a := &b.out[i]
-		b.ids[a.ID] = true
-		if s, ok := b.after[a.Key()]; !ok || s.Closed() {
-			b.after[a.Key()] = a.State
+func (s *step) updateHolds(in Input) {
+	s.after = make(map[alert.Key]alert.State, len(s.out))
+	s.ids = make(map[string]bool, len(s.out))
+	for i := range s.out {
+		a := &s.out[i]
+		s.ids[a.ID] = true
+		if state, ok := s.after[a.Key()]; !ok || state.Closed() {
+			s.after[a.Key()] = a.State
 		}
 	}
-	for i := range b.out {
-		if a := &b.out[i]; !a.State.Closed() {
-			a.HeldBy, a.RemindEvery = b.heldBy(a), b.remindEvery(a)
+	for i := range s.out {
+		if a := &s.out[i]; !a.State.Closed() {
+			a.HeldBy, a.RemindEvery = s.heldBy(a), s.remindEvery(a)
 		}
 	}
 	switch in := in.(type) {
 	case Seen:
 		if len(in.Changes) > 0 {
-			b.refresh(b.st.bySubject[in.Changes[0].Subject])
+			s.refresh(s.state.bySubject[in.Changes[0].Subject])
 		}
 	case Reloaded:
-		b.refresh(slices.Collect(b.st.open()))
+		s.refresh(slices.Collect(s.state.open()))
 	case Tick:
-		for _, u := range b.set.rules {
+		for _, u := range s.set.rules {
 			if len(u.mute) > 0 || len(u.inhibitedBy) > 0 || u.escalate != nil {
-				for _, a := range b.st.byRule[u.name] {
-					b.refresh([]*alert.Alert{a})
+				for _, a := range s.state.byRule[u.name] {
+					s.refresh([]*alert.Alert{a})
 				}
 			}
 		}
@@ -54,31 +54,31 @@ func (b *batch) updateHolds(in Input) {
 
 // refresh adds the alerts whose holds or channels changed and that did not
 // move otherwise.
-func (b *batch) refresh(alerts []*alert.Alert) {
+func (s *step) refresh(alerts []*alert.Alert) {
 	for _, old := range alerts {
-		if b.ids[old.ID] {
+		if s.ids[old.ID] {
 			continue
 		}
 		a := *old
-		a.HeldBy, a.RemindEvery = b.heldBy(&a), b.remindEvery(&a)
-		a.Channels = b.escalated(&a)
+		a.HeldBy, a.RemindEvery = s.heldBy(&a), s.remindEvery(&a)
+		a.Channels = s.escalated(&a)
 		if !slices.Equal(a.HeldBy, old.HeldBy) || !slices.Equal(a.Channels, old.Channels) || a.RemindEvery != old.RemindEvery {
-			b.out = append(b.out, a)
+			s.out = append(s.out, a)
 		}
 	}
 }
 
 // remindEvery is what the alert's rule says now.
-func (b *batch) remindEvery(a *alert.Alert) time.Duration {
-	if u := b.set.byName[a.Rule]; u != nil {
+func (s *step) remindEvery(a *alert.Alert) time.Duration {
+	if u := s.set.byName[a.Rule]; u != nil {
 		return u.remindEvery
 	}
 	return a.RemindEvery
 }
 
 // heldBy lists what holds back an alert now, sorted.
-func (b *batch) heldBy(a *alert.Alert) []string {
-	u := b.set.byName[a.Rule]
+func (s *step) heldBy(a *alert.Alert) []string {
+	u := s.set.byName[a.Rule]
 	if u == nil {
 		return a.HeldBy
 	}
@@ -89,12 +89,12 @@ func (b *batch) heldBy(a *alert.Alert) []string {
 		}
 	}
 	for _, m := range u.mute {
-		if m.holds(b.now) {
+		if m.holds(s.now) {
 			held = append(held, heldByMute+m.name)
 		}
 	}
 	for _, rule := range u.inhibitedBy {
-		if b.fires(rule, a.Subject) {
+		if s.fires(rule, a.Subject) {
 			held = append(held, heldByRule+rule)
 		}
 	}
@@ -104,28 +104,28 @@ func (b *batch) heldBy(a *alert.Alert) []string {
 
 // fires reports whether a rule has a firing alert on the subject, or on the
 // space or account that it is in.
-func (b *batch) fires(rule string, s phone.Subject) bool {
-	around := []phone.Subject{s}
-	if s.PhoneNumber != "" {
-		around = append(around, phone.Subject{Account: s.Account, Space: s.Space})
+func (s *step) fires(rule string, on phone.Subject) bool {
+	around := []phone.Subject{on}
+	if on.PhoneNumber != "" {
+		around = append(around, phone.Subject{Account: on.Account, Space: on.Space})
 	}
-	if s.Space != "" {
-		around = append(around, phone.Subject{Account: s.Account})
+	if on.Space != "" {
+		around = append(around, phone.Subject{Account: on.Account})
 	}
-	return slices.ContainsFunc(around, func(subject phone.Subject) bool { return b.firesOn(rule, subject) })
+	return slices.ContainsFunc(around, func(subject phone.Subject) bool { return s.firesOn(rule, subject) })
 }
 
-func (b *batch) firesOn(rule string, subject phone.Subject) bool {
-	w := b.set.byName[rule]
+func (s *step) firesOn(rule string, subject phone.Subject) bool {
+	w := s.set.byName[rule]
 	if w == nil {
 		return false
 	}
 	return slices.ContainsFunc(w.fields, func(f phone.Field) bool {
 		k := alert.Key{Rule: rule, Subject: subject, Field: f}
-		if a, ok := b.after[k]; ok {
+		if a, ok := s.after[k]; ok {
 			return a == alert.Firing
 		}
-		a := b.st.openOf(rule, subject, f)
+		a := s.state.openOf(rule, subject, f)
 		return a != nil && a.State == alert.Firing
 	})
 }
@@ -133,9 +133,9 @@ func (b *batch) firesOn(rule string, subject phone.Subject) bool {
 // escalated returns the alert's channels, with those of the escalation if it
 // has been firing for long enough and nobody takes care of it. These are named
 // for that purpose: their own where is not asked.
-func (b *batch) escalated(a *alert.Alert) []string {
-	u := b.set.byName[a.Rule]
-	if u == nil || u.escalate == nil || a.State != alert.Firing || a.Ack != nil || b.now.Sub(a.Since) < u.escalate.after {
+func (s *step) escalated(a *alert.Alert) []string {
+	u := s.set.byName[a.Rule]
+	if u == nil || u.escalate == nil || a.State != alert.Firing || a.Ack != nil || s.now.Sub(a.Since) < u.escalate.after {
 		return a.Channels
 	}
 	return union(a.Channels, u.escalate.to)

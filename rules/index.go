@@ -2,20 +2,20 @@ package rules
 
 import (
 	"slices"
-	"strings"
 
 	"numwatch/phone"
 )
 
 const fieldCount = int(phone.Sink) + 1
 
-// index finds the watches that a change may concern, without a look at the
-// others.
+// index finds the rules that a change may concern without looking at the
+// others: of a thousand rules, most wait for a value that a field does not have.
+// It gives positions in Set.fieldRules.
 type index struct {
-	byKey map[ruleField]int
-	// concerned holds, for each field that may change, the watches to judge:
-	// those on the field itself first, then those whose where looks at it.
-	concerned [fieldCount][]group
+	byKey      map[ruleField]int
+	byValue    [fieldCount]map[string][]int // by field, and each value that `to` names
+	anyValue   [fieldCount][]int            // by field: those that more values may open
+	dependents [fieldCount]phone.FieldSet   // by field: the fields of rules whose where looks at it
 }
 
 type ruleField struct {
@@ -23,78 +23,56 @@ type ruleField struct {
 	field phone.Field
 }
 
-// group is the watches on one field, by how its value selects them. Members
-// are positions in Set.watches.
-type group struct {
-	on      phone.Field
-	byValue map[string][]int // `to` names values, and nothing else
-	others  []int            // `to` has !X or unlisted
-	moves   []int            // no `to`: only a change of the field itself counts
-}
-
-func (s *Set) buildIndex() {
-	slices.SortFunc(s.watches, func(a, b watch) int {
-		if a.name != b.name {
-			return strings.Compare(a.name, b.name)
+func newIndex(rules []fieldRule) (x index) {
+	x.byKey = make(map[ruleField]int, len(rules))
+	for i := range rules {
+		r := &rules[i]
+		x.byKey[ruleField{r.name, r.field}] = i
+		if r.standing() {
+			for f := range phone.FieldsOfNumber() {
+				if r.depends.Has(f) {
+					x.dependents[f] = x.dependents[f].With(r.field)
+				}
+			}
 		}
-		return int(a.field) - int(b.field)
-	})
-	s.index.byKey = make(map[ruleField]int, len(s.watches))
-	for i := range s.watches {
-		w := &s.watches[i]
-		s.index.byKey[ruleField{w.name, w.field}] = i
-		s.index.group(w.field, w.field).add(i, w)
-		if !w.standing() {
+		if r.to == nil || !r.to.onlyNames() {
+			x.anyValue[r.field] = append(x.anyValue[r.field], i)
 			continue
 		}
-		for f := range phone.FieldsOfNumber() {
-			if f != w.field && w.depends.Has(f) {
-				s.index.group(f, w.field).add(i, w)
-			}
+		if x.byValue[r.field] == nil {
+			x.byValue[r.field] = map[string][]int{}
+		}
+		for _, v := range r.to.named {
+			x.byValue[r.field][v] = append(x.byValue[r.field][v], i)
 		}
 	}
+	return x
 }
 
-// standing reports whether the rule may open without a change of its field: by
-// a value that is there, once the rest of the condition comes true.
-func (w *watch) standing() bool {
-	return w.to != nil && w.from == nil && w.direction == phone.NoDirection && !w.once
-}
-
-// group finds or makes the group of watches on a field, concerned by changes
-// of another or the same.
-func (x *index) group(changed, on phone.Field) *group {
-	groups := &x.concerned[changed]
-	for i := range *groups {
-		if (*groups)[i].on == on {
-			return &(*groups)[i]
+// candidates appends the rules that the input may concern, in order: those whose
+// value a field has that changed or that another's change may concern, and those
+// with an open alert on the subject.
+func (e *evaluation) candidates(list []int) []int {
+	x := &e.set.index
+	looked := e.changed
+	for f := range phone.Fields() {
+		if e.changed.Has(f) {
+			looked |= x.dependents[f]
+		}
+		if e.first && f.OfNumber() {
+			looked = looked.With(f)
 		}
 	}
-	*groups = append(*groups, group{on: on, byValue: map[string][]int{}})
-	return &(*groups)[len(*groups)-1]
-}
-
-// own returns the watches on the field itself.
-func (x *index) own(f phone.Field) *group {
-	for i := range x.concerned[f] {
-		if x.concerned[f][i].on == f {
-			return &x.concerned[f][i]
+	for f := range phone.Fields() {
+		if v, known := e.value(f); looked.Has(f) && known {
+			list = append(append(list, x.byValue[f][v]...), x.anyValue[f]...)
 		}
 	}
-	return &group{on: f}
-}
-
-func (g *group) add(i int, w *watch) {
-	switch {
-	case w.to == nil:
-		g.moves = append(g.moves, i)
-	case !w.to.indexable():
-		g.others = append(g.others, i)
-	default:
-		for _, v := range w.to.named {
-			if members := g.byValue[v]; !slices.Contains(members, i) {
-				g.byValue[v] = append(members, i)
-			}
+	for _, a := range e.state.bySubject[e.subject] {
+		if i, ok := x.byKey[ruleField{a.Rule, a.Field}]; ok {
+			list = append(list, i)
 		}
 	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -1,9 +1,7 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"numwatch/alert"
@@ -31,7 +29,7 @@ func Lint(file string, data []byte, known Facts) Problems {
 	if len(r.errors) > 0 {
 		return append(r.errors, r.warnings...).sorted()
 	}
-	l := linter{report: r, facts: known, set: set, raw: raw, rules: map[string]*rawRule{}, openings: map[*watch][]opening{}}
+	l := linter{report: r, facts: known, set: set, raw: raw, rules: map[string]*rawRule{}, openings: map[*fieldRule][]opening{}}
 	for i := range raw.rules {
 		l.rules[raw.rules[i].name.value] = &raw.rules[i]
 	}
@@ -64,7 +62,7 @@ type linter struct {
 	raw   rawFile
 	rules map[string]*rawRule
 
-	openings map[*watch][]opening
+	openings map[*fieldRule][]opening
 }
 
 // Check is one thing that lint looks for.
@@ -78,24 +76,15 @@ type Check struct {
 const (
 	checkInvalid       = "invalid"
 	checkUndocumented  = "undocumented-value"
-	checkCase          = "letter-case"
-	checkOldInWhere    = "old-in-where"
 	checkImpossible    = "impossible"
-	checkDeadValue     = "dead-value"
-	checkShadowed      = "shadowed"
-	checkNeverHeard    = "never-heard"
+	checkDuplicate     = "duplicate"
 	checkNoChannel     = "no-channel"
 	checkDeafChannel   = "deaf-channel"
 	checkUnusedChannel = "unused-channel"
 	checkUnusedMute    = "unused-mute-time"
-	checkSameSlack     = "same-slack-channel"
 	checkInhibition    = "idle-inhibition"
-	checkEscalation    = "idle-escalation"
 	checkNoAction      = "no-action"
 	checkShortFor      = "short-for"
-	checkReminder      = "reminder"
-	checkHoleFails     = "hole-fails"
-	checkEmptyHole     = "empty-hole"
 	checkUnknownLabel  = "unknown-label"
 	checkIgnore        = "ignore"
 )
@@ -105,24 +94,15 @@ func Checks() []Check {
 	return []Check{
 		{checkInvalid, Error, "the file does not say what a rules file says: syntax, keys, names, values, expressions, names given twice, circles of inhibited_by. Cannot be ignored"},
 		{checkUndocumented, Warning, "a value in to, from or a condition that is not documented and, with a log, was never seen"},
-		{checkCase, Warning, "a constant that looks like a value of a field but is not written like one"},
-		{checkOldInWhere, Warning, "a where that looks at Old or Direction, which have other values on the next change"},
 		{checkImpossible, Warning, "a rule, or one of its fields, that can never open"},
-		{checkDeadValue, Warning, "a value in to or from that can never matter"},
-		{checkShadowed, Warning, "a rule that opens only when another has told the same channels as loudly"},
-		{checkNeverHeard, Warning, "a rule that is held back whenever it opens"},
+		{checkDuplicate, Warning, "a rule that opens only when another has told the same channels as loudly"},
 		{checkNoChannel, Warning, "a rule without a channel: only NATS and the pages carry it"},
 		{checkDeafChannel, Warning, "a rule names a channel whose where never lets it through"},
 		{checkUnusedChannel, Warning, "a channel that no rule speaks to"},
 		{checkUnusedMute, Warning, "a mute time that no rule uses"},
-		{checkSameSlack, Warning, "two channels that are the same in Slack"},
 		{checkInhibition, Warning, "an inhibited_by that never holds anything back"},
-		{checkEscalation, Warning, "an escalation to channels that are told already"},
 		{checkNoAction, Warning, "a critical rule that does not say what to do"},
 		{checkShortFor, Warning, "a for shorter than the time between two looks at a number (poll.max_age, or longer where the limit does not suffice for it)"},
-		{checkReminder, Warning, "a remind_every that has no effect or makes more noise than help"},
-		{checkHoleFails, Warning, "a hole or condition that fails on a value that a field can have"},
-		{checkEmptyHole, Warning, "a hole that has no value in any alert of the rule"},
 		{checkUnknownLabel, Warning, "a label, or a label's value, that no space of the configuration has"},
 		{checkIgnore, Note, "a numwatch:ignore comment that names no check, or has nothing to ignore"},
 	}
@@ -168,16 +148,11 @@ func (l *linter) seen() {
 
 // names looks for channels and mute times that nobody uses, and for labels.
 func (l *linter) names() {
-	targets := map[string]string{}
 	for _, c := range l.raw.channels {
 		at := c.name.node.at
 		if !l.speaksTo(c.name.value) {
 			l.warn(at, checkUnusedChannel, "name it in notify or escalate, or remove it", "no rule speaks to channel %q", c.name.value)
 		}
-		if first, ok := targets[c.slack.value]; ok {
-			l.warn(c.slack.node.at, checkSameSlack, "merge them, or messages are posted twice", "channel %q is the same in Slack", first)
-		}
-		targets[c.slack.value] = c.name.value
 	}
 	for _, m := range l.raw.muteTimes {
 		used := slices.ContainsFunc(l.raw.rules, func(u rawRule) bool { return slices.Contains(values(u.mute), m.name.value) })
@@ -228,49 +203,15 @@ func (l *linter) lintRule(u *rule, raw *rawRule) {
 		l.warn(at, checkNoAction, "say what to do in action", "a critical rule that does not say what to do")
 	}
 	if d := raw.delay; d.node != nil && 0 < d.value && d.value < l.facts.MaxAge && !onlyOwn(u.fields) {
-		l.warn(d.node.at, checkShortFor, "at least "+brief(l.facts.MaxAge)+", which the schedule allows between two looks",
-			"for: %s is over before the number is looked at again: it delays, but waits for nothing", brief(d.value))
+		l.warn(d.node.at, checkShortFor, "at least "+phone.Duration(l.facts.MaxAge)+", which the schedule allows between two looks",
+			"for: %s is over before the number is looked at again: it delays, but waits for nothing", phone.Duration(d.value))
 	}
-	l.checkReminder(u, raw)
-	l.checkEscalation(u, raw)
 	l.checkChannels(u, raw)
-	l.checkTexts(u, raw)
 }
 
 // onlyOwn reports whether the fields are numwatch's own, which no poll brings.
 func onlyOwn(fields []phone.Field) bool {
 	return !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.OfNumber() || f == phone.Presence })
-}
-
-const leastReminder = 15 * time.Minute
-
-func (l *linter) checkReminder(u *rule, raw *rawRule) {
-	d := raw.remindEvery
-	switch {
-	case d.node == nil:
-	case u.once && d.value > 0:
-		l.warn(d.node.at, checkReminder, "leave it out", "a rule that speaks once leaves nothing to remind of")
-	case len(u.channels) == 0 && d.value > 0:
-		l.warn(d.node.at, checkReminder, "", "the rule speaks to no channel, so it reminds nobody")
-	case 0 < d.value && d.value < leastReminder:
-		l.warn(d.node.at, checkReminder, "", "every open alert is told anew every %s", brief(d.value))
-	}
-}
-
-func (l *linter) checkEscalation(u *rule, raw *rawRule) {
-	if u.escalate == nil {
-		return
-	}
-	told := channelNames(u.channels)
-	if !slices.ContainsFunc(u.escalate.to, func(c string) bool { return !slices.Contains(told, c) || l.filtered(u, c) }) {
-		l.warn(raw.escalate.at, checkEscalation, "name another channel in to", "it goes to channels that the rule speaks to already")
-	}
-}
-
-// filtered reports whether a channel has a where, so that it may not have been
-// told.
-func (l *linter) filtered(u *rule, name string) bool {
-	return slices.ContainsFunc(u.channels, func(c *channel) bool { return c.Name == name && c.where != nil })
 }
 
 func (l *linter) checkChannels(u *rule, raw *rawRule) {
@@ -291,7 +232,7 @@ func (l *linter) checkChannels(u *rule, raw *rawRule) {
 func (l *linter) neverOpensWith(u *rule, c *condition) bool {
 	never := false
 	for _, f := range u.fields {
-		w := l.set.watch(u.name, f)
+		w := l.set.fieldRule(u.name, f)
 		for _, o := range l.openingsOf(w) {
 			if !c.never(factsOf(w, o.old, o.now)) {
 				return false
@@ -300,18 +241,4 @@ func (l *linter) neverOpensWith(u *rule, c *condition) bool {
 		}
 	}
 	return never
-}
-
-func brief(d time.Duration) string {
-	var b strings.Builder
-	for _, u := range durationUnits {
-		if n := d / u.unit; n > 0 && u.name != "w" {
-			fmt.Fprintf(&b, "%d%s", n, u.name)
-			d -= n * u.unit
-		}
-	}
-	if b.Len() == 0 {
-		return "0s"
-	}
-	return b.String()
 }

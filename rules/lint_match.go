@@ -4,7 +4,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"numwatch/phone"
 )
@@ -14,7 +13,7 @@ type opening struct{ old, now string }
 
 // openings yields the changes of a watch's field on which the rule may open,
 // among documented values, those that it names and one that stands for others.
-func (w *watch) openings() iter.Seq[opening] {
+func (w *fieldRule) openings() iter.Seq[opening] {
 	domain := domainWith(w.field, slices.Concat(w.named(w.to), w.named(w.from)))
 	return func(yield func(opening) bool) {
 		for _, now := range domain {
@@ -34,7 +33,7 @@ func (w *watch) openings() iter.Seq[opening] {
 // that are given (nil: any). Where there is none, it returns a change that has
 // them.
 func (s *Set) Example(rule string, f phone.Field, old, now *string) (before, after string) {
-	w := s.watch(rule, f)
+	w := s.fieldRule(rule, f)
 	var best opening
 	if w != nil {
 		for o := range w.openings() {
@@ -82,7 +81,7 @@ func exampleText(f phone.Field, v, which string) string {
 
 // openingsOf keeps the openings of a watch of the set, which are asked for
 // often.
-func (l *linter) openingsOf(w *watch) []opening {
+func (l *linter) openingsOf(w *fieldRule) []opening {
 	list, ok := l.openings[w]
 	if !ok {
 		list = slices.Collect(w.openings())
@@ -97,9 +96,9 @@ func (l *linter) reach() {
 		l.rule = u.name
 		raw := l.rules[u.name]
 		var dead []string
-		var reached []*watch
-		for i := range l.set.watches {
-			w := &l.set.watches[i]
+		var reached []*fieldRule
+		for i := range l.set.fieldRules {
+			w := &l.set.fieldRules[i]
 			if w.rule != u {
 				continue
 			}
@@ -115,17 +114,13 @@ func (l *linter) reach() {
 		case len(dead) > 0:
 			l.warn(fieldPlace(raw, dead[0]), checkImpossible, "give it a rule of its own, or leave it out", "the rule can never open on %s", strings.Join(dead, ", "))
 		}
-		if len(reached) > 0 {
-			l.deadValues("to", raw.to, reached, func(f phone.Field, m *matcher, o opening) bool { return m.match(f, o.now) })
-			l.deadValues("from", raw.from, reached, func(f phone.Field, m *matcher, o opening) bool { return m.match(f, o.old) })
-		}
 		l.rule = ""
 	}
 }
 
 func (l *linter) whyDead(u *rule) string {
-	for i := range l.set.watches {
-		w := l.set.watches[i]
+	for i := range l.set.fieldRules {
+		w := l.set.fieldRules[i]
 		if w.rule != u {
 			continue
 		}
@@ -148,23 +143,6 @@ func fieldPlace(raw *rawRule, field string) position {
 	return raw.name.node.at
 }
 
-// deadValues reports the values that are no part of any opening. Values that
-// nobody has documented are told of elsewhere.
-func (l *linter) deadValues(key string, terms []term, watches []*watch, takes func(phone.Field, *matcher, opening) bool) {
-	if len(terms) < 2 {
-		return
-	}
-	for _, t := range terms {
-		alive := slices.ContainsFunc(watches, func(w *watch) bool {
-			m := matcherFor(w.field, []term{t})
-			return slices.ContainsFunc(l.openingsOf(w), func(o opening) bool { return takes(w.field, m, o) })
-		})
-		if !alive {
-			l.warn(t.node.at, checkDeadValue, "leave it out, or mend the other clauses", "%s %q never opens the rule", key, t.value)
-		}
-	}
-}
-
 // shadows looks for rules of which nobody hears anything that another has not
 // said, and for what holds rules back for ever or never.
 func (l *linter) shadows() {
@@ -172,13 +150,12 @@ func (l *linter) shadows() {
 		l.rule = a.name
 		for _, b := range l.set.rules {
 			if a != b && l.shadowed(a, b) {
-				l.warn(l.rules[a.name].name.node.at, checkShadowed, "remove one of them, or tell them apart with to, where, severity or notify",
+				l.warn(l.rules[a.name].name.node.at, checkDuplicate, "remove one of them, or tell them apart with to, where, severity or notify",
 					"whenever it opens, rule %q opens as well and tells the same channels", b.name)
 				break
 			}
 		}
 		l.inhibitions(a)
-		l.mutes(a)
 		l.rule = ""
 	}
 }
@@ -205,12 +182,12 @@ func (l *linter) shadowed(a, b *rule) bool {
 // covers reports whether b opens on every change on which a may open.
 func (l *linter) covers(b, a *rule) bool {
 	some := false
-	for i := range l.set.watches {
-		w := &l.set.watches[i]
+	for i := range l.set.fieldRules {
+		w := &l.set.fieldRules[i]
 		if w.rule != a {
 			continue
 		}
-		other := l.set.watch(b.name, w.field)
+		other := l.set.fieldRule(b.name, w.field)
 		for _, o := range l.openingsOf(w) {
 			if other == nil || !other.opensOn(o.old, o.now) || !sureOf(other, w, o) {
 				return false
@@ -222,7 +199,7 @@ func (l *linter) covers(b, a *rule) bool {
 }
 
 // sureOf reports whether every condition of b holds where those of a do.
-func sureOf(b, a *watch, o opening) bool {
+func sureOf(b, a *fieldRule, o opening) bool {
 	k := factsOf(b, o.old, o.now)
 	return !slices.ContainsFunc(b.where, func(c *condition) bool {
 		same := slices.ContainsFunc(a.where, func(o *condition) bool { return o.source == c.source })
@@ -241,8 +218,6 @@ func (l *linter) inhibitions(a *rule) {
 		}):
 			l.warn(t.node.at, checkInhibition, "a rule holds back alerts of the same number, or of those in its space or account",
 				"rule %q is never about what this rule's numbers are in", b.name)
-		case b.delay <= a.delay && l.covers(b, a):
-			l.warn(t.node.at, checkNeverHeard, "leave this out, or narrow one of the rules", "whenever the rule opens, rule %q holds it back", b.name)
 		}
 	}
 }
@@ -257,19 +232,4 @@ func around(g, f phone.Field) bool {
 	default:
 		return g == f
 	}
-}
-
-func (l *linter) mutes(a *rule) {
-	raw := l.rules[a.name]
-	if len(a.mute) == 0 {
-		return
-	}
-	monday := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-	for minute := range 7 * minutesOfDay {
-		at := monday.Add(time.Duration(minute) * time.Minute)
-		if !slices.ContainsFunc(a.mute, func(m *muteTime) bool { return m.holds(at) }) {
-			return
-		}
-	}
-	l.warn(raw.mute[0].node.at, checkNeverHeard, "leave hours in which it may speak", "its mute times leave no minute of the week")
 }

@@ -46,12 +46,6 @@ var lintCases = []lintCase{
 		`6:60 undocumented-value "TEAPOT" is no documented value of Status, and the log has never seen it`,
 	}},
 
-	{checkCase, "rules:\n  - {name: a, on: [VerifiedName, Status], severity: high, summary: x, once: true, where: 'New != \"banned\"'}\n", Facts{}, []string{`6:98 letter-case "banned" is compared as it is written`}},
-	{checkCase, "rules:\n  - {name: a, on: [VerifiedName, Status], severity: high, summary: x, once: true, where: 'New != \"Acme\"'}\n", Facts{}, nil},
-
-	{checkOldInWhere, ruleWith(`to: [BANNED], where: 'Old == "CONNECTED"'`), Facts{}, []string{"6:77 old-in-where"}},
-	{checkOldInWhere, ruleWith(`to: [BANNED], once: true, where: 'Old == "CONNECTED"'`), Facts{}, nil},
-
 	{checkImpossible, ruleWith(`to: [BANNED], where: 'Status == "CONNECTED"'`), Facts{}, []string{"6:12 impossible the rule can never open (where contradicts"}},
 	{checkImpossible, ruleWith(`from: [BANNED], to: [BANNED]`), Facts{}, []string{"6:12 impossible the rule can never open (to, from and direction"}},
 	{checkImpossible, ruleWith(`from: [BANNED], direction: worse`), Facts{}, []string{"6:12 impossible the rule can never open"}},
@@ -59,21 +53,12 @@ var lintCases = []lintCase{
 	{checkImpossible, ruleWith(`to: [BANNED], where: 'Status == "CONNECTED" || Labels.tier == "gold"'`), Facts{}, nil},
 	{checkImpossible, "rules:\n  - {name: a, on: Poll, severity: high, summary: x, to: [DENIED], where: 'PhoneNumber != \"\"'}\n", Facts{}, []string{"6:12 impossible"}},
 
-	{checkDeadValue, ruleWith(`from: [CONNECTED], to: [CONNECTED, BANNED]`), Facts{}, []string{`6:79 dead-value to "CONNECTED" never opens the rule`}},
-	{checkDeadValue, ruleWith(`direction: worse, to: [BANNED], from: [CONNECTED, UNKNOWN]`), Facts{}, []string{`6:105 dead-value from "UNKNOWN" never opens the rule`}},
-	{checkDeadValue, ruleWith(`from: [CONNECTED, BANNED], to: [CONNECTED, BANNED]`), Facts{}, nil},
-
-	{checkShadowed, twoRules("to: [BANNED]", "to: [BANNED, FLAGGED]"), Facts{}, []string{`6:12 shadowed whenever it opens, rule "b" opens as well`}},
-	{checkShadowed, twoRules("to: [BANNED]", "to: [BANNED]"), Facts{}, []string{`7:12 shadowed whenever it opens, rule "a" opens as well`}},
-	{checkShadowed, twoRules("to: [BANNED]", "to: [BANNED, FLAGGED], where: 'Labels.tier == \"gold\"'"), Facts{}, nil},
-	{checkShadowed, twoRules("to: [BANNED], where: 'Labels.tier == \"gold\"'", "to: [BANNED, FLAGGED], where: 'Labels.tier == \"gold\"'"), Facts{}, []string{"6:12 shadowed"}},
-	{checkShadowed, twoRules("to: [BANNED]", "to: [FLAGGED]"), Facts{}, nil},
-	{checkShadowed, twoRules("to: [BANNED], for: 1h", "to: [BANNED, FLAGGED]"), Facts{}, nil},
-
-	{checkNeverHeard, twoRules("to: [BANNED], inhibited_by: [b]", "to: [BANNED, FLAGGED], severity: info"), Facts{}, []string{`6:84 never-heard whenever the rule opens, rule "b" holds it back`}},
-	{checkNeverHeard, twoRules("to: [BANNED, PAUSED], inhibited_by: [b]", "to: [BANNED, FLAGGED], severity: info"), Facts{}, nil},
-	{checkNeverHeard, "mute_times: {days: {times: '07:00-22:00'}, nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED], mute: [days, nights]"), Facts{}, []string{"7:76 never-heard its mute times leave no minute"}},
-	{checkNeverHeard, "mute_times: {days: {times: '07:00-22:00'}, nights: {times: '22:00-06:59'}}\n" + ruleWith("to: [BANNED], mute: [days, nights]"), Facts{}, nil},
+	{checkDuplicate, twoRules("to: [BANNED]", "to: [BANNED, FLAGGED]"), Facts{}, []string{`6:12 duplicate whenever it opens, rule "b" opens as well`}},
+	{checkDuplicate, twoRules("to: [BANNED]", "to: [BANNED]"), Facts{}, []string{`7:12 duplicate whenever it opens, rule "a" opens as well`}},
+	{checkDuplicate, twoRules("to: [BANNED]", "to: [BANNED, FLAGGED], where: 'Labels.tier == \"gold\"'"), Facts{}, nil},
+	{checkDuplicate, twoRules("to: [BANNED], where: 'Labels.tier == \"gold\"'", "to: [BANNED, FLAGGED], where: 'Labels.tier == \"gold\"'"), Facts{}, []string{"6:12 duplicate"}},
+	{checkDuplicate, twoRules("to: [BANNED]", "to: [FLAGGED]"), Facts{}, nil},
+	{checkDuplicate, twoRules("to: [BANNED], for: 1h", "to: [BANNED, FLAGGED]"), Facts{}, nil},
 
 	{checkNoChannel, "version: 1\nrules: [{name: a, on: Status, to: [BANNED], severity: high, summary: x}]\n", Facts{}, []string{"2:16 no-channel"}},
 	{checkNoChannel, ruleWith("to: [BANNED]"), Facts{}, nil},
@@ -88,15 +73,9 @@ var lintCases = []lintCase{
 	{checkUnusedMute, "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED]"), Facts{}, []string{`5:14 unused-mute-time no rule uses mute time "nights"`}},
 	{checkUnusedMute, "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED], mute: [nights]"), Facts{}, nil},
 
-	{checkSameSlack, "  zoo: {slack: C0123456789}\n" + ruleWith("to: [BANNED], notify: [zoo]"), Facts{}, []string{`5:16 same-slack-channel channel "ops" is the same in Slack`}},
-	{checkSameSlack, "  zoo: {slack: C0123456780}\n" + ruleWith("to: [BANNED], notify: [zoo]"), Facts{}, nil},
-
 	{checkInhibition, twoRules("to: [BANNED], inhibited_by: [b]", "to: [FLAGGED], once: true"), Facts{}, []string{`6:84 idle-inhibition rule "b" speaks once`}},
 	{checkInhibition, "rules:\n  - {name: a, on: Poll, severity: high, summary: x, to: [DENIED], inhibited_by: [b]}\n  - {name: b, on: Status, severity: high, summary: x, to: [BANNED]}\n", Facts{}, []string{`6:82 idle-inhibition rule "b" is never about`}},
 	{checkInhibition, "rules:\n  - {name: a, on: Status, severity: high, summary: x, to: [BANNED], inhibited_by: [b]}\n  - {name: b, on: Poll, severity: high, summary: x, to: [DENIED]}\n", Facts{}, nil},
-
-	{checkEscalation, ruleWith("to: [BANNED], escalate: {after: 1h, to: [ops]}"), Facts{}, []string{"6:80 idle-escalation"}},
-	{checkEscalation, "  zoo: {slack: C1123456789}\n" + ruleWith("to: [BANNED], escalate: {after: 1h, to: [zoo]}"), Facts{}, nil},
 
 	{checkNoAction, ruleWith("to: [BANNED], severity: critical"), Facts{}, []string{"6:12 no-action"}},
 	{checkNoAction, ruleWith("to: [BANNED], severity: critical, action: stop"), Facts{}, nil},
@@ -105,31 +84,14 @@ var lintCases = []lintCase{
 	{checkShortFor, ruleWith("to: [BANNED], for: 5m"), Facts{MaxAge: 5 * time.Minute}, nil},
 	{checkShortFor, ruleWith("to: [BANNED], for: 1m"), Facts{}, nil},
 
-	{checkReminder, ruleWith("to: [BANNED], once: true, remind_every: 1h"), Facts{}, []string{"6:95 reminder a rule that speaks once"}},
-	{checkReminder, ruleWith("to: [BANNED], remind_every: 1m"), Facts{}, []string{"6:83 reminder every open alert is told anew every 1m"}},
-	{checkReminder, ruleWith("to: [BANNED], remind_every: 1d"), Facts{}, nil},
-
-	{checkHoleFails, `rules: [{name: a, on: UpCallbackUrl, once: true, severity: high, summary: '{split(UpCallbackUrl, "/")[2]}'}]` + "\n", Facts{}, []string{
-		"5:77 hole-fails the hole fails where UpCallbackUrl goes from unlisted value to empty, and then shows (error)",
-	}},
-	{checkHoleFails, `rules: [{name: a, on: UpCallbackUrl, once: true, severity: high, summary: '{UpCallbackUrl == "" ? "" : split(UpCallbackUrl, "/")[2]}'}]` + "\n", Facts{}, nil},
-	{checkHoleFails, ruleWith(`to: [BANNED], where: 'int(split(MessagingLimitTier, "_")[1]) > 5'`), Facts{}, []string{
-		"6:76 hole-fails where fails where Status goes from CONNECTED to BANNED, and then counts as true",
-	}},
-
-	{checkEmptyHole, "rules: [{name: a, on: Poll, to: [DENIED], severity: high, summary: 'x {PhoneNumber}'}]\n", Facts{}, []string{
-		"5:72 empty-hole {PhoneNumber} is always empty for a rule on Poll",
-	}},
-	{checkEmptyHole, "rules: [{name: a, on: Poll, to: [DENIED], severity: high, summary: 'x {Code}'}]\n", Facts{}, nil},
-
 	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.teir == "gold"'`), labelled, []string{`6:84 unknown-label no space has a label "teir" (did you mean "tier"?)`}},
 	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.tier in ["gold", "silver"]'`), labelled, []string{`6:101 unknown-label no space has tier "silver"`}},
 	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.tier != "free" && Labels["tier"] != ""'`), labelled, nil},
 	{checkUnknownLabel, ruleWith(`to: [BANNED], where: 'Labels.teir == "gold"'`), Facts{}, nil},
 
-	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file shadwed\n", Facts{}, []string{`7:1 ignore no check is called "shadwed" (did you mean "shadowed"?)`}},
+	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file duplcate\n", Facts{}, []string{`7:1 ignore no check is called "duplcate" (did you mean "duplicate"?)`}},
 	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file invalid\n", Facts{}, []string{`7:1 ignore what makes a file invalid cannot be ignored`}},
-	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file shadowed: not yet\n", Facts{}, []string{`7:1 ignore there is nothing to ignore: shadowed finds nothing here`}},
+	{checkIgnore, ruleWith("to: [BANNED]") + "# numwatch:ignore-file duplicate: not yet\n", Facts{}, []string{`7:1 ignore there is nothing to ignore: duplicate finds nothing here`}},
 	{checkIgnore, "# numwatch:ignore-file no-action: they know\n" + ruleWith("to: [BANNED], severity: critical"), Facts{}, nil},
 	{checkIgnore, "rules:\n  # numwatch:ignore no-action, impossible: both\n\n  # more\n  - {name: a, on: Status, summary: x, severity: critical, from: [BANNED], to: [BANNED]}\n", Facts{}, nil},
 	{checkIgnore, "rules:\n  - {name: a, on: Status, summary: x, severity: critical, to: [BANNED]} # numwatch:ignore no-action\n  - {name: b, on: Status, summary: '# numwatch:ignore no-action', severity: critical, to: [PAUSED]}\n", Facts{}, []string{"7:12 no-action"}},

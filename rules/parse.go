@@ -77,7 +77,10 @@ func (c *compiler) compile(f rawFile) *Set {
 		set.channels = append(set.channels, c.channels[name])
 	}
 	slices.SortFunc(set.rules, func(a, b *rule) int { return strings.Compare(a.name, b.name) })
-	set.buildIndex()
+	slices.SortFunc(set.fieldRules, func(a, b fieldRule) int {
+		return cmp.Or(strings.Compare(a.name, b.name), int(a.field)-int(b.field))
+	})
+	set.index = newIndex(set.fieldRules)
 	return set
 }
 

@@ -10,7 +10,6 @@ package rules
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"numwatch/alert"
@@ -19,25 +18,25 @@ import (
 
 // Set is the compiled content of one rules.yaml.
 type Set struct {
-	rules    []*rule // by name
-	byName   map[string]*rule
-	adopters map[string]*rule // by the old name that `was` gives
-	channels []*channel       // by name
-	watches  []watch          // by rule, then field
-	index    index
-	warnings Problems
-	holds    bool // some rule has mute, inhibited_by or escalate
+	rules      []*rule // by name
+	byName     map[string]*rule
+	adopters   map[string]*rule // by the old name that `was` gives
+	channels   []*channel       // by name
+	fieldRules []fieldRule      // by rule, then field
+	index      index
+	warnings   Problems
+	holds      bool // some rule has mute, inhibited_by or escalate
 
 	reopenWithin time.Duration
 	remindEvery  time.Duration
-
-	machines sync.Pool // of *machine: what expressions run on
 }
 
 // rule is a compiled rule.
 type rule struct {
 	name        string
 	fields      []phone.Field // as in the file
+	givenTo     []string      // as in the file
+	givenFrom   []string
 	severity    alert.Severity
 	direction   phone.Direction // NoDirection: any
 	where       []*condition    // the defaults' and its own: all must hold
@@ -55,11 +54,11 @@ type rule struct {
 	was         []string
 }
 
-// watch is a rule on one of its fields: what an alert belongs to.
-type watch struct {
+// fieldRule is a rule on one of its fields: what an alert belongs to.
+type fieldRule struct {
 	*rule
 	field    phone.Field
-	to, from *matcher // nil: any value
+	to, from *matcher // of the field's values; nil: any
 }
 
 type channel struct {
@@ -81,16 +80,18 @@ type Channel struct {
 
 // Rule is what people need to see of a rule.
 type Rule struct {
-	Name     string
-	On       []phone.Field
-	Severity alert.Severity
-	For      time.Duration
-	Once     bool
-	Remind   time.Duration // how often an open alert is told again; 0: never
-	Summary  string        // as written, holes included
-	Action   string
-	Runbook  string
-	Channels []string // names, sorted
+	Name      string
+	On        []phone.Field
+	To, From  []string // as written
+	Direction phone.Direction
+	Severity  alert.Severity
+	For       time.Duration
+	Once      bool
+	Remind    time.Duration // how often an open alert is told again; 0: never
+	Summary   string        // as written, holes included
+	Action    string
+	Runbook   string
+	Channels  []string // names, sorted
 }
 
 // Warnings returns what is suspicious or without effect, but no error.
@@ -111,7 +112,7 @@ func (s *Set) Rules() []Rule {
 	list := make([]Rule, len(s.rules))
 	for i, r := range s.rules {
 		list[i] = Rule{
-			Name: r.name, On: slices.Clone(r.fields), Severity: r.severity, For: r.delay, Once: r.once, Remind: r.remindEvery,
+			Name: r.name, On: slices.Clone(r.fields), To: slices.Clone(r.givenTo), From: slices.Clone(r.givenFrom), Direction: r.direction, Severity: r.severity, For: r.delay, Once: r.once, Remind: r.remindEvery,
 			Summary: r.summary.source, Action: r.action.source, Runbook: r.runbook,
 			Channels: channelNames(r.channels),
 		}
@@ -130,11 +131,11 @@ func (s *Set) KeepClosed() time.Duration {
 	return s.reopenWithin + longest
 }
 
-// watch finds what an alert of the rule on the field belongs to, nil if the
+// fieldRule finds what an alert of the rule on the field belongs to, nil if the
 // set has no such rule or the rule does not look at the field.
-func (s *Set) watch(rule string, f phone.Field) *watch {
+func (s *Set) fieldRule(rule string, f phone.Field) *fieldRule {
 	if i, ok := s.index.byKey[ruleField{rule, f}]; ok {
-		return &s.watches[i]
+		return &s.fieldRules[i]
 	}
 	return nil
 }

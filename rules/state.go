@@ -5,19 +5,23 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/expr-lang/expr/vm"
+
 	"numwatch/alert"
 	"numwatch/phone"
 )
 
 // State is the alerts as they stand, open and lately closed, with the indexes
-// that Step needs. It belongs to one goroutine: Step only reads it, and the
-// caller Applies what came of it.
+// that Step needs. It belongs to one goroutine: Step changes nothing in
+// it, and the caller Applies what came of it.
 type State struct {
 	all       map[string]*alert.Alert          // by ID
 	bySubject map[phone.Subject][]*alert.Alert // open ones
 	byRule    map[string]map[string]*alert.Alert
 	pending   map[string]*alert.Alert
 	closed    map[alert.Key]*alert.Alert // the last one that was closed
+
+	vm vm.VM // that expressions run on
 }
 
 // NewState returns a state that holds the alerts.
@@ -119,6 +123,14 @@ func (s *State) open() iter.Seq[*alert.Alert] {
 			}
 		}
 	}
+}
+
+// LastClosed returns the alert that closed last of those with the key.
+func (s *State) LastClosed(k alert.Key) (alert.Alert, bool) {
+	if a, ok := s.closed[k]; ok {
+		return *a, true
+	}
+	return alert.Alert{}, false
 }
 
 // openOf returns the open alert of a rule on a subject's field, nil if none.

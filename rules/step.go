@@ -39,46 +39,40 @@ func (Left) input()     {}
 func (Reloaded) input() {}
 
 // Step judges an input by the rules, and returns each alert that it moves as
-// it is afterwards, ordered by rule, subject and field. It does not modify st:
+// it is afterwards, ordered by rule, subject and field. It does not modify the state:
 // the caller stores the alerts and Applies them.
 //
 // An alert with a higher Revision than the state's made the transition that it
 // names. One that is pending, or whose Revision did not rise, has made none:
 // nothing is to be said, but what it holds (the rule's new name, HeldBy,
 // Channels) is to be kept. One that is Unsaid is to be forgotten.
-func (s *Set) Step(st *State, in Input, now time.Time) []alert.Alert {
-	b := batch{set: s, st: st, now: now}
-	b.step(in)
-	return b.out
-}
-
-func (b *batch) step(in Input) {
+func (s *Set) Step(state *State, in Input, now time.Time) []alert.Alert {
+	st := step{set: s, state: state, now: now}
 	switch in := in.(type) {
 	case Seen:
-		b.seen(in)
+		st.seen(in)
 	case Tick:
-		b.tick()
+		st.tick()
 	case Left:
-		b.left(in)
+		st.left(in)
 	case Reloaded:
-		b.reloaded()
+		st.reloaded()
 	}
-	if _, ok := in.(Reloaded); ok || b.set.holds {
-		b.updateHolds(in)
+	if _, ok := in.(Reloaded); ok || s.holds {
+		st.updateHolds(in)
 	}
-	if len(b.out) > 1 {
-		slices.SortFunc(b.out, compareAlerts)
+	if len(st.out) > 1 {
+		slices.SortFunc(st.out, compareAlerts)
 	}
+	return st.out
 }
 
-// batch is one Step on its way.
-type batch struct {
-	set *Set
-	st  *State
-	now time.Time
-	out []alert.Alert
-
-	trace *trace // nil but where somebody wants to know why
+// step is one Step in progress.
+type step struct {
+	set   *Set
+	state *State
+	now   time.Time
+	out   []alert.Alert
 
 	// While holds are updated: what moved.
 	ids   map[string]bool
@@ -89,49 +83,59 @@ func compareAlerts(a, b alert.Alert) int {
 	return cmp.Or(strings.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field), strings.Compare(a.ID, b.ID))
 }
 
+// tick opens the pending alerts whose condition has held for long enough.
+func (s *step) tick() {
+	for _, a := range s.state.pending {
+		r := s.set.fieldRule(a.Rule, a.Field)
+		if r != nil && s.now.Sub(a.Since) >= r.delay {
+			s.fire(*a)
+		}
+	}
+}
+
 // left ends the alerts of spaces and of the numbers in them.
-func (b *batch) left(in Left) {
+func (s *step) left(in Left) {
 	why := cmp.Or(in.Reason, "the space is no longer watched")
 	gone := make(map[phone.SpaceKey]bool, len(in.Spaces))
 	for _, k := range in.Spaces {
 		gone[k] = true
 	}
-	for a := range b.st.open() {
+	for a := range s.state.open() {
 		if gone[a.Subject.SpaceKey()] {
-			b.out = append(b.out, ended(*a, why, b.now))
+			s.out = append(s.out, ended(*a, why, s.now))
 		}
 	}
 }
 
 // reloaded ends the alerts that no rule stands behind any more, and hands those
 // of renamed rules to their heirs.
-func (b *batch) reloaded() {
+func (s *step) reloaded() {
 	// In order, so that it is always the same one of two that the heir takes.
-	open := slices.SortedFunc(b.st.open(), func(a, b *alert.Alert) int { return compareAlerts(*a, *b) })
+	open := slices.SortedFunc(s.state.open(), func(a, b *alert.Alert) int { return compareAlerts(*a, *b) })
 	for _, a := range open {
-		if w := b.set.watch(a.Rule, a.Field); w != nil {
+		if w := s.set.fieldRule(a.Rule, a.Field); w != nil {
 			if w.once {
-				b.out = append(b.out, ended(*a, "the rule now speaks once and keeps no alert open", b.now))
+				s.out = append(s.out, ended(*a, "the rule now speaks once and keeps no alert open", s.now))
 			}
 			continue
 		}
-		if b.set.byName[a.Rule] != nil {
-			b.out = append(b.out, ended(*a, "the rule no longer looks at "+a.Field.String(), b.now))
+		if s.set.byName[a.Rule] != nil {
+			s.out = append(s.out, ended(*a, "the rule no longer looks at "+a.Field.String(), s.now))
 			continue
 		}
-		b.out = append(b.out, b.inherited(*a))
+		s.out = append(s.out, s.inherited(*a))
 	}
 }
 
-func (b *batch) inherited(a alert.Alert) alert.Alert {
-	heir := b.set.adopters[a.Rule]
+func (s *step) inherited(a alert.Alert) alert.Alert {
+	heir := s.set.adopters[a.Rule]
 	switch {
 	case heir == nil:
-		return ended(a, "rule removed", b.now)
-	case heir.once || b.set.watch(heir.name, a.Field) == nil:
-		return ended(a, "rule removed: "+heir.name+" does not go on with it", b.now)
-	case b.st.openOf(heir.name, a.Subject, a.Field) != nil || b.adopted(heir.name, &a):
-		return ended(a, "rule removed: "+heir.name+" has an alert of its own", b.now)
+		return ended(a, "rule removed", s.now)
+	case heir.once || s.set.fieldRule(heir.name, a.Field) == nil:
+		return ended(a, "rule removed: "+heir.name+" does not go on with it", s.now)
+	case s.state.openOf(heir.name, a.Subject, a.Field) != nil || s.adopted(heir.name, &a):
+		return ended(a, "rule removed: "+heir.name+" has an alert of its own", s.now)
 	}
 	if a.OpenedAs == "" {
 		a.OpenedAs = a.Rule
@@ -141,8 +145,8 @@ func (b *batch) inherited(a alert.Alert) alert.Alert {
 }
 
 // adopted reports whether the heir took an alert on the same field already.
-func (b *batch) adopted(heir string, a *alert.Alert) bool {
-	return slices.ContainsFunc(b.out, func(o alert.Alert) bool {
+func (s *step) adopted(heir string, a *alert.Alert) bool {
+	return slices.ContainsFunc(s.out, func(o alert.Alert) bool {
 		return o.Rule == heir && o.Subject == a.Subject && o.Field == a.Field && !o.State.Closed()
 	})
 }

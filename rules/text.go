@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,15 +26,15 @@ type text struct {
 	holes    []hole
 }
 
-// hole is a value in a text: a plain name, which costs little, or a program.
+// hole is a value in a text: a member of the environment, which costs little, or
+// a program.
 type hole struct {
-	name    string
+	member  int
 	program *vm.Program
-	at      position
 }
 
 // render fills the holes from an environment that people may see.
-func (t *text) render(m *machine, e *environment) alert.Text {
+func (t *text) render(m *vm.VM, e *environment) alert.Text {
 	if t.source == "" {
 		return nil
 	}
@@ -43,13 +45,13 @@ func (t *text) render(m *machine, e *environment) alert.Text {
 	return append(out, t.literals[len(t.holes)])
 }
 
-func (h *hole) render(m *machine, e *environment) string {
+func (h *hole) render(m *vm.VM, e *environment) string {
 	var v string
 	if h.program == nil {
-		v = *at(e, h.name)
+		v = reflect.ValueOf(e).Elem().Field(h.member).String()
 	} else {
 		var err error
-		if v, err = m.value(h.program, e); err != nil {
+		if v, err = holeValue(m, h.program, e); err != nil {
 			return failedHole
 		}
 	}
@@ -97,15 +99,15 @@ func (r *report) compileText(t term, fields []phone.Field) *text {
 
 func (r *report) compileHole(t term, start int, source string, fields []phone.Field) hole {
 	name := strings.TrimSpace(source)
-	if at(&environment{}, name) != nil {
-		return hole{name: name, at: r.src.locate(t.node, runes(t.value[:start]))}
+	if i := slices.Index(names, name); i >= 0 && reflect.TypeFor[environment]().Field(i).Type.Kind() == reflect.String {
+		return hole{member: i}
 	}
 	x := expression{report: r, node: t.node, offset: runes(t.value[:start]), source: source, fields: fields}
 	program := x.compile(expr.AsAny())
 	if program != nil && !showable(program) {
 		x.failAt(0, "", "a hole must give text, a number, or true or false")
 	}
-	return hole{program: program, at: x.place(0)}
+	return hole{program: program}
 }
 
 // holeEnd finds the brace that closes a hole: not one within quotes, nor one

@@ -84,7 +84,6 @@ rules:
 	require.Equal(t, []string{
 		`" Purple " is no documented value of QualityRating; one of GREEN, NA, NONE, RED, UNKNOWN, YELLOW`,
 		`"BANED" is no documented value of Status; did you mean "BANNED"?`,
-		`where is judged again on every change, and Old and Direction then have other values; from and direction limit opening only`,
 	}, texts)
 	require.Equal(t, 7, set.Warnings()[1].Line)
 	require.Equal(t, 37, set.Warnings()[1].Column)

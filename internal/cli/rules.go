@@ -14,7 +14,7 @@ import (
 )
 
 type rulesCommand struct {
-	Lint     rulesLintCommand     `cmd:"" help:"Check the rules: what is wrong, what never speaks, what says things twice."`
+	Lint     rulesLintCommand     `cmd:"" help:"Check the rules: what is wrong, what has no effect, what says things twice."`
 	Coverage rulesCoverageCommand `cmd:"" help:"Show which rules speak up for which values, and which values nobody hears of."`
 	Explain  rulesExplainCommand  `cmd:"" help:"Tell why a change, an alert or a number was told, and to whom it was not."`
 	Render   rulesRenderCommand   `cmd:"" help:"Show the Slack message and the NATS event that a rule makes of a change."`

@@ -10,7 +10,6 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/explain"
 	"numwatch/phone"
-	"numwatch/rules"
 )
 
 type rulesExplainCommand struct {
@@ -135,12 +134,12 @@ func (w *report) change(c *explain.Change) {
 }
 
 // decisions prints what rules said first, and then why others did not.
-func (w *report) decisions(decisions []rules.Decision) {
-	var silent []rules.Decision
+func (w *report) decisions(decisions []explain.Decision) {
+	var silent []explain.Decision
 	others := 0
 	for _, d := range decisions {
 		switch {
-		case d.Result != rules.Silent:
+		case d.Result != explain.Silent:
 			w.decision(&d)
 		case d.Clause == "on" && !w.all:
 			others++
@@ -156,14 +155,14 @@ func (w *report) decisions(decisions []rules.Decision) {
 	}
 }
 
-func (w *report) decision(d *rules.Decision) {
+func (w *report) decision(d *explain.Decision) {
 	by := ""
 	if d.Clause != "" {
 		by = " (" + d.Clause + ")"
 	}
 	w.line("  %-9s  %s on %s%s", d.Result, d.Rule, d.Field.String(), by)
 	w.text("             ", d.Text)
-	if d.Result == rules.Silent {
+	if d.Result == explain.Silent {
 		return
 	}
 	for _, h := range d.Channels {

@@ -11,6 +11,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/bot"
+	"numwatch/internal/explain"
 	"numwatch/notify"
 	"numwatch/phone"
 	"numwatch/rules"
@@ -145,7 +146,7 @@ func (c *rulesRenderCommand) number(change *phone.Change) (phone.Number, error) 
 // nil and why, if the rule does not open.
 func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.Alert, string) {
 	state := rules.NewState(nil)
-	alerts, decisions := set.Explain(state, in, now)
+	alerts, decisions := explain.Decide(set, state, in, now)
 	for i := range alerts {
 		a := &alerts[i]
 		if a.Rule != rule {

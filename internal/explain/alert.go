@@ -163,12 +163,12 @@ func heldText(h string) string {
 
 // Number explains what the rules make of a number as it is.
 type Number struct {
-	Space     phone.SpaceKey   `json:"space"`
-	Number    phone.Number     `json:"number"` // URLs are redacted
-	Missed    int              `json:"missed,omitempty"`
-	Alerts    []alert.Alert    `json:"alerts"`    // open, and lately closed
-	Decisions []rules.Decision `json:"decisions"` // as if the number was looked at for the first time
-	Log       []Record         `json:"log"`       // the last things that were said of it
+	Space     phone.SpaceKey `json:"space"`
+	Number    phone.Number   `json:"number"` // URLs are redacted
+	Missed    int            `json:"missed,omitempty"`
+	Alerts    []alert.Alert  `json:"alerts"`    // open, and lately closed
+	Decisions []Decision     `json:"decisions"` // as if the number was looked at for the first time
+	Log       []Record       `json:"log"`       // the last things that were said of it
 }
 
 // lastRecords is how much of a number's past is told.
@@ -217,8 +217,8 @@ func (x *Explainer) number(k phone.SpaceKey, phoneNumber string) (Number, error)
 		}
 	}
 	if now.Number != nil {
-		_, decisions := x.Rules.Explain(rules.NewState(stored), rules.Seen{Space: x.space(subject), Changes: []phone.Change{now}}, now.SeenAt)
-		out.Decisions = slices.DeleteFunc(shownDecisions(decisions), func(d rules.Decision) bool { return !d.Field.OfNumber() })
+		_, decisions := Decide(x.Rules, rules.NewState(stored), rules.Seen{Space: x.space(subject), Changes: []phone.Change{now}}, now.SeenAt)
+		out.Decisions = slices.DeleteFunc(shownDecisions(decisions), func(d Decision) bool { return !d.Field.OfNumber() })
 		out.Number = shownNumber(now.Number)
 	}
 	err = x.each(func(h store.Head) bool { return h.Kind == alert.KindAlert && h.Subject == subject }, func(e *alert.Event) {
@@ -235,7 +235,7 @@ func shownAlert(a alert.Alert) alert.Alert {
 	return a
 }
 
-func shownDecisions(decisions []rules.Decision) []rules.Decision {
+func shownDecisions(decisions []Decision) []Decision {
 	for i := range decisions {
 		if a := decisions[i].Alert; a != nil {
 			*a = shownAlert(*a)

@@ -61,8 +61,8 @@ type Change struct {
 	Subject phone.Subject  `json:"subject"`
 	Changes []phone.Change `json:"changes"` // URLs are redacted
 	// Decisions is what the rules make of it as they are now.
-	Decisions []rules.Decision `json:"decisions"`
-	Log       []Record         `json:"log"` // what was done then
+	Decisions []Decision `json:"decisions"`
+	Log       []Record   `json:"log"` // what was done then
 	// Differences says where the rules would now do something else.
 	Differences []string `json:"differences"`
 }
@@ -133,14 +133,14 @@ func (x *Explainer) change(e *alert.Event) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	moved, decisions := x.Rules.Explain(state, rules.Seen{Space: x.space(e.Subject()), Changes: judged.changes}, judged.at)
+	moved, decisions := Decide(x.Rules, state, rules.Seen{Space: x.space(e.Subject()), Changes: judged.changes}, judged.at)
 	if judged.at.Before(t.at) {
 		for _, a := range moved {
 			if t.has(&a) { // others that wait may have opened at another time
 				state.Apply(a)
 			}
 		}
-		x.Rules.Waited(state, decisions, t.at)
+		waited(x.Rules, state, decisions, t.at)
 	}
 	c.Decisions = shownDecisions(decisions)
 	c.Changes = redacted(judged.changes)
@@ -300,10 +300,10 @@ func redacted(changes []phone.Change) []phone.Change {
 
 // differences compares what the rules decide now with what the log has. Of what
 // is pending the log has nothing.
-func differences(now []rules.Decision, then []Record) (list []string) {
+func differences(now []Decision, then []Record) (list []string) {
 	moves := map[string]string{}
 	for _, d := range now {
-		if d.Result != rules.Silent && d.Result != rules.Unchanged {
+		if d.Result != Silent && d.Result != Unchanged {
 			moves[d.Rule+" on "+d.Field.String()] = d.Result
 		}
 	}

@@ -135,7 +135,7 @@ func TestExplainChange(t *testing.T) {
 	require.Len(t, c.Decisions, 2)
 	require.Equal(t, "opened", c.Decisions[0].Result)
 	require.Equal(t, []rules.Hearing{{Channel: "gold", Text: `Labels.tier == "gold" is false: Labels.tier is empty`}, {Channel: "ops", Told: true}}, c.Decisions[0].Channels)
-	require.Equal(t, rules.Silent, c.Decisions[1].Result)
+	require.Equal(t, explain.Silent, c.Decisions[1].Result)
 	require.Len(t, c.Log, 1)
 	require.Equal(t, alert.Opened, c.Log[0].Transition)
 	require.True(t, c.Log[0].Told)
@@ -275,8 +275,8 @@ func TestExplainNumber(t *testing.T) {
 	require.Len(t, numbers, 1)
 	require.Equal(t, space, numbers[0].Space)
 	require.Len(t, numbers[0].Alerts, 1)
-	require.Equal(t, rules.Unchanged, numbers[0].Decisions[0].Result)
-	require.Equal(t, rules.Silent, numbers[0].Decisions[1].Result)
+	require.Equal(t, explain.Unchanged, numbers[0].Decisions[0].Result)
+	require.Equal(t, explain.Silent, numbers[0].Decisions[1].Result)
 	require.Len(t, numbers[0].Log, 1)
 
 	// Rules that are new would open for what is there.

@@ -14,7 +14,7 @@ import (
 type facts func(name string) (value string, known bool)
 
 // factsOf is what a rule on the field can see of a change before it happens.
-func factsOf(w *watch, old, now string) facts {
+func factsOf(w *fieldRule, old, now string) facts {
 	return func(name string) (string, bool) {
 		switch name {
 		case "Field":

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"numwatch/alert"
 	"numwatch/phone"
 )
 
@@ -17,8 +18,8 @@ type matcher struct {
 	unlisted bool
 }
 
-// indexable reports whether the named values are all that match.
-func (m *matcher) indexable() bool { return len(m.except) == 0 && !m.unlisted }
+// onlyNames reports whether the named values are all that match.
+func (m *matcher) onlyNames() bool { return len(m.except) == 0 && !m.unlisted }
 
 func (m *matcher) names(v string) bool { return slices.Contains(m.named, v) }
 
@@ -41,6 +42,44 @@ func offScale(f phone.Field, v string) bool {
 	}
 	_, on := f.Rank(v)
 	return !on
+}
+
+// names reports whether `to` names the value itself, or as unlisted.
+func (r *fieldRule) names(v string) bool {
+	return r.to != nil && r.to.match(r.field, v)
+}
+
+// wants reports whether the value is one to open for.
+func (r *fieldRule) wants(v string) bool {
+	if r.to != nil {
+		return r.to.match(r.field, v)
+	}
+	return !offScale(r.field, v)
+}
+
+func (r *fieldRule) fromFits(old string) bool { return r.from == nil || r.from.match(r.field, old) }
+
+func (r *fieldRule) directionFits(d phone.Direction) bool {
+	return r.direction == phone.NoDirection || r.direction == d
+}
+
+// standing reports whether the rule may open without a change of its field: by
+// a value that is there, once the rest of the condition comes true.
+func (r *fieldRule) standing() bool {
+	return r.to != nil && r.from == nil && r.direction == phone.NoDirection && !r.once
+}
+
+// stands reports whether the value still is one that the alert is about.
+// Without `to` that is until it is back where it was, or past that point.
+func (r *fieldRule) stands(a *alert.Alert, v string) bool {
+	switch {
+	case r.to != nil:
+		return r.to.match(r.field, v)
+	case r.direction == phone.NoDirection:
+		return v != a.Before
+	default:
+		return r.field.Direction(a.Before, v) == r.direction
+	}
 }
 
 // matcherFor compiles the values for one of the rule's fields; nil where the
