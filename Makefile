@@ -1,5 +1,5 @@
 # numwatch needs Go, git and make; make check also a C compiler, for the race
-# detector. Everything else is pinned in go.mod and tools/go.mod.
+# detector. Everything else is pinned in go.mod and tools/pinned/go.mod.
 
 GO      ?= go
 ARGS    ?=
@@ -11,7 +11,7 @@ STAMP := $(if $(VERSION),-X numwatch/internal/cli.stamped=$(VERSION))
 # megabyte of the binary with nothing.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -funcalign=8 $(STAMP)"
 LARGEST := 32000000
-TOOL  := $(GO) tool -modfile=tools/go.mod
+TOOL  := $(GO) tool -modfile=tools/pinned/go.mod
 
 ifndef SEED
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
@@ -44,7 +44,7 @@ bench-poller: ## measure what the poller promises, as the table in docs/benchmar
 	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller/... ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
 
 load: build ## measure the whole program on a fleet of 1,000,000 numbers (ARGS="-sweep numbers", -help; Linux)
-	@$(GO) run ./internal/load $(ARGS)
+	@$(GO) run ./tools/load $(ARGS)
 
 soak: ## the long tests: 500 kills and thousands of faults (SEED=… repeats a run)
 	@echo "soak: SEED=$(SEED)"
@@ -79,7 +79,7 @@ fmt-check:
 tidy-check:
 	@echo "check: go.mod"
 	@$(GO) mod tidy -diff
-	@cd tools && $(GO) mod tidy -diff
+	@cd tools/pinned && $(GO) mod tidy -diff
 
 vet:
 	@echo "check: vet"

@@ -74,7 +74,7 @@ const yamlLibrary = "github.com/goccy/go-yaml"
 var (
 	vocabulary = []string{"phone", "alert"}
 	peers      = []string{"poller", "diff", "rules", "store", "notify", "web"}
-	simulators = []string{"internal/camssim", "internal/slacksim", "internal/simfault"}
+	simulators = []string{"internal/sim/cams", "internal/sim/slack", "internal/sim/fault"}
 	rooms      = []string{"poller/cams", "poller/schedule", "poller/ratelimit"} // of the poller
 	pure       = []string{"phone", "alert", "diff", "rules", "poller/schedule"}
 )
@@ -97,7 +97,7 @@ func allowed() map[string][]string {
 	arrows["poller/schedule"] = []string{"phone"}
 	arrows["poller/ratelimit"] = []string{}
 	for _, p := range simulators {
-		arrows[p] = []string{"internal/simfault"} // what the two share is theirs alone
+		arrows[p] = []string{"internal/sim/fault"} // what the two share is theirs alone
 	}
 	return arrows
 }

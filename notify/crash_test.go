@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/slacksim"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 // crashAt makes the process die at the n-th passing of a point: from then on

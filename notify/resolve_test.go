@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/slacksim"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 // meddler is a Poster that lets something happen during its calls.

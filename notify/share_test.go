@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/slacksim"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 // Where the history may not be read, nothing that is on its way can be looked

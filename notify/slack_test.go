@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/slacksim"
+	slacksim "numwatch/internal/sim/slack"
 	"numwatch/phone"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/simfault"
+	simfault "numwatch/internal/sim/fault"
 )
 
 // A connection that has died in silence is given up, and calls go over a new one.

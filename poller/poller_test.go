@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 	"numwatch/phone"
 	"numwatch/phone/phonetest"
 	"numwatch/poller/cams"

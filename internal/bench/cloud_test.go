@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 )
 
 // cloudVariable makes the test binary be the cloud and nothing else.

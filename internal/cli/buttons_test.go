@@ -15,8 +15,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
-	"numwatch/internal/slacksim"
+	camssim "numwatch/internal/sim/cams"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 // exchange is a Slack with Socket Mode, and the cloud that a bot with buttons

@@ -19,7 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/slacksim"
+	slacksim "numwatch/internal/sim/slack"
 	"numwatch/web"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/slacksim"
+	slacksim "numwatch/internal/sim/slack"
 	"numwatch/phone"
 	"numwatch/store"
 )

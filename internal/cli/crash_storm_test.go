@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 	"numwatch/phone"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/slacksim"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 // The environment may ask for a longer run, and for the dice of an earlier one.

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"numwatch/internal/bot"
-	"numwatch/internal/camssim"
 	"numwatch/internal/config"
+	camssim "numwatch/internal/sim/cams"
 )
 
 type demoCommand struct {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 )
 
 // asks notes when which space is asked for.

@@ -23,8 +23,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"numwatch/internal/camssim"
-	"numwatch/internal/slacksim"
+	camssim "numwatch/internal/sim/cams"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 // patience is how long a script waits for what should happen at once.

@@ -3,7 +3,7 @@ package cli_test
 import (
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 )
 
 // spaceCommand changes which spaces the account has, and whether it lists them.

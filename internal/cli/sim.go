@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"numwatch/internal/camssim"
-	"numwatch/internal/slacksim"
+	camssim "numwatch/internal/sim/cams"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 type simCommand struct {

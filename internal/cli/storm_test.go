@@ -14,8 +14,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
-	"numwatch/internal/slacksim"
+	camssim "numwatch/internal/sim/cams"
+	slacksim "numwatch/internal/sim/slack"
 	"numwatch/web"
 )
 

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
-	"numwatch/internal/slacksim"
+	camssim "numwatch/internal/sim/cams"
+	slacksim "numwatch/internal/sim/slack"
 )
 
 const (

@@ -17,7 +17,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/diff"
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"

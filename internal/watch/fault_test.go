@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 	"numwatch/phone"
 )
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
+	camssim "numwatch/internal/sim/cams"
 )
 
 // bare empties what the default chain looks at.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/camssim"
-	"numwatch/internal/simfault"
+	camssim "numwatch/internal/sim/cams"
+	simfault "numwatch/internal/sim/fault"
 )
 
 // A connection that has died in silence is given up, and polls go over a new one.

@@ -1,0 +1,130 @@
+package cams
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Scenario is a simulated cloud's beginning and how it changes over time. It is
+// never modified once parsed; demo.yaml shows the format.
+type Scenario struct {
+	config Config
+	steps  []step
+	drift  *drift
+}
+
+// ParseScenario reads a scenario in YAML. It is strict; errors name line and
+// column, and what can be told without guessing is reported at once.
+func ParseScenario(data []byte) (*Scenario, error) {
+	var f file
+	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("scenario: %w", placed(err))
+	}
+	c := compiler{file: &f}
+	s := c.compile()
+	if len(c.problems) > 0 {
+		return nil, errors.Join(c.problems...)
+	}
+	return s, nil
+}
+
+// placed brings the library's errors, which draw the source, into one line.
+func placed(err error) error {
+	var at yaml.Error
+	if !errors.As(err, &at) || at.GetToken() == nil {
+		return err
+	}
+	p := at.GetToken().Position
+	return fmt.Errorf("line %d, column %d: %s", p.Line, p.Column, at.GetMessage())
+}
+
+// Config is the state in which the scenario begins, for New. Clock and Log are
+// the caller's to set.
+func (s *Scenario) Config() Config {
+	c := s.config
+	c.Accounts = slices.Clone(c.Accounts)
+	for i, a := range c.Accounts {
+		c.Accounts[i].Spaces = cloneSpaces(a.Spaces)
+	}
+	return c
+}
+
+func cloneSpaces(spaces []Space) []Space {
+	spaces = slices.Clone(spaces)
+	for i := range spaces {
+		spaces[i].Numbers = slices.Clone(spaces[i].Numbers)
+		for j, n := range spaces[i].Numbers {
+			spaces[i].Numbers[j] = n.clone()
+		}
+	}
+	return spaces
+}
+
+// step is something that happens at a time, once or again and again.
+type step struct {
+	at, every, until time.Duration // every 0: once; until 0: for ever
+	account, space   string        // space: its id, "" for the whole account
+	numbers          []string      // the PhoneNumbers it is about
+
+	set     Number
+	unset   []string
+	add     Number
+	rename  string
+	remove  bool
+	restore []Number // to be as they were in the beginning
+	fault   *Fault
+}
+
+// apply makes the step happen; speed shortens the time that a fault lasts. What
+// it does to a space's numbers shows in one answer, never half of it.
+func (st *step) apply(s *Server, speed float64) error {
+	if st.fault != nil {
+		f := *st.fault
+		f.For = shorten(f.For, speed)
+		s.Inject(f)
+	}
+	if st.space == "" {
+		return nil
+	}
+	return s.withSpace(st.account, st.space, func(sp *Space) error {
+		if st.rename != "" {
+			sp.Name = st.rename
+		}
+		for _, n := range st.restore {
+			sp.put(n)
+		}
+		if st.add != nil {
+			sp.put(st.add)
+		}
+		var errs []error
+		for _, phone := range st.numbers {
+			errs = append(errs, st.change(sp, phone))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func (st *step) change(sp *Space, phone string) error {
+	i := sp.find(phone)
+	switch {
+	case i < 0:
+		return fmt.Errorf("simulated space %s/%s has no number %q", st.account, st.space, phone)
+	case st.remove:
+		sp.Numbers = slices.Delete(sp.Numbers, i, i+1)
+		return nil
+	}
+	maps.Copy(sp.Numbers[i], st.set)
+	for _, field := range st.unset {
+		delete(sp.Numbers[i], field)
+	}
+	return nil
+}
+
+func shorten(d time.Duration, speed float64) time.Duration {
+	return time.Duration(float64(d) / speed)
+}
