@@ -88,10 +88,13 @@ func allowed() map[string][]string {
 		"alert":           {"phone"},
 		"internal/config": {"phone"},
 		"internal/watch":  slices.Concat(vocabulary, peers, rooms),
+		"internal/view":   append(slices.Clone(vocabulary), "store"),
 	}
 	for _, p := range peers {
 		arrows[p] = vocabulary
 	}
+	arrows["web"] = append(slices.Clone(vocabulary), "internal/view", "web/api")
+	arrows["web/api"] = vocabulary
 	arrows["poller"] = slices.Concat(vocabulary, rooms)
 	arrows["poller/cams"] = append(slices.Clone(vocabulary), "poller/ratelimit")
 	arrows["poller/schedule"] = []string{"phone"}

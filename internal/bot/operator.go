@@ -74,16 +74,6 @@ func matchersOf(alerts []alert.Alert) []alert.Matcher {
 	return matchers
 }
 
-// silence returns a silence in force.
-func (m *Bot) silence(id string) (alert.Silence, bool) {
-	all := m.view.Silences()
-	i := slices.IndexFunc(all, func(s alert.Silence) bool { return s.ID == id })
-	if i < 0 {
-		return alert.Silence{}, false
-	}
-	return all[i], true
-}
-
 // makeButtons hears of buttons where there is a token to hear with, and a Slack
 // to show them.
 func (m *Bot) makeButtons() {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/internal/fleet"
+	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/schedule"
@@ -15,7 +15,7 @@ import (
 // fleetPages is what pages and the API see of the numbers: the view in memory,
 // with the configuration's names.
 type fleetPages struct {
-	*fleet.View
+	*view.View
 	directory interface {
 		Space(phone.SpaceKey) phone.Space
 		All() []phone.Space
@@ -32,7 +32,7 @@ func (f fleetPages) Counts() []web.Count {
 	return all
 }
 
-func countOf(c fleet.Count) web.Count {
+func countOf(c view.Count) web.Count {
 	return web.Count{Status: c.Status, QualityRating: c.Quality, Numbers: c.Numbers}
 }
 
@@ -47,7 +47,7 @@ func (f fleetPages) Spaces() []web.SpaceState {
 }
 
 func (f fleetPages) Find(q web.Query) (web.Found, error) {
-	found, err := f.View.Find(fleet.Query(q), f.directory.Space)
+	found, err := f.View.Find(view.Query(q), f.directory.Space)
 	out := web.Found{Total: found.Total, Rows: make([]web.FoundNumber, len(found.Rows))}
 	for i, r := range found.Rows {
 		out.Rows[i] = web.FoundNumber(r)
@@ -72,7 +72,7 @@ func (f fleetPages) Activity(now time.Time, n int, width time.Duration) []web.Ba
 // deliveryPages is what they see of the messages.
 type deliveryPages struct{ m *Bot }
 
-func (d deliveryPages) Messages(alertID string) []*alert.Message { return d.m.view.Messages(alertID) }
+func (d deliveryPages) Messages(alertID string) []*alert.Message { return d.m.view.MessagesOf(alertID) }
 func (d deliveryPages) DeadLetters() []alert.Message             { return d.m.slack.Status().Dead }
 func (d deliveryPages) RetryParked()                             { d.m.slack.Retry() }
 

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"numwatch/internal/fleet"
+	"numwatch/internal/view"
 	"numwatch/rules"
 	"numwatch/web"
 )
@@ -45,7 +45,7 @@ func (b *rulebook) keepClosed() time.Duration {
 }
 
 // page returns what is known, with how often each rule spoke.
-func (b *rulebook) page(file string, view *fleet.View, last *compared) web.Rules {
+func (b *rulebook) page(file string, view *view.View, last *compared) web.Rules {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()

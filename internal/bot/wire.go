@@ -20,7 +20,7 @@ import (
 	"numwatch/alert"
 	"numwatch/diff"
 	"numwatch/internal/config"
-	"numwatch/internal/fleet"
+	"numwatch/internal/view"
 	"numwatch/internal/watch"
 	"numwatch/notify"
 	"numwatch/phone"
@@ -63,7 +63,7 @@ type Bot struct {
 	accounts  []*account
 	listener  net.Listener
 	sinks     *stage
-	view      *fleet.View
+	view      *view.View
 	rulebook  rulebook
 	ruler     ruler
 	compared  *comparison
@@ -182,7 +182,7 @@ func storedCursor(s *store.Store) (c alert.Cursor, err error) {
 }
 
 func (m *Bot) makeLoop() (err error) {
-	if m.view, err = fleet.New(m.store); err != nil {
+	if m.view, err = view.New(m.store); err != nil {
 		return err
 	}
 	m.rulebook.accept(m.rules)
@@ -223,7 +223,7 @@ func (m *Bot) makeSlack() error {
 	}
 	m.slack = notify.NewSlack(notify.SlackOptions{
 		Poster: m.poster(), Keeper: keeper{m}, Channels: channels(m.rules.Channels()),
-		Alerts: alerts, Messages: messages, Parked: parked, Space: m.directory.Space, Silence: m.silence, Link: m.config.HTTP.PublicURL,
+		Alerts: alerts, Messages: messages, Parked: parked, Space: m.directory.Space, Silence: m.view.Silence, Link: m.config.HTTP.PublicURL,
 		Buttons: m.config.Slack.Buttons(), Keep: m.rulebook.keepClosed,
 		Logger: m.log, Registerer: m.registry, Trace: m.o.Trace,
 	})

@@ -1,4 +1,4 @@
-package fleet_test
+package view_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/fleet"
+	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/store"
 )
@@ -17,10 +17,11 @@ import (
 // nothing is a store that holds nothing.
 type nothing struct{ *store.Store }
 
-func (nothing) Alerts() ([]alert.Alert, error)     { return nil, nil }
-func (nothing) Messages() ([]alert.Message, error) { return nil, nil }
-func (nothing) Silences() ([]alert.Silence, error) { return nil, nil }
-func (nothing) FirstSeq() uint64                   { return 1 }
+func (nothing) Alerts() ([]alert.Alert, error)         { return nil, nil }
+func (nothing) Messages() ([]alert.Message, error)     { return nil, nil }
+func (nothing) Silences() ([]alert.Silence, error)     { return nil, nil }
+func (nothing) Conditions() ([]phone.Condition, error) { return nil, nil }
+func (nothing) FirstSeq() uint64                       { return 1 }
 
 // With a million numbers in 100,000 spaces and two million events in the log the
 // view takes less than 60 MB.
@@ -30,7 +31,7 @@ func TestMemory(t *testing.T) {
 		spaces, events, most = spaces/10, events/10, most/5
 	}
 	before := heap()
-	view, err := fleet.New(nothing{})
+	view, err := view.New(nothing{})
 	require.NoError(t, err)
 	var numbers []phone.TrackedNumber
 	for j := range 10 {

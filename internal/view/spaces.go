@@ -1,4 +1,4 @@
-package fleet
+package view
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"numwatch/phone"
 )
 
-// state is what the fleet is counted by.
+// state is what numbers are counted by.
 type state struct{ status, quality string }
 
 // other stands for states beyond the limit: values are the cloud's, and what it

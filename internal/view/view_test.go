@@ -1,4 +1,4 @@
-package fleet_test
+package view_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/fleet"
+	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/store"
 )
@@ -20,7 +20,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // world is a store with a view of it: what is committed, the view sees.
 type world struct {
 	*store.Store
-	view *fleet.View
+	view *view.View
 }
 
 func newWorld(t testing.TB) *world {
@@ -35,7 +35,7 @@ func newWorld(t testing.TB) *world {
 // reopen makes a new view of what is stored.
 func (w *world) reopen(t testing.TB) {
 	var err error
-	w.view, err = fleet.New(w.Store)
+	w.view, err = view.New(w.Store)
 	require.NoError(t, err)
 }
 
@@ -68,13 +68,13 @@ func TestCountsFollowCommits(t *testing.T) {
 		roster("1", number("a", "CONNECTED", "GREEN"), number("b", "BANNED", "RED")),
 		roster("2", number("c", "CONNECTED", "GREEN"), number("d", "NEWLY_MADE", "GREEN")),
 	}})
-	require.Equal(t, []fleet.Count{
+	require.Equal(t, []view.Count{
 		{Status: "CONNECTED", Quality: "GREEN", Numbers: 2}, {Status: "BANNED", Quality: "RED", Numbers: 1}, {Status: "NEWLY_MADE", Quality: "GREEN", Numbers: 1},
 	}, w.view.Counts())
-	require.Equal(t, fleet.Space{Known: true, Numbers: 2, Worst: fleet.Count{Status: "BANNED", Quality: "RED", Numbers: 1}}, w.view.Space(key("1")))
+	require.Equal(t, view.Space{Known: true, Numbers: 2, Worst: view.Count{Status: "BANNED", Quality: "RED", Numbers: 1}}, w.view.Space(key("1")))
 
 	w.commit(t, &store.Commit{SpaceStates: []phone.SpaceState{roster("1", number("a", "FLAGGED", "YELLOW"))}, DropSpaces: []phone.SpaceKey{key("2")}})
-	require.Equal(t, []fleet.Count{{Status: "FLAGGED", Quality: "YELLOW", Numbers: 1}}, w.view.Counts())
+	require.Equal(t, []view.Count{{Status: "FLAGGED", Quality: "YELLOW", Numbers: 1}}, w.view.Counts())
 	require.Zero(t, w.view.Space(key("2")))
 }
 
@@ -97,7 +97,7 @@ func TestBuildAfterCommits(t *testing.T) {
 	})
 	require.NoError(t, w.view.Build(t.Context()))
 	require.True(t, w.view.Built())
-	require.Equal(t, []fleet.Count{
+	require.Equal(t, []view.Count{
 		{Status: "CONNECTED", Quality: "GREEN", Numbers: 48}, {Status: "BANNED", Quality: "GREEN", Numbers: 1},
 	}, w.view.Counts())
 	bars := w.view.Activity(noon, 1, time.Hour)
@@ -162,7 +162,7 @@ func TestActivity(t *testing.T) {
 	}})
 	hour := w.view.Activity(noon, 60, time.Minute)
 	require.Len(t, hour, 60)
-	require.Equal(t, fleet.Bar{From: noon.Add(-time.Minute), To: noon, Other: 1}, hour[58])
+	require.Equal(t, view.Bar{From: noon.Add(-time.Minute), To: noon, Other: 1}, hour[58])
 	require.Equal(t, 1, sum(hour))
 	require.Equal(t, 2, sum(w.view.Activity(noon, 48, 30*time.Minute)))
 	week := w.view.Activity(noon, 84, 2*time.Hour)
@@ -170,7 +170,7 @@ func TestActivity(t *testing.T) {
 	require.Equal(t, 168*time.Hour, week[83].To.Sub(week[0].From))
 }
 
-func sum(bars []fleet.Bar) (n int) {
+func sum(bars []view.Bar) (n int) {
 	for _, b := range bars {
 		n += b.Better + b.Worse + b.Other
 	}
@@ -187,7 +187,7 @@ func TestHitsAreOpenings(t *testing.T) {
 		said(1, noon.Add(-40*24*time.Hour), alert.Opened), said(2, noon.Add(-3*24*time.Hour), alert.Opened),
 		said(3, noon.Add(-2*time.Hour), alert.WasResolved), said(4, noon.Add(-time.Hour), alert.Reopened),
 	}})
-	require.Equal(t, fleet.Hits{Day: 1, Month: 2, Last: noon.Add(-time.Hour)}, w.view.Hits("red", noon))
+	require.Equal(t, view.Hits{Day: 1, Month: 2, Last: noon.Add(-time.Hour)}, w.view.Hits("red", noon))
 	require.Zero(t, w.view.Hits("other", noon))
 }
 
@@ -206,11 +206,11 @@ func TestAlertsAndMessagesFollowCommits(t *testing.T) {
 	require.Len(t, w.view.Alerts(), 2)
 	w.reopen(t)
 	require.Len(t, w.view.Alerts(), 2)
-	require.Len(t, w.view.Messages("a-1"), 1)
-	require.Empty(t, w.view.Messages("a-2"))
+	require.Len(t, w.view.MessagesOf("a-1"), 1)
+	require.Empty(t, w.view.MessagesOf("a-2"))
 	w.commit(t, &store.Commit{DropAlerts: []string{"a-2"}, DropMessages: []string{"m-1"}})
 	require.Len(t, w.view.Alerts(), 1)
-	require.Empty(t, w.view.Messages("a-1"))
+	require.Empty(t, w.view.MessagesOf("a-1"))
 	changed = w.view.Changed()
 	w.commit(t, &store.Commit{Checkpoints: map[string][]byte{"x": nil}})
 	select {
@@ -234,33 +234,33 @@ func TestFind(t *testing.T) {
 	describe := func(k phone.SpaceKey) phone.Space {
 		return phone.Space{SpaceKey: k, Name: "Space No " + k.ID, Labels: map[string]string{"tier": "t" + k.ID}}
 	}
-	fields := func(f phone.Field, v ...string) fleet.Query {
-		return fleet.Query{Fields: map[phone.Field][]string{f: v}}
+	fields := func(f phone.Field, v ...string) view.Query {
+		return view.Query{Fields: map[phone.Field][]string{f: v}}
 	}
 	const all = "8613800001111 8613800002222 6591234567"
 	for _, test := range []struct {
-		q    fleet.Query
+		q    view.Query
 		want string
 	}{
-		{fleet.Query{}, all},
-		{fleet.Query{Account: "main"}, all},
-		{fleet.Query{Account: "other"}, ""},
-		{fleet.Query{Space: "2"}, "6591234567"},
-		{fleet.Query{Labels: map[string]string{"tier": "t1"}}, "8613800001111 8613800002222"},
-		{fleet.Query{Text: "+86 138-0000 2222"}, "8613800002222"},
-		{fleet.Query{Text: "ACME"}, "8613800002222"},
-		{fleet.Query{Text: "äpfel"}, "8613800001111"},
-		{fleet.Query{Text: "no 2"}, "6591234567"},
-		{fleet.Query{Text: "zzz"}, ""},
+		{view.Query{}, all},
+		{view.Query{Account: "main"}, all},
+		{view.Query{Account: "other"}, ""},
+		{view.Query{Space: "2"}, "6591234567"},
+		{view.Query{Labels: map[string]string{"tier": "t1"}}, "8613800001111 8613800002222"},
+		{view.Query{Text: "+86 138-0000 2222"}, "8613800002222"},
+		{view.Query{Text: "ACME"}, "8613800002222"},
+		{view.Query{Text: "äpfel"}, "8613800001111"},
+		{view.Query{Text: "no 2"}, "6591234567"},
+		{view.Query{Text: "zzz"}, ""},
 		{fields(phone.Status, "connected"), "8613800001111 6591234567"},
 		{fields(phone.QualityRating, "RED", "YELLOW"), "8613800002222 6591234567"},
 		{fields(phone.VerifiedName, "sup"), "8613800002222"},
-		{fields(phone.VerifiedName, fleet.Absent), "6591234567"},
-		{fields(phone.UpQueue, fleet.Empty), "8613800002222"},
-		{fields(phone.UpQueue, "alicom", fleet.Empty), "8613800002222 6591234567"},
+		{fields(phone.VerifiedName, view.Absent), "6591234567"},
+		{fields(phone.UpQueue, view.Empty), "8613800002222"},
+		{fields(phone.UpQueue, "alicom", view.Empty), "8613800002222 6591234567"},
 		{fields(phone.UpCallbackUrl, "hook.example.com/in?…"), "8613800001111"},
 		{fields(phone.UpCallbackUrl, "TOPSECRET"), ""},
-		{fleet.Query{Text: "86", Fields: map[phone.Field][]string{phone.Status: {"BANNED"}}}, "8613800002222"},
+		{view.Query{Text: "86", Fields: map[phone.Field][]string{phone.Status: {"BANNED"}}}, "8613800002222"},
 	} {
 		test.q.Limit = 10
 		found, err := w.view.Find(test.q, describe)
@@ -278,10 +278,10 @@ func TestFindPartAndOne(t *testing.T) {
 	w := newWorld(t)
 	b := number("8613800002222", "BANNED", "RED")
 	require.NoError(t, w.Commit(&store.Commit{SpaceStates: []phone.SpaceState{roster("1", number("8613800001111", "CONNECTED", "GREEN"), b), roster("2", b)}}))
-	page, err := w.view.Find(fleet.Query{Offset: 1, Limit: 1}, func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k} })
+	page, err := w.view.Find(view.Query{Offset: 1, Limit: 1}, func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k} })
 	require.NoError(t, err)
 	require.Equal(t, 3, page.Total)
-	require.Equal(t, []fleet.Row{{Space: key("1"), Number: b}}, page.Rows)
+	require.Equal(t, []view.Row{{Space: key("1"), Number: b}}, page.Rows)
 
 	known, err := w.view.Number(key("1"), b.PhoneNumber)
 	require.NoError(t, err)
@@ -306,7 +306,7 @@ func BenchmarkFind(b *testing.B) {
 	}
 	require.NoError(b, w.Commit(&c))
 	describe := func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k, Name: "Customer " + k.ID} }
-	for name, q := range map[string]fleet.Query{
+	for name, q := range map[string]view.Query{
 		"all": {}, "text": {Text: "zzz"}, "status": {Fields: map[phone.Field][]string{phone.Status: {"BANNED"}}},
 		"url": {Fields: map[phone.Field][]string{phone.UpCallbackUrl: {"zzz"}}},
 	} {

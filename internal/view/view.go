@@ -1,20 +1,17 @@
-// Package fleet keeps in memory what pages and the API must answer at once, and
-// nothing that grows with the numbers but a few counts for each space: how many
-// numbers stand in which state, how much changed when, how often each rule
-// spoke, the alerts, the messages that show them, the silences, and for every event of the
-// log a fingerprint of its subject. Listings are read from the store, in order.
+// Package view is the one read-only view of what is committed: alerts, messages,
+// silences, conditions, how many numbers are in which state, how much changed when, how
+// often each rule opened alerts, and an index of every subject's history. It is held in
+// memory, except that numbers and events are read from the store.
 //
-// The view is fed with every commit after it is on disk, so it is never ahead
-// of the store, and Build fills in what was stored before, in the background.
-// It stands beside the loop and not in it, because what pages want to see is
-// none of the loop's business.
-package fleet
+// The loop hands it every commit once it is on disk, before sinks are woken, so that it
+// never runs ahead of the store; Build adds in the background what was stored before.
+// Slack, the pages, the API and the metrics read it, and must not modify what it returns.
+// It imports phone, alert and store.
+package view
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -36,52 +33,50 @@ type Store interface {
 	Alerts() ([]alert.Alert, error)
 	Messages() ([]alert.Message, error)
 	Silences() ([]alert.Silence, error)
+	Conditions() ([]phone.Condition, error)
 }
 
 // View is safe for concurrent use.
 type View struct {
 	store Store
 
-	mu       sync.RWMutex
-	spaces   spaces
-	activity activity
-	hits     hits
-	prints   prints
-	alerts   map[string]*alert.Alert
-	messages map[string]*alert.Message
-	silences map[string]alert.Silence
-	built    bool
-	changed  chan struct{} // closed by the next change
+	mu         sync.RWMutex
+	spaces     spaces
+	activity   activity
+	hits       hits
+	prints     prints
+	alerts     map[string]*alert.Alert
+	messages   map[string]*alert.Message
+	showing    map[string][]*alert.Message // the messages that show an alert, by its id
+	silences   map[string]alert.Silence
+	conditions map[phone.Subject]phone.Condition
+	built      bool
+	changed    chan struct{} // closed by the next change
 }
 
-// New returns a view of the alerts and messages in the store; Build adds the
-// rest.
+// New returns a view of the alerts, messages, silences and conditions in the store;
+// Build adds the rest.
 func New(s Store) (*View, error) {
 	v := &View{
 		store: s, spaces: newSpaces(), hits: hits{}, prints: newPrints(s.FirstSeq()),
-		alerts: map[string]*alert.Alert{}, messages: map[string]*alert.Message{}, silences: map[string]alert.Silence{}, changed: make(chan struct{}),
+		alerts: map[string]*alert.Alert{}, messages: map[string]*alert.Message{}, showing: map[string][]*alert.Message{},
+		silences: map[string]alert.Silence{}, conditions: map[phone.Subject]phone.Condition{}, changed: make(chan struct{}),
 	}
-	alerts, err := s.Alerts()
-	if err != nil {
+	var stored store.Commit
+	var err error
+	if stored.Alerts, err = s.Alerts(); err != nil {
 		return nil, err
 	}
-	for i := range alerts {
-		v.alerts[alerts[i].ID] = &alerts[i]
-	}
-	messages, err := s.Messages()
-	if err != nil {
+	if stored.Messages, err = s.Messages(); err != nil {
 		return nil, err
 	}
-	for i := range messages {
-		v.messages[messages[i].ID] = &messages[i]
-	}
-	silences, err := s.Silences()
-	if err != nil {
+	if stored.Silences, err = s.Silences(); err != nil {
 		return nil, err
 	}
-	for _, s := range silences {
-		v.silences[s.ID] = s
+	if stored.Conditions, err = s.Conditions(); err != nil {
+		return nil, err
 	}
+	v.take(&stored)
 	return v, nil
 }
 
@@ -95,7 +90,7 @@ func (v *View) Build(ctx context.Context) error {
 		return err
 	}
 	if err := v.countSpaces(ctx); err != nil {
-		return fmt.Errorf("counting the fleet: %w", err)
+		return fmt.Errorf("counting the numbers: %w", err)
 	}
 	if err := v.readLog(ctx); err != nil {
 		return fmt.Errorf("reading the log for the pages: %w", err)
@@ -172,6 +167,15 @@ func (v *View) note(h *store.Head) {
 func (v *View) Committed(c *store.Commit) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.take(c)
+	v.prints.trim(v.store.FirstSeq())
+	if len(c.SpaceStates)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.DropAlerts)+len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences) > 0 {
+		v.tell()
+	}
+}
+
+// take applies a commit: what it drops first, as the store does.
+func (v *View) take(c *store.Commit) {
 	for _, k := range c.DropSpaces {
 		v.spaces.drop(k)
 	}
@@ -185,16 +189,14 @@ func (v *View) Committed(c *store.Commit) {
 	for _, id := range c.DropAlerts {
 		delete(v.alerts, id)
 	}
-	for i := range c.Alerts {
-		a := c.Alerts[i]
+	for _, a := range c.Alerts {
 		v.alerts[a.ID] = &a
 	}
 	for _, id := range c.DropMessages {
-		delete(v.messages, id)
+		v.dropMessage(id)
 	}
-	for i := range c.Messages {
-		m := c.Messages[i]
-		v.messages[m.ID] = &m
+	for _, m := range c.Messages {
+		v.putMessage(&m)
 	}
 	for _, id := range c.DropSilences {
 		delete(v.silences, id)
@@ -202,9 +204,35 @@ func (v *View) Committed(c *store.Commit) {
 	for _, s := range c.Silences {
 		v.silences[s.ID] = s
 	}
-	v.prints.trim(v.store.FirstSeq())
-	if len(c.SpaceStates)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences) > 0 {
-		v.tell()
+	for _, condition := range c.Conditions {
+		v.conditions[condition.Subject] = condition
+		if condition.Value == phone.OK {
+			delete(v.conditions, condition.Subject)
+		}
+	}
+}
+
+func (v *View) putMessage(m *alert.Message) {
+	v.dropMessage(m.ID)
+	v.messages[m.ID] = m
+	for _, s := range m.Alerts {
+		v.showing[s.Alert] = append(v.showing[s.Alert], m)
+	}
+}
+
+func (v *View) dropMessage(id string) {
+	old := v.messages[id]
+	if old == nil {
+		return
+	}
+	delete(v.messages, id)
+	for _, s := range old.Alerts {
+		// Readers may hold the slice: it is replaced, not changed.
+		rest := slices.DeleteFunc(slices.Clone(v.showing[s.Alert]), func(m *alert.Message) bool { return m == old })
+		v.showing[s.Alert] = rest
+		if len(rest) == 0 {
+			delete(v.showing, s.Alert)
+		}
 	}
 }
 
@@ -235,42 +263,4 @@ func (v *View) Polled(k phone.SpaceKey, at time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.spaces.polled(k, at)
-}
-
-// Alerts returns the alerts, closed ones too while they are kept. They must not
-// be modified.
-func (v *View) Alerts() []*alert.Alert {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	all := make([]*alert.Alert, 0, len(v.alerts))
-	for _, a := range v.alerts {
-		all = append(all, a)
-	}
-	return all
-}
-
-// Silences returns the silences in force, the one that ends first in front.
-func (v *View) Silences() []alert.Silence {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(v.silences), func(a, b alert.Silence) int {
-		return cmp.Or(a.Until.Compare(b.Until), cmp.Compare(a.ID, b.ID))
-	})
-}
-
-// Messages returns the messages that show an alert, in no order. They must not
-// be modified.
-func (v *View) Messages(alertID string) []*alert.Message {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	var all []*alert.Message
-	for _, m := range v.messages {
-		for _, s := range m.Alerts {
-			if s.Alert == alertID {
-				all = append(all, m)
-				break
-			}
-		}
-	}
-	return all
 }
