@@ -31,6 +31,7 @@ const (
 // list counts: a failure changes nothing. It is safe for concurrent use.
 type discovery struct {
 	wanted *config.Discover
+	again  chan struct{} // asks for a try now
 
 	mu       sync.Mutex
 	last     foundList
@@ -162,22 +163,22 @@ func discoveryName(account string) string { return filepath.Join("discover", acc
 
 // resumeDiscovery takes over the list of an earlier run, so that its spaces are
 // polled at once, even if the cloud does not list them now.
-func (m *Bot) resumeDiscovery(a *account) error {
+func (b *Bot) resumeDiscovery(a *account) error {
 	if !a.config.Discover.Enabled {
 		return nil
 	}
-	a.discovery = &discovery{wanted: &a.config.Discover}
-	b, err := m.store.Checkpoint(discoveryName(a.name))
+	a.discovery = &discovery{wanted: &a.config.Discover, again: make(chan struct{}, 1)}
+	saved, err := b.store.Checkpoint(discoveryName(a.name))
 	if err != nil {
 		return err
 	}
-	if b != nil {
-		if err := a.discovery.decode(b); err != nil {
-			m.log.Warn("the spaces that were found before are forgotten", "account", a.name, "err", err)
+	if saved != nil {
+		if err := a.discovery.decode(saved); err != nil {
+			b.log.Warn("the spaces that were found before are forgotten", "account", a.name, "err", err)
 		}
 	}
 	labels := prometheus.Labels{"account": a.name}
-	m.registry.MustRegister(
+	b.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "numwatch_discovered_spaces", Help: "Spaces that the account's last good list names and that are wanted.", ConstLabels: labels,
 		}, func() float64 { return float64(a.discovery.count()) }),
@@ -193,46 +194,39 @@ func (m *Bot) resumeDiscovery(a *account) error {
 	return nil
 }
 
-// discoveries asks the account for its spaces from time to time, and on SIGHUP.
-func (m *Bot) discoveries(a *account) func(context.Context) error {
-	return func(ctx context.Context) error {
-		if a.discovery == nil {
-			<-ctx.Done()
-			return nil
-		}
-		hup, stop := hangups()
-		defer stop()
-		for {
-			next := time.NewTimer(a.discovery.wait(time.Now()))
-			select {
-			case <-ctx.Done():
-				next.Stop()
-				return nil
-			case <-hup:
-			case <-next.C:
-			}
+// discoverSpaces asks the account for its spaces from time to time, and when it
+// is asked to.
+func (b *Bot) discoverSpaces(ctx context.Context, a *account) error {
+	for {
+		next := time.NewTimer(a.discovery.wait(time.Now()))
+		select {
+		case <-ctx.Done():
 			next.Stop()
-			m.discover(ctx, a)
+			return nil
+		case <-a.discovery.again:
+		case <-next.C:
 		}
+		next.Stop()
+		b.discover(ctx, a)
 	}
 }
 
 // discover asks the account for its spaces and takes the list over. What fails
 // changes nothing.
-func (m *Bot) discover(ctx context.Context, a *account) {
-	err := m.find(ctx, a)
+func (b *Bot) discover(ctx context.Context, a *account) {
+	err := b.find(ctx, a)
 	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
 		a.discovery.failed(err)
-		m.log.Error("the account's spaces could not be listed, the last good list goes on", "account", a.name, "err", err)
+		b.log.Error("the account's spaces could not be listed, the last good list goes on", "account", a.name, "err", err)
 		return
 	}
-	m.log.Info("the account's spaces were listed", "account", a.name, "wanted", a.discovery.count(), "spaces", a.poller.Status().Plan.Spaces)
+	b.log.Info("the account's spaces were listed", "account", a.name, "wanted", a.discovery.count(), "spaces", a.poller.Status().Plan.Spaces)
 }
 
-func (m *Bot) find(ctx context.Context, a *account) error {
+func (b *Bot) find(ctx context.Context, a *account) error {
 	found, err := a.client.ListInstance(ctx)
 	if err != nil {
 		return err
@@ -240,14 +234,14 @@ func (m *Bot) find(ctx context.Context, a *account) error {
 	if err := a.discovery.take(found, time.Now()); err != nil {
 		return err
 	}
-	if err := m.gather(ctx, a); err != nil {
+	if err := b.updateSpaces(ctx, a); err != nil {
 		return err
 	}
-	b, err := a.discovery.encode()
+	list, err := a.discovery.encode()
 	if err != nil {
 		return fmt.Errorf("encoding the list: %w", err)
 	}
-	if err := m.loop.Save(ctx, discoveryName(a.name), b); err != nil {
+	if err := b.loop.Save(ctx, discoveryName(a.name), list); err != nil {
 		return errors.Join(errors.New("the list was taken over but not kept for a restart"), err)
 	}
 	return nil

@@ -76,13 +76,13 @@ func matchersOf(alerts []alert.Alert) []alert.Matcher {
 
 // makeButtons hears of buttons where there is a token to hear with, and a Slack
 // to show them.
-func (m *Bot) makeButtons() {
-	c := &m.config.Slack
+func (b *Bot) makeButtons() {
+	c := &b.config.Slack
 	if !c.Buttons() {
 		return
 	}
-	m.buttons = notify.NewButtons(notify.ButtonsOptions{
-		Slack: m.slack, API: notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{m.loop},
-		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Logger: m.log,
+	b.buttons = notify.NewButtons(notify.ButtonsOptions{
+		Slack: b.slack, API: notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{b.loop},
+		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Logger: b.log,
 	})
 }

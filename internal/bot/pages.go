@@ -70,22 +70,22 @@ func (f fleetPages) Activity(now time.Time, n int, width time.Duration) []web.Ba
 }
 
 // deliveryPages is what they see of the messages.
-type deliveryPages struct{ m *Bot }
+type deliveryPages struct{ b *Bot }
 
-func (d deliveryPages) Messages(alertID string) []*alert.Message { return d.m.view.MessagesOf(alertID) }
-func (d deliveryPages) DeadLetters() []alert.Message             { return d.m.slack.Status().Dead }
-func (d deliveryPages) RetryParked()                             { d.m.slack.Retry() }
+func (d deliveryPages) Messages(alertID string) []*alert.Message { return d.b.view.MessagesOf(alertID) }
+func (d deliveryPages) DeadLetters() []alert.Message             { return d.b.slack.Status().Dead }
+func (d deliveryPages) RetryParked()                             { d.b.slack.Retry() }
 
 func (d deliveryPages) RetryDead(ctx context.Context, id string) error {
-	return d.m.slack.RetryDead(ctx, id)
+	return d.b.slack.RetryDead(ctx, id)
 }
 
 // deliver hands a poll to the loop, and notes for the pages that the space was
 // polled.
-func (m *Bot) deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
-	out, err := m.loop.Deliver(ctx, r)
-	if err == nil && r.Err == nil && m.directory.Has(r.Space) {
-		m.view.Polled(r.Space, r.At)
+func (b *Bot) deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
+	out, err := b.loop.Deliver(ctx, r)
+	if err == nil && r.Err == nil && b.directory.Has(r.Space) {
+		b.view.Polled(r.Space, r.At)
 	}
 	return out, err
 }

@@ -152,15 +152,13 @@ http: {listen: "127.0.0.1:0"}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- m.loop.Run(ctx) }()
-	m.sinks = newStage(ctx, "sinks", func(error) {})
 	t.Cleanup(func() {
-		require.NoError(t, m.sinks.stop(sinksWithin))
 		cancel()
 		require.NoError(t, <-ended)
 		require.NoError(t, m.Close())
 	})
-	require.NoError(t, m.begin(ctx))
-	m.count(ctx)
+	require.NoError(t, m.restore(ctx))
+	require.NoError(t, m.buildView(ctx))
 	return m, m.handler(ctx)
 }
 

@@ -1,10 +1,7 @@
-// Package bot makes the bot of its parts, starts them and stops them. It may import
-// every package but cli, whose commands run and demo are its callers.
 package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,106 +9,135 @@ import (
 	"numwatch/notify"
 )
 
-const (
-	startWithin = 10 * time.Second
-	// What each stage of the shutdown may take. A second signal kills.
-	pollersWithin = 3 * time.Second
-	sinksWithin   = 8 * time.Second
-	loopWithin    = 3 * time.Second
-	restWithin    = 2 * time.Second
-)
-
-// Run works until ctx ends or a part fails. The parts stop in the reverse order
-// of what they need: pollers bring nothing new, sinks report what they have
-// delivered, the loop commits that, and the store closes.
-func (m *Bot) Run(ctx context.Context) (err error) {
-	ctx, failed := context.WithCancelCause(ctx)
-	defer failed(nil)
-	loop := newStage(ctx, "loop", failed)
-	m.sinks = newStage(ctx, "sinks", failed)
-	pollers := newStage(ctx, "pollers", failed)
-	defer func() {
-		err = errors.Join(err,
-			pollers.stop(pollersWithin), m.farewell(loop), m.sinks.stop(sinksWithin), loop.stop(loopWithin), m.Close())
-		if err == nil {
-			m.log.Info("stopped")
-		}
-	}()
-
-	loop.start("the loop", m.loop.Run)
-	if err := m.begin(ctx); err != nil {
-		return fmt.Errorf("starting: %w", err)
+// Run works until ctx ends or a part fails, and releases what New opened.
+func (b *Bot) Run(ctx context.Context) error {
+	err := runComponents(ctx, b.components(), func() { b.log.Info("stopping") })
+	if err == nil {
+		b.log.Info("stopped")
 	}
-	if m.embedded != nil {
-		m.sinks.start("nats server", m.embeddedNATS)
-	}
-	m.sinks.start("nats", m.nats.Run)
-	m.sinks.start("slack", m.slack.Run)
-	if m.buttons != nil {
-		m.sinks.start("slack's buttons", m.buttons.Run)
-	}
-	m.sinks.start("http", m.serve)
-	if url := m.config.HeartbeatURL; !url.Empty() {
-		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Well: m.loop.Ready, Logger: m.log, Registerer: m.registry})
-		m.sinks.start("heartbeat", beats.Run)
-	}
-	m.sinks.once(m.survey)
-	for _, a := range m.accounts {
-		pollers.start("account "+a.name, a.poller.Run)
-		pollers.start("account "+a.name, m.checkpoints(a))
-		pollers.start("account "+a.name, m.spaces(a))
-		pollers.start("account "+a.name, m.discoveries(a))
-	}
-	pollers.start("rules", m.reloads)
-	pollers.start("back-tests", m.comparisons)
-	m.sinks.once(m.greet)
-
-	<-ctx.Done()
-	m.log.Info("stopping")
-	return nil // a part that failed says so when it is stopped
+	return err
 }
 
-// begin brings the loop to where it was, and says so in the log.
-func (m *Bot) begin(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	for _, a := range m.accounts {
-		if err := m.gather(ctx, a); err != nil {
+// components is the table of start and stop. Pollers stop first and bring nothing
+// new, sinks report what they have delivered, the loop commits that, and the
+// store closes.
+func (b *Bot) components() []component {
+	return []component{
+		{name: "store", stop: func(context.Context) error { return b.Close() }, bound: 10 * time.Second},
+		{name: "loop", tasks: []task{{name: "loop", run: b.loop.Run}}, bound: 3 * time.Second},
+		{name: "state", start: b.restore, bound: 10 * time.Second},
+		{name: "sinks", tasks: b.sinks(), bound: 8 * time.Second},
+		{name: "notices", stop: b.announceStop, bound: 5 * time.Second},
+		{name: "pollers", tasks: b.pollers(), bound: 3 * time.Second},
+	}
+}
+
+func (b *Bot) sinks() []task {
+	tasks := []task{
+		{name: "nats", run: b.nats.Run},
+		{name: "slack", run: b.slack.Run},
+		{name: "announcements", run: b.postAnnouncements},
+		{name: "http", run: b.serve},
+		{name: "view", run: b.buildView, finishes: true},
+		{name: "log", run: b.logStarted, finishes: true},
+	}
+	if b.embedded != nil {
+		tasks = append(tasks, task{name: "nats server", run: b.embeddedNATS})
+	}
+	if b.buttons != nil {
+		tasks = append(tasks, task{name: "slack's buttons", run: b.buttons.Run})
+	}
+	if url := b.config.HeartbeatURL; !url.Empty() {
+		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Well: b.loop.Ready, Logger: b.log, Registerer: b.registry})
+		tasks = append(tasks, task{name: "heartbeat", run: beats.Run})
+	}
+	return tasks
+}
+
+func (b *Bot) pollers() []task {
+	tasks := []task{
+		{name: "files", run: func(ctx context.Context) error { return b.files.run(ctx, b.rereadFiles) }},
+		{name: "reread", run: b.forwardRereads},
+		{name: "back-tests", run: b.backtests.run},
+	}
+	for _, a := range b.accounts {
+		tasks = append(tasks,
+			task{name: "account " + a.name, run: a.poller.Run},
+			task{name: "schedule of account " + a.name, run: func(ctx context.Context) error { return b.saveCheckpoints(ctx, a) }},
+		)
+		if a.discovery != nil {
+			tasks = append(tasks, task{name: "discovery of account " + a.name, run: func(ctx context.Context) error { return b.discoverSpaces(ctx, a) }})
+		}
+	}
+	return tasks
+}
+
+// forwardRereads hands a request to read everything again to all who read.
+func (b *Bot) forwardRereads(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.o.Reread:
+		}
+		wake(b.rereadFiles)
+		for _, a := range b.accounts {
+			if a.discovery != nil {
+				wake(a.discovery.again)
+			}
+		}
+	}
+}
+
+// wake sends unless a wake-up waits already.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// restore brings the loop to where it was, and says so in the log.
+func (b *Bot) restore(ctx context.Context) error {
+	for _, a := range b.accounts {
+		if err := b.updateSpaces(ctx, a); err != nil {
 			return err
 		}
 	}
-	if err := m.loop.Started(ctx); err != nil {
+	if err := b.loop.Started(ctx); err != nil {
 		return err
 	}
-	return m.loop.Note(ctx, alert.Notice{Kind: "start", Text: m.o.Version + " started"})
+	return b.note(ctx, alert.Notice{Kind: "start", Text: b.o.Version + " started"})
 }
 
-// farewell saves where the pollers are and says in the log that the bot stops.
-func (m *Bot) farewell(loop *stage) error {
-	ctx, cancel := context.WithTimeout(loop.ctx, loopWithin)
-	defer cancel()
-	for _, a := range m.accounts {
-		if err := m.saveCheckpoint(ctx, a); err != nil {
+// announceStop saves where the pollers are and says in the log that the bot
+// stops.
+func (b *Bot) announceStop(ctx context.Context) error {
+	for _, a := range b.accounts {
+		if err := b.saveCheckpoint(ctx, a); err != nil {
 			return fmt.Errorf("saving the schedule of account %s: %w", a.name, err)
 		}
 	}
-	if err := m.loop.Note(ctx, alert.Notice{Kind: "stop", Text: m.o.Version + " stopped"}); err != nil {
+	if err := b.note(ctx, alert.Notice{Kind: "stop", Text: b.o.Version + " stopped"}); err != nil {
 		return fmt.Errorf("noting the stop: %w", err)
 	}
-	m.publishRest(loop.ctx)
+	b.publishRest(ctx)
 	return nil
 }
+
+// publishWithin is how long the stop waits for NATS.
+const publishWithin = 2 * time.Second
 
 // publishRest gives NATS a moment to publish the rest of the log, so that
 // consumers hear of the stop when it happens and not at the next start. What
 // does not go out goes out then.
-func (m *Bot) publishRest(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, restWithin)
+func (b *Bot) publishRest(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, publishWithin)
 	defer cancel()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
-	end := m.store.LastSeq()
-	for s := m.nats.Status(); s.Connected && !s.Parked && s.Cursor < end; s = m.nats.Status() {
+	end := b.store.LastSeq()
+	for s := b.nats.Status(); s.Connected && !s.Parked && s.Cursor < end; s = b.nats.Status() {
 		select {
 		case <-ctx.Done():
 			return
@@ -121,33 +147,45 @@ func (m *Bot) publishRest(ctx context.Context) {
 }
 
 // StartNATS starts the embedded server ahead of Run, so that NATSURL is known.
-func (m *Bot) StartNATS(ctx context.Context) error { return m.embedded.Start(ctx) }
+func (b *Bot) StartNATS(ctx context.Context) error { return b.embedded.Start(ctx) }
 
 // embeddedNATS starts the server beside everything else: it reads what it has,
 // which polls need not wait for.
-func (m *Bot) embeddedNATS(ctx context.Context) error {
-	if err := m.embedded.Start(ctx); err != nil {
+func (b *Bot) embeddedNATS(ctx context.Context) error {
+	if err := b.embedded.Start(ctx); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return nil
 }
 
-// greet tells where everything is, once it is there.
-func (m *Bot) greet(ctx context.Context) {
-	if m.embedded != nil {
+// buildView goes through what was stored before the start: pages count it, and
+// what is no longer watched is forgotten, once the store need not be read from
+// the disk.
+func (b *Bot) buildView(ctx context.Context) error {
+	if err := b.view.Build(ctx); err != nil {
+		b.log.Warn("pages will lack what was stored before the start", "err", err)
+	}
+	b.forgetUnlisted(ctx)
+	return nil
+}
+
+// logStarted tells where everything is, once it is there.
+func (b *Bot) logStarted(ctx context.Context) error {
+	if b.embedded != nil {
 		select {
 		case <-ctx.Done():
-			return
-		case <-m.embedded.Up():
+			return nil
+		case <-b.embedded.Up():
 		}
 	}
-	for _, a := range m.accounts {
+	for _, a := range b.accounts {
 		plan := a.poller.Status().Plan
-		m.log.Info("watching", "account", a.name, "spaces", plan.Spaces, "plan", plan.String())
+		b.log.Info("watching", "account", a.name, "spaces", plan.Spaces, "plan", plan.String())
 		if !plan.Feasible {
-			m.log.Warn("max_age cannot hold: there are more spaces than the limit can poll in that time", "account", a.name, "plan", plan.String())
+			b.log.Warn("max_age cannot hold: there are more spaces than the limit can poll in that time", "account", a.name, "plan", plan.String())
 		}
 	}
-	m.log.Info("started", "page", m.PageURL(), "nats", m.NATSURL(), "version", m.o.Version)
+	b.log.Info("started", "page", b.PageURL(), "nats", b.NATSURL(), "version", b.o.Version)
+	return nil
 }

@@ -21,7 +21,7 @@ type runCommand struct {
 
 // Run is the bot, until a signal ends it.
 func (c *runCommand) Run(ctx context.Context, p *Program) error {
-	hup := make(chan os.Signal, 1) // until everybody listens who is meant, and after they have gone
+	hup := make(chan os.Signal, 1) // from now on, so that it ends no bot that only starts or stops
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	cfg, err := c.load(p)
@@ -33,7 +33,9 @@ func (c *runCommand) Run(ctx context.Context, p *Program) error {
 	for _, w := range cfg.Warnings {
 		log.Warn("the configuration has warnings", "err", w)
 	}
-	b, err := bot.New(p.botOptions(cfg, c.Rules, log))
+	o := p.botOptions(cfg, c.Rules, log)
+	o.Reread = hup
+	b, err := bot.New(o)
 	if err != nil {
 		return err
 	}

@@ -1,24 +1,11 @@
 package bot
 
 import (
-	"fmt"
-	"os"
-
 	"numwatch/internal/config"
 	"numwatch/notify"
 	"numwatch/poller/cams"
 	"numwatch/poller/ratelimit"
-	"numwatch/rules"
 )
-
-// LoadRules reads and compiles a rules file.
-func LoadRules(path string) (*rules.Set, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the rules: %w (numwatch init writes a sample)", err)
-	}
-	return rules.Parse(path, data)
-}
 
 // NewClient returns a client of one account as it is configured.
 func NewClient(c *config.Config, a *config.Account, pace *ratelimit.Pace, release string) (*cams.Client, error) {

@@ -12,47 +12,47 @@ import (
 )
 
 // serve answers HTTP until ctx ends.
-func (m *Bot) serve(ctx context.Context) error {
-	return web.Serve(ctx, m.listener, m.handler(ctx), m.log)
+func (b *Bot) serve(ctx context.Context) error {
+	return web.Serve(ctx, b.listener, b.handler(ctx), b.log)
 }
 
 // handler answers until ctx ends.
-func (m *Bot) handler(ctx context.Context) http.Handler {
+func (b *Bot) handler(ctx context.Context) http.Handler {
 	return web.New(web.Options{
-		Token: m.config.HTTP.Token.Reveal(), PublicURL: m.config.HTTP.PublicURL,
-		Ready: m.loop.Ready, Status: m.status, Alerts: m.view.Alerts, Space: m.directory.Space,
-		Fleet: fleetPages{m.view, m.directory}, Delivery: deliveryPages{m}, Silences: m.view.Silences, Desk: m.loop,
-		Rules:  func() web.Rules { return m.rulebook.page(m.o.RulesFile, m.view, m.compared.Last()) },
-		Backup: m.store.Backup, Reload: m.reload, Gatherer: m.registry,
-		Changed: m.view.Changed, Ending: ctx.Done(), Logger: m.log,
+		Token: b.config.HTTP.Token.Reveal(), PublicURL: b.config.HTTP.PublicURL,
+		Ready: b.loop.Ready, Status: b.status, Alerts: b.view.Alerts, Space: b.directory.Space,
+		Fleet: fleetPages{b.view, b.directory}, Delivery: deliveryPages{b}, Silences: b.view.Silences, Desk: b.loop,
+		Rules:  b.rulesStatus,
+		Backup: b.store.Backup, Reload: b.reloadRules, Gatherer: b.registry,
+		Changed: b.view.Changed, Ending: ctx.Done(), Logger: b.log,
 	})
 }
 
-// count counts what was stored before the start, for the pages.
-func (m *Bot) count(ctx context.Context) {
-	if err := m.view.Build(ctx); err != nil {
-		m.log.Warn("pages will lack what was stored before the start", "err", err)
+// reloadRules reads the rules now and puts them in force.
+func (b *Bot) reloadRules(ctx context.Context) error {
+	data, err := b.files.read(ctx, b.rules.path)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
+	return b.rules.take(ctx, data, err)
 }
 
-// PageURL is where the pages are.
-func (m *Bot) PageURL() string { return "http://" + m.listener.Addr().String() + "/" }
-
-// NATSURL is where the events are, once the embedded server is up.
-func (m *Bot) NATSURL() string {
-	if m.embedded != nil {
-		return m.embedded.URL()
-	}
-	return phone.Redact(m.config.NATS.URL.Reveal())
+func (b *Bot) rulesStatus() web.Rules {
+	r := b.rules.status(func(rule string, now time.Time) web.Hits {
+		hits := b.view.Hits(rule, now)
+		return web.Hits{Today: hits.Day, Month: hits.Month, Last: hits.Last}
+	})
+	r.Compared = b.backtests.latest()
+	return r
 }
 
-// status gathers how the parts are.
-func (m *Bot) status() web.Status {
-	s := web.Status{Version: m.o.Version, Started: m.started, Sinks: m.sinkStatus()}
-	for _, a := range m.accounts {
+// status says how the parts are.
+func (b *Bot) status() web.Status {
+	s := web.Status{Version: b.o.Version, Started: b.started, Sinks: b.sinkStatus()}
+	for _, a := range b.accounts {
 		s.Accounts = append(s.Accounts, accountStatus(a))
 	}
-	if st, err := m.store.Stats(); err == nil {
+	if st, err := b.store.Stats(); err == nil {
 		s.Store = web.StoreStatus{Seq: st.LastSeq, Size: st.FileSize}
 	}
 	return s
@@ -81,10 +81,10 @@ func failing(space string, err *cams.Error, since time.Time) web.FailingSpace {
 	}
 }
 
-func (m *Bot) sinkStatus() []web.SinkStatus {
-	n := m.nats.Status()
+func (b *Bot) sinkStatus() []web.SinkStatus {
+	n := b.nats.Status()
 	out := []web.SinkStatus{{Name: "nats", State: sinkState(n.Parked), Lag: n.Lag, LastError: n.LastError}}
-	slack := m.slack.Status()
+	slack := b.slack.Status()
 	for _, c := range slack.Channels {
 		reason := slack.Parked
 		if reason == "" {
@@ -92,7 +92,7 @@ func (m *Bot) sinkStatus() []web.SinkStatus {
 		}
 		out = append(out, web.SinkStatus{Name: "slack:" + c.Name, State: sinkState(reason != ""), Lag: uint64(c.Waiting), LastError: reason})
 	}
-	if m.buttons != nil {
+	if b.buttons != nil {
 		out = append(out, web.SinkStatus{Name: notify.SocketPart, State: sinkState(slack.Buttons != ""), LastError: slack.Buttons})
 	}
 	return out

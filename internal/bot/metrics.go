@@ -8,14 +8,14 @@ import (
 
 // gauges are the metrics of the whole, read when they are asked for.
 type gauges struct {
-	m                        *Bot
+	b                        *Bot
 	firing, waiting, dbBytes *prometheus.Desc
 }
 
-// registerGauges adds the gauges to the machine's registry.
-func (m *Bot) registerGauges() error {
-	return m.registry.Register(&gauges{
-		m:       m,
+// registerMetrics adds the gauges to the registry.
+func (b *Bot) registerMetrics() error {
+	return b.registry.Register(&gauges{
+		b:       b,
 		firing:  prometheus.NewDesc("numwatch_alerts_firing", "Alerts that fire now, by severity.", []string{"severity"}, nil),
 		waiting: prometheus.NewDesc("numwatch_slack_waiting_alerts", "Alerts that no message shows yet, by channel.", []string{"channel"}, nil),
 		dbBytes: prometheus.NewDesc("numwatch_store_bytes", "Size of the store's file.", nil, nil),
@@ -32,7 +32,7 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 // Collect reads them.
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	firing := map[string]int{}
-	for _, a := range g.m.view.Alerts() {
+	for _, a := range g.b.view.Alerts() {
 		if a.State == alert.Firing {
 			firing[a.Severity.String()]++
 		}
@@ -40,10 +40,10 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	for _, name := range alert.Severities() {
 		out <- prometheus.MustNewConstMetric(g.firing, prometheus.GaugeValue, float64(firing[name]), name)
 	}
-	for _, c := range g.m.slack.Status().Channels {
+	for _, c := range g.b.slack.Status().Channels {
 		out <- prometheus.MustNewConstMetric(g.waiting, prometheus.GaugeValue, float64(c.Waiting), c.Name)
 	}
-	if st, err := g.m.store.Stats(); err == nil {
+	if st, err := g.b.store.Stats(); err == nil {
 		out <- prometheus.MustNewConstMetric(g.dbBytes, prometheus.GaugeValue, float64(st.FileSize))
 	}
 }

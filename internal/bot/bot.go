@@ -1,0 +1,171 @@
+// Package bot makes the bot of its parts, starts them and stops them. It may import
+// every package but cli, whose commands run and demo are its callers.
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"numwatch/alert"
+	"numwatch/diff"
+	"numwatch/internal/config"
+	"numwatch/internal/view"
+	"numwatch/internal/watch"
+	"numwatch/notify"
+	"numwatch/phone"
+	"numwatch/store"
+)
+
+// Options are what a bot is made of.
+type Options struct {
+	Config    *config.Config
+	RulesFile string
+	Version   string           // names the program, its version and what built it
+	Release   string           // the version alone
+	Terminal  io.Writer        // for messages where there is no Slack token
+	Coloured  bool             // whether the terminal wants colours
+	Reread    <-chan os.Signal // asks for files and lists of spaces to be read again; may be nil
+	Trace     func(string)     // sees the points around every side effect; nil but in tests
+	Log       *slog.Logger
+}
+
+// Bot polls the accounts of a configuration and tells about changes. Nothing of
+// it runs before Run.
+type Bot struct {
+	o         Options
+	config    *config.Config
+	log       *slog.Logger
+	started   time.Time
+	registry  *prometheus.Registry
+	store     *store.Store
+	listener  net.Listener
+	directory *watch.Directory
+	view      *view.View
+	loop      *watch.Loop
+	embedded  *notify.Embedded // nil where NATS is external
+	nats      *notify.NATS
+	slack     *notify.Slack
+	buttons   *notify.Buttons // nil where nobody can press any
+	accounts  []*account
+	rules     *rulesFile
+	backtests *backtests
+	files     *fileWatcher
+
+	rereadFiles   chan struct{}
+	announcements chan announcement
+}
+
+// New reads the rules and opens what the bot needs. The store comes before all
+// that writes, because its lock is what keeps a second bot from the same files.
+func New(o Options) (*Bot, error) {
+	b := &Bot{
+		o: o, config: o.Config, log: o.Log, started: time.Now(), registry: prometheus.NewRegistry(),
+		directory: watch.NewDirectory(), files: newFileWatcher(),
+		rereadFiles: make(chan struct{}, 1), announcements: make(chan announcement, maxAnnouncements),
+	}
+	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, open := range []func() error{
+		b.openRules, b.openStore, b.listen, b.makeLoop, b.makeNATS, b.makeSlack, b.makeAccounts, b.registerMetrics,
+	} {
+		if err := open(); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
+	return b, nil
+}
+
+// Close releases what New opened, in reverse. Run does it itself: Close is for a
+// bot that never ran.
+func (b *Bot) Close() error {
+	for _, a := range b.accounts {
+		a.client.Close()
+	}
+	if b.embedded != nil {
+		b.embedded.Shutdown()
+	}
+	if b.listener != nil {
+		b.listener.Close() // closed already where it was served
+	}
+	if b.store != nil {
+		return b.store.Close()
+	}
+	return nil
+}
+
+func (b *Bot) openRules() error {
+	b.rules = &rulesFile{path: b.o.RulesFile, log: b.log, note: b.note, announce: b.announce}
+	if err := b.rules.load(); err != nil {
+		return err
+	}
+	b.files.add(b.rules.path, b.rules.content, func(ctx context.Context, data []byte, err error) {
+		_ = b.rules.take(ctx, data, err) // it has told everybody who needs to know
+	})
+	return nil
+}
+
+func (b *Bot) openStore() (err error) {
+	if b.store, err = store.Open(b.config.Store.Path, store.Options{}); err != nil {
+		return err
+	}
+	b.backtests = &backtests{
+		events: b.store, space: b.directory.Space, note: b.note, announce: b.announce, log: b.log, wake: make(chan struct{}, 1),
+	}
+	b.rules.backtest = b.backtests.request
+	b.view, err = view.New(b.store)
+	return err
+}
+
+func (b *Bot) listen() (err error) {
+	if b.listener, err = net.Listen("tcp", b.config.HTTP.Listen); err != nil {
+		return fmt.Errorf("http.listen: %w; is another numwatch running? Set http.listen to a free address", err)
+	}
+	return nil
+}
+
+// makeLoop comes before the sinks, which report to it; it wakes them once it runs.
+func (b *Bot) makeLoop() (err error) {
+	b.loop, err = watch.New(watch.Options{
+		Store: b.store, Rules: b.rules.set, Directory: b.directory, Board: board{b}, Wake: func() { b.nats.Wake() }, Committed: b.view.Committed,
+		Diff:       diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor.Std()},
+		BlindAfter: b.blindAfter, History: b.config.Store.History.Std(),
+		Metrics: watch.NewMetrics(b.registry), Log: b.log, Trace: b.o.Trace,
+	})
+	if err == nil {
+		b.rules.apply = b.loop.Reload
+	}
+	return err
+}
+
+// blindAfter is when a space without a successful poll counts as failing: after
+// several of the longest waits that its schedule can promise.
+func (b *Bot) blindAfter(name string) time.Duration {
+	for _, a := range b.accounts {
+		if a.name == name {
+			return 3 * max(b.config.Poll.MaxAge.Std(), a.poller.Status().Plan.Worst)
+		}
+	}
+	return 0
+}
+
+// note writes a notice to the bot's log of events.
+func (b *Bot) note(ctx context.Context, n alert.Notice) error { return b.loop.Note(ctx, n) }
+
+// PageURL is where the pages are.
+func (b *Bot) PageURL() string { return "http://" + b.listener.Addr().String() + "/" }
+
+// NATSURL is where the events are, once the embedded server is up.
+func (b *Bot) NATSURL() string {
+	if b.embedded != nil {
+		return b.embedded.URL()
+	}
+	return phone.Redact(b.config.NATS.URL.Reveal())
+}

@@ -1,0 +1,157 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/notify"
+	"numwatch/rules"
+	"numwatch/web"
+)
+
+// rulesFile is rules.yaml: it knows which rules are in force and how the last
+// reading of the file went, and puts new content in force. Everything that can
+// fail about a file happens before the loop hears of it. It is safe for
+// concurrent use.
+type rulesFile struct {
+	path     string
+	apply    func(context.Context, *rules.Set) error   // returns once they are in force
+	note     func(context.Context, alert.Notice) error // writes to the bot's log of events
+	announce func(mark notify.Mark, text string)       // posts to every channel
+	backtest func(old, set *rules.Set)                 // compares what the two would have sent
+	log      *slog.Logger
+
+	reloading sync.Mutex // one file after the other
+
+	mu      sync.Mutex
+	set     *rules.Set  // in force
+	content fingerprint // of the file that set came from
+	loaded  time.Time
+	refused *web.Refusal // the last reading failed
+}
+
+// LoadRules reads and compiles a rules file.
+func LoadRules(path string) (*rules.Set, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rules: %w (numwatch init writes a sample)", err)
+	}
+	return rules.Parse(path, data)
+}
+
+// load reads the rules that the bot starts with.
+func (f *rulesFile) load() (err error) {
+	f.content, f.loaded = digest(f.path), time.Now()
+	if f.set, err = LoadRules(f.path); err != nil {
+		return err
+	}
+	f.logWarnings(f.set)
+	return nil
+}
+
+func (f *rulesFile) logWarnings(set *rules.Set) {
+	for _, w := range set.Warnings() {
+		f.log.Warn("rules have warnings", "err", w)
+	}
+}
+
+// take puts the content of the file in force, or refuses it. The error says why
+// the rules before go on; whoever needs to know has been told then.
+func (f *rulesFile) take(ctx context.Context, data []byte, err error) error {
+	f.reloading.Lock()
+	defer f.reloading.Unlock()
+	var set *rules.Set
+	if err != nil {
+		err = fmt.Errorf("reading the rules: %w", err)
+	} else {
+		set, err = rules.Parse(f.path, data)
+	}
+	if err != nil {
+		f.refuse(ctx, err)
+		return err
+	}
+	// The loop finishes what it has begun, so the one who asks must wait for it,
+	// even if whoever asked for that is gone.
+	if err := f.apply(context.WithoutCancel(ctx), set); err != nil {
+		f.log.Error("good rules could not be put in force, the last ones go on", "err", err)
+		return fmt.Errorf("putting the rules in force: %w", err)
+	}
+	f.accept(set, fingerprintOf(data, nil))
+	return nil
+}
+
+func (f *rulesFile) accept(set *rules.Set, content fingerprint) {
+	f.mu.Lock()
+	old, changed := f.set, content != f.content
+	f.set, f.content, f.loaded, f.refused = set, content, time.Now(), nil
+	f.mu.Unlock()
+	f.log.Info("the rules were reloaded", "file", f.path, "rules", len(set.Rules()))
+	f.logWarnings(set)
+	if changed {
+		f.backtest(old, set)
+	}
+}
+
+// refuse says what is wrong with the file: to the log every time, to everybody
+// else once.
+func (f *rulesFile) refuse(ctx context.Context, cause error) {
+	f.log.Error("the rules were refused, the last good ones go on", "err", cause)
+	r := &web.Refusal{At: time.Now(), Text: cause.Error(), Problems: []web.Problem{}}
+	var problems rules.Problems
+	if errors.As(cause, &problems) {
+		r.Problems = problemsOf(problems)
+	}
+	f.mu.Lock()
+	again := f.refused != nil && f.refused.Text == r.Text
+	f.refused = r
+	f.mu.Unlock()
+	if again {
+		return
+	}
+	text := "rules.yaml was refused, the last good rules go on: " + r.Text
+	f.announce(critical, text)
+	if err := f.note(ctx, alert.Notice{Kind: "rules-refused", Text: text}); err != nil {
+		f.log.Warn("the refusal could not be logged", "err", err)
+	}
+}
+
+// keepClosed is how long the rules in force need alerts that have closed.
+func (f *rulesFile) keepClosed() time.Duration { return f.inForce().KeepClosed() }
+
+func (f *rulesFile) inForce() *rules.Set {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.set
+}
+
+// status is what pages show of the file, with how often each rule fired.
+func (f *rulesFile) status(hits func(rule string, now time.Time) web.Hits) web.Rules {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := web.Rules{File: f.path, Loaded: f.loaded, Refused: f.refused, Warnings: problemsOf(f.set.Warnings())}
+	now := time.Now()
+	for _, r := range f.set.Rules() {
+		out.Rules = append(out.Rules, web.Rule{
+			Name: r.Name, On: r.On, Severity: r.Severity, For: web.Seconds(r.For), Once: r.Once, Summary: r.Summary, Action: r.Action,
+			Runbook: r.Runbook, Channels: r.Channels, Hits: hits(r.Name, now),
+		})
+	}
+	for _, c := range f.set.Channels() {
+		out.Channels = append(out.Channels, web.Channel{Name: c.Name, Slack: c.Slack})
+	}
+	return out
+}
+
+func problemsOf(problems rules.Problems) []web.Problem {
+	out := []web.Problem{}
+	for _, p := range problems {
+		out = append(out, web.Problem{Line: p.Line, Column: p.Column, Rule: p.Rule, Text: p.Text, Hint: p.Hint, Source: p.Source})
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/internal/watch"
+	"numwatch/notify"
+	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+func (b *Bot) makeNATS() (err error) {
+	c := &b.config.NATS
+	login := NATSLogin(c)
+	if c.Embedded() {
+		b.embedded, err = notify.NewEmbedded(notify.EmbeddedOptions{
+			Listen: c.Listen, Dir: c.Dir, Token: c.Token.Reveal(), Logger: b.log,
+		})
+		if err != nil {
+			return err
+		}
+		login.Server = b.embedded
+	}
+	cursor, err := storedCursor(b.store)
+	if err != nil {
+		return err
+	}
+	b.nats = notify.NewNATS(notify.NATSOptions{
+		Log: b.store, Keeper: b.loop, Cursor: cursor, Login: login,
+		Renderer:       &notify.Renderer{Epoch: b.store.Epoch(), Space: b.directory.Space, RedactURLs: c.RedactURLs},
+		Stream:         StreamOptions(c),
+		PublishChanges: c.PublishChanges,
+		Logger:         b.log, Registerer: b.registry, Trace: b.o.Trace,
+	})
+	return nil
+}
+
+func storedCursor(s *store.Store) (c alert.Cursor, err error) {
+	data, err := s.Checkpoint(watch.CursorCheckpoint)
+	if err != nil || data == nil {
+		return c, err
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("decoding the cursor of NATS: %w; check the store: numwatch db check", err)
+	}
+	return c, nil
+}
+
+func (b *Bot) makeSlack() error {
+	alerts, err := b.store.Alerts()
+	if err != nil {
+		return err
+	}
+	messages, err := b.store.Messages()
+	if err != nil {
+		return err
+	}
+	parked, err := parkedParts(b.store)
+	if err != nil {
+		return err
+	}
+	b.slack = notify.NewSlack(notify.SlackOptions{
+		Poster: b.poster(), Keeper: b.loop, Channels: channels(b.rules.set.Channels()),
+		Alerts: alerts, Messages: messages, Parked: parked, Space: b.directory.Space, Silence: b.view.Silence, Link: b.config.HTTP.PublicURL,
+		Buttons: b.config.Slack.Buttons(), Keep: b.rules.keepClosed,
+		Logger: b.log, Registerer: b.registry, Trace: b.o.Trace,
+	})
+	b.makeButtons()
+	return nil
+}
+
+// parkedParts are the sinks and channels that the store knows as parked.
+func parkedParts(s *store.Store) (parts []string, err error) {
+	conditions, err := s.Conditions()
+	for _, c := range conditions {
+		if c.Field == phone.Sink {
+			parts = append(parts, c.Subject.Component)
+		}
+	}
+	return parts, err
+}
+
+// poster is Slack where there is a token, and else the terminal.
+func (b *Bot) poster() notify.Poster {
+	if c := b.config.Slack; !c.BotToken.Empty() {
+		return notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL)
+	}
+	return notify.NewConsole(b.o.Terminal, b.o.Coloured)
+}
+
+// board hands what the loop decides to Slack.
+type board struct{ b *Bot }
+
+func (s board) Update(alerts []alert.Alert)         { s.b.slack.Update(alerts) }
+func (s board) BaselineDone(account string)         { s.b.slack.BaselineDone(account) }
+func (s board) Channels(channelsOf []rules.Channel) { s.b.slack.SetChannels(channels(channelsOf)) }
+func (s board) Notice(text string)                  { s.b.announce(critical, text) }
+
+func channels(set []rules.Channel) []notify.Channel {
+	out := make([]notify.Channel, len(set))
+	for i, c := range set {
+		out[i] = notify.Channel{Name: c.Name, Slack: c.Slack, Mention: c.Mention}
+	}
+	return out
+}
+
+// announcement is a text for every channel beside all alerts: for what people
+// must hear even where nothing can be stored.
+type announcement struct {
+	mark notify.Mark
+	text string
+}
+
+var (
+	critical = notify.Mark{Word: "Critical", Color: notify.Red}
+	warning  = notify.Mark{Word: "Warning", Color: notify.Yellow}
+)
+
+const (
+	maxAnnouncements = 16 // that wait
+	announceWithin   = 20 * time.Second
+)
+
+// announce posts a text to every channel. It does not block.
+func (b *Bot) announce(mark notify.Mark, text string) {
+	select {
+	case b.announcements <- announcement{mark, text}:
+	default:
+		b.log.Warn("a notice was dropped: too many wait already", "text", text)
+	}
+}
+
+// postAnnouncements posts until ctx ends.
+func (b *Bot) postAnnouncements(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case a := <-b.announcements:
+			if err := b.postAnnouncement(ctx, a); err != nil {
+				b.log.Warn("a notice could not be posted", "err", err)
+			}
+		}
+	}
+}
+
+func (b *Bot) postAnnouncement(ctx context.Context, a announcement) error {
+	ctx, cancel := context.WithTimeout(ctx, announceWithin)
+	defer cancel()
+	return b.slack.Announce(ctx, a.mark, a.text)
+}

@@ -1,0 +1,176 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"numwatch/internal/config"
+	"numwatch/phone"
+	"numwatch/poller"
+	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
+)
+
+// account is the polling of one account, and which spaces it has.
+type account struct {
+	name   string
+	config *config.Account
+	client *cams.Client
+	poller *poller.Poller
+
+	discovery *discovery    // nil where it is not enabled
+	updating  sync.Mutex    // held while the spaces change
+	listed    []phone.Space // by config.yaml and spaces_file
+	partial   bool          // there may be spaces that are not known yet
+}
+
+func (b *Bot) makeAccounts() error {
+	for i := range b.config.Accounts {
+		if err := b.makeAccount(&b.config.Accounts[i]); err != nil {
+			return fmt.Errorf("account %s: %w", b.config.Accounts[i].Name, err)
+		}
+	}
+	return nil
+}
+
+func (b *Bot) makeAccount(c *config.Account) error {
+	a := &account{name: c.Name, config: c}
+	seen := digest(c.SpacesFile)
+	listed, err := b.listedSpaces(a, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	a.listed = listed
+	if c.SpacesFile != "" {
+		b.files.add(c.SpacesFile, seen, func(ctx context.Context, data []byte, err error) {
+			b.takeSpaces(ctx, a, func(string) ([]byte, error) { return data, err })
+		})
+	}
+	pace := ratelimit.NewPace(c.RequestsPerSecond)
+	if a.client, err = NewClient(b.config, c, pace, b.o.Release); err != nil {
+		return err
+	}
+	b.accounts = append(b.accounts, a)
+	checkpoint, err := b.store.Checkpoint(checkpointName(c.Name))
+	if err != nil {
+		return err
+	}
+	a.poller = poller.New(poller.Options{
+		Account: c.Name, Fetcher: a.client, Pace: pace, Deliver: b.deliver, Checkpoint: checkpoint,
+		MaxAge: b.config.Poll.MaxAge.Std(), MinInterval: b.config.Poll.MinInterval.Std(), Timeout: b.config.Poll.Timeout.Std(),
+		Seed: rand.Uint64(), Log: b.log, Metrics: b.registry,
+	})
+	return b.resumeDiscovery(a)
+}
+
+// listedSpaces are those of config.yaml and spaces_file. What is wrong with a line
+// of the file is logged.
+func (b *Bot) listedSpaces(a *account, read func(string) ([]byte, error)) ([]phone.Space, error) {
+	listed, problems, err := a.config.Fleet(read)
+	for _, p := range problems {
+		b.log.Warn("a line of the spaces file is left out", "account", a.name, "err", p)
+	}
+	return listed, err
+}
+
+// updateSpaces makes the spaces of an account known to the loop, then to its
+// poller: those that the configuration lists and those that the account names
+// itself.
+func (b *Bot) updateSpaces(ctx context.Context, a *account) error {
+	a.updating.Lock()
+	defer a.updating.Unlock()
+	spaces := a.listed
+	if a.discovery != nil {
+		spaces = a.discovery.add(a.name, a.listed)
+	}
+	wasPartial := a.partial
+	a.partial = !a.complete(spaces, time.Now())
+	set := b.loop.SetSpaces
+	if a.partial {
+		set = b.loop.SetSomeSpaces
+	}
+	if err := set(ctx, a.name, spaces); err != nil {
+		return err
+	}
+	keys := make([]phone.SpaceKey, len(spaces))
+	for i, s := range spaces {
+		keys[i] = s.SpaceKey
+	}
+	a.poller.SetSpaces(keys)
+	if wasPartial && !a.partial {
+		b.forgetUnlisted(ctx)
+	}
+	return nil
+}
+
+// complete reports whether the account has no other spaces, so that those may be
+// forgotten: where it is asked for them, it has named them lately. A list
+// without any is more likely a file that somebody is writing.
+func (a *account) complete(spaces []phone.Space, now time.Time) bool {
+	if a.discovery != nil {
+		return a.discovery.fresh(now)
+	}
+	return len(spaces) > 0
+}
+
+// forgetUnlisted forgets the spaces that left the configuration while the bot was
+// not running.
+func (b *Bot) forgetUnlisted(ctx context.Context) {
+	switch forgotten, err := b.loop.Sweep(ctx); {
+	case ctx.Err() != nil: // the next start goes on
+	case err != nil:
+		b.log.Warn("spaces that are no longer watched are not forgotten before the next start", "err", err)
+	case forgotten > 0:
+		b.log.Info("spaces that are no longer watched were forgotten", "spaces", forgotten)
+	}
+}
+
+// takeSpaces takes over a changed list. What cannot be read changes nothing.
+func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]byte, error)) {
+	listed, err := b.listedSpaces(a, read)
+	if err == nil && len(listed) == 0 && a.discovery == nil {
+		err = errors.New("it names no space")
+	}
+	if err == nil {
+		a.updating.Lock()
+		a.listed = listed
+		a.updating.Unlock()
+		err = b.updateSpaces(ctx, a)
+	}
+	if err != nil {
+		b.log.Error("the spaces file was not taken over, the last good list goes on", "account", a.name, "file", a.config.SpacesFile, "err", err)
+		return
+	}
+	b.log.Info("the spaces file was taken over", "account", a.name, "spaces", len(listed))
+}
+
+// checkpointEvery is how often the schedule of an account is saved.
+const checkpointEvery = time.Minute
+
+func checkpointName(account string) string { return filepath.Join("poller", account) }
+
+// saveCheckpoints saves the account's schedule from time to time.
+func (b *Bot) saveCheckpoints(ctx context.Context, a *account) error {
+	ticker := time.NewTicker(checkpointEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if err := b.saveCheckpoint(ctx, a); err != nil && ctx.Err() == nil {
+				b.log.Warn("the schedule could not be saved", "account", a.name, "err", err)
+			}
+		}
+	}
+}
+
+func (b *Bot) saveCheckpoint(ctx context.Context, a *account) error {
+	return b.loop.Save(ctx, checkpointName(a.name), a.poller.Checkpoint())
+}
