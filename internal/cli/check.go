@@ -11,6 +11,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/notify"
 	"numwatch/poller/ratelimit"
@@ -19,7 +20,7 @@ import (
 )
 
 type checkCommand struct {
-	configFile
+	command.ConfigFile
 	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 }
 
@@ -27,7 +28,7 @@ const slackWithin = 15 * time.Second
 
 // checklist prints each finding as it comes.
 type checklist struct {
-	p      *Program
+	p      *command.Program
 	failed bool
 }
 
@@ -44,19 +45,19 @@ func (l *checklist) note(what, result string, err error) {
 		fmt.Fprintf(l.p.Stdout, "%s\n      %s\n", strings.TrimRight(head, " "), strings.ReplaceAll(result, "\n", "\n      "))
 		return
 	}
-	fmt.Fprintln(l.p.Stdout, hanging(head, result))
+	fmt.Fprintln(l.p.Stdout, command.Hanging(head, result))
 }
 
 // Run tries everything that the bot will need, without changing anything. It
 // spends one request of each account's limit.
-func (c *checkCommand) Run(ctx context.Context, p *Program) error {
+func (c *checkCommand) Run(ctx context.Context, p *command.Program) error {
 	l := &checklist{p: p}
 	set, err := bot.LoadRules(c.Rules)
 	l.rules(c.Rules, set, err)
-	cfg, err := c.load(p)
+	cfg, err := c.Load(p)
 	if err != nil {
 		l.note("configuration", "", err)
-		return errSaid
+		return command.ErrReported
 	}
 	l.note("configuration", c.Config+summary(cfg.Warnings), nil)
 	for i := range cfg.Accounts {
@@ -75,7 +76,7 @@ func (c *checkCommand) Run(ctx context.Context, p *Program) error {
 		l.slack(ctx, cfg, set)
 	}
 	if l.failed {
-		return errSaid
+		return command.ErrReported
 	}
 	fmt.Fprintf(p.Stdout, "\nAll is well. Start the bot: numwatch run --config %s --rules %s\n", c.Config, c.Rules)
 	return nil
@@ -123,8 +124,8 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", count(len(fleet), "space"),
-		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), count(len(snap.Numbers), "number"), snap.RequestId), nil
+	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", command.Count(len(fleet), "space"),
+		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), command.Count(len(snap.Numbers), "number"), snap.RequestId), nil
 }
 
 // checkStore opens the store where there is one. A running bot has it open, and

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"numwatch/internal/cli/command"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,8 +22,8 @@ func asked(t *testing.T, bot http.HandlerFunc, args ...string) (code int, stdout
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	var out, err strings.Builder
-	p := &Program{Env: []string{"NUMWATCH_URL=" + server.URL, "USER=ada"}, Stdout: &out, Stderr: &err}
-	code = p.Run(ctx, args)
+	p := &command.Program{Env: []string{"NUMWATCH_URL=" + server.URL, "USER=ada"}, Stdout: &out, Stderr: &err}
+	code = Execute(ctx, p, args)
 	return code, out.String(), err.String()
 }
 

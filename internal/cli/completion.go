@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"numwatch/internal/cli/command"
+
 	"fmt"
 	"io"
 	"strings"
@@ -14,7 +16,7 @@ type completionCommand struct {
 
 // Run prints a script that completes commands, flags and the values of flags
 // that have only a few.
-func (c *completionCommand) Run(k *kong.Context, p *Program) error {
+func (c *completionCommand) Run(k *kong.Context, p *command.Program) error {
 	places := placesOf("", k.Model.Node)
 	print := map[string]func(io.Writer, []place) error{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}[c.Shell]
 	return print(p.Stdout, places)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
+	"numwatch/internal/cli/remote"
 	"numwatch/store"
 )
 
@@ -29,17 +29,17 @@ type storeFile struct {
 
 type dbCheckCommand struct {
 	storeFile
-	output
+	command.Output
 }
 
 // Run checks the store. Damage is reported with exit code 1.
-func (c *dbCheckCommand) Run(p *Program) error {
+func (c *dbCheckCommand) Run(p *command.Program) error {
 	r, err := store.Check(c.DB)
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		err = printJSON(p.Stdout, r)
+	if c.JSON() {
+		err = command.PrintJSON(p.Stdout, r)
 	} else {
 		c.print(p, &r)
 	}
@@ -52,16 +52,16 @@ func (c *dbCheckCommand) Run(p *Program) error {
 	return nil
 }
 
-func (c *dbCheckCommand) print(p *Program, r *store.Report) {
+func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 	for _, problem := range r.Problems {
-		fmt.Fprintf(p.Stdout, "%s\n", hanging("damaged: ", alert.Plain(problem)))
+		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("damaged: ", alert.Plain(problem)))
 	}
 	if !r.OK() {
 		return
 	}
 	fmt.Fprintf(p.Stdout, "%s is good\n\n", c.DB)
 	fmt.Fprintf(p.Stdout, "epoch     %s\nspaces    %d, with %s\nevents    %d%s\nalerts    %d\nmessages  %d\n",
-		r.Epoch, r.Spaces, count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
+		r.Epoch, r.Spaces, command.Count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
 }
 
 // span tells which events there are.
@@ -75,7 +75,7 @@ func span(first, last uint64) string {
 type dbCompactCommand struct{ storeFile }
 
 // Run compacts the store in place.
-func (c *dbCompactCommand) Run(p *Program) error {
+func (c *dbCompactCommand) Run(p *command.Program) error {
 	before, after, err := store.Compact(c.DB)
 	if err != nil {
 		return err
@@ -86,11 +86,11 @@ func (c *dbCompactCommand) Run(p *Program) error {
 
 type dbStatsCommand struct {
 	storeFile
-	output
+	command.Output
 }
 
 // Run prints what the store holds.
-func (c *dbStatsCommand) Run(p *Program) error {
+func (c *dbStatsCommand) Run(p *command.Program) error {
 	if _, err := os.Stat(c.DB); err != nil { // opening would make it
 		return fmt.Errorf("%w; --db says where the store is", err)
 	}
@@ -103,8 +103,8 @@ func (c *dbStatsCommand) Run(p *Program) error {
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, stats)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, stats)
 	}
 	fmt.Fprintf(p.Stdout, "%s: %s, of which free %s\n", c.DB, bytes(stats.FileSize), bytes(int64(stats.FreePages)*int64(stats.PageSize)))
 	fmt.Fprintf(p.Stdout, "epoch %s%s\n\n", stats.Epoch, strings.Replace(span(stats.FirstSeq, stats.LastSeq), ", ", ", events ", 1))
@@ -112,27 +112,22 @@ func (c *dbStatsCommand) Run(p *Program) error {
 	for _, b := range stats.Buckets {
 		rows = append(rows, []string{b.Name, strconv.FormatUint(b.Records, 10), bytes(int64(b.Bytes))})
 	}
-	return printTable(p.Stdout, []string{"BUCKET", "RECORDS", "SIZE"}, rows)
+	return command.PrintTable(p.Stdout, []string{"BUCKET", "RECORDS", "SIZE"}, rows)
 }
 
 type dbBackupCommand struct {
-	client
+	remote.Client
 	File string `arg:"" help:"File to write; it must not exist yet."`
 }
 
 // Run copies the store of a running bot. The file is complete or not there.
-func (c *dbBackupCommand) Run(ctx context.Context, p *Program) error {
+func (c *dbBackupCommand) Run(ctx context.Context, p *command.Program) error {
 	if _, err := os.Stat(c.File); err == nil {
 		return fmt.Errorf("%s is there already and was left as it is", c.File)
 	}
-	body, err := c.get(ctx, p, "/api/v1/backup")
+	n, err := c.Backup(ctx, p, c.File)
 	if err != nil {
 		return err
-	}
-	defer body.Close()
-	n, err := writeWhole(c.File, body)
-	if err != nil {
-		return fmt.Errorf("writing the backup: %w", err)
 	}
 	_, err = fmt.Fprintf(p.Stdout, "wrote %s, %s\ncheck it with: numwatch db check --db %[1]s\n", c.File, bytes(n))
 	return err
@@ -145,7 +140,7 @@ type dbRestoreCommand struct {
 
 // Run checks the backup and puts a copy with a new epoch in the store's place.
 // The store that was there stays beside it.
-func (c *dbRestoreCommand) Run(p *Program) error {
+func (c *dbRestoreCommand) Run(p *command.Program) error {
 	report, err := store.Check(c.Backup)
 	if err != nil {
 		return err
@@ -178,14 +173,14 @@ func (c *dbRestoreCommand) copyTo(fresh string) error {
 		return fmt.Errorf("reading the backup: %w", err)
 	}
 	defer from.Close()
-	if _, err := writeWhole(fresh, from); err != nil {
+	if _, err := command.WriteFile(fresh, from); err != nil {
 		return fmt.Errorf("copying the backup: %w", err)
 	}
 	return nil
 }
 
 // setAside moves the present store out of the way, if no bot has it open.
-func (c *dbRestoreCommand) setAside(p *Program) error {
+func (c *dbRestoreCommand) setAside(p *command.Program) error {
 	if _, err := os.Stat(c.DB); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -209,29 +204,12 @@ func (c *dbRestoreCommand) setAside(p *Program) error {
 	return err
 }
 
-// writeWhole writes a file so that it is complete and on the disk, or not there.
-func writeWhole(path string, from io.Reader) (n int64, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return 0, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return 0, err
-	}
-	defer os.Remove(f.Name())
-	n, err = io.Copy(f, from)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return n, err
-	}
-	return n, os.Rename(f.Name(), path)
-}
-
 // bytes is a size as people read it.
 func bytes(n int64) string {
 	const unit = 1000
 	switch {
 	case n < 10*unit:
-		return count(int(n), "byte")
+		return command.Count(int(n), "byte")
 	case n < unit*unit:
 		return fmt.Sprintf("%.1f kB", float64(n)/unit)
 	case n < unit*unit*unit:

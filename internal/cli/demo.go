@@ -14,11 +14,11 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
+	"numwatch/internal/cli/remote"
 	"numwatch/internal/config"
 	camssim "numwatch/internal/sim/cams"
 )
@@ -49,9 +49,9 @@ http: {listen: "{{.HTTP}}"}
 `))
 
 // Run shows the whole bot at work. Everything listens on loopback only.
-func (c *demoCommand) Run(ctx context.Context, p *Program) (err error) {
+func (c *demoCommand) Run(ctx context.Context, p *command.Program) (err error) {
 	if c.Speed <= 0 {
-		return &usageError{"--speed must be above 0"}
+		return command.UsageError("--speed must be above 0")
 	}
 	if c.For > 0 {
 		var cancel context.CancelFunc
@@ -88,7 +88,7 @@ func (c *demoCommand) Run(ctx context.Context, p *Program) (err error) {
 	var g errgroup.Group
 	g.Go(func() error { return serveSim(simulated, l, sim) })
 	g.Go(func() error { return played(sim.Play(ctx, scenario, c.Speed)) })
-	g.Go(func() error { return subscribe(ctx, b.NATSURL(), p.Stdout) })
+	g.Go(func() error { return remote.FollowAlerts(ctx, b.NATSURL(), p.Stdout) })
 	err = b.Run(ctx)
 	stopCloud()
 	err = errors.Join(err, g.Wait())
@@ -112,7 +112,7 @@ func (c *demoCommand) folder() (dir string, remove func() error, err error) {
 
 // makeBot writes the demo's configuration and rules and makes the bot of them.
 // Its log goes to a file, so that messages and events can be read.
-func (c *demoCommand) makeBot(p *Program, dir, endpoint string, a camssim.Account) (*bot.Bot, io.Closer, error) {
+func (c *demoCommand) makeBot(p *command.Program, dir, endpoint string, a camssim.Account) (*bot.Bot, io.Closer, error) {
 	cfg, err := c.configure(p, dir, endpoint, a)
 	if err != nil {
 		return nil, nil, err
@@ -125,14 +125,14 @@ func (c *demoCommand) makeBot(p *Program, dir, endpoint string, a camssim.Accoun
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the log: %w", err)
 	}
-	b, err := bot.New(p.botOptions(cfg, rulesFile, slog.New(slog.NewTextHandler(logFile, nil))))
+	b, err := bot.New(botOptions(p, cfg, rulesFile, slog.New(slog.NewTextHandler(logFile, nil))))
 	if err != nil {
 		return nil, nil, errors.Join(err, logFile.Close())
 	}
 	return b, logFile, nil
 }
 
-func (c *demoCommand) configure(p *Program, dir, endpoint string, a camssim.Account) (*config.Config, error) {
+func (c *demoCommand) configure(p *command.Program, dir, endpoint string, a camssim.Account) (*config.Config, error) {
 	var text strings.Builder
 	err := demoConfig.Execute(&text, map[string]any{
 		"Key": a.AccessKeyId, "Secret": a.AccessKeySecret, "Spaces": a.Spaces, "Endpoint": endpoint,
@@ -148,7 +148,7 @@ func (c *demoCommand) configure(p *Program, dir, endpoint string, a camssim.Acco
 	return config.Load(path, p.Env)
 }
 
-func demoRules(p *Program, dir string) (string, error) {
+func demoRules(p *command.Program, dir string) (string, error) {
 	data, err := fs.ReadFile(p.Samples, "rules.yaml")
 	if err != nil {
 		return "", fmt.Errorf("reading the shipped rules: %w", err)
@@ -170,50 +170,7 @@ func freePort(address string) string {
 	return address
 }
 
-// subscribe prints the subjects as any consumer on NATS would see them.
-func subscribe(ctx context.Context, url string, w io.Writer) error {
-	conn, err := nats.Connect(url, nats.Name("numwatch demo"), nats.MaxReconnects(0))
-	if err != nil {
-		return fmt.Errorf("subscribing to NATS: %w", err)
-	}
-	defer conn.Close()
-	begin := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
-	const alerts = "numwatch.v1.alert.>"
-	err = waitForStream(ctx, conn)
-	if err == nil {
-		var consumer jetstream.Consumer
-		if consumer, err = consume(ctx, conn, "NUMWATCH", alerts, begin); err == nil {
-			err = follow(ctx, consumer, func(subject string, data []byte) error { return printEvent(w, subject, data) })
-		}
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-const streamWithin = 10 * time.Second
-
-// waitForStream waits until the bot has made its stream.
-func waitForStream(ctx context.Context, conn *nats.Conn) error {
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return fmt.Errorf("using JetStream: %w", err)
-	}
-	for deadline := time.Now().Add(streamWithin); ; {
-		_, err := js.Stream(ctx, "NUMWATCH")
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func (c *demoCommand) welcome(p *Program, b *bot.Bot, dir string, a *camssim.Account) {
+func (c *demoCommand) welcome(p *command.Program, b *bot.Bot, dir string, a *camssim.Account) {
 	numbers := 0
 	for _, s := range a.Spaces {
 		numbers += len(s.Numbers)
@@ -233,7 +190,7 @@ to happen.
 `, numbers, len(a.Spaces), b.PageURL(), b.NATSURL(), filepath.Join(dir, "numwatch.log"))
 }
 
-func (c *demoCommand) goodbye(p *Program) {
+func (c *demoCommand) goodbye(p *command.Program) {
 	fmt.Fprint(p.Stdout, `
 That was the demo. Next:
   numwatch init     writes a commented config.yaml and rules.yaml

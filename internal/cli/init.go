@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"numwatch/internal/cli/command"
+
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,7 +18,7 @@ type initCommand struct {
 var sampleNames = [...]string{"config.yaml", "rules.yaml"}
 
 // Run writes the samples: both, or where one of them is there already, neither.
-func (c *initCommand) Run(p *Program) error {
+func (c *initCommand) Run(p *command.Program) error {
 	for _, name := range sampleNames {
 		path := filepath.Join(c.Dir, name)
 		if _, err := os.Lstat(path); err == nil {

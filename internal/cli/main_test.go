@@ -9,6 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"numwatch/internal/cli"
+	"numwatch/internal/cli/command"
 )
 
 // rootVariable tells the processes that tests start where the module's root is:
@@ -33,11 +34,11 @@ func TestMain(m *testing.M) {
 
 // program is the whole program as main.go runs it.
 func program(args []string, trace func(string)) int {
-	p := cli.Program{
+	p := &command.Program{
 		Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 		Samples: os.DirFS(os.Getenv(rootVariable)), Trace: trace,
 	}
-	return p.Run(context.Background(), args)
+	return cli.Execute(context.Background(), p, args)
 }
 
 // logged is numwatch with its output in NAME.out and NAME.err, so that it can be

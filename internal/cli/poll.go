@@ -9,21 +9,22 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/phone"
 )
 
 type pollCommand struct {
-	configFile
-	output
+	command.ConfigFile
+	command.Output
 	Space string        `arg:"" help:"The space's id, or account/id where several accounts have it."`
 	Watch bool          `short:"w" help:"Poll again and again and print what changes, until Ctrl-C."`
 	Every time.Duration `default:"30s" help:"How often to poll with --watch."`
 }
 
 // Run fetches one space. Each poll uses one request of the account's limit.
-func (c *pollCommand) Run(ctx context.Context, p *Program) error {
-	cfg, err := c.load(p)
+func (c *pollCommand) Run(ctx context.Context, p *command.Program) error {
+	cfg, err := c.Load(p)
 	if err != nil {
 		return err
 	}
@@ -42,15 +43,15 @@ func (c *pollCommand) Run(ctx context.Context, p *Program) error {
 		if err != nil {
 			return err
 		}
-		w.client, w.space, w.json = client, space, c.json()
+		w.client, w.space, w.json = client, space, c.JSON()
 		return w.run(ctx)
 	}
 	snap, err := client.Fetch(ctx, space)
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, newPolled(snap))
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, newPolled(snap))
 	}
 	return printSnapshot(p, snap)
 }
@@ -70,7 +71,7 @@ func newPolled(s *phone.Snapshot) polled {
 
 // printSnapshot prints a line for each number, with what is not as it should be
 // at its end.
-func printSnapshot(p *Program, snap *phone.Snapshot) error {
+func printSnapshot(p *command.Program, snap *phone.Snapshot) error {
 	header := []string{"PHONE NUMBER", "NAME", "STATUS", "QUALITY", "LIMIT", "ALSO"}
 	var rows [][]string
 	for i := range snap.Numbers {
@@ -80,11 +81,11 @@ func printSnapshot(p *Program, snap *phone.Snapshot) error {
 			n.Get(phone.Status), n.Get(phone.QualityRating), n.Get(phone.MessagingLimitTier), also(n),
 		})
 	}
-	if err := printTable(p.Stdout, header, rows); err != nil {
+	if err := command.PrintTable(p.Stdout, header, rows); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(p.Stdout, "\n%s in %s at %s\nRequestId %s; all fields: -o json\n",
-		count(len(rows), "number"), snap.Space, snap.At.Local().Format(time.TimeOnly), snap.RequestId)
+		command.Count(len(rows), "number"), snap.Space, snap.At.Local().Format(time.TimeOnly), snap.RequestId)
 	return err
 }
 

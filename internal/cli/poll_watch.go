@@ -9,6 +9,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/diff"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/phone"
 	"numwatch/poller"
@@ -18,7 +19,7 @@ import (
 // spaceWatch polls one space again and again and prints it once, then what
 // changes. For programs each is a line of JSON.
 type spaceWatch struct {
-	program *Program
+	program *command.Program
 	client  poller.Fetcher
 	space   phone.SpaceKey
 	every   time.Duration
@@ -28,9 +29,9 @@ type spaceWatch struct {
 }
 
 // newSpaceWatch refuses to ask more often than the configuration allows.
-func newSpaceWatch(p *Program, cfg *config.Config, every time.Duration) (*spaceWatch, error) {
+func newSpaceWatch(p *command.Program, cfg *config.Config, every time.Duration) (*spaceWatch, error) {
 	if least := cfg.Poll.MinInterval.Std(); every < least {
-		return nil, &usageError{fmt.Sprintf("--every must be at least poll.min_interval, %s", least)}
+		return nil, command.UsageError(fmt.Sprintf("--every must be at least poll.min_interval, %s", least))
 	}
 	return &spaceWatch{
 		program: p, every: every,

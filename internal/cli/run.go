@@ -11,29 +11,30 @@ import (
 	"syscall"
 
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 )
 
 type runCommand struct {
-	configFile
+	command.ConfigFile
 	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 }
 
 // Run is the bot, until a signal ends it.
-func (c *runCommand) Run(ctx context.Context, p *Program) error {
+func (c *runCommand) Run(ctx context.Context, p *command.Program) error {
 	hup := make(chan os.Signal, 1) // from now on, so that it ends no bot that only starts or stops
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	cfg, err := c.load(p)
+	cfg, err := c.Load(p)
 	if err != nil {
 		return err
 	}
-	log := newLogger(cfg.Log, p.Stderr)
+	log := command.NewLogger(cfg.Log, p.Stderr)
 	spareMemory(p.Env)
 	for _, w := range cfg.Warnings {
 		log.Warn("the configuration has warnings", "err", w)
 	}
-	o := p.botOptions(cfg, c.Rules, log)
+	o := botOptions(p, cfg, c.Rules, log)
 	o.Reread = hup
 	b, err := bot.New(o)
 	if err != nil {
@@ -42,10 +43,10 @@ func (c *runCommand) Run(ctx context.Context, p *Program) error {
 	return b.Run(ctx)
 }
 
-func (p *Program) botOptions(cfg *config.Config, rules string, log *slog.Logger) bot.Options {
+func botOptions(p *command.Program, cfg *config.Config, rules string, log *slog.Logger) bot.Options {
 	return bot.Options{
 		Config: cfg, RulesFile: rules, Version: version(), Release: release(),
-		Terminal: p.Stdout, Coloured: p.coloured(p.Stdout), Trace: p.Trace, Log: log,
+		Terminal: p.Stdout, Coloured: p.Coloured(p.Stdout), Trace: p.Trace, Log: log,
 	}
 }
 

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"numwatch/internal/cli/command"
+
 	"context"
 	"errors"
 	"fmt"
@@ -29,9 +31,9 @@ type simCamsCommand struct {
 }
 
 // Run serves the cloud API until ctx ends.
-func (c *simCamsCommand) Run(ctx context.Context, p *Program) error {
+func (c *simCamsCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Speed <= 0 {
-		return &usageError{"--speed must be above 0"}
+		return command.UsageError("--speed must be above 0")
 	}
 	data := camssim.Demo()
 	if c.Scenario != "" {
@@ -77,7 +79,7 @@ type simSlackCommand struct {
 }
 
 // Run serves Slack's Web API until ctx ends, and logs what is posted.
-func (c *simSlackCommand) Run(ctx context.Context, p *Program) error {
+func (c *simSlackCommand) Run(ctx context.Context, p *command.Program) error {
 	workspace := slacksim.Config{Token: c.Token, Log: slog.New(slog.NewTextHandler(p.Stderr, nil))}
 	for i, name := range c.Channels {
 		workspace.Channels = append(workspace.Channels, slacksim.Channel{ID: fmt.Sprintf("C%09d", i+1), Name: name})

@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"cmp"
@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/web"
 )
 
-type alertsCommand struct {
-	client
-	output
+type AlertsCommand struct {
+	Client
+	command.Output
 	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (lately) or all."`
 	Severity []string `placeholder:"NAME" help:"Only these: critical, high, warning, info."`
 	Rule     string   `placeholder:"NAME" help:"Only of this rule."`
@@ -27,15 +28,15 @@ type alertsCommand struct {
 }
 
 // Run lists alerts, the worst first.
-func (c *alertsCommand) Run(ctx context.Context, p *Program) error {
+func (c *AlertsCommand) Run(ctx context.Context, p *command.Program) error {
 	q := c.query()
 	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
 	var list web.AlertList
-	if err := c.getJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list); err != nil {
+	if err := c.GetJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list); err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, list)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, list)
 	}
 	if len(list.Alerts) == 0 {
 		return c.printNone(p, list.Total, "alert")
@@ -55,20 +56,17 @@ func set(q url.Values, pairs ...string) {
 	}
 }
 
-func printAlerts(p *Program, alerts []web.Alert) error {
+func printAlerts(p *command.Program, alerts []web.Alert) error {
 	var rows [][]string
 	for i := range alerts {
 		a := &alerts[i]
 		rows = append(rows, []string{
-			a.Alert.ID, a.Alert.Severity.String(), lasts(a.Alert.Since), cell(a.Alert.Rule, 18), cell(about(a), 16),
-			cell(cmp.Or(a.New, "(empty)"), 14), cell(marks(a), 12),
+			a.Alert.ID, a.Alert.Severity.String(), lasts(a.Alert.Since), command.Cell(a.Alert.Rule, 18), command.Cell(about(a), 16),
+			command.Cell(cmp.Or(a.New, "(empty)"), 14), command.Cell(marks(a), 12),
 		})
 	}
-	return printTable(p.Stdout, []string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}, rows)
+	return command.PrintTable(p.Stdout, []string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}, rows)
 }
-
-// cell makes a text from outside fit for a column.
-func cell(s string, width int) string { return alert.Cut(alert.Plain(s), width) }
 
 // about names an alert's subject.
 func about(a *web.Alert) string {

@@ -1,4 +1,4 @@
-package cli
+package rulescmd
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
+	"numwatch/internal/cli/remote"
 	"numwatch/internal/config"
 	"numwatch/phone"
 	"numwatch/poller/ratelimit"
@@ -18,19 +20,19 @@ import (
 	"numwatch/store"
 )
 
-type rulesLintCommand struct {
+type LintCommand struct {
 	rulesFile
-	output
+	command.Output
 	Config string `short:"c" placeholder:"FILE" help:"The configuration, for labels and poll.max_age (default: config.yaml beside the rules, if it is there)."`
 	DB     string `name:"db" placeholder:"FILE" help:"A backup, or the store of a bot that is stopped, for the values that were ever seen."`
 	Live   bool   `help:"Take these values from the running bot."`
 	Strict bool   `help:"Exit with 1 on warnings as well."`
 	Checks bool   `help:"List the checks and end."`
-	client
+	remote.Client
 }
 
 // Run prints what is wrong or suspicious. The exit code is 1 on errors.
-func (c *rulesLintCommand) Run(ctx context.Context, p *Program) error {
+func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Checks {
 		return c.printChecks(p)
 	}
@@ -47,25 +49,25 @@ func (c *rulesLintCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	if worst, any := found.Worst(); any && (worst == rules.Error || c.Strict && worst == rules.Warning) {
-		return errSaid
+		return command.ErrReported
 	}
 	return nil
 }
 
-func (c *rulesLintCommand) printChecks(p *Program) error {
+func (c *LintCommand) printChecks(p *command.Program) error {
 	checks := rules.Checks()
-	if c.json() {
-		return printJSON(p.Stdout, checks)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, checks)
 	}
 	for _, check := range checks {
-		fmt.Fprintln(p.Stdout, hanging(fmt.Sprintf("%-20s  %-7s  ", check.Name, check.Level), check.Text))
+		fmt.Fprintln(p.Stdout, command.Hanging(fmt.Sprintf("%-20s  %-7s  ", check.Name, check.Level), check.Text))
 	}
 	return nil
 }
 
-func (c *rulesLintCommand) print(p *Program, found rules.Problems) error {
-	if c.json() {
-		return printJSON(p.Stdout, append(rules.Problems{}, found...))
+func (c *LintCommand) print(p *command.Program, found rules.Problems) error {
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, append(rules.Problems{}, found...))
 	}
 	n := map[rules.Level]int{}
 	for _, problem := range found {
@@ -73,19 +75,19 @@ func (c *rulesLintCommand) print(p *Program, found rules.Problems) error {
 		fmt.Fprintf(p.Stdout, "%s [%s] %s\n", problem.Level, problem.Check, problem.Error())
 	}
 	_, err := fmt.Fprintf(p.Stdout, "%s: %s, %s, %s\n", alert.Plain(c.File),
-		count(n[rules.Error], "error"), count(n[rules.Warning], "warning"), count(n[rules.Note], "note"))
+		command.Count(n[rules.Error], "error"), command.Count(n[rules.Warning], "warning"), command.Count(n[rules.Note], "note"))
 	return err
 }
 
 // facts gathers what is known beside the file.
-func (c *rulesLintCommand) facts(ctx context.Context, p *Program) (facts rules.Facts, err error) {
+func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts rules.Facts, err error) {
 	if err := c.readConfig(p, &facts); err != nil {
 		return facts, err
 	}
 	if c.DB == "" && !c.Live {
 		return facts, nil
 	}
-	s, done, err := history{client: c.client, DB: c.DB}.open(ctx, p)
+	s, done, err := history{Client: c.Client, DB: c.DB}.open(ctx, p)
 	if err != nil {
 		return facts, err
 	}
@@ -94,7 +96,7 @@ func (c *rulesLintCommand) facts(ctx context.Context, p *Program) (facts rules.F
 	return facts, err
 }
 
-func (c *rulesLintCommand) readConfig(p *Program, facts *rules.Facts) error {
+func (c *LintCommand) readConfig(p *command.Program, facts *rules.Facts) error {
 	cfg, spaces, err := configBeside(p, c.Config, c.File)
 	if cfg != nil {
 		facts.Spaces, facts.MaxAge = spaces, longestWait(cfg, spaces)
@@ -125,7 +127,7 @@ func longestWait(cfg *config.Config, spaces []phone.Space) time.Duration {
 // configBeside reads the configuration that is named, which must be good, or
 // the one beside the rules, which need not be: it may lack its environment
 // here. It returns nil where there is none.
-func configBeside(p *Program, path, rulesPath string) (*config.Config, []phone.Space, error) {
+func configBeside(p *command.Program, path, rulesPath string) (*config.Config, []phone.Space, error) {
 	named := path != ""
 	if !named {
 		path = filepath.Join(filepath.Dir(rulesPath), "config.yaml")

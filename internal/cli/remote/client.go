@@ -1,4 +1,7 @@
-package cli
+// Package remote holds the commands that ask a running bot through its HTTP API, and
+// tail, which follows its events on NATS. It may import the JSON types of the API;
+// cli and rulescmd import it.
+package remote
 
 import (
 	"cmp"
@@ -15,11 +18,12 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/phone"
 )
 
-// client is the flag of every command that asks a running bot.
-type client struct {
+// Client is the flag of every command that asks a running bot.
+type Client struct {
 	URL string `name:"url" placeholder:"URL" help:"Where the bot listens (default: $$NUMWATCH_URL or http://127.0.0.1:8080). The token is taken from $$NUMWATCH_HTTP_TOKEN."`
 }
 
@@ -27,20 +31,30 @@ type client struct {
 // store a decision takes to say so.
 const apiTimeout = 10 * time.Second
 
-// get asks the bot and returns the body of a good answer. The caller closes it.
-func (b client) get(ctx context.Context, p *Program, path string) (io.ReadCloser, error) {
-	return b.ask(ctx, p, http.MethodGet, path, nil)
+// Backup writes a copy of the bot's store to a file, which is complete or not
+// there, and returns its size.
+func (b Client) Backup(ctx context.Context, p *command.Program, path string) (int64, error) {
+	body, err := b.ask(ctx, p, http.MethodGet, "/api/v1/backup", nil)
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	n, err := command.WriteFile(path, body)
+	if err != nil {
+		return 0, fmt.Errorf("writing the copy of the bot's store: %w", err)
+	}
+	return n, nil
 }
 
 // ask makes a request of the bot and returns the body of a good answer. The
 // caller closes it.
-func (b client) ask(ctx context.Context, p *Program, method, path string, body io.Reader) (io.ReadCloser, error) {
-	base := cmp.Or(b.URL, p.getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
+func (b Client) ask(ctx context.Context, p *command.Program, method, path string, body io.Reader) (io.ReadCloser, error) {
+	base := cmp.Or(b.URL, p.Getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
 	if err != nil {
-		return nil, &usageError{"the bot's URL is not one: want http://host:port"}
+		return nil, command.UsageError("the bot's URL is not one: want http://host:port")
 	}
-	if token := p.getenv("NUMWATCH_HTTP_TOKEN"); token != "" {
+	if token := p.Getenv("NUMWATCH_HTTP_TOKEN"); token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	var connected atomic.Bool
@@ -80,13 +94,13 @@ func withoutURL(err error) error {
 }
 
 // getJSON asks the bot and decodes its answer.
-func (b client) getJSON(ctx context.Context, p *Program, path string, v any) error {
+func (b Client) GetJSON(ctx context.Context, p *command.Program, path string, v any) error {
 	return b.call(ctx, p, http.MethodGet, path, nil, v)
 }
 
 // call makes a request of the bot, with a body unless that is nil, and decodes
 // its answer.
-func (b client) call(ctx context.Context, p *Program, method, path string, asked, v any) error {
+func (b Client) call(ctx context.Context, p *command.Program, method, path string, asked, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	var sent io.Reader

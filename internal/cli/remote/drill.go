@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"context"
@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/notify"
 	"numwatch/phone"
 	"numwatch/web"
 )
 
-type drillCommand struct {
-	client
-	output
+type DrillCommand struct {
+	Client
+	command.Output
 	person
 	Space string        `placeholder:"ID" help:"Take the name and labels of this space (default: a made-up one)."`
 	Wait  time.Duration `default:"20s" help:"How long to wait until every sink has it."`
@@ -39,7 +40,7 @@ type drilledSink struct {
 
 // Run sends a drill through the real sinks and tells what came of it. The exit
 // code is 1 if not every sink has it in time.
-func (c *drillCommand) Run(ctx context.Context, p *Program) error {
+func (c *DrillCommand) Run(ctx context.Context, p *command.Program) error {
 	by, err := c.name(p)
 	if err != nil {
 		return err
@@ -52,8 +53,8 @@ func (c *drillCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		err = printJSON(p.Stdout, d)
+	if c.JSON() {
+		err = command.PrintJSON(p.Stdout, d)
 	} else {
 		err = c.print(p, &d)
 	}
@@ -64,7 +65,7 @@ func (c *drillCommand) Run(ctx context.Context, p *Program) error {
 }
 
 // follow looks until every sink has the drill, or the time is over.
-func (c *drillCommand) follow(ctx context.Context, p *Program, d *drilled) (arrived bool, err error) {
+func (c *DrillCommand) follow(ctx context.Context, p *command.Program, d *drilled) (arrived bool, err error) {
 	look := time.NewTicker(200 * time.Millisecond)
 	defer look.Stop()
 	for deadline := time.Now().Add(c.Wait); ; {
@@ -84,12 +85,12 @@ func (c *drillCommand) follow(ctx context.Context, p *Program, d *drilled) (arri
 }
 
 // look asks what has become of the drill.
-func (c *drillCommand) look(ctx context.Context, p *Program, d *drilled) error {
-	if err := c.getJSON(ctx, p, "/api/v1/alerts/"+url.PathEscape(d.Alert.Alert.Alert.ID), &d.Alert); err != nil {
+func (c *DrillCommand) look(ctx context.Context, p *command.Program, d *drilled) error {
+	if err := c.GetJSON(ctx, p, "/api/v1/alerts/"+url.PathEscape(d.Alert.Alert.Alert.ID), &d.Alert); err != nil {
 		return err
 	}
 	var s web.Status
-	if err := c.getJSON(ctx, p, "/api/v1/status", &s); err != nil {
+	if err := c.GetJSON(ctx, p, "/api/v1/status", &s); err != nil {
 		return err
 	}
 	d.Sinks = nil
@@ -113,7 +114,7 @@ func inStream(k web.SinkStatus) drilledSink {
 	case k.State != phone.OK:
 		return drilledSink{k.Name, "parked: " + k.LastError, false}
 	case k.Lag > 0:
-		return drilledSink{k.Name, "waiting behind " + count(int(k.Lag), "event"), false}
+		return drilledSink{k.Name, "waiting behind " + command.Count(int(k.Lag), "event"), false}
 	default:
 		return drilledSink{k.Name, "published", true}
 	}
@@ -135,14 +136,14 @@ func inChannel(k web.SinkStatus, channel string, told []web.Told) drilledSink {
 	return drilledSink{k.Name, "waiting", false}
 }
 
-func (c *drillCommand) print(p *Program, d *drilled) error {
+func (c *DrillCommand) print(p *command.Program, d *drilled) error {
 	a := &d.Alert.Alert.Alert
-	fmt.Fprintf(p.Stdout, "%s\n\n", hanging(a.ID+"  ", "DRILL of "+alert.Plain(a.Rule+": "+a.Summary)))
+	fmt.Fprintf(p.Stdout, "%s\n\n", command.Hanging(a.ID+"  ", "DRILL of "+alert.Plain(a.Rule+": "+a.Summary)))
 	var rows [][]string
 	for _, s := range d.Sinks {
-		rows = append(rows, []string{s.Name, cell(s.State, 60)})
+		rows = append(rows, []string{s.Name, command.Cell(s.State, 60)})
 	}
-	if err := printTable(p.Stdout, []string{"SINK", "DRILL"}, rows); err != nil {
+	if err := command.PrintTable(p.Stdout, []string{"SINK", "DRILL"}, rows); err != nil {
 		return err
 	}
 	if len(a.Channels) == 0 {

@@ -1,4 +1,4 @@
-package cli
+package rulescmd
 
 import (
 	"context"
@@ -13,14 +13,15 @@ import (
 
 	"numwatch/internal/backtest"
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/phone"
 	"numwatch/store"
 )
 
-type rulesBacktestCommand struct {
+type BacktestCommand struct {
 	history
-	output
+	command.Output
 	Since  string `default:"30d" placeholder:"30d" help:"How far to look back (default: 30d)."`
 	Rules  string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	With   string `placeholder:"FILE" help:"Other rules, to be shown beside them."`
@@ -29,7 +30,7 @@ type rulesBacktestCommand struct {
 }
 
 // Help says what is counted.
-func (c *rulesBacktestCommand) Help() string {
+func (c *BacktestCommand) Help() string {
 	return `The log is replayed through the rules as the bot judges, and messages are
 planned as the bot plans them in Slack: alerts of one space from one poll by one
 rule are one message; what reopens soon goes on in its old message; who was told
@@ -40,10 +41,10 @@ copy of its store, which is removed afterwards.`
 }
 
 // Run replays the log and prints what the rules would have said.
-func (c *rulesBacktestCommand) Run(ctx context.Context, p *Program) error {
+func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
 	span, err := config.ParseDuration(c.Since)
 	if err != nil || span <= 0 {
-		return &usageError{"--since must be a duration like 30d, 12h or 90m, not " + strconv.Quote(c.Since)}
+		return command.UsageError("--since must be a duration like 30d, 12h or 90m, not " + strconv.Quote(c.Since))
 	}
 	files := []string{c.Rules}
 	if c.With != "" {
@@ -81,7 +82,7 @@ func (c *rulesBacktestCommand) Run(ctx context.Context, p *Program) error {
 }
 
 // until is when the replay ends: with the log of a bot that is stopped, else now.
-func (c *rulesBacktestCommand) until(s *store.Store) (time.Time, error) {
+func (c *BacktestCommand) until(s *store.Store) (time.Time, error) {
 	if c.DB == "" {
 		return time.Now(), nil
 	}
@@ -125,7 +126,7 @@ func replay(ctx context.Context, s *store.Store, options []backtest.Options, unt
 }
 
 // spaces finds out what the spaces are called and labelled.
-func (c *rulesBacktestCommand) spaces(ctx context.Context, p *Program) (func(phone.SpaceKey) phone.Space, error) {
+func (c *BacktestCommand) spaces(ctx context.Context, p *command.Program) (func(phone.SpaceKey) phone.Space, error) {
 	known := map[phone.SpaceKey]phone.Space{}
 	var err error
 	switch {
@@ -150,7 +151,7 @@ func (c *rulesBacktestCommand) spaces(ctx context.Context, p *Program) (func(pho
 	}, nil
 }
 
-func configuredSpaces(path string, p *Program, to map[phone.SpaceKey]phone.Space) error {
+func configuredSpaces(path string, p *command.Program, to map[phone.SpaceKey]phone.Space) error {
 	cfg, err := config.Load(path, p.Env)
 	if err != nil {
 		return err
@@ -163,7 +164,7 @@ func configuredSpaces(path string, p *Program, to map[phone.SpaceKey]phone.Space
 }
 
 // botSpaces asks the running bot, page by page.
-func (c *rulesBacktestCommand) botSpaces(ctx context.Context, p *Program, to map[phone.SpaceKey]phone.Space) error {
+func (c *BacktestCommand) botSpaces(ctx context.Context, p *command.Program, to map[phone.SpaceKey]phone.Space) error {
 	const page = 500
 	for offset := 0; ; offset += page {
 		var list struct {
@@ -174,7 +175,7 @@ func (c *rulesBacktestCommand) botSpaces(ctx context.Context, p *Program, to map
 				Labels  map[string]string `json:"labels"`
 			} `json:"spaces"`
 		}
-		if err := c.getJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
+		if err := c.GetJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
 			return err
 		}
 		for _, s := range list.Spaces {
@@ -187,14 +188,14 @@ func (c *rulesBacktestCommand) botSpaces(ctx context.Context, p *Program, to map
 	}
 }
 
-func (c *rulesBacktestCommand) write(p *Program, reports []*backtest.Report) error {
+func (c *BacktestCommand) write(p *command.Program, reports []*backtest.Report) error {
 	if c.HTML != "" {
 		if err := writeReport(c.HTML, reports); err != nil {
 			return fmt.Errorf("--html: %w", err)
 		}
 		fmt.Fprintf(p.Stderr, "wrote %s\n", c.HTML)
 	}
-	if !c.json() {
+	if !c.JSON() {
 		return printBacktest(p.Stdout, reports)
 	}
 	out := struct {
@@ -205,7 +206,7 @@ func (c *rulesBacktestCommand) write(p *Program, reports []*backtest.Report) err
 		d := backtest.Differ(reports[0], reports[1])
 		out.Difference = &d
 	}
-	return printJSON(p.Stdout, out)
+	return command.PrintJSON(p.Stdout, out)
 }
 
 func writeReport(path string, reports []*backtest.Report) error {
@@ -219,10 +220,10 @@ func writeReport(path string, reports []*backtest.Report) error {
 // printBacktest prints the reports, side by side where there are two.
 func printBacktest(w io.Writer, reports []*backtest.Report) error {
 	last := reports[len(reports)-1]
-	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n\n", minute(last.Since), minute(last.Until), count(last.Changes, "change"), count(last.Events, "event"))
+	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n\n", minute(last.Since), minute(last.Until), command.Count(last.Changes, "change"), command.Count(last.Events, "event"))
 	for _, table := range []func(*backtest.Report) ([]string, [][]string){rulesTable, channelsTable, daysTable} {
 		header, rows := beside(reports, table)
-		if err := printTable(w, header, rows); err != nil {
+		if err := command.PrintTable(w, header, rows); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
@@ -236,7 +237,7 @@ func printBacktest(w io.Writer, reports []*backtest.Report) error {
 		return nil
 	}
 	d := backtest.Differ(reports[0], last)
-	_, err := fmt.Fprintln(w, hanging("", d.String()))
+	_, err := fmt.Fprintln(w, command.Hanging("", d.String()))
 	return err
 }
 
@@ -338,7 +339,7 @@ func printNoise(w io.Writer, r *backtest.Report) error {
 	}
 	if len(rows) > 0 {
 		fmt.Fprintf(w, "The noisiest under %s\n", r.Name)
-		if err := printTable(w, []string{"WHAT", "NAME", "ALERTS", "MESSAGES", "RULES"}, rows); err != nil {
+		if err := command.PrintTable(w, []string{"WHAT", "NAME", "ALERTS", "MESSAGES", "RULES"}, rows); err != nil {
 			return err
 		}
 		fmt.Fprintln(w)
@@ -351,7 +352,7 @@ func printNoise(w io.Writer, r *backtest.Report) error {
 		return nil
 	}
 	fmt.Fprintf(w, "Flapping under %s: opened three times or more within a day\n", r.Name)
-	err := printTable(w, []string{"RULE", "WHAT", "FIELD", "A DAY", "IN ALL", "FROM"}, rows)
+	err := command.PrintTable(w, []string{"RULE", "WHAT", "FIELD", "A DAY", "IN ALL", "FROM"}, rows)
 	fmt.Fprintln(w)
 	return err
 }

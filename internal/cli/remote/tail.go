@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"cmp"
@@ -14,12 +14,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/notify"
 	"numwatch/phone"
 )
 
-type tailCommand struct {
-	output
+type TailCommand struct {
+	command.Output
 	NATS string `name:"nats" placeholder:"URL" help:"Where NATS is (default: $$NUMWATCH_NATS_URL or nats://127.0.0.1:4222)."`
 	login
 	Stream string        `default:"NUMWATCH" help:"The stream."`
@@ -30,9 +31,9 @@ type tailCommand struct {
 }
 
 // Run follows the stream until ctx ends.
-func (c *tailCommand) Run(ctx context.Context, p *Program) error {
-	url := cmp.Or(c.NATS, p.getenv("NUMWATCH_NATS_URL"), nats.DefaultURL)
-	options, err := c.options(p.getenv("NUMWATCH_NATS_TOKEN"))
+func (c *TailCommand) Run(ctx context.Context, p *command.Program) error {
+	url := cmp.Or(c.NATS, p.Getenv("NUMWATCH_NATS_URL"), nats.DefaultURL)
+	options, err := c.options(p.Getenv("NUMWATCH_NATS_TOKEN"))
 	if err != nil {
 		return err
 	}
@@ -45,11 +46,11 @@ func (c *tailCommand) Run(ctx context.Context, p *Program) error {
 	if err != nil {
 		return err
 	}
-	if !c.json() {
+	if !c.JSON() {
 		fmt.Fprintf(p.Stderr, "following %s in stream %s, Ctrl-C ends\n", c.Subject, c.Stream)
 	}
 	return follow(ctx, consumer, func(subject string, data []byte) error {
-		if c.json() {
+		if c.JSON() {
 			_, err := fmt.Fprintf(p.Stdout, "%s\n", data)
 			return err
 		}
@@ -57,7 +58,7 @@ func (c *tailCommand) Run(ctx context.Context, p *Program) error {
 	})
 }
 
-func (c *tailCommand) begin() jetstream.OrderedConsumerConfig {
+func (c *TailCommand) begin() jetstream.OrderedConsumerConfig {
 	switch {
 	case c.All:
 		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
@@ -163,6 +164,50 @@ func printEvent(w io.Writer, subject string, data []byte) error {
 	default:
 		what = fmt.Sprintf("%s → %s", e.shown(e.Data.Old), e.shown(e.Data.New))
 	}
-	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", e.Time.Local().Format(time.TimeOnly), alert.Plain(subject), hanging("          ", alert.Plain(what)))
+	_, err := fmt.Fprintf(w, "%s  %s\n%s\n", e.Time.Local().Format(time.TimeOnly), alert.Plain(subject), command.Hanging("          ", alert.Plain(what)))
 	return err
+}
+
+// FollowAlerts prints the alerts of a bot that has just started, as any consumer on
+// NATS would see them.
+func FollowAlerts(ctx context.Context, url string, w io.Writer) error {
+	conn, err := nats.Connect(url, nats.Name("numwatch demo"), nats.MaxReconnects(0))
+	if err != nil {
+		return fmt.Errorf("subscribing to NATS: %w", err)
+	}
+	defer conn.Close()
+	begin := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+	const alerts = "numwatch.v1.alert.>"
+	err = waitForStream(ctx, conn)
+	if err == nil {
+		var consumer jetstream.Consumer
+		if consumer, err = consume(ctx, conn, "NUMWATCH", alerts, begin); err == nil {
+			err = follow(ctx, consumer, func(subject string, data []byte) error { return printEvent(w, subject, data) })
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+const streamWithin = 10 * time.Second
+
+// waitForStream waits until the bot has made its stream.
+func waitForStream(ctx context.Context, conn *nats.Conn) error {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return fmt.Errorf("using JetStream: %w", err)
+	}
+	for deadline := time.Now().Add(streamWithin); ; {
+		_, err := js.Stream(ctx, "NUMWATCH")
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package cli
+package rulescmd
 
 import (
 	"context"
@@ -8,21 +8,22 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/explain"
 	"numwatch/phone"
 )
 
-type rulesExplainCommand struct {
+type ExplainCommand struct {
 	What  string `arg:"" name:"id" help:"An alert (a-…), an event (its id or sequence) or a phone number."`
 	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	history
-	output
+	command.Output
 	Config string `short:"c" placeholder:"FILE" help:"The configuration, for the names and labels of spaces (default: config.yaml beside the rules, if it is there)."`
 	All    bool   `help:"Also the rules that have nothing to do with what changed."`
 }
 
 // Run explains one thing from the log of a running bot or of a backup.
-func (c *rulesExplainCommand) Run(ctx context.Context, p *Program) error {
+func (c *ExplainCommand) Run(ctx context.Context, p *command.Program) error {
 	set, err := bot.LoadRules(c.Rules)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func describer(spaces []phone.Space) func(phone.SpaceKey) phone.Space {
 // shortestNumber is how many digits may be meant as a phone number.
 const shortestNumber = 7
 
-func (c *rulesExplainCommand) explain(p *Program, x *explain.Explainer) error {
+func (c *ExplainCommand) explain(p *command.Program, x *explain.Explainer) error {
 	if strings.HasPrefix(c.What, "a-") {
 		a, err := x.AlertByID(c.What)
 		if err != nil {
@@ -85,9 +86,9 @@ func (c *rulesExplainCommand) explain(p *Program, x *explain.Explainer) error {
 	return c.print(p, change, func(w *report) { w.change(change) })
 }
 
-func (c *rulesExplainCommand) print(p *Program, v any, write func(*report)) error {
-	if c.json() {
-		return printJSON(p.Stdout, v)
+func (c *ExplainCommand) print(p *command.Program, v any, write func(*report)) error {
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, v)
 	}
 	w := &report{p: p, all: c.All}
 	write(w)
@@ -96,7 +97,7 @@ func (c *rulesExplainCommand) print(p *Program, v any, write func(*report)) erro
 
 // report prints explanations for people.
 type report struct {
-	p      *Program
+	p      *command.Program
 	all    bool
 	failed []error
 }
@@ -114,7 +115,7 @@ func (w *report) line(format string, args ...any) {
 
 // text prints a sentence from outside beside its head, which is not.
 func (w *report) text(head, sentence string) {
-	if _, err := fmt.Fprintln(w.p.Stdout, hanging(head, alert.Plain(sentence))); err != nil {
+	if _, err := fmt.Fprintln(w.p.Stdout, command.Hanging(head, alert.Plain(sentence))); err != nil {
 		w.failed = append(w.failed, err)
 	}
 }
@@ -214,7 +215,7 @@ func (w *report) alert(a *explain.Alert) {
 	for _, s := range a.Shown {
 		text := fmt.Sprintf("%s: message of %s, %s", alert.Plain(s.Channel), s.At.UTC().Format("2006-01-02 15:04 UTC"), s.State)
 		if s.Others > 0 {
-			text += ", folded together with " + count(s.Others, "other alert")
+			text += ", folded together with " + command.Count(s.Others, "other alert")
 		}
 		if !s.Current {
 			text += ", about to be brought up to date"
@@ -237,7 +238,7 @@ func (w *report) alert(a *explain.Alert) {
 func (w *report) number(n *explain.Number) {
 	w.line("%s in %s", n.Number.PhoneNumber, n.Space.String())
 	if n.Missed > 0 {
-		w.line("  missing from the last %s", count(n.Missed, "list"))
+		w.line("  missing from the last %s", command.Count(n.Missed, "list"))
 	}
 	for f, v := range n.Number.All() {
 		w.line("  %-22s  %s", f.String(), shownCovered(v))

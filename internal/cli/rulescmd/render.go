@@ -1,4 +1,4 @@
-package cli
+package rulescmd
 
 import (
 	"cmp"
@@ -11,13 +11,14 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/explain"
 	"numwatch/notify"
 	"numwatch/phone"
 	"numwatch/rules"
 )
 
-type rulesRenderCommand struct {
+type RenderCommand struct {
 	Rule  string            `arg:"" help:"The rule's name."`
 	Rules string            `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	Field string            `placeholder:"FIELD" help:"Which of the rule's fields changes (default: the first)."`
@@ -25,7 +26,7 @@ type rulesRenderCommand struct {
 	New   *string           `help:"The value after (default: one for which the rule opens)."`
 	Set   map[string]string `placeholder:"FIELD=VALUE" help:"Another value of the number; also PhoneNumber, Account, Space, SpaceId, Code, Reason, Part."`
 	Label map[string]string `placeholder:"KEY=VALUE" help:"A label of the space."`
-	output
+	command.Output
 }
 
 // rendered is what a rule makes of a change, for programs.
@@ -48,7 +49,7 @@ type renderedEvent struct {
 
 // Run shows what the rule says of a change. The exit code is 1 if it says
 // nothing, which is then explained.
-func (c *rulesRenderCommand) Run(ctx context.Context, p *Program) error {
+func (c *RenderCommand) Run(ctx context.Context, p *command.Program) error {
 	set, err := bot.LoadRules(c.Rules)
 	if err != nil {
 		return err
@@ -65,13 +66,13 @@ func (c *rulesRenderCommand) Run(ctx context.Context, p *Program) error {
 	}
 	if a == nil {
 		fmt.Fprintf(p.Stderr, "numwatch: %s says nothing of this change: %s\n", c.Rule, alert.Plain(why))
-		return errSaid
+		return command.ErrReported
 	}
 	return c.render(ctx, p, set, a, in.Space, now)
 }
 
 // input makes up the change, the subject and the space.
-func (c *rulesRenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
+func (c *RenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 	all := set.Rules()
 	i := slices.IndexFunc(all, func(r rules.Rule) bool { return r.Name == c.Rule })
 	if i < 0 {
@@ -79,13 +80,13 @@ func (c *rulesRenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 		for i, r := range all {
 			names[i] = r.Name
 		}
-		return in, &usageError{fmt.Sprintf("no rule is called %s; there are %s", c.Rule, strings.Join(names, ", "))}
+		return in, command.UsageError(fmt.Sprintf("no rule is called %s; there are %s", c.Rule, strings.Join(names, ", ")))
 	}
 	f := all[i].On[0]
 	if c.Field != "" {
 		var ok bool
 		if f, ok = phone.ParseField(c.Field); !ok || !slices.Contains(all[i].On, f) {
-			return in, &usageError{fmt.Sprintf("rule %s does not look at %s", c.Rule, c.Field)}
+			return in, command.UsageError(fmt.Sprintf("rule %s does not look at %s", c.Rule, c.Field))
 		}
 	}
 	old, now := set.Example(c.Rule, f, c.Old, c.New)
@@ -103,7 +104,7 @@ func (c *rulesRenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 }
 
 // subject puts a number, a space or a part of the bot into the change.
-func (c *rulesRenderCommand) subject(change *phone.Change, space phone.Space) error {
+func (c *RenderCommand) subject(change *phone.Change, space phone.Space) error {
 	switch change.Field {
 	case phone.Sink:
 		change.Subject = phone.Subject{Component: cmp.Or(c.Set["Part"], "slack:ops")}
@@ -119,7 +120,7 @@ func (c *rulesRenderCommand) subject(change *phone.Change, space phone.Space) er
 }
 
 // number is one that is well, but for what is set and what changed.
-func (c *rulesRenderCommand) number(change *phone.Change) (phone.Number, error) {
+func (c *RenderCommand) number(change *phone.Change) (phone.Number, error) {
 	n := phone.Number{PhoneNumber: cmp.Or(c.Set["PhoneNumber"], "8613800001111")}
 	n.Set(phone.VerifiedName, "Acme Shop")
 	for f := range phone.FieldsOfNumber() {
@@ -133,7 +134,7 @@ func (c *rulesRenderCommand) number(change *phone.Change) (phone.Number, error) 
 		case ok && f.OfNumber():
 			n.Set(f, v)
 		case !slices.Contains([]string{"PhoneNumber", "Account", "Space", "SpaceId", "Code", "Reason", "Part"}, name):
-			return n, &usageError{"--set knows no " + name}
+			return n, command.UsageError("--set knows no " + name)
 		}
 	}
 	if change.Field.OfNumber() {
@@ -169,18 +170,18 @@ func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.
 	return nil, "it does not look at it"
 }
 
-func (c *rulesRenderCommand) render(ctx context.Context, p *Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
+func (c *RenderCommand) render(ctx context.Context, p *command.Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
 	describe := func(phone.SpaceKey) phone.Space { return space }
 	event := alert.Event{Seq: 1, Time: now, Kind: alert.KindAlert, Change: a.Change, Alert: a}
 	raw := (&notify.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
 	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{notify.Subject(&event), raw}}
-	console := notify.NewConsole(p.Stdout, p.coloured(p.Stdout))
+	console := notify.NewConsole(p.Stdout, p.Coloured(p.Stdout))
 	for _, ch := range set.Channels() {
 		if !slices.Contains(a.Channels, ch.Name) {
 			continue
 		}
 		card := notify.NewCard([]alert.Alert{*a}, notify.Channel{Name: ch.Name, Slack: ch.Slack, Mention: ch.Mention}, describe, now)
-		if c.json() {
+		if c.JSON() {
 			message, err := card.BlockKit()
 			if err != nil {
 				return err
@@ -190,14 +191,14 @@ func (c *rulesRenderCommand) render(ctx context.Context, p *Program, set *rules.
 			return err
 		}
 	}
-	if c.json() {
-		return printJSON(p.Stdout, out)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, out)
 	}
 	return c.notes(p, a, out.NATS)
 }
 
 // notes prints what stands beside the messages, and the event.
-func (c *rulesRenderCommand) notes(p *Program, a *alert.Alert, event renderedEvent) error {
+func (c *RenderCommand) notes(p *command.Program, a *alert.Alert, event renderedEvent) error {
 	if len(a.Channels) == 0 {
 		fmt.Fprintln(p.Stdout, "No channel takes it: only NATS and the pages carry it.")
 	}
@@ -205,5 +206,5 @@ func (c *rulesRenderCommand) notes(p *Program, a *alert.Alert, event renderedEve
 		fmt.Fprintf(p.Stdout, "Held back now by %s: what is still open when that ends is shown then.\n", strings.Join(a.HeldBy, ", "))
 	}
 	fmt.Fprintf(p.Stdout, "\n%s\n", event.Subject)
-	return printJSON(p.Stdout, event.Event)
+	return command.PrintJSON(p.Stdout, event.Event)
 }

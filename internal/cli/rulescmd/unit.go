@@ -1,4 +1,4 @@
-package cli
+package rulescmd
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 	"strings"
 
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/rulestest"
 	"numwatch/rules"
 )
 
-type rulesTestCommand struct {
-	output
+type TestCommand struct {
+	command.Output
 	Files []string `arg:"" optional:"" type:"path" help:"The tests (default: rules_test.yaml)."`
 	Rules string   `short:"r" placeholder:"FILE" help:"The rules to test (default: those that each file of tests names, or the rules.yaml beside it)."`
 	Match string   `name:"run" placeholder:"REGEXP" help:"Run only the tests whose names match."`
@@ -27,10 +28,10 @@ type rulesTestCommand struct {
 
 // Run runs the tests. A test that fails gives exit code 1, and so does a file
 // that cannot be read.
-func (c *rulesTestCommand) Run(ctx context.Context, p *Program) error {
+func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 	match, err := regexp.Compile(c.Match)
 	if err != nil {
-		return &usageError{"--run: " + err.Error()}
+		return command.UsageError("--run: " + err.Error())
 	}
 	if len(c.Files) == 0 {
 		c.Files = []string{"rules_test.yaml"}
@@ -59,12 +60,12 @@ func (c *rulesTestCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	if slices.ContainsFunc(all, func(r rulestest.Result) bool { return !r.Passed() }) {
-		return errSaid
+		return command.ErrReported
 	}
 	return nil
 }
 
-func (c *rulesTestCommand) runFile(ctx context.Context, name string, match *regexp.Regexp) ([]rulestest.Result, error) {
+func (c *TestCommand) runFile(ctx context.Context, name string, match *regexp.Regexp) ([]rulestest.Result, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the tests: %w", err)
@@ -125,8 +126,8 @@ type testResult struct {
 	Seconds  float64  `json:"seconds"`
 }
 
-func (c *rulesTestCommand) print(w io.Writer, results []rulestest.Result) error {
-	if c.json() {
+func (c *TestCommand) print(w io.Writer, results []rulestest.Result) error {
+	if c.JSON() {
 		out := []testResult{}
 		for _, r := range results {
 			one := testResult{r.Name, r.File, r.Line, r.Passed(), nil, r.Took.Seconds()}
@@ -135,7 +136,7 @@ func (c *rulesTestCommand) print(w io.Writer, results []rulestest.Result) error 
 			}
 			out = append(out, one)
 		}
-		return printJSON(w, out)
+		return command.PrintJSON(w, out)
 	}
 	failed := 0
 	for _, r := range results {
@@ -147,13 +148,13 @@ func (c *rulesTestCommand) print(w io.Writer, results []rulestest.Result) error 
 				fmt.Fprintf(w, "  %s\n\n", strings.ReplaceAll(f.Error(), "\n", "\n  "))
 			}
 		case c.All:
-			fmt.Fprintf(w, "ok    %s (%s)\n", r.Name, count(r.Steps, "step"))
+			fmt.Fprintf(w, "ok    %s (%s)\n", r.Name, command.Count(r.Steps, "step"))
 		}
 	}
 	verdict := "all pass"
 	if failed > 0 {
 		verdict = fmt.Sprintf("%d failed", failed)
 	}
-	_, err := fmt.Fprintf(w, "%s, %s\n", count(len(results), "test"), verdict)
+	_, err := fmt.Fprintf(w, "%s, %s\n", command.Count(len(results), "test"), verdict)
 	return err
 }

@@ -1,4 +1,6 @@
-package cli
+// Package rulescmd holds the commands that check, try out and explain rules. Only cli
+// imports it.
+package rulescmd
 
 import (
 	"context"
@@ -9,17 +11,19 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/bot"
+	"numwatch/internal/cli/command"
+	"numwatch/internal/cli/remote"
 	"numwatch/rules"
 	"numwatch/store"
 )
 
-type rulesCommand struct {
-	Lint     rulesLintCommand     `cmd:"" help:"Check the rules: what is wrong, what has no effect, what says things twice."`
-	Coverage rulesCoverageCommand `cmd:"" help:"Show which rules speak up for which values, and which values nobody hears of."`
-	Explain  rulesExplainCommand  `cmd:"" help:"Tell why a change, an alert or a number was told, and to whom it was not."`
-	Render   rulesRenderCommand   `cmd:"" help:"Show the Slack message and the NATS event that a rule makes of a change."`
-	Test     rulesTestCommand     `cmd:"" help:"Run the unit tests of rules."`
-	Backtest rulesBacktestCommand `cmd:"" help:"Replay the log through rules: who would have heard how much."`
+type Command struct {
+	Lint     LintCommand     `cmd:"" help:"Check the rules: what is wrong, what has no effect, what says things twice."`
+	Coverage CoverageCommand `cmd:"" help:"Show which rules speak up for which values, and which values nobody hears of."`
+	Explain  ExplainCommand  `cmd:"" help:"Tell why a change, an alert or a number was told, and to whom it was not."`
+	Render   RenderCommand   `cmd:"" help:"Show the Slack message and the NATS event that a rule makes of a change."`
+	Test     TestCommand     `cmd:"" help:"Run the unit tests of rules."`
+	Backtest BacktestCommand `cmd:"" help:"Replay the log through rules: who would have heard how much."`
 }
 
 // rulesFile is the argument of the commands that read a rules file.
@@ -30,12 +34,12 @@ type rulesFile struct {
 // history is where the commands that look back find the log: a store that no
 // bot has open, a backup, or a copy that a running bot hands out.
 type history struct {
-	client
+	remote.Client
 	DB string `name:"db" placeholder:"FILE" help:"A backup, or the store of a bot that is stopped. Without it, a running bot is asked for a copy."`
 }
 
 // open opens the history. The store must not be written to; done closes it.
-func (h history) open(ctx context.Context, p *Program) (s *store.Store, done func(), err error) {
+func (h history) open(ctx context.Context, p *command.Program) (s *store.Store, done func(), err error) {
 	if h.DB != "" {
 		return openHistory(h.DB, func() {})
 	}
@@ -45,7 +49,7 @@ func (h history) open(ctx context.Context, p *Program) (s *store.Store, done fun
 	}
 	remove := func() { os.RemoveAll(dir) }
 	path := filepath.Join(dir, "copy.db")
-	if err := h.copyTo(ctx, p, path); err != nil {
+	if _, err := h.Backup(ctx, p, path); err != nil {
 		remove()
 		return nil, nil, fmt.Errorf("%w; --db reads a backup instead", err)
 	}
@@ -54,18 +58,6 @@ func (h history) open(ctx context.Context, p *Program) (s *store.Store, done fun
 		remove()
 	}
 	return s, done, err
-}
-
-func (h history) copyTo(ctx context.Context, p *Program, path string) error {
-	body, err := h.get(ctx, p, "/api/v1/backup")
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if _, err := writeWhole(path, body); err != nil {
-		return fmt.Errorf("copying the bot's store: %w", err)
-	}
-	return nil
 }
 
 func openHistory(path string, then func()) (*store.Store, func(), error) {
@@ -79,31 +71,31 @@ func openHistory(path string, then func()) (*store.Store, func(), error) {
 	return s, func() { s.Close(); then() }, nil
 }
 
-type rulesCoverageCommand struct {
+type CoverageCommand struct {
 	rulesFile
-	output
+	command.Output
 	Strict bool `help:"Exit with 1 if there is a hole."`
 }
 
 // Run prints the matrix of values and rules.
-func (c *rulesCoverageCommand) Run(p *Program) error {
+func (c *CoverageCommand) Run(p *command.Program) error {
 	set, err := bot.LoadRules(c.File)
 	if err != nil {
 		return err
 	}
 	coverage := set.Coverage()
-	if c.json() {
-		err = printJSON(p.Stdout, coverage)
+	if c.JSON() {
+		err = command.PrintJSON(p.Stdout, coverage)
 	} else {
 		err = printCoverage(p, coverage)
 	}
 	if err == nil && c.Strict && len(coverage.Holes()) > 0 {
-		return errSaid
+		return command.ErrReported
 	}
 	return err
 }
 
-func printCoverage(p *Program, coverage rules.Coverage) error {
+func printCoverage(p *command.Program, coverage rules.Coverage) error {
 	holes := 0
 	for _, f := range coverage.Fields {
 		fmt.Fprintln(p.Stdout, f.Field)
@@ -113,11 +105,11 @@ func printCoverage(p *Program, coverage rules.Coverage) error {
 				text = "HOLE: nobody hears of it"
 				holes++
 			}
-			fmt.Fprintln(p.Stdout, strings.TrimRight(hanging(fmt.Sprintf("  %-26s  ", alert.Plain(shownCovered(v.Value))), text), " "))
+			fmt.Fprintln(p.Stdout, strings.TrimRight(command.Hanging(fmt.Sprintf("  %-26s  ", alert.Plain(shownCovered(v.Value))), text), " "))
 		}
 	}
 	_, err := fmt.Fprintf(p.Stdout, "\n%s. Beside each value are the rules that may open for it, and the\n"+
-		"clauses on which that depends. A value without a rule that is no hole is the\nbest one, or says nothing.\n", count(holes, "hole"))
+		"clauses on which that depends. A value without a rule that is no hole is the\nbest one, or says nothing.\n", command.Count(holes, "hole"))
 	return err
 }
 

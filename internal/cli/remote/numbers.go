@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 
+	"numwatch/internal/cli/command"
 	"numwatch/phone"
 	"numwatch/web"
 )
@@ -34,9 +35,9 @@ func (f *fieldFlags) set(q url.Values) {
 		"StatusCallbackUrl", f.StatusCallbackURL, "UpCallbackUrl", f.UpCallbackURL)
 }
 
-type numbersCommand struct {
-	client
-	output
+type NumbersCommand struct {
+	Client
+	command.Output
 	Account string            `placeholder:"NAME" help:"Only of this account."`
 	Space   string            `placeholder:"ID" help:"Only of this space."`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"Only of spaces with this label."`
@@ -46,7 +47,7 @@ type numbersCommand struct {
 }
 
 // Run lists numbers as they stand.
-func (c *numbersCommand) Run(ctx context.Context, p *Program) error {
+func (c *NumbersCommand) Run(ctx context.Context, p *command.Program) error {
 	q := c.query()
 	set(q, "q", c.Search, "account", c.Account, "space", c.Space)
 	c.set(q)
@@ -54,11 +55,11 @@ func (c *numbersCommand) Run(ctx context.Context, p *Program) error {
 		q.Set("label."+k, c.Label[k])
 	}
 	var list web.NumberList
-	if err := c.getJSON(ctx, p, "/api/v1/numbers?"+q.Encode(), &list); err != nil {
+	if err := c.GetJSON(ctx, p, "/api/v1/numbers?"+q.Encode(), &list); err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, list)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, list)
 	}
 	if len(list.Numbers) == 0 {
 		return c.printNone(p, list.Total, "number")
@@ -67,11 +68,11 @@ func (c *numbersCommand) Run(ctx context.Context, p *Program) error {
 	for i := range list.Numbers {
 		n := list.Numbers[i].Number
 		rows = append(rows, []string{
-			cell(n.PhoneNumber, 16), cell(cmp.Or(list.Numbers[i].Space.Name, list.Numbers[i].Space.ID), 18), cell(n.Get(phone.VerifiedName), 20),
-			cell(n.Get(phone.Status), 14), cell(n.Get(phone.QualityRating), 8), cell(n.Get(phone.MessagingLimitTier), 14),
+			command.Cell(n.PhoneNumber, 16), command.Cell(cmp.Or(list.Numbers[i].Space.Name, list.Numbers[i].Space.ID), 18), command.Cell(n.Get(phone.VerifiedName), 20),
+			command.Cell(n.Get(phone.Status), 14), command.Cell(n.Get(phone.QualityRating), 8), command.Cell(n.Get(phone.MessagingLimitTier), 14),
 		})
 	}
-	if err := printTable(p.Stdout, []string{"NUMBER", "SPACE", "NAME", "STATUS", "QUALITY", "LIMIT"}, rows); err != nil {
+	if err := command.PrintTable(p.Stdout, []string{"NUMBER", "SPACE", "NAME", "STATUS", "QUALITY", "LIMIT"}, rows); err != nil {
 		return err
 	}
 	return c.printMore(p, len(list.Numbers), list.Total, "number")

@@ -1,6 +1,8 @@
-package cli
+package remote
 
 import (
+	"numwatch/internal/cli/command"
+
 	"fmt"
 	"net/url"
 	"strconv"
@@ -20,17 +22,17 @@ func (l paged) query() url.Values {
 }
 
 // printNone tells that a part of a list holds nothing.
-func (l paged) printNone(p *Program, total int, thing string) error {
+func (l paged) printNone(p *command.Program, total int, thing string) error {
 	if total == 0 {
 		_, err := fmt.Fprintf(p.Stdout, "no such %s\n", thing)
 		return err
 	}
-	_, err := fmt.Fprintf(p.Stdout, "no more: there are %s\n", count(total, thing))
+	_, err := fmt.Fprintf(p.Stdout, "no more: there are %s\n", command.Count(total, thing))
 	return err
 }
 
 // printMore tells below a table how much is not in it, and how to see that.
-func (l paged) printMore(p *Program, shown, total int, thing string) error {
+func (l paged) printMore(p *command.Program, shown, total int, thing string) error {
 	next := l.Offset + shown
 	if total <= next {
 		return nil
@@ -42,6 +44,6 @@ func (l paged) printMore(p *Program, shown, total int, thing string) error {
 	if l.Offset > 0 || l.Limit >= mostLimit {
 		hint = fmt.Sprintf("--offset %d shows the next", next)
 	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%s of %s: %s\n", part, count(total, thing), hint)
+	_, err := fmt.Fprintf(p.Stdout, "\n%s of %s: %s\n", part, command.Count(total, thing), hint)
 	return err
 }

@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"cmp"
@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/phone"
 	"numwatch/web"
 )
 
-type historyCommand struct {
-	client
-	output
+type HistoryCommand struct {
+	Client
+	command.Output
 	Account string `placeholder:"NAME" help:"The account, where several spaces have had the number."`
 	Space   string `placeholder:"ID" help:"The space's id, likewise."`
 	Limit   int    `default:"50" help:"At most this many events, up to 1000."`
@@ -27,7 +28,7 @@ type historyCommand struct {
 }
 
 // Run tells what happened to a number, newest first.
-func (c *historyCommand) Run(ctx context.Context, p *Program) error {
+func (c *HistoryCommand) Run(ctx context.Context, p *command.Program) error {
 	where, err := c.find(ctx, p)
 	if err != nil {
 		return err
@@ -35,11 +36,11 @@ func (c *historyCommand) Run(ctx context.Context, p *Program) error {
 	path := "/api/v1/numbers/" + url.PathEscape(where.Account) + "/" + url.PathEscape(where.ID) + "/" + url.PathEscape(c.Number) +
 		"/history?limit=" + strconv.Itoa(c.Limit) + "&before=" + strconv.FormatUint(c.Before, 10)
 	var h web.History
-	if err := c.getJSON(ctx, p, path, &h); err != nil {
+	if err := c.GetJSON(ctx, p, path, &h); err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, h)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, h)
 	}
 	if len(h.Events) == 0 && c.Before > 0 {
 		fmt.Fprintf(p.Stdout, "nothing is known from before %d\n", c.Before)
@@ -53,14 +54,14 @@ func (c *historyCommand) Run(ctx context.Context, p *Program) error {
 	for i := range h.Events {
 		rows = append(rows, happening(&h.Events[i]))
 	}
-	if err := printTable(p.Stdout, []string{"TIME", "EVENT", "WHAT", "WAS", "IS"}, rows); err != nil {
+	if err := command.PrintTable(p.Stdout, []string{"TIME", "EVENT", "WHAT", "WAS", "IS"}, rows); err != nil {
 		return err
 	}
 	return c.printMore(p, h.Before)
 }
 
 // printMore tells below a table how to see what happened before.
-func (c *historyCommand) printMore(p *Program, before uint64) (err error) {
+func (c *HistoryCommand) printMore(p *command.Program, before uint64) (err error) {
 	switch {
 	case before == 0:
 	case c.Before > 0 || c.Limit >= mostLimit:
@@ -80,14 +81,14 @@ func happening(e *web.Event) []string {
 		kind = "first sight"
 	}
 	return []string{
-		e.Time.Local().Format(time.DateTime), cell(kind, 12), cell(what, 22),
-		cell(cmp.Or(e.Old, "-"), 18), cell(cmp.Or(e.New, "-"), 18),
+		e.Time.Local().Format(time.DateTime), command.Cell(kind, 12), command.Cell(what, 22),
+		command.Cell(cmp.Or(e.Old, "-"), 18), command.Cell(cmp.Or(e.New, "-"), 18),
 	}
 }
 
 // find finds the space of the number: the one that is named, or the only one
 // that lists it or has an alert about it.
-func (c *historyCommand) find(ctx context.Context, p *Program) (phone.SpaceKey, error) {
+func (c *HistoryCommand) find(ctx context.Context, p *command.Program) (phone.SpaceKey, error) {
 	if c.Account != "" && c.Space != "" {
 		return phone.SpaceKey{Account: c.Account, ID: c.Space}, nil
 	}
@@ -100,14 +101,14 @@ func (c *historyCommand) find(ctx context.Context, p *Program) (phone.SpaceKey, 
 		found[phone.SpaceKey{Account: account, ID: space.ID}] = true
 	}
 	var numbers web.NumberList
-	if err := c.getJSON(ctx, p, "/api/v1/numbers?limit=1000&"+url.Values{"q": {c.Number}}.Encode(), &numbers); err != nil {
+	if err := c.GetJSON(ctx, p, "/api/v1/numbers?limit=1000&"+url.Values{"q": {c.Number}}.Encode(), &numbers); err != nil {
 		return phone.SpaceKey{}, err
 	}
 	for i := range numbers.Numbers {
 		note(numbers.Numbers[i].Account, &numbers.Numbers[i].Space, numbers.Numbers[i].Number)
 	}
 	var alerts web.AlertList
-	if err := c.getJSON(ctx, p, "/api/v1/alerts?state=all&limit=1000&"+url.Values{"number": {c.Number}}.Encode(), &alerts); err != nil {
+	if err := c.GetJSON(ctx, p, "/api/v1/alerts?state=all&limit=1000&"+url.Values{"number": {c.Number}}.Encode(), &alerts); err != nil {
 		return phone.SpaceKey{}, err
 	}
 	for i := range alerts.Alerts {

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"io"
@@ -7,17 +7,18 @@ import (
 	"numwatch/internal/config"
 )
 
-// configFile is the flag of every command that reads the configuration.
-type configFile struct {
+// ConfigFile is the flag of every command that reads the configuration.
+type ConfigFile struct {
 	Config string `short:"c" default:"config.yaml" placeholder:"FILE" help:"The configuration (default: config.yaml)."`
 }
 
-func (f configFile) load(p *Program) (*config.Config, error) {
+// Load reads the file.
+func (f ConfigFile) Load(p *Program) (*config.Config, error) {
 	return config.Load(f.Config, p.Env)
 }
 
-// newLogger returns the logger that the configuration asks for.
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
+// NewLogger returns the logger that the configuration asks for.
+func NewLogger(c config.Log, w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.Level)) // the configuration has been validated
 	o := &slog.HandlerOptions{Level: level}

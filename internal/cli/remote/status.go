@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"context"
@@ -8,21 +8,22 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/web"
 )
 
-type statusCommand struct {
-	client
-	output
+type StatusCommand struct {
+	Client
+	command.Output
 	Quiet bool `short:"q" help:"Print nothing; the exit code says whether the bot is ready."`
 }
 
 // Run asks a running bot how it is. The exit code is 1 if it is not ready.
-func (c *statusCommand) Run(ctx context.Context, p *Program) error {
+func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
 	var s web.Status
-	if err := c.getJSON(ctx, p, "/api/v1/status", &s); err != nil {
+	if err := c.GetJSON(ctx, p, "/api/v1/status", &s); err != nil {
 		if c.Quiet {
-			return errSaid
+			return command.ErrReported
 		}
 		return err
 	}
@@ -32,14 +33,14 @@ func (c *statusCommand) Run(ctx context.Context, p *Program) error {
 		}
 	}
 	if !s.Ready {
-		return errSaid
+		return command.ErrReported
 	}
 	return nil
 }
 
-func (c *statusCommand) print(p *Program, s *web.Status) error {
-	if c.json() {
-		return printJSON(p.Stdout, s)
+func (c *StatusCommand) print(p *command.Program, s *web.Status) error {
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, s)
 	}
 	state := "ready"
 	if !s.Ready {
@@ -50,14 +51,14 @@ func (c *statusCommand) print(p *Program, s *web.Status) error {
 	for _, name := range alert.Severities() {
 		fmt.Fprintf(p.Stdout, "  %d %s", s.Alerts[name], name)
 	}
-	fmt.Fprintf(p.Stdout, "\nstore:   %s, %.1f MB\n\n", count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
+	fmt.Fprintf(p.Stdout, "\nstore:   %s, %.1f MB\n\n", command.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
 	if err := printAccounts(p, s.Accounts); err != nil {
 		return err
 	}
 	return printSinks(p, s.Sinks)
 }
 
-func printAccounts(p *Program, accounts []web.AccountStatus) error {
+func printAccounts(p *command.Program, accounts []web.AccountStatus) error {
 	var rows [][]string
 	for _, a := range accounts {
 		rows = append(rows, []string{
@@ -65,7 +66,7 @@ func printAccounts(p *Program, accounts []web.AccountStatus) error {
 			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest), brief(a.Expected), brief(a.Worst),
 		})
 	}
-	err := printTable(p.Stdout, []string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "DETECTS IN", "AT MOST"}, rows)
+	err := command.PrintTable(p.Stdout, []string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "DETECTS IN", "AT MOST"}, rows)
 	if err != nil {
 		return err
 	}
@@ -80,13 +81,13 @@ const mostFailing = 20
 
 // printAccount tells what the limit can do for the account's spaces, and what
 // is wrong with them.
-func printAccount(p *Program, a *web.AccountStatus) {
+func printAccount(p *command.Program, a *web.AccountStatus) {
 	name := alert.Plain(a.Name) + "  "
-	fmt.Fprintf(p.Stdout, "\n%s\n", hanging(name, alert.Plain(a.Plan)))
+	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, alert.Plain(a.Plan)))
 	if d := a.Discovery; d != nil && d.Error != "" {
-		fmt.Fprintf(p.Stdout, "\n%s\n", hanging(name, "discovery failed, "+discovered(d)+" go on: "+alert.Plain(d.Error)))
+		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, "discovery failed, "+discovered(d)+" go on: "+alert.Plain(d.Error)))
 	} else if d != nil {
-		fmt.Fprintln(p.Stdout, hanging(name, "discovery: "+discovered(d)))
+		fmt.Fprintln(p.Stdout, command.Hanging(name, "discovery: "+discovered(d)))
 	}
 	for i := range a.Failing[:min(len(a.Failing), mostFailing)] {
 		printFailing(p, a.Name, &a.Failing[i])
@@ -97,11 +98,11 @@ func printAccount(p *Program, a *web.AccountStatus) {
 }
 
 func discovered(d *web.DiscoveryStatus) string {
-	return count(d.Spaces, "space") + ", listed " + ago(d.At)
+	return command.Count(d.Spaces, "space") + ", listed " + ago(d.At)
 }
 
 // printFailing tells what is wrong with a space, or with a whole account.
-func printFailing(p *Program, account string, f *web.FailingSpace) {
+func printFailing(p *command.Program, account string, f *web.FailingSpace) {
 	where := account
 	if f.Space != "" {
 		where += "/" + f.Space
@@ -118,21 +119,21 @@ func printFailing(p *Program, account string, f *web.FailingSpace) {
 	if !f.Since.IsZero() {
 		what += " (for " + time.Since(f.Since).Round(time.Second).String() + ")"
 	}
-	fmt.Fprintf(p.Stdout, "\n%s\n", hanging(alert.Plain(where)+"  ", alert.Plain(what)))
+	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(alert.Plain(where)+"  ", alert.Plain(what)))
 }
 
-func printSinks(p *Program, sinks []web.SinkStatus) error {
+func printSinks(p *command.Program, sinks []web.SinkStatus) error {
 	var rows [][]string
 	for _, k := range sinks {
 		rows = append(rows, []string{k.Name, k.State, strconv.FormatUint(k.Lag, 10)})
 	}
 	fmt.Fprintln(p.Stdout)
-	if err := printTable(p.Stdout, []string{"SINK", "STATE", "WAITING"}, rows); err != nil {
+	if err := command.PrintTable(p.Stdout, []string{"SINK", "STATE", "WAITING"}, rows); err != nil {
 		return err
 	}
 	for _, k := range sinks {
 		if k.LastError != "" {
-			fmt.Fprintf(p.Stdout, "\n%s\n", hanging(alert.Plain(k.Name)+"  ", alert.Plain(k.LastError)))
+			fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(alert.Plain(k.Name)+"  ", alert.Plain(k.LastError)))
 		}
 	}
 	return nil

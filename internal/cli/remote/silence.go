@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"context"
@@ -10,29 +10,30 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/web"
 )
 
-type silenceCommand struct {
+type SilenceCommand struct {
 	List silenceListCommand `cmd:"" default:"1" help:"List the silences in force."`
 	Add  silenceAddCommand  `cmd:"" help:"Hold back alerts from Slack for a time."`
 	End  silenceEndCommand  `cmd:"" help:"End a silence before its time."`
 }
 
 type silenceListCommand struct {
-	client
-	output
+	Client
+	command.Output
 }
 
 // Run lists the silences.
-func (c *silenceListCommand) Run(ctx context.Context, p *Program) error {
+func (c *silenceListCommand) Run(ctx context.Context, p *command.Program) error {
 	var list web.SilenceList
-	if err := c.getJSON(ctx, p, "/api/v1/silences", &list); err != nil {
+	if err := c.GetJSON(ctx, p, "/api/v1/silences", &list); err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, list)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, list)
 	}
 	if len(list.Silences) == 0 {
 		fmt.Fprintln(p.Stdout, "nothing is silenced")
@@ -42,10 +43,10 @@ func (c *silenceListCommand) Run(ctx context.Context, p *Program) error {
 	for i := range list.Silences {
 		s := &list.Silences[i]
 		rows = append(rows, []string{
-			s.ID, s.Until.Local().Format(minutes), strconv.Itoa(s.Covers), cell(s.By, 12), cell(s.Match.String(), 28), cell(s.Reason, 18),
+			s.ID, s.Until.Local().Format(command.Minutes), strconv.Itoa(s.Covers), command.Cell(s.By, 12), command.Cell(s.Match.String(), 28), command.Cell(s.Reason, 18),
 		})
 	}
-	return printTable(p.Stdout, []string{"SILENCE", "UNTIL", "COVERS", "BY", "ALERTS WITH", "REASON"}, rows)
+	return command.PrintTable(p.Stdout, []string{"SILENCE", "UNTIL", "COVERS", "BY", "ALERTS WITH", "REASON"}, rows)
 }
 
 // period is a length of time as config.yaml has it: 30m, 2h, 1d.
@@ -59,8 +60,8 @@ func (d *period) UnmarshalText(b []byte) error {
 }
 
 type silenceAddCommand struct {
-	client
-	output
+	Client
+	command.Output
 	person
 	For     period   `placeholder:"TIME" help:"How long, such as 30m, 2h or 1d."`
 	Until   string   `placeholder:"TIME" help:"Until when instead: 2026-11-24T07:00 (local time) or with a zone, in RFC 3339."`
@@ -70,7 +71,7 @@ type silenceAddCommand struct {
 }
 
 // Run starts a silence, or shows what it would cover.
-func (c *silenceAddCommand) Run(ctx context.Context, p *Program) error {
+func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 	match, err := matcher(c.Match)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	if q.Until.IsZero() == (q.For == 0) {
-		return &usageError{"say for how long: --for 2h, or --until a time"}
+		return command.UsageError("say for how long: --for 2h, or --until a time")
 	}
 	if q.By, err = c.name(p); err != nil {
 		return err
@@ -92,23 +93,23 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *Program) error {
 	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences", q, &made); err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, made)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, made)
 	}
 	_, err = fmt.Fprintf(p.Stdout, "%s until %s: %s\ncovers %s now; end it with: numwatch silence end %[1]s\n",
-		made.ID, made.Until.Local().Format(minutes+" MST"), alert.Plain(made.Match.String()), count(made.Covers, "open alert"))
+		made.ID, made.Until.Local().Format(command.Minutes+" MST"), alert.Plain(made.Match.String()), command.Count(made.Covers, "open alert"))
 	return err
 }
 
-func (c *silenceAddCommand) preview(ctx context.Context, p *Program, match alert.Matcher) error {
+func (c *silenceAddCommand) preview(ctx context.Context, p *command.Program, match alert.Matcher) error {
 	var list web.AlertList
 	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences/preview", web.PreviewRequest{Match: match}, &list); err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, list)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, list)
 	}
-	fmt.Fprintf(p.Stdout, "%s would cover %s now\n", alert.Plain(match.String()), count(list.Total, "open alert"))
+	fmt.Fprintf(p.Stdout, "%s would cover %s now\n", alert.Plain(match.String()), command.Count(list.Total, "open alert"))
 	if list.Total == 0 {
 		return nil
 	}
@@ -121,10 +122,10 @@ func matcher(args []string) (m alert.Matcher, err error) {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || value == "" {
-			return m, &usageError{fmt.Sprintf("%q does not choose alerts: want name=value, such as rule=quality-red or label.tier=gold", alert.Plain(arg))}
+			return m, command.UsageError(fmt.Sprintf("%q does not choose alerts: want name=value, such as rule=quality-red or label.tier=gold", alert.Plain(arg)))
 		}
 		if err := m.Set(name, value); err != nil {
-			return m, &usageError{alert.Plain(err.Error())}
+			return m, command.UsageError(alert.Plain(err.Error()))
 		}
 	}
 	return m, nil
@@ -142,19 +143,19 @@ func moment(text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return t, &usageError{fmt.Sprintf("%q is no time: want 2026-11-24T07:00 or 2026-11-24T07:00:00+08:00", alert.Plain(text))}
+		return t, command.UsageError(fmt.Sprintf("%q is no time: want 2026-11-24T07:00 or 2026-11-24T07:00:00+08:00", alert.Plain(text)))
 	}
 	return t, nil
 }
 
 type silenceEndCommand struct {
-	client
+	Client
 	person
 	ID string `arg:"" help:"The silence's id, such as s-k3v9q2abcd: numwatch silence."`
 }
 
 // Run ends a silence.
-func (c *silenceEndCommand) Run(ctx context.Context, p *Program) error {
+func (c *silenceEndCommand) Run(ctx context.Context, p *command.Program) error {
 	by, err := c.name(p)
 	if err != nil {
 		return err

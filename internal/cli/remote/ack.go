@@ -1,4 +1,4 @@
-package cli
+package remote
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"numwatch/alert"
+	"numwatch/internal/cli/command"
 	"numwatch/web"
 )
 
@@ -16,24 +17,24 @@ type person struct {
 	By string `placeholder:"NAME" help:"Who decides, as others see it (default: $$USER)."`
 }
 
-func (w person) name(p *Program) (string, error) {
-	name := cmp.Or(w.By, p.getenv("USER"))
+func (w person) name(p *command.Program) (string, error) {
+	name := cmp.Or(w.By, p.Getenv("USER"))
 	if name == "" {
-		return "", &usageError{"say who you are: --by NAME"}
+		return "", command.UsageError("say who you are: --by NAME")
 	}
 	return name, nil
 }
 
-type ackCommand struct {
-	client
-	output
+type AckCommand struct {
+	Client
+	command.Output
 	person
 	Undo bool   `help:"Take the acknowledgement back."`
 	ID   string `arg:"" help:"The alert's id, such as a-7f31c0de00112233: numwatch alerts."`
 }
 
 // Run says who takes care of an alert.
-func (c *ackCommand) Run(ctx context.Context, p *Program) error {
+func (c *AckCommand) Run(ctx context.Context, p *command.Program) error {
 	by, err := c.name(p)
 	if err != nil {
 		return err
@@ -46,9 +47,9 @@ func (c *ackCommand) Run(ctx context.Context, p *Program) error {
 	if err := c.call(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", web.ByRequest{By: by}, &a); err != nil {
 		return err
 	}
-	if c.json() {
-		return printJSON(p.Stdout, a)
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, a)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s%s\n%s\n", did, alert.Plain(by), hanging(a.Alert.ID+"  ", alert.Plain(a.Alert.Rule+": "+a.Alert.Summary)))
+	_, err = fmt.Fprintf(p.Stdout, "%s%s\n%s\n", did, alert.Plain(by), command.Hanging(a.Alert.ID+"  ", alert.Plain(a.Alert.Rule+": "+a.Alert.Summary)))
 	return err
 }
