@@ -48,8 +48,8 @@ load: build ## measure the whole program on a fleet of 1,000,000 numbers (ARGS="
 
 soak: ## the long tests: 500 kills and thousands of faults (SEED=… repeats a run)
 	@echo "soak: SEED=$(SEED)"
-	$(SOAK) NUMWATCH_SOAK_ROUNDS=5000 $(GO) test -count=1 -timeout 1h -run RandomFaults ./notify
-	$(SOAK) $(GO) test -count=50 -timeout 1h -run 'FaultMatrix|NATSCrashes|NATSOrder|NATSOutage' ./notify
+	$(SOAK) NUMWATCH_SOAK_ROUNDS=5000 $(GO) test -count=1 -timeout 1h -run RandomFaults ./notify/...
+	$(SOAK) $(GO) test -count=50 -timeout 1h -run 'FaultMatrix|NATSCrashes|NATSOrder|NATSOutage' ./notify/...
 	$(SOAK) NUMWATCH_SOAK_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKilled|TestStopped' ./internal/cli
 
 check: race-ready fmt-check tidy-check vet staticcheck cross size race ## what CI runs beside the tests: format, lint, tidy, size, race detector

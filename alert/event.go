@@ -51,3 +51,7 @@ type Notice struct {
 	Kind string `json:"kind"` // start, stop, rules-reloaded, rules-refused, …
 	Text string `json:"text"`
 }
+
+// LateAfter is how long after it was decided an event or a message counts as
+// late.
+const LateAfter = 5 * time.Minute

@@ -23,10 +23,6 @@ const (
 	contentType = "application/cloudevents+json"
 )
 
-// LateAfter is how long after it was decided an event or a message counts as
-// told late, as after an outage.
-const LateAfter = 5 * time.Minute
-
 // Renderer turns events of the log into CloudEvents 1.0 in structured JSON. It
 // is safe for concurrent use if Space is.
 type Renderer struct {
@@ -62,7 +58,7 @@ func (r *Renderer) Render(e *alert.Event, now time.Time) []byte {
 	w.moment("time", e.Time)
 	w.text("datacontenttype", "application/json")
 	w.text("dataschema", schemaBase+strings.TrimPrefix(name, "numwatch.")+".json")
-	w.object("data", func() { r.data(w, e, now.Sub(e.Time) > LateAfter) })
+	w.object("data", func() { r.data(w, e, now.Sub(e.Time) > alert.LateAfter) })
 	return w.end()
 }
 

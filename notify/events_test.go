@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
+	"numwatch/alert/alerttest"
 	"numwatch/phone"
 )
 
@@ -241,7 +242,7 @@ func TestAsyncAPIFitsTheCode(t *testing.T) {
 
 // What is written by hand reads as the library would write it.
 func FuzzWriter(f *testing.F) {
-	for _, s := range append(hostile, "", "plain", "\x00\xff", `"\`) {
+	for _, s := range append(alerttest.Hostile, "", "plain", "\x00\xff", `"\`) {
 		f.Add(s, uint64(7), int64(1_700_000_000))
 	}
 	f.Fuzz(func(t *testing.T, s string, n uint64, unix int64) {

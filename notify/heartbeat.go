@@ -42,7 +42,7 @@ type Heartbeat struct {
 // NewHeartbeat returns one that does nothing until Run.
 func NewHeartbeat(o HeartbeatOptions) *Heartbeat {
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = NewTransport()
 	}
 	return &Heartbeat{
 		o: o, log: loggerOr(o.Logger), client: &http.Client{Timeout: heartbeatWithin, Transport: o.Transport},

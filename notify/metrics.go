@@ -42,26 +42,3 @@ func truth(b bool) float64 {
 	}
 	return 0
 }
-
-// slackMetrics counts calls (post, reply, edit, find) by outcome: ok, dead, or
-// the class of the refusal.
-type slackMetrics struct {
-	calls  *prometheus.CounterVec
-	parked *prometheus.GaugeVec
-	dead   prometheus.Gauge
-}
-
-func newSlackMetrics(r prometheus.Registerer) *slackMetrics {
-	f := promauto.With(r)
-	return &slackMetrics{
-		calls: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "numwatch_slack_calls_total", Help: "Calls to Slack, by call and outcome.",
-		}, []string{"call", "outcome"}),
-		parked: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "numwatch_slack_parked", Help: "1 while Slack, or one of its channels, cannot be delivered to.",
-		}, []string{"part"}),
-		dead: f.NewGauge(prometheus.GaugeOpts{
-			Name: "numwatch_slack_dead_messages", Help: "Messages that Slack refuses for good.",
-		}),
-	}
-}

@@ -267,12 +267,12 @@ func (n *NATS) working(ctx context.Context) {
 // keepUp tells when what goes out is old although nothing fails, and not just
 // because it begins to make up for an outage; zero: nothing waits.
 func (n *NATS) keepUp(ctx context.Context, oldest time.Time) {
-	age := time.Since(later(oldest, n.resumed))
+	age := time.Since(latest(oldest, n.resumed))
 	switch {
 	case !n.behind && !oldest.IsZero() && age > n.slow:
 		n.behind = true
 		n.tell(ctx, alert.SinkReport{Value: phone.Parked, Code: "behind", Reason: fmt.Sprintf(
-			"nats takes events more slowly than they come: %d wait, the first of them since %s", n.Status().Lag, utc(oldest))})
+			"nats takes events more slowly than they come: %d wait, the first of them since %s", n.Status().Lag, atUTC(oldest))})
 	case n.behind && (oldest.IsZero() || age < n.slow/2):
 		n.behind = false
 		n.tell(ctx, alert.SinkReport{Value: phone.OK})
@@ -334,7 +334,7 @@ func (n *NATS) bury(ctx context.Context, e *alert.Event, err error) {
 	n.metrics.published.WithLabelValues("dead").Inc()
 	n.log.Error("an event can never be published and is passed over", "event_id", n.render.ID(e.Seq), "err", err)
 	if n.letters.Value == phone.OK {
-		n.letters = alert.SinkReport{Value: phone.Parked, Code: codeDead, Reason: fmt.Sprintf(
+		n.letters = alert.SinkReport{Value: phone.Parked, Code: CodeDead, Reason: fmt.Sprintf(
 			"event %s can never be published and is passed over: %v; the history has it. If the server or the stream limits the size "+
 				"of messages, raise that. The log names all such events", n.render.ID(e.Seq), err)}
 	}
@@ -348,7 +348,7 @@ func (n *NATS) tellLetters(ctx context.Context) {
 		return
 	}
 	r := n.letters
-	r.Component, r.At = natsPart+deadSuffix, time.Now()
+	r.Component, r.At = natsPart+DeadSuffix, time.Now()
 	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
 		n.log.Warn("the state of nats could not be kept", "err", err)
 		return
@@ -382,3 +382,12 @@ func redactServers(list string) string {
 	}
 	return strings.Join(servers, ",")
 }
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func atUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

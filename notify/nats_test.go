@@ -37,6 +37,7 @@ func TestNATSPublishesEveryEventOnceInOrder(t *testing.T) {
 }
 
 func TestNATSStorm(t *testing.T) {
+	const stormSize = 10_000
 	b := newBench(t)
 	b.start(b.options())
 	for range stormSize / 100 {

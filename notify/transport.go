@@ -12,11 +12,11 @@ const (
 	answeredIn = 5 * time.Second
 )
 
-// newTransport returns what the standard library uses, proxies of the environment
+// NewTransport returns what the standard library uses, proxies of the environment
 // included, and which gives up connections that have died in silence. HTTP/2
 // would send all calls over them until the kernel does, a quarter of an hour
 // later.
-func newTransport() *http.Transport {
+func NewTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: silentFor, PingTimeout: answeredIn}
 	return t

@@ -26,7 +26,7 @@ func TestSilentConnectionsAreGivenUp(t *testing.T) {
 		}
 		server.StartTLS()
 		defer server.Close()
-		transport := newTransport()
+		transport := NewTransport()
 		require.NotNil(t, transport.Proxy, "proxies of the environment are respected")
 		transport.DialContext = network.DialContext
 		transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()

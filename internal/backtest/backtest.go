@@ -14,7 +14,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/watch"
-	"numwatch/notify"
+	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -34,7 +34,7 @@ type Options struct {
 type Replay struct {
 	o     Options
 	state *rules.State
-	board *notify.Rehearsal
+	board *slack.Rehearsal
 	delay map[string]time.Duration // `for`, by rule
 	keep  time.Duration            // how long closed alerts stay in reach
 	tally *tally
@@ -176,7 +176,7 @@ const (
 func (r *Replay) advance(t time.Time) {
 	if !r.begun {
 		r.begun, r.now = true, t
-		r.board = notify.NewRehearsal(channelNames(r.o.Rules), t)
+		r.board = slack.NewRehearsal(channelNames(r.o.Rules), t)
 		return
 	}
 	for {

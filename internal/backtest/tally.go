@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/notify"
+	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -118,7 +118,7 @@ func (c *SubjectCount) note(a *alert.Alert) {
 }
 
 // told counts a message once, and once for each rule and subject in it.
-func (t *tally) told(m *notify.Told) {
+func (t *tally) told(m *slack.Told) {
 	if !t.counts(m.At) {
 		return
 	}
@@ -152,7 +152,7 @@ func (t *tally) told(m *notify.Told) {
 	}
 }
 
-func (r *RuleCount) told(m *notify.Told) {
+func (r *RuleCount) told(m *slack.Told) {
 	switch {
 	case m.Remind:
 		r.Reminds++

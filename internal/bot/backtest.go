@@ -11,7 +11,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/backtest"
-	"numwatch/notify"
+	"numwatch/notify/card"
 	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/store"
@@ -25,7 +25,7 @@ type backtests struct {
 	events   *store.Store
 	space    func(phone.SpaceKey) phone.Space
 	note     func(context.Context, alert.Notice) error
-	announce func(mark notify.Mark, text string)
+	announce func(mark card.Mark, text string)
 	log      *slog.Logger
 	wake     chan struct{}
 

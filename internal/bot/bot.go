@@ -21,6 +21,7 @@ import (
 	"numwatch/internal/view"
 	"numwatch/internal/watch"
 	"numwatch/notify"
+	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/store"
 )
@@ -53,8 +54,8 @@ type Bot struct {
 	loop      *watch.Loop
 	embedded  *notify.Embedded // nil where NATS is external
 	nats      *notify.NATS
-	slack     *notify.Slack
-	buttons   *notify.Buttons // nil where nobody can press any
+	slack     *slack.Slack
+	buttons   *slack.Buttons // nil where nobody can press any
 	accounts  []*account
 	rules     *rulesFile
 	backtests *backtests

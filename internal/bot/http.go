@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"numwatch/notify"
+	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/poller/cams"
 	"numwatch/web"
@@ -84,16 +84,16 @@ func failing(space string, err *cams.Error, since time.Time) web.FailingSpace {
 func (b *Bot) sinkStatus() []web.SinkStatus {
 	n := b.nats.Status()
 	out := []web.SinkStatus{{Name: "nats", State: sinkState(n.Parked), Lag: n.Lag, LastError: n.LastError}}
-	slack := b.slack.Status()
-	for _, c := range slack.Channels {
-		reason := slack.Parked
+	posting := b.slack.Status()
+	for _, c := range posting.Channels {
+		reason := posting.Parked
 		if reason == "" {
 			reason = c.Parked
 		}
 		out = append(out, web.SinkStatus{Name: "slack:" + c.Name, State: sinkState(reason != ""), Lag: uint64(c.Waiting), LastError: reason})
 	}
 	if b.buttons != nil {
-		out = append(out, web.SinkStatus{Name: notify.SocketPart, State: sinkState(slack.Buttons != ""), LastError: slack.Buttons})
+		out = append(out, web.SinkStatus{Name: slack.SocketPart, State: sinkState(posting.Buttons != ""), LastError: posting.Buttons})
 	}
 	return out
 }

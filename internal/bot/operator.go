@@ -9,7 +9,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/watch"
-	"numwatch/notify"
+	"numwatch/notify/slack"
 )
 
 // desk is the part of the loop that people give orders to.
@@ -81,8 +81,8 @@ func (b *Bot) makeButtons() {
 	if !c.Buttons() {
 		return
 	}
-	b.buttons = notify.NewButtons(notify.ButtonsOptions{
-		Slack: b.slack, API: notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{b.loop},
+	b.buttons = slack.NewButtons(slack.ButtonsOptions{
+		Slack: b.slack, API: slack.NewSlackAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{b.loop},
 		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Logger: b.log,
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/notify"
+	"numwatch/notify/card"
 	"numwatch/rules"
 	"numwatch/web"
 )
@@ -23,7 +23,7 @@ type rulesFile struct {
 	path     string
 	apply    func(context.Context, *rules.Set) error   // returns once they are in force
 	note     func(context.Context, alert.Notice) error // writes to the bot's log of events
-	announce func(mark notify.Mark, text string)       // posts to every channel
+	announce func(mark card.Mark, text string)         // posts to every channel
 	backtest func(old, set *rules.Set)                 // compares what the two would have sent
 	log      *slog.Logger
 

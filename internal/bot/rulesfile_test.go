@@ -18,7 +18,7 @@ import (
 	"numwatch/alert"
 	"numwatch/diff"
 	"numwatch/internal/watch"
-	"numwatch/notify"
+	"numwatch/notify/card"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/rules"
@@ -59,7 +59,7 @@ type reloading struct {
 func startReloading(t *testing.T, path string) *reloading {
 	r := &reloading{t: t}
 	r.file = &rulesFile{
-		path: path, log: slog.New(slog.DiscardHandler), announce: func(notify.Mark, string) {}, backtest: func(_, _ *rules.Set) {},
+		path: path, log: slog.New(slog.DiscardHandler), announce: func(card.Mark, string) {}, backtest: func(_, _ *rules.Set) {},
 		note: func(_ context.Context, n alert.Notice) error { r.refused.Add(1); return nil },
 	}
 	require.NoError(t, r.file.load())
@@ -247,7 +247,7 @@ func newRecordedFile(t *testing.T) *recordedFile {
 		path: path, log: slog.New(slog.DiscardHandler),
 		apply:    func(context.Context, *rules.Set) error { r.applied++; return nil },
 		note:     func(context.Context, alert.Notice) error { r.noted++; return nil },
-		announce: func(notify.Mark, string) { r.announced++ },
+		announce: func(card.Mark, string) { r.announced++ },
 		backtest: func(old, set *rules.Set) {
 			r.compared = append(r.compared, old.Rules()[0].Name+" "+set.Rules()[0].Name)
 		},

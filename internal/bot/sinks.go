@@ -9,6 +9,8 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/watch"
 	"numwatch/notify"
+	"numwatch/notify/card"
+	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/store"
@@ -64,7 +66,7 @@ func (b *Bot) makeSlack() error {
 	if err != nil {
 		return err
 	}
-	b.slack = notify.NewSlack(notify.SlackOptions{
+	b.slack = slack.NewSlack(slack.SlackOptions{
 		Poster: b.poster(), Keeper: b.loop, Channels: channels(b.rules.set.Channels()),
 		Alerts: alerts, Messages: messages, Parked: parked, Space: b.directory.Space, Silence: b.view.Silence, Link: b.config.HTTP.PublicURL,
 		Buttons: b.config.Slack.Buttons(), Keep: b.rules.keepClosed,
@@ -86,11 +88,11 @@ func parkedParts(s *store.Store) (parts []string, err error) {
 }
 
 // poster is Slack where there is a token, and else the terminal.
-func (b *Bot) poster() notify.Poster {
+func (b *Bot) poster() slack.Poster {
 	if c := b.config.Slack; !c.BotToken.Empty() {
-		return notify.NewSlackAPI(c.BotToken.Reveal(), c.APIURL)
+		return slack.NewSlackAPI(c.BotToken.Reveal(), c.APIURL)
 	}
-	return notify.NewConsole(b.o.Terminal, b.o.Coloured)
+	return slack.NewConsole(b.o.Terminal, b.o.Coloured)
 }
 
 // board hands what the loop decides to Slack.
@@ -101,10 +103,10 @@ func (s board) BaselineDone(account string)         { s.b.slack.BaselineDone(acc
 func (s board) Channels(channelsOf []rules.Channel) { s.b.slack.SetChannels(channels(channelsOf)) }
 func (s board) Notice(text string)                  { s.b.announce(critical, text) }
 
-func channels(set []rules.Channel) []notify.Channel {
-	out := make([]notify.Channel, len(set))
+func channels(set []rules.Channel) []slack.Channel {
+	out := make([]slack.Channel, len(set))
 	for i, c := range set {
-		out[i] = notify.Channel{Name: c.Name, Slack: c.Slack, Mention: c.Mention}
+		out[i] = slack.Channel{Name: c.Name, Slack: c.Slack, Mention: c.Mention}
 	}
 	return out
 }
@@ -112,13 +114,13 @@ func channels(set []rules.Channel) []notify.Channel {
 // announcement is a text for every channel beside all alerts: for what people
 // must hear even where nothing can be stored.
 type announcement struct {
-	mark notify.Mark
+	mark card.Mark
 	text string
 }
 
 var (
-	critical = notify.Mark{Word: "Critical", Color: notify.Red}
-	warning  = notify.Mark{Word: "Warning", Color: notify.Yellow}
+	critical = card.Mark{Word: "Critical", Color: card.Red}
+	warning  = card.Mark{Word: "Warning", Color: card.Yellow}
 )
 
 const (
@@ -127,7 +129,7 @@ const (
 )
 
 // announce posts a text to every channel. It does not block.
-func (b *Bot) announce(mark notify.Mark, text string) {
+func (b *Bot) announce(mark card.Mark, text string) {
 	select {
 	case b.announcements <- announcement{mark, text}:
 	default:

@@ -14,6 +14,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/notify"
+	"numwatch/notify/slack"
 	"numwatch/poller/ratelimit"
 	"numwatch/rules"
 	"numwatch/store"
@@ -172,7 +173,7 @@ func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Se
 	}
 	ctx, cancel := context.WithTimeout(ctx, slackWithin)
 	defer cancel()
-	api := notify.NewSlackAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL)
+	api := slack.NewSlackAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL)
 	who, err := api.Check(ctx)
 	l.note("slack", "the token is of "+who, err)
 	if err != nil {
@@ -183,7 +184,7 @@ func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Se
 		l.note("slack:"+c.Name, strings.Join(append([]string{c.Slack + " is " + alert.Plain(is)}, amiss...), "; "), err)
 	}
 	if cfg.Slack.Buttons() {
-		err := notify.CheckSocket(ctx, cfg.Slack.AppToken.Reveal(), cfg.Slack.APIURL)
+		err := slack.CheckSocket(ctx, cfg.Slack.AppToken.Reveal(), cfg.Slack.APIURL)
 		l.note("slack's buttons", "the app token opens a connection", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
-	"numwatch/notify"
+	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/web"
 )
@@ -95,10 +95,10 @@ func (c *DrillCommand) look(ctx context.Context, p *command.Program, d *drilled)
 	}
 	d.Sinks = nil
 	for _, k := range s.Sinks {
-		channel, slack := strings.CutPrefix(k.Name, "slack:")
+		channel, posts := strings.CutPrefix(k.Name, "slack:")
 		switch {
-		case k.Name == notify.SocketPart: // brings what people press, and takes nothing there
-		case !slack:
+		case k.Name == slack.SocketPart: // brings what people press, and takes nothing there
+		case !posts:
 			d.Sinks = append(d.Sinks, inStream(k))
 		case slices.Contains(d.Alert.Alert.Alert.Channels, channel):
 			d.Sinks = append(d.Sinks, inChannel(k, channel, d.Alert.Told))

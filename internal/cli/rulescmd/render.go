@@ -2,7 +2,6 @@ package rulescmd
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/explain"
 	"numwatch/notify"
+	"numwatch/notify/card"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -49,7 +49,7 @@ type renderedEvent struct {
 
 // Run shows what the rule says of a change. The exit code is 1 if it says
 // nothing, which is then explained.
-func (c *RenderCommand) Run(ctx context.Context, p *command.Program) error {
+func (c *RenderCommand) Run(p *command.Program) error {
 	set, err := bot.LoadRules(c.Rules)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (c *RenderCommand) Run(ctx context.Context, p *command.Program) error {
 		fmt.Fprintf(p.Stderr, "numwatch: %s says nothing of this change: %s\n", c.Rule, alert.Plain(why))
 		return command.ErrReported
 	}
-	return c.render(ctx, p, set, a, in.Space, now)
+	return c.render(p, set, a, in.Space, now)
 }
 
 // input makes up the change, the subject and the space.
@@ -170,24 +170,26 @@ func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.
 	return nil, "it does not look at it"
 }
 
-func (c *RenderCommand) render(ctx context.Context, p *command.Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
+func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
 	describe := func(phone.SpaceKey) phone.Space { return space }
 	event := alert.Event{Seq: 1, Time: now, Kind: alert.KindAlert, Change: a.Change, Alert: a}
 	raw := (&notify.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
 	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{notify.Subject(&event), raw}}
-	console := notify.NewConsole(p.Stdout, p.Coloured(p.Stdout))
+	maker := card.Maker{Space: describe}
+	printer := card.NewPrinter(p.Stdout, p.Coloured(p.Stdout))
 	for _, ch := range set.Channels() {
 		if !slices.Contains(a.Channels, ch.Name) {
 			continue
 		}
-		card := notify.NewCard([]alert.Alert{*a}, notify.Channel{Name: ch.Name, Slack: ch.Slack, Mention: ch.Mention}, describe, now)
+		message := maker.Message([]alert.Alert{*a}, now, true)
+		message.Mention = ch.Mention
 		if c.JSON() {
-			message, err := card.BlockKit()
+			raw, err := message.BlockKit()
 			if err != nil {
 				return err
 			}
-			out.Slack = append(out.Slack, renderedMessage{ch.Name, ch.Slack, message})
-		} else if _, err := console.Post(ctx, notify.Outgoing{Channel: strings.TrimPrefix(ch.Slack, "#"), Card: card}); err != nil {
+			out.Slack = append(out.Slack, renderedMessage{ch.Name, ch.Slack, raw})
+		} else if err := printer.Message(strings.TrimPrefix(ch.Slack, "#"), "1", message); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,41 @@
+package notify
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+func TestNATSTellsThatItFallsBehind(t *testing.T) {
+	b := newBench(t)
+	o := b.options()
+	o.Trace = func(point string) {
+		if point == "publish:after" {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	var told []alert.SinkReport
+	b.memory.kept = func(r alert.DeliveryUpdate) {
+		if r.Sink != nil && r.Sink.Component == natsPart {
+			told = append(told, *r.Sink)
+		}
+	}
+	b.add(b.mixed(1000, 400)...)
+	n := NewNATS(o)
+	n.slow = 100 * time.Millisecond
+	b.run(n)
+	b.published(1000)
+	b.caughtUp()
+	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
+	b.stopSink()
+	var values []string
+	for _, r := range told {
+		values = append(values, r.Value+" "+r.Code)
+	}
+	require.Equal(t, []string{"OK ", "PARKED behind", "OK "}, values)
+	require.Regexp(t, `more slowly than they come: \d+ wait, the first of them since 20`, told[1].Reason)
+}

@@ -1,0 +1,251 @@
+package card
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+
+	"numwatch/alert"
+)
+
+// Slack's limits, and the share of them that one text takes. Almost nothing is
+// checked on the way: Slack refuses the whole message.
+const (
+	maxBlocks   = 50
+	maxHeader   = 150
+	maxSection  = 3000
+	maxField    = 2000
+	maxFields   = 10
+	maxAll      = 9500 // of all text; Slack's own limit is not documented
+	maxText     = 3500 // of the text beside the blocks, or without them
+	maxFact     = 300
+	maxLine     = 220
+	maxAction   = 900
+	maxFooter   = 300
+	listSection = 2800
+)
+
+var colorSigns = [...]string{Gray: "⚪", Blue: "🔵", Yellow: "🟡", Orange: "🟠", Red: "🔴", Green: "🟢"}
+
+func (m Mark) sign() string { return colorSigns[m.Color] }
+
+// Blocks gives a card the form of Block Kit blocks, within Slack's limits.
+func (c *Card) Blocks() []slack.Block {
+	b := &blockWriter{}
+	b.header(c)
+	if len(c.Mention) > 0 {
+		b.section(strings.Join(c.Mention, " "))
+	}
+	if utf8.RuneCountInString(c.heading()) > maxHeader {
+		b.section(Mrkdwn(c.Title, maxAction))
+	}
+	b.facts(c.Facts)
+	if c.Counts != "" {
+		b.section("*" + Mrkdwn(c.Counts, maxFact) + "*")
+	}
+	b.advice(c)
+	b.lines(c)
+	b.footer(c.Footer)
+	return b.blocks
+}
+
+func (c *Card) heading() string { return c.Mark.sign() + " " + c.Mark.Word + ": " + c.Title }
+
+// blockWriter adds blocks and counts their text.
+type blockWriter struct {
+	blocks []slack.Block
+	used   int
+}
+
+func (b *blockWriter) add(text string, block slack.Block) {
+	b.used += utf8.RuneCountInString(text)
+	b.blocks = append(b.blocks, block)
+}
+
+func (b *blockWriter) header(c *Card) {
+	text := Plain(c.heading(), maxHeader)
+	b.add(text, slack.NewHeaderBlock(plainObject(text)))
+}
+
+func (b *blockWriter) section(text string) {
+	b.add(text, slack.NewSectionBlock(mrkdwnObject(text), nil, nil))
+}
+
+func (b *blockWriter) facts(facts []Fact) {
+	var fields []*slack.TextBlockObject
+	var texts strings.Builder
+	for _, f := range facts[:min(len(facts), maxFields)] {
+		text := "*" + Mrkdwn(f.Label, maxFact) + "*\n" + f.mrkdwn()
+		texts.WriteString(text)
+		fields = append(fields, mrkdwnObject(text))
+	}
+	if len(fields) > 0 {
+		b.add(texts.String(), slack.NewSectionBlock(nil, fields, nil))
+	}
+}
+
+func (f *Fact) mrkdwn() string {
+	switch text := Mrkdwn(f.Value, maxFact); {
+	case f.Time.IsZero():
+		return text
+	case text == "":
+		return slackTime(f.Time)
+	default:
+		return text + ", " + slackTime(f.Time)
+	}
+}
+
+// slackTime is shown in each reader's own zone.
+func slackTime(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), UTC(t))
+}
+
+// UTC writes a time for those whose zone is not known.
+func UTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func (b *blockWriter) advice(c *Card) {
+	var parts []string
+	if text := actionText(c.Action); text != "" {
+		parts = append(parts, "*What to do*\n"+text)
+	}
+	if link := anchor(c.Runbook, "Runbook"); link != "" {
+		parts = append(parts, link)
+	}
+	if len(parts) > 0 {
+		b.section(strings.Join(parts, "\n"))
+	}
+}
+
+// actionText renders a rule's advice: its literals may use Slack's formatting,
+// what fills its holes may not. Where that is too long, all of it is cut.
+func actionText(t alert.Text) string {
+	text := t.Render(func(s string) string { return Mrkdwn(s, maxFact) })
+	if utf8.RuneCountInString(text) > maxAction {
+		return Mrkdwn(t.Plain(), maxAction)
+	}
+	return text
+}
+
+// anchor links an address of the configuration.
+func anchor(url, text string) string {
+	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") || len(url) > maxFact || strings.ContainsAny(url, "<>| \n") {
+		return Mrkdwn(url, maxFact)
+	}
+	return "<" + strings.ReplaceAll(url, "&", "&amp;") + "|" + text + ">"
+}
+
+// lines lists what fits; the rest is counted.
+func (b *blockWriter) lines(c *Card) {
+	if len(c.Lines) == 0 {
+		return
+	}
+	var section strings.Builder
+	size, listed := 0, 0
+	flush := func() {
+		if size > 0 {
+			b.section(strings.TrimSuffix(section.String(), "\n"))
+		}
+		section.Reset()
+		size = 0
+	}
+	for _, l := range c.Lines {
+		text := l.Mark.sign() + " " + l.Mark.Word + "  " + Mrkdwn(l.Text, maxLine) + "\n"
+		n := utf8.RuneCountInString(text)
+		if b.used+size+n > maxAll-2*maxFooter-maxFact {
+			break
+		}
+		if size+n > listSection {
+			flush()
+		}
+		section.WriteString(text)
+		size += n
+		listed++
+	}
+	flush()
+	if more := c.More + len(c.Lines) - listed; more > 0 {
+		b.section(c.rest(more))
+	}
+}
+
+// rest says how many alerts are not listed, and where they are.
+func (c *Card) rest(more int) string {
+	if c.Link == "" {
+		return fmt.Sprintf("and %d more: numwatch alerts lists all", more)
+	}
+	return fmt.Sprintf("and %d more: %s", more, anchor(c.Link, "all alerts"))
+}
+
+func (b *blockWriter) footer(parts []string) {
+	if len(parts) == 0 {
+		return
+	}
+	text := Plain(strings.Join(parts, " · "), maxFooter)
+	b.add(text, slack.NewContextBlock("", plainObject(text)))
+}
+
+func plainObject(text string) *slack.TextBlockObject {
+	off := false
+	return &slack.TextBlockObject{Type: slack.PlainTextType, Text: text, Emoji: &off}
+}
+
+func mrkdwnObject(text string) *slack.TextBlockObject {
+	return &slack.TextBlockObject{Type: slack.MarkdownType, Text: text, Verbatim: true}
+}
+
+// Text is what notifications show and screen readers read, and all of a message
+// that Slack takes in no other form. An edit may have 4,000 characters.
+func (c *Card) Text(mention bool) string {
+	var b textWriter
+	if mention && len(c.Mention) > 0 {
+		b.line(strings.Join(c.Mention, " "))
+	}
+	b.line(c.Mark.Word + ": " + Mrkdwn(c.Title, maxAction))
+	if c.Counts != "" {
+		b.line(Mrkdwn(c.Counts, maxFact))
+	}
+	for _, f := range c.Facts {
+		v := Mrkdwn(f.Value, maxFact)
+		if !f.Time.IsZero() {
+			v = strings.TrimPrefix(v+", "+UTC(f.Time), ", ")
+		}
+		b.line(Mrkdwn(f.Label, maxFact) + ": " + v)
+	}
+	if text := actionText(c.Action); text != "" {
+		b.line("What to do: " + text)
+	}
+	if c.Runbook != "" {
+		b.line(anchor(c.Runbook, "Runbook"))
+	}
+	listed := 0
+	for _, l := range c.Lines {
+		if b.line(l.Mark.Word + ": " + Mrkdwn(l.Text, maxLine)) {
+			listed++
+		}
+	}
+	if more := c.More + len(c.Lines) - listed; more > 0 {
+		b.used = 0
+		b.line(c.rest(more))
+	}
+	if len(c.Footer) > 0 {
+		b.used = 0
+		b.line(Mrkdwn(strings.Join(c.Footer, " · "), maxFooter))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// textWriter takes lines as long as they fit.
+type textWriter struct {
+	strings.Builder
+	used int
+}
+
+func (b *textWriter) line(s string) bool {
+	if b.used += utf8.RuneCountInString(s) + 1; b.used > maxText {
+		return false
+	}
+	b.WriteString(s + "\n")
+	return true
+}

@@ -1,0 +1,58 @@
+package card
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/alert/alerttest"
+	"numwatch/phone"
+)
+
+func TestCardOfOtherSubjects(t *testing.T) {
+	a := alerttest.Firing(1)
+	a.Subject, a.Field, a.Summary = phone.Subject{Component: "slack:gold"}, phone.Sink, nil
+	a.Change = phone.Change{Subject: a.Subject, Field: phone.Sink, Old: phone.OK, New: phone.Parked, Code: "not_in_channel", Reason: "invite the bot"}
+	made := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
+	require.Equal(t, "Sink of slack:gold is PARKED", made.Title)
+	require.Contains(t, made.Facts, Fact{Label: "Reason", Value: "invite the bot"})
+	require.Contains(t, made.Facts, Fact{Label: "Sink", Value: "OK → PARKED"})
+	for subject, want := range map[phone.Subject]string{
+		{Account: "main"}:                               "Account main",
+		{Account: "main", Space: "9"}:                   "Space Acme (main)",
+		{Component: "nats"}:                             "numwatch: nats",
+		{Account: "main", Space: "9", PhoneNumber: "1"}: "1",
+	} {
+		a.Subject = subject
+		require.Equal(t, want, testCards().title(&a))
+	}
+}
+
+func TestCardSaysWhatIsLate(t *testing.T) {
+	a, b := alerttest.Firing(1), alerttest.Resolved(alerttest.Firing(2), alerttest.Noon.Add(time.Minute))
+	at := alerttest.Noon.Add(26 * time.Hour)
+	require.Contains(t, testCards().Message([]alert.Alert{a}, at, true).Footer, "shown 1 d 2 h after it opened")
+	require.Contains(t, testCards().Message([]alert.Alert{b}, at, true).Footer, "opened and resolved meanwhile")
+	made := testCards().Message([]alert.Alert{a, b}, at, true)
+	require.Contains(t, made.Lines[0].Text, ", since 2026-11-23 12:00 UTC")
+	require.Contains(t, made.Lines[1].Text, "recovered: now GREEN, opened and resolved meanwhile")
+}
+
+func TestCardNeverShowsACallbackToken(t *testing.T) {
+	a := alerttest.Firing(1)
+	a.Field = phone.UpCallbackUrl
+	a.Change.Old, a.Change.New = "https://a.example.com/x?token=old", "https://b.example.com/x?token=new"
+	a.Summary = nil
+	for _, closed := range []bool{false, true} {
+		if closed {
+			a.State, a.Transition, a.Closing = alert.Resolved, alert.WasResolved, ""
+		}
+		single := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
+		list := testCards().Message([]alert.Alert{a, alerttest.Firing(2)}, alerttest.Noon, true)
+		told := testCards().Reply([]alert.Alert{a}, 1)
+		require.NotContains(t, fmt.Sprint(*single, *list, *told), "token=")
+	}
+}

@@ -1,0 +1,35 @@
+package card
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"numwatch/alert"
+)
+
+// SortWorstFirst orders alerts as messages list them.
+func SortWorstFirst(alerts []alert.Alert) {
+	sort.Slice(alerts, func(i, j int) bool { return Worst(&alerts[i], &alerts[j]) < 0 })
+}
+
+// Worst orders open before closed, then by severity, time and subject.
+func Worst(x, y *alert.Alert) int {
+	closed := func(a *alert.Alert) int {
+		if Over(a) {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(closed(x), closed(y)), cmp.Compare(x.Severity, y.Severity),
+		x.Since.Compare(y.Since), x.Subject.Compare(y.Subject), cmp.Compare(x.ID, y.ID))
+}
+
+// Over reports whether the alert is closed, other than a notice, which opens
+// and ends at once and is read like one that opened.
+func Over(a *alert.Alert) bool { return a.State.Closed() && a.Transition != alert.Opened }
+
+// Open returns the alerts that are not closed.
+func Open(alerts []alert.Alert) []alert.Alert {
+	return slices.DeleteFunc(slices.Clone(alerts), func(a alert.Alert) bool { return a.State.Closed() })
+}

@@ -1,0 +1,98 @@
+package card
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/alert/alerttest"
+)
+
+func testCards() *Maker {
+	return &Maker{Space: alerttest.Space, Link: "https://numwatch.example.com/alerts"}
+}
+
+func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {
+	var out strings.Builder
+	c := NewPrinter(&out, false)
+	a := alerttest.Firing(1)
+	made := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
+	made.Mention = []string{"<!subteam^S012>"}
+	require.NoError(t, c.Message("ops", "1", made))
+	b := alerttest.Resolved(a, alerttest.Noon.Add(2*time.Hour+5*time.Minute))
+	require.NoError(t, c.Reply("ops", "1", testCards().Reply([]alert.Alert{b}, 1)))
+	require.NoError(t, c.Edit("ops", "1", testCards().Message([]alert.Alert{b}, alerttest.Noon, false)))
+	many := []alert.Alert{alerttest.Firing(2), alerttest.Firing(3), b}
+	require.NoError(t, c.Message("ops", "2", testCards().Message(many, alerttest.Noon, true)))
+	require.Equal(t, `╭─ #ops · message 1 ───────────────────────────────────────────────────────────╮
+│ CRITICAL: Quality of 8613800000001 (Shop 1) fell from YELLOW to RED          │
+│ <!subteam^S012>                                                              │
+│ Number         8613800000001                                                 │
+│ Name           Shop 1                                                        │
+│ Space          Acme (main)                                                   │
+│ QualityRating  YELLOW → RED                                                  │
+│ Also           CONNECTED                                                     │
+│ Since          2026-11-23 12:00 UTC                                          │
+│ → Pause marketing and find the blocked or reported templates.                │
+│ → https://wiki.example.com/wa/quality                                        │
+│ rule quality-red · a-54fead1736ea4448                                        │
+╰──────────────────────────────────────────────────────────────────────────────╯
+↳ #ops · reply to message 1
+  RESOLVED: 8613800000001 (Shop 1): recovered: now GREEN (after 2 h 5 min)
+✎ #ops · edit of message 1
+  RESOLVED: 8613800000001 (Shop 1): recovered: now GREEN
+╭─ #ops · message 2 ───────────────────────────────────────────────────────────╮
+│ CRITICAL: 3 × quality-red in Acme (main)                                     │
+│ 1 of 3 recovered, 2 critical                                                 │
+│ Critical  8613800000002 (Shop 2): YELLOW → RED                               │
+│ Critical  8613800000003 (Shop 3): YELLOW → RED                               │
+│ Resolved  8613800000001 (Shop 1): recovered: now GREEN, opened and resolved  │
+│           meanwhile                                                          │
+│ → Pause marketing and find the blocked or reported templates.                │
+│ → https://wiki.example.com/wa/quality                                        │
+│ rule quality-red                                                             │
+╰──────────────────────────────────────────────────────────────────────────────╯
+`, out.String())
+}
+
+func TestPrinterColoursOnlyIfAsked(t *testing.T) {
+	var out strings.Builder
+	made := testCards().Message([]alert.Alert{alerttest.Firing(1), alerttest.Firing(2)}, alerttest.Noon, true)
+	require.NoError(t, NewPrinter(&out, true).Message("ops", "1", made))
+	require.Contains(t, out.String(), "\x1b[1;31mCRITICAL\x1b[0m: ")
+	out.Reset()
+	require.NoError(t, NewPrinter(&out, false).Message("ops", "1", made))
+	require.NotContains(t, out.String(), "\x1b")
+	require.Contains(t, out.String(), "CRITICAL: ")
+}
+
+func TestPrinterIsSafeAndFits(t *testing.T) {
+	for _, name := range alerttest.Hostile {
+		for _, made := range everyCard(hostileAlert(1, name), hostileAlert(2, name)) {
+			var out strings.Builder
+			c := NewPrinter(&out, false)
+			require.NoError(t, c.Message(name, "1", made))
+			require.NoError(t, c.Edit(name, "1", made))
+			for line := range strings.Lines(out.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				requireVisible(t, line)
+				require.LessOrEqual(t, width(line), consoleWidth, "%q", line)
+				if strings.HasPrefix(line, "│") || strings.HasPrefix(line, "╭") {
+					require.Equal(t, consoleWidth, width(line), "%q", line)
+				}
+			}
+		}
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestPrinterSaysWhenItCannotPrint(t *testing.T) {
+	require.ErrorIs(t, NewPrinter(brokenPipe{}, false).Message("", "", &Card{Title: "x"}), io.ErrClosedPipe)
+}

@@ -1,0 +1,236 @@
+package card
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/alert/alerttest"
+	"numwatch/phone"
+)
+
+// spans returns what Slack would take for its own syntax.
+func spans(s string) []string {
+	var found []string
+	for {
+		_, after, ok := strings.Cut(s, "<")
+		if !ok {
+			return found
+		}
+		in, rest, _ := strings.Cut(after, ">")
+		found = append(found, in)
+		s = rest
+	}
+}
+
+// requireHarmless checks a text that Slack parses, which the rule, the channel
+// and the clock alone may have put syntax into.
+func requireHarmless(t *testing.T, s string) {
+	t.Helper()
+	require.True(t, utf8.ValidString(s))
+	for _, in := range spans(s) {
+		trusted := strings.HasPrefix(in, "!date^") && strings.Contains(in, "{date_short_pretty}") ||
+			in == "!subteam^S012" || in == "https://wiki.example.com/wa/quality|Runbook" || in == "https://numwatch.example.com/alerts|all alerts"
+		require.True(t, trusted, "%q in %q", in, s)
+	}
+	bare := strings.NewReplacer("<https://wiki.example.com/wa/quality|Runbook>", "", "<https://numwatch.example.com/alerts|all alerts>", "").Replace(s)
+	require.NotContains(t, bare, "://")
+	require.NotRegexp(t, `:[a-z0-9_+-]+:`, bare)
+	requireVisible(t, strings.ReplaceAll(s, "\n", ""))
+}
+
+func requireVisible(t *testing.T, s string) {
+	t.Helper()
+	for _, r := range s {
+		require.False(t, unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(invisible, r), "%U in %q", r, s)
+	}
+}
+
+func TestMrkdwnIsHarmless(t *testing.T) {
+	for _, s := range alerttest.Hostile {
+		for _, n := range []int{1, 2, 5, 80, 300} {
+			got := Mrkdwn(s, n)
+			requireHarmless(t, got)
+			require.LessOrEqual(t, utf8.RuneCountInString(got), n)
+			require.NotContains(t, got, "\n")
+			require.NotRegexp(t, "[*~`<>]", got)
+			for i, r := range got {
+				if r == '&' {
+					require.Regexp(t, `^&(amp|lt|gt);`, got[i:])
+				}
+			}
+		}
+	}
+	for in, want := range map[string]string{
+		"RATE_LIMITED": "RATE_LIMITED", "TIER_1K": "TIER_1K", "_x_": "＿x＿", "*x*": "∗x∗", "a < b & c": "a &lt; b &amp; c",
+		"> x": "› x", "https://x.y/z": "https∶//x.y/z", ":skull:": "∶skull∶", "at 08:00": "at 08:00", "  a \n b ": "a b",
+	} {
+		require.Equal(t, want, Mrkdwn(in, 100))
+	}
+}
+
+func hostileAlert(i int, name string) alert.Alert {
+	a := alerttest.Firing(i)
+	n := alerttest.Number(i)
+	n.Set(phone.VerifiedName, name)
+	n.Set(phone.Status, name)
+	a.Change.Number = &n
+	a.Change.Old, a.Change.New = name, name
+	a.Change.Code, a.Change.Reason = name, name
+	a.Closing = name
+	a.HeldBy = nil
+	a.Ack = &alert.Ack{By: name, At: alerttest.Noon}
+	a.Summary = alert.Text{"Quality of ", name, " fell to ", name}
+	a.Action = alert.Text{"Write to ", name, "."}
+	return a
+}
+
+// everyCard makes each kind of message of alerts.
+func everyCard(alerts ...alert.Alert) []*Card {
+	c := testCards()
+	c.Space = func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k, Name: alerts[0].Closing} }
+	closed := make([]alert.Alert, len(alerts))
+	for i := range alerts {
+		closed[i] = alerts[i]
+		closed[i].State, closed[i].Transition, closed[i].Revision = alert.Resolved, alert.WasResolved, 2
+	}
+	other := alerts[0]
+	other.Rule = "other"
+	cards := []*Card{
+		c.Message(alerts[:1], alerttest.Noon, true), c.Message(closed[:1], alerttest.Noon, true), c.Message(alerts, alerttest.Noon, true),
+		c.Message(append(closed, other), alerttest.Noon, true), c.Reply(closed[:1], 1), c.Reply(closed, len(closed)+1),
+	}
+	for _, card := range cards {
+		card.Mention = []string{"<!subteam^S012>"}
+	}
+	return cards
+}
+
+// requireBudget checks Slack's limits, and that all text is harmless.
+func requireBudget(t *testing.T, card *Card) {
+	t.Helper()
+	total := 0
+	count := func(o *slack.TextBlockObject, most int) {
+		n := utf8.RuneCountInString(o.Text)
+		require.LessOrEqual(t, n, most)
+		require.NotEmpty(t, strings.TrimSpace(o.Text))
+		total += n
+		if o.Type == slack.PlainTextType {
+			require.False(t, *o.Emoji)
+			requireVisible(t, o.Text)
+			return
+		}
+		require.True(t, o.Verbatim)
+		requireHarmless(t, o.Text)
+	}
+	blocks := card.Blocks()
+	require.LessOrEqual(t, len(blocks), maxBlocks)
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case *slack.HeaderBlock:
+			count(b.Text, maxHeader)
+		case *slack.SectionBlock:
+			if b.Text != nil {
+				count(b.Text, maxSection)
+			}
+			require.LessOrEqual(t, len(b.Fields), maxFields)
+			for _, f := range b.Fields {
+				count(f, maxField)
+			}
+		case *slack.ContextBlock:
+			for _, e := range b.ContextElements.Elements {
+				count(e.(*slack.TextBlockObject), maxField)
+			}
+		default:
+			require.Fail(t, "unexpected block", "%T", b)
+		}
+	}
+	require.Less(t, total, 10_000)
+	for _, mention := range []bool{false, true} {
+		text := card.Text(mention)
+		require.LessOrEqual(t, utf8.RuneCountInString(text), 4000)
+		requireHarmless(t, text)
+		require.NotEmpty(t, text)
+	}
+}
+
+func TestMessagesOfHostileTextAreHarmlessAndFit(t *testing.T) {
+	for _, name := range alerttest.Hostile {
+		var many []alert.Alert
+		for i := range 60 {
+			many = append(many, hostileAlert(i, name))
+		}
+		for _, card := range everyCard(many...) {
+			requireBudget(t, card)
+		}
+	}
+}
+
+func TestListsCountWhatTheyDoNotShow(t *testing.T) {
+	var many []alert.Alert
+	for i := range 3000 {
+		many = append(many, alerttest.Firing(i))
+	}
+	card := testCards().Message(many, alerttest.Noon, true)
+	raw, err := json.Marshal(card.Blocks())
+	require.NoError(t, err)
+	listed := strings.Count(string(raw), "Critical  ")
+	require.Equal(t, maxListed, listed)
+	require.Contains(t, string(raw), fmt.Sprintf("and %d more", 3000-listed))
+	require.Contains(t, string(raw), "3000 alerts: 3000 critical")
+	listed = strings.Count(card.Text(false), "Critical: ") - 1
+	require.Contains(t, card.Text(false), fmt.Sprintf("and %d more", 3000-listed))
+}
+
+func TestLiteralsOfRulesKeepTheirFormatting(t *testing.T) {
+	a := alerttest.Firing(1)
+	a.Action = alert.Text{"*Pause* marketing of ", "*evil*", ", see <https://wiki.example.com|the wiki>"}
+	raw := decoded(t, mustJSON(t, testCards().Message([]alert.Alert{a}, alerttest.Noon, true).Blocks()))
+	require.Contains(t, raw, "*Pause* marketing of ∗evil∗, see <https://wiki.example.com|the wiki>")
+	for url, want := range map[string]string{
+		"":                                    "",
+		"https://wiki/a?b=1&c=2":              "<https://wiki/a?b=1&amp;c=2|Runbook>",
+		"see the wiki":                        "see the wiki",
+		"https://x|y>":                        "https∶//x|y›",
+		"javascript:alert(1)":                 "javascript:alert(1)",
+		"https://" + strings.Repeat("x", 400): Mrkdwn("https://"+strings.Repeat("x", 400), maxFact),
+	} {
+		require.Equal(t, want, anchor(url, "Runbook"))
+	}
+}
+
+func decoded(t *testing.T, blocks json.RawMessage) string {
+	t.Helper()
+	var v any
+	require.NoError(t, json.Unmarshal(blocks, &v))
+	return fmt.Sprint(v)
+}
+
+func mustJSON(t *testing.T, v any) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	require.NoError(t, err)
+	return raw
+}
+
+func FuzzMrkdwn(f *testing.F) {
+	for _, s := range alerttest.Hostile {
+		f.Add(s, 80)
+	}
+	f.Fuzz(func(t *testing.T, s string, n int) {
+		if n < 1 || n > 5000 {
+			return
+		}
+		got := Mrkdwn(s, n)
+		require.LessOrEqual(t, utf8.RuneCountInString(got), n)
+		require.NotRegexp(t, "[*~`<>\n]", got)
+		requireHarmless(t, got)
+	})
+}

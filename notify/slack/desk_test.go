@@ -1,0 +1,185 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/alert/alerttest"
+	slacksim "numwatch/internal/sim/slack"
+	"numwatch/phone"
+)
+
+const simToken = "xoxb-sim"
+
+// direct calls a handler without a network, so that time can be simulated.
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if recover() != nil {
+			resp, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	w := httptest.NewRecorder()
+	d.handler.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// desk is a simulated workspace, what was kept, and what posts there.
+type desk struct {
+	t        *testing.T
+	sim      *slacksim.Server
+	memory   *memory
+	alerts   map[string]alert.Alert
+	sink     *Slack
+	points   map[string]int
+	buttons  bool
+	silences map[string]alert.Silence
+	// between may put something between the sink and the world.
+	between func(*SlackOptions)
+	mu      sync.Mutex
+	stop    func()
+}
+
+var opsChannel = []Channel{{Name: "ops", Slack: "C0000000001", Mention: []string{"<!subteam^S012>"}}}
+
+// onDesk runs a test in simulated time.
+func onDesk(t *testing.T, test func(t *testing.T, d *desk)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{t: t, memory: newMemory(), alerts: map[string]alert.Alert{}, points: map[string]int{}, silences: map[string]alert.Silence{}}
+		d.sim = slacksim.New(slacksim.Config{Token: simToken, Channels: []slacksim.Channel{
+			{ID: "C0000000001", Name: "wa-ops"}, {ID: "C0000000002", Name: "wa-gold"},
+		}})
+		defer d.halt()
+		test(t, d)
+	})
+}
+
+func (d *desk) start(channels []Channel) {
+	o := SlackOptions{
+		Poster: newSlackAPI(simToken, "http://slack.test/api/", direct{d.sim}), Keeper: d.memory, Channels: channels,
+		Messages: d.memory.keptMessages(), Space: alerttest.Space, Link: "https://numwatch.example.com/alerts", Trace: d.count,
+		Buttons: d.buttons, Silence: func(id string) (alert.Silence, bool) { s, ok := d.silences[id]; return s, ok },
+	}
+	for part, value := range d.memory.conditions {
+		if value == phone.Parked {
+			o.Parked = append(o.Parked, part)
+		}
+	}
+	for _, a := range d.alerts {
+		o.Alerts = append(o.Alerts, a)
+	}
+	if d.between != nil {
+		d.between(&o)
+	}
+	d.sink = NewSlack(o)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.sink.Run(ctx) }()
+	d.stop = func() {
+		cancel()
+		require.NoError(d.t, <-done)
+	}
+}
+
+func (d *desk) halt() {
+	if d.stop != nil {
+		d.stop()
+		d.stop = nil
+	}
+}
+
+func (d *desk) count(point string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.points[point]++
+}
+
+func (d *desk) update(alerts ...alert.Alert) {
+	for _, a := range alerts {
+		d.alerts[a.ID] = a
+	}
+	if d.sink != nil {
+		d.sink.Update(alerts)
+	}
+}
+
+func (d *desk) messages() []slacksim.Message { return d.sim.Messages("C0000000001") }
+
+// after lets simulated time pass.
+func (d *desk) after(wait time.Duration) {
+	time.Sleep(wait)
+	synctest.Wait()
+}
+
+// requireShown checks guarantee G2: each alert is listed once, by a posted
+// message that shows it as it is.
+func (d *desk) requireShown(channel string) {
+	d.t.Helper()
+	shown := map[string]int{}
+	for _, m := range d.memory.keptMessages() {
+		if m.Channel != channel {
+			continue
+		}
+		require.Equal(d.t, alert.Posted, m.State)
+		require.NotEmpty(d.t, m.TS)
+		require.Nil(d.t, m.Reply)
+		for _, s := range m.Alerts {
+			shown[s.Alert]++
+			a := d.alerts[s.Alert]
+			require.Equal(d.t, a.Revision, s.Revision, "the message shows an old revision")
+			require.GreaterOrEqual(d.t, s.NotifiedRevision, a.Notified)
+		}
+	}
+	require.Len(d.t, shown, d.of(channel))
+	for id, n := range shown {
+		require.Equal(d.t, 1, n, "alert %s is shown by %d messages", id, n)
+	}
+	kept := map[string]bool{}
+	for _, m := range d.memory.keptMessages() {
+		kept[m.TS] = true
+	}
+	for _, m := range d.sim.Messages(deskChannels[channel]) {
+		require.True(d.t, kept[m.Ts], "a message in Slack that nothing knows of: %s", m.Text)
+	}
+}
+
+var deskChannels = map[string]string{"ops": "C0000000001", "gold": "C0000000002"}
+
+// of counts the alerts of a channel.
+func (d *desk) of(channel string) (n int) {
+	for _, a := range d.alerts {
+		if slices.Contains(a.Channels, channel) {
+			n++
+		}
+	}
+	return n
+}
+
+// inSpace moves an alert to a space of its own, and so to a message of its own.
+func inSpace(a alert.Alert, space int) alert.Alert {
+	a.Subject.Space = fmt.Sprint(space)
+	a.Change.Subject = a.Subject
+	a.ID = fmt.Sprintf("%s-%d", a.ID, space)
+	return a
+}
+
+func texts(t *testing.T, blocks json.RawMessage) string {
+	t.Helper()
+	var v any
+	require.NoError(t, json.Unmarshal(blocks, &v))
+	return fmt.Sprint(v)
+}

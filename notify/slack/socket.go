@@ -1,0 +1,167 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
+
+	"numwatch/alert"
+	"numwatch/notify"
+	"numwatch/phone"
+)
+
+const (
+	// SocketPart is the part of the bot that hears of buttons. It is no channel's
+	// part, whatever channels are called.
+	SocketPart = "slack-socket"
+
+	ackWithin    = 3 * time.Second // after which Slack calls a press failed
+	maxEnvelope  = 1 << 20
+	socketLasts  = time.Minute // a connection that lived as long was a good one
+	firstRedial  = 100 * time.Millisecond
+	slowestDials = 30 * time.Second
+)
+
+// connect keeps a connection to Slack until ctx ends. A token that is refused
+// is tried again after a while.
+func (b *Buttons) connect(ctx context.Context) {
+	dials := &dialer{client: &http.Client{Timeout: slackTimeout, Transport: notify.NewTransport()}}
+	for ctx.Err() == nil {
+		err := b.session(ctx, dials)
+		if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+			continue // ended, or a connection that broke off in the middle of something
+		}
+		b.failed(ctx, err)
+		pause(ctx, parkFor)
+	}
+}
+
+// session runs the client, which connects again by itself, until Slack refuses
+// the token. The client's own log is dropped: what matters comes as an event.
+func (b *Buttons) session(ctx context.Context, dials *dialer) error {
+	o := []slack.Option{slack.OptionHTTPClient(dials), slack.OptionAppLevelToken(b.o.AppToken)}
+	if b.o.URL != "" {
+		o = append(o, slack.OptionAPIURL(strings.TrimSuffix(b.o.URL, "/")+"/"))
+	}
+	client := socketmode.New(slack.New("", o...),
+		socketmode.OptionReadLimit(maxEnvelope), socketmode.OptionLog(log.New(io.Discard, "", 0)))
+	ctx, stop := context.WithCancel(ctx)
+	var hearing sync.WaitGroup
+	defer hearing.Wait()
+	defer stop()
+	hearing.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case e := <-client.Events:
+				b.hear(ctx, client, &e)
+			}
+		}
+	})
+	return client.RunContext(ctx)
+}
+
+func (b *Buttons) hear(ctx context.Context, client *socketmode.Client, e *socketmode.Event) {
+	switch data := e.Data.(type) {
+	case *slack.ConnectionErrorEvent:
+		b.failed(ctx, data.ErrorObj)
+	case slack.InteractionCallback:
+		if p, ours := pressOf(&data); ours && !b.enqueue(p) {
+			return // who pressed sees that nothing took it
+		}
+	}
+	if e.Type == socketmode.EventTypeHello {
+		b.worked(ctx)
+	}
+	if e.Request != nil && e.Request.EnvelopeID != "" {
+		ctx, cancel := context.WithTimeout(ctx, ackWithin)
+		defer cancel()
+		if err := client.AckCtx(ctx, e.Request.EnvelopeID, nil); err != nil {
+			b.log.Debug("an envelope of slack could not be acknowledged", "err", err)
+		}
+	}
+}
+
+func (b *Buttons) enqueue(p Press) bool {
+	select {
+	case b.queue <- p:
+		return true
+	default:
+		b.log.Warn("too many buttons are pressed at once", "user", p.User)
+		return false
+	}
+}
+
+func (b *Buttons) worked(ctx context.Context) {
+	b.failingSince = time.Time{}
+	b.log.Info("slack tells of buttons")
+	b.o.Slack.tell(ctx, alert.SinkReport{Component: SocketPart, Value: phone.OK, At: time.Now()})
+}
+
+// failed tells of a connection that does not come about: at once where Slack
+// refuses it, and else when that lasts.
+func (b *Buttons) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	now := time.Now()
+	e := socketError(err)
+	if b.failingSince.IsZero() {
+		b.failingSince = now
+		b.log.Warn("slack cannot tell of buttons", "err", e)
+	}
+	refused := e.Refusal == BadToken || e.Refusal == Unknown
+	if refused || now.Sub(b.failingSince) > stuckAfter {
+		b.o.Slack.tell(ctx, alert.SinkReport{Component: SocketPart, Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: now})
+	}
+}
+
+// socketError classifies why there is no connection. Addresses of sockets are
+// secrets, so none is named.
+func socketError(err error) *PostError {
+	var e *PostError
+	if !errors.As(classify("apps.connections.open", err), &e) {
+		return &PostError{Err: errors.New("slack apps.connections.open: no connection")}
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		e.Err = fmt.Errorf("slack apps.connections.open: %w", u.Err)
+	}
+	if e.Refusal == BadToken || e.Refusal == Unknown {
+		e.Advice = "check slack.app_token: Socket Mode must be on, and the token needs the scope connections:write"
+	}
+	return e
+}
+
+// dialer sends the requests that open connections, ever more slowly while none
+// of these lasts. It belongs to one goroutine.
+type dialer struct {
+	client *http.Client
+	last   time.Time
+	wait   time.Duration
+}
+
+// Do sends a request.
+func (d *dialer) Do(r *http.Request) (*http.Response, error) {
+	switch {
+	case d.last.IsZero() || time.Since(d.last) > socketLasts:
+		d.wait = 0
+	default:
+		d.wait = min(max(2*d.wait, firstRedial), slowestDials)
+		if !pause(r.Context(), jitter(d.wait)) {
+			return nil, r.Context().Err()
+		}
+	}
+	d.last = time.Now()
+	return d.client.Do(r)
+}
