@@ -2,6 +2,8 @@ package poller
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"math"
 	"sync"
@@ -14,10 +16,13 @@ import (
 	"numwatch/poller/schedule"
 )
 
-// Fetcher brings a space's complete list; *cams.Client is one. Its errors should be
-// of type *cams.Error; others are taken for transient.
+// Fetcher fetches a space's complete list; *cams.Client is one. Its errors should
+// be of type *cams.Error; others are taken for transient.
 type Fetcher interface {
-	Fetch(ctx context.Context, space phone.SpaceKey) (*phone.Snapshot, error)
+	// Ready returns once a request can be sent without further waiting.
+	Ready(ctx context.Context) error
+	// Fetch sends a request on a turn that was just taken.
+	Fetch(ctx context.Context, space phone.SpaceKey, turn ratelimit.Turn) (*phone.Snapshot, error)
 }
 
 // Options make a Poller. Account, Fetcher, Pace and Deliver are required.
@@ -47,8 +52,10 @@ type Poller struct {
 	log     *slog.Logger
 	metrics *metrics
 
+	changed chan struct{} // something may be due sooner than the dispatcher knows
+
 	mu       sync.Mutex
-	crew     crew
+	inFlight int
 	schedule *schedule.Schedule
 	meter    meter
 	refusal  refusal
@@ -64,9 +71,9 @@ func New(o Options) *Poller {
 		o.Concurrency = min(max(int(math.Ceil(o.Pace.Rate()*o.Timeout.Seconds())), 4), 256)
 	}
 	p := &Poller{
-		o:    o,
-		log:  o.Log,
-		crew: newCrew(),
+		o:       o,
+		log:     o.Log,
+		changed: make(chan struct{}, 1),
 		schedule: schedule.New(schedule.Options{
 			MaxAge: o.MaxAge, MinInterval: o.MinInterval, Rate: o.Pace.Rate(), Seed: o.Seed,
 		}),
@@ -76,12 +83,10 @@ func New(o Options) *Poller {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	p.log = p.log.With("account", o.Account)
-	if o.Checkpoint != nil {
-		if err := p.schedule.Restore(o.Checkpoint, time.Now()); err != nil {
-			p.log.Warn("schedule starts anew", "err", err)
-		}
-		p.o.Checkpoint = nil // the schedule has it now
+	if err := p.restore(o.Checkpoint); err != nil {
+		p.log.Warn("the schedule starts anew", "err", err)
 	}
+	p.o.Checkpoint = nil // the schedule has it now
 	p.metrics = newMetrics(p)
 	return p
 }
@@ -109,68 +114,39 @@ func (p *Poller) SetSpaces(spaces []phone.SpaceKey) {
 			delete(p.failing, id)
 		}
 	}
-	p.wind(time.Now())
 	p.mu.Unlock()
+	p.wake()
 }
 
 // Checkpoint returns the state of the schedule, for Options.Checkpoint of a
-// later run.
-func (p *Poller) Checkpoint() []byte {
+// later run: when each space last answered, and how often it changes.
+func (p *Poller) Checkpoint() ([]byte, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.schedule.Checkpoint(time.Now())
-}
-
-// poll fetches a space, hands the result on and tells the schedule.
-func (p *Poller) poll(ctx context.Context, id string) error {
-	r := p.fetch(ctx, phone.SpaceKey{Account: p.o.Account, ID: id})
-	if ctx.Err() != nil {
-		return nil
-	}
-	p.note(r)
-	outcome, err := p.o.Deliver(ctx, r)
-	if ctx.Err() != nil {
-		return nil
-	}
+	c := p.schedule.Checkpoint()
+	p.mu.Unlock()
+	b, err := json.Marshal(c)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("encoding the schedule of account %s: %w", p.o.Account, err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r.Err != nil {
-		switch r.Err.Class {
-		case cams.Throttled, cams.DeniedAccount:
-			p.schedule.Postponed(id, r.At)
-		default:
-			p.schedule.Failed(id, r.Err.Class == cams.DeniedSpace, r.At)
-		}
-		return nil
-	}
-	if waited, ok := p.schedule.Done(id, outcome, r.At); ok && outcome.Changes > 0 {
-		p.metrics.detected(waited)
-	}
-	return nil
+	return b, nil
 }
 
-func (p *Poller) fetch(ctx context.Context, space phone.SpaceKey) Result {
-	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
-	defer cancel()
-	r := Result{Space: space, Started: time.Now()}
-	snapshot, err := p.o.Fetcher.Fetch(ctx, space)
-	r.At = time.Now()
-	if err == nil {
-		r.Snapshot = snapshot
-		return r
+func (p *Poller) restore(checkpoint []byte) error {
+	if checkpoint == nil {
+		return nil
 	}
-	r.Err = cams.AsError(space, err)
-	return r
+	var c schedule.Checkpoint
+	if err := json.Unmarshal(checkpoint, &c); err != nil {
+		return fmt.Errorf("decoding the schedule: %w", err)
+	}
+	return p.schedule.Restore(c)
 }
 
 // note keeps what a result says about the account and the space.
 func (p *Poller) note(r Result) {
 	p.metrics.polled(r)
 	if r.Err != nil {
-		p.log.Debug("a poll brought nothing", "space", r.Space.ID, "err", r.Err)
+		p.log.Debug("poll failed", "space", r.Space.ID, "err", r.Err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -182,12 +158,11 @@ func (p *Poller) note(r Result) {
 	switch r.Err.Class {
 	case cams.Throttled:
 		p.meter.throttled(r.At)
-		p.o.Pace.Throttled(r.Started, r.Err.RetryAfter)
 		return
 	case cams.DeniedAccount:
 		p.refusal.refused(r)
 		return
-	case cams.DeniedSpace, cams.Doubtful:
+	case cams.DeniedSpace, cams.Inconsistent:
 		p.refusal.lifted(r) // the account was let in
 	}
 	if !p.schedule.Has(r.Space.ID) {

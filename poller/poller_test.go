@@ -33,7 +33,9 @@ type cloudy struct {
 	most    int
 }
 
-func (c *cloudy) Fetch(ctx context.Context, k phone.SpaceKey) (*phone.Snapshot, error) {
+func (c *cloudy) Ready(context.Context) error { return nil }
+
+func (c *cloudy) Fetch(ctx context.Context, k phone.SpaceKey, _ ratelimit.Turn) (*phone.Snapshot, error) {
 	c.mu.Lock()
 	c.starts = append(c.starts, time.Now())
 	if c.polls == nil {
@@ -137,32 +139,6 @@ func TestPollerKeepsThePaceWhateverTheLatency(t *testing.T) {
 	}
 }
 
-func TestPollersGoWhenTheyAreNotNeeded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, s := &cloudy{latency: 8 * time.Second}, &sink{}
-		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
-		p.SetSpaces(spaces(1000))
-		stop := start(t, p)
-		crew := func() (all, idle int) {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			return p.crew.all, p.crew.idle
-		}
-		time.Sleep(time.Minute)
-		all, _ := crew()
-		require.Greater(t, all, 70)
-		c.set(func() { c.latency = 50 * time.Millisecond })
-		time.Sleep(time.Minute)
-		all, idle := crew()
-		require.LessOrEqual(t, all, mostIdle+1)
-		require.LessOrEqual(t, idle, mostIdle)
-		before := c.count()
-		time.Sleep(time.Minute)
-		require.InDelta(t, 9.8*60, c.count()-before, 5)
-		require.NoError(t, stop())
-	})
-}
-
 func TestPollerWaitsWhileDeliverDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, hold := &cloudy{}, make(chan struct{})
@@ -207,7 +183,7 @@ func TestPollerTriesADeniedAccountSlowly(t *testing.T) {
 		require.Less(t, c.count(), 20)
 		require.Greater(t, c.count(), 8)
 		st := p.Status()
-		require.Equal(t, denied, st.Denied)
+		require.Equal(t, "NoPermission", st.Denied.Code)
 		require.True(t, st.DeniedUntil.After(time.Now()))
 		require.Empty(t, st.Failing, "no space is to blame")
 
@@ -307,6 +283,7 @@ func TestPollerSlowsDownWhenThrottled(t *testing.T) {
 		c, s := &cloudy{latency: 50 * time.Millisecond}, &sink{}
 		var lock sync.Mutex
 		var times []time.Time
+		pace := ratelimit.NewPace(10)
 		c.fails = func(id string) error {
 			lock.Lock()
 			defer lock.Unlock()
@@ -315,12 +292,13 @@ func TestPollerSlowsDownWhenThrottled(t *testing.T) {
 				times = times[1:]
 			}
 			if len(times) >= 5 {
+				pace.Throttled(now.Add(-c.latency), time.Second)
 				return &cams.Error{Class: cams.Throttled, Account: "main", Space: id, RetryAfter: time.Second}
 			}
 			times = append(times, now)
 			return nil
 		}
-		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
+		p := New(Options{Account: "main", Fetcher: c, Pace: pace, Deliver: s.deliver})
 		p.SetSpaces(spaces(1000))
 		stop := start(t, p)
 		time.Sleep(10 * time.Minute)
@@ -340,9 +318,11 @@ func TestPollerGoesOnFromACheckpoint(t *testing.T) {
 		stop := start(t, p)
 		time.Sleep(time.Hour)
 		require.NoError(t, stop())
+		checkpoint, err := p.Checkpoint()
+		require.NoError(t, err)
 
 		second := &cloudy{}
-		p = New(Options{Account: "main", Fetcher: second, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Checkpoint: p.Checkpoint()})
+		p = New(Options{Account: "main", Fetcher: second, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Checkpoint: checkpoint})
 		p.SetSpaces(spaces(1500))
 		require.Less(t, time.Since(p.Status().Oldest), 5*time.Minute)
 		stop = start(t, p)
@@ -351,9 +331,27 @@ func TestPollerGoesOnFromACheckpoint(t *testing.T) {
 		for id, n := range second.polls {
 			require.Equal(t, 1, n, "space %s", id)
 		}
-		broken := New(Options{Account: "main", Fetcher: second, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Checkpoint: []byte{1, 2}})
+		broken := New(Options{Account: "main", Fetcher: second, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Checkpoint: []byte("{")})
 		broken.SetSpaces(spaces(3))
 		require.Equal(t, 3, broken.Status().Plan.Spaces)
+	})
+}
+
+// A space that is taken out while it is polled is not failing for ever.
+func TestPollerForgetsASpaceTakenOutInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{latency: 5 * time.Second}, &sink{}
+		c.fails = func(id string) error { return &cams.Error{Class: cams.DeniedSpace, Account: "main", Space: id} }
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(1))
+		stop := start(t, p)
+		time.Sleep(time.Second)
+		require.Equal(t, 1, c.count())
+		p.SetSpaces(nil)
+		time.Sleep(time.Minute)
+		require.NoError(t, stop())
+		require.Len(t, s.results, 1)
+		require.Empty(t, p.Status().Failing)
 	})
 }
 

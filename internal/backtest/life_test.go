@@ -113,7 +113,7 @@ func (l *life) poll(k phone.SpaceKey) {
 }
 
 func (l *life) fail(k phone.SpaceKey, code string) {
-	_, err := l.loop.Deliver(context.Background(), poller.Result{Space: k, Err: cams.Refused(k, 503, code, ""), At: l.now})
+	_, err := l.loop.Deliver(context.Background(), poller.Result{Space: k, Err: cams.Rejected(k, 503, code, ""), At: l.now})
 	require.NoError(l.t, err)
 }
 

@@ -127,7 +127,10 @@ func callFleet(endpoint string) func(ctx context.Context, s *served) error {
 			group.Go(func() error {
 				stagger(a)
 				pace := ratelimit.NewPace(fleetLimit)
-				for i := 0; pace.Wait(ctx) == nil; i++ {
+				for i := 0; ; i++ {
+					if _, err := pace.Wait(ctx); err != nil {
+						return nil
+					}
 					n, err := o.call(spaceID(i % fleetSpaces))
 					if err != nil || n != fleetNumbers {
 						s.failed.Add(1)
@@ -135,7 +138,6 @@ func callFleet(endpoint string) func(ctx context.Context, s *served) error {
 						s.calls.Add(1)
 					}
 				}
-				return nil
 			})
 		}
 		return group.Wait()

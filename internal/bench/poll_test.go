@@ -15,6 +15,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
 )
 
 // cost is what a piece of work took of the whole process.
@@ -106,7 +107,7 @@ func unchangedPoll(b *testing.B, numbers int) {
 	require.NoError(b, err)
 	b.Cleanup(client.Close)
 	poll := func() error {
-		snap, err := client.Fetch(b.Context(), space.SpaceKey)
+		snap, err := client.Fetch(b.Context(), space.SpaceKey, ratelimit.Turn{})
 		if err != nil {
 			return err
 		}

@@ -172,5 +172,9 @@ func (b *Bot) saveCheckpoints(ctx context.Context, a *account) error {
 }
 
 func (b *Bot) saveCheckpoint(ctx context.Context, a *account) error {
-	return b.loop.Save(ctx, checkpointName(a.name), a.poller.Checkpoint())
+	checkpoint, err := a.poller.Checkpoint()
+	if err != nil {
+		return err
+	}
+	return b.loop.Save(ctx, checkpointName(a.name), checkpoint)
 }

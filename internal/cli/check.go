@@ -121,7 +121,7 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if len(fleet) == 0 {
 		return "", errors.New("no space is named: add one under `spaces`, name a `spaces_file`, or let `discover` find one that it wants")
 	}
-	snap, err := client.Fetch(ctx, fleet[0].SpaceKey)
+	snap, err := client.Fetch(ctx, fleet[0].SpaceKey, ratelimit.Turn{})
 	if err != nil {
 		return "", err
 	}

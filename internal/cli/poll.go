@@ -12,6 +12,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/phone"
+	"numwatch/poller/ratelimit"
 )
 
 type pollCommand struct {
@@ -46,7 +47,7 @@ func (c *pollCommand) Run(ctx context.Context, p *command.Program) error {
 		w.client, w.space, w.json = client, space, c.JSON()
 		return w.run(ctx)
 	}
-	snap, err := client.Fetch(ctx, space)
+	snap, err := client.Fetch(ctx, space, ratelimit.Turn{})
 	if err != nil {
 		return err
 	}

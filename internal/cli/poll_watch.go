@@ -14,6 +14,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
+	"numwatch/poller/ratelimit"
 )
 
 // spaceWatch polls one space again and again and prints it once, then what
@@ -59,7 +60,7 @@ func (w *spaceWatch) run(ctx context.Context) error {
 
 // poll asks once and returns how long to wait for the next time.
 func (w *spaceWatch) poll(ctx context.Context) (wait time.Duration, err error) {
-	snap, err := w.client.Fetch(ctx, w.space)
+	snap, err := w.client.Fetch(ctx, w.space, ratelimit.Turn{})
 	switch {
 	case ctx.Err() != nil:
 		return 0, nil

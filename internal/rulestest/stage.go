@@ -158,7 +158,7 @@ func (st *stage) round() error {
 func (c *customer) answer(now time.Time, poll int) poller.Result {
 	r := poller.Result{Space: c.config.SpaceKey, Started: now, At: now}
 	if f := c.failure; f != nil {
-		r.Err = cams.Refused(c.config.SpaceKey, f.status, f.code, f.message)
+		r.Err = cams.Rejected(c.config.SpaceKey, f.status, f.code, f.message)
 		return r
 	}
 	r.Snapshot = &phone.Snapshot{Space: c.config.SpaceKey, At: now, RequestId: fmt.Sprintf("poll-%d", poll)}

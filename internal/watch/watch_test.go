@@ -311,7 +311,7 @@ func TestANumberThatMovedIsNotMissing(t *testing.T) {
 func TestFailedPollsChangeNoNumber(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1", number("86", "CONNECTED", "GREEN"))
-	for _, class := range []cams.Class{cams.Throttled, cams.Transient, cams.Doubtful, cams.Clock} {
+	for _, class := range []cams.Class{cams.Throttled, cams.Transient, cams.Inconsistent, cams.Clock} {
 		b.fail("1", class, "X")
 		require.Equal(t, schedule.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
 	}

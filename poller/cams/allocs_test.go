@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"numwatch/poller/ratelimit"
 )
 
 // canned answers from memory, so that what is counted is the poller's.
@@ -23,7 +25,7 @@ func (c canned) RoundTrip(*http.Request) (*http.Response, error) {
 // What a poll may allocate, so that whoever makes it dearer notices: a little
 // more than it does.
 func TestAllocationsOfAFetch(t *testing.T) {
-	for numbers, most := range map[int]float64{1: 66, 5: 82, 200: 900} {
+	for numbers, most := range map[int]float64{1: 90, 5: 132, 200: 1850} {
 		t.Run(fmt.Sprint(numbers), func(t *testing.T) {
 			list := []map[string]string{}
 			for i := range numbers {
@@ -40,9 +42,9 @@ func TestAllocationsOfAFetch(t *testing.T) {
 				Credentials: Credentials{Type: "access_key", AccessKeyId: "LTAI", AccessKeySecret: "secret"},
 			})
 			require.NoError(t, err)
-			client.transfer.RegisterProtocol("http", canned{body})
+			client.transport.RegisterProtocol("http", canned{body})
 			got := testing.AllocsPerRun(200, func() {
-				snap, err := client.Fetch(t.Context(), space("7"))
+				snap, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 				if err != nil || len(snap.Numbers) != numbers {
 					t.Fatal(snap, err)
 				}

@@ -7,14 +7,12 @@ package cams
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
-	"maps"
-	"net"
+	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"numwatch/phone"
@@ -30,23 +28,21 @@ type ClientOptions struct {
 	UserAgent   string // empty: numwatch
 	// Timeout bounds each request, the answer's body included; 0: 10 s.
 	Timeout time.Duration
-	// Pace is where further requests of one call wait for their turn: pages,
-	// and the second attempt after a refused clock or nonce. Nil: nowhere.
+	// Pace limits all requests. Nil: nothing does.
 	Pace *ratelimit.Pace
 	Now  func() time.Time // nil: time.Now
 }
 
 // Client calls the cloud API for one account. It is safe for concurrent use.
 type Client struct {
-	account  string
-	base     url.URL
-	agent    string
-	timeout  time.Duration
-	pace     *ratelimit.Pace
-	now      func() time.Time
-	keys     *keyring
-	transfer *http.Transport
-	buffers  sync.Pool // of *[]byte
+	account     string
+	base        url.URL
+	agent       string
+	timeout     time.Duration
+	pace        *ratelimit.Pace
+	now         func() time.Time
+	credentials *credentialCache
+	transport   *http.Transport
 }
 
 // NewClient makes a client. An error names what is wrong with the options; no
@@ -57,137 +53,59 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
 		return nil, fmt.Errorf("account %s: the endpoint %q is not a whole URL such as https://cams.ap-southeast-1.aliyuncs.com", o.Account, phone.Redact(endpoint))
 	}
-	keys, err := newKeyring(o.Credentials)
+	credentials, err := newCredentialCache(o.Credentials)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", o.Account, err)
 	}
 	c := &Client{
-		account: o.Account,
-		base:    url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/"},
-		agent:   cmp.Or(o.UserAgent, "numwatch"),
-		timeout: cmp.Or(o.Timeout, 10*time.Second),
-		pace:    o.Pace,
-		now:     o.Now,
-		keys:    keys,
+		account:     o.Account,
+		base:        url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/"},
+		agent:       cmp.Or(o.UserAgent, "numwatch"),
+		timeout:     cmp.Or(o.Timeout, 10*time.Second),
+		pace:        o.Pace,
+		now:         o.Now,
+		credentials: credentials,
 	}
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.transfer = newTransport(c.timeout)
+	c.transport = newTransport(c.timeout)
 	return c, nil
 }
 
-func newTransport(timeout time.Duration) *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    timeout, // the answer's is that of the request's context
-		MaxResponseHeaderBytes: 256 << 10,
-		MaxIdleConns:           64,
-		MaxIdleConnsPerHost:    64,
-		// Shorter than load balancers keep theirs: a request on a connection
-		// that the other side has just closed would fail.
-		IdleConnTimeout:   10 * time.Second,
-		ForceAttemptHTTP2: true,
-		// Else requests go on over a connection that has died in silence until
-		// the kernel gives it up, which takes a quarter of an hour.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
-	}
-}
+// closeWait bounds how long Close waits for a credentials provider.
+const closeWait = 2 * time.Second
 
-// Close gives up idle connections and waits until no key is being fetched.
+// Close gives up idle connections, and waits for a while until no credentials
+// are being fetched.
 func (c *Client) Close() {
-	c.transfer.CloseIdleConnections()
-	c.keys.wait()
+	c.transport.CloseIdleConnections()
+	c.credentials.wait(closeWait)
 }
 
-// Fetch asks for a space's complete list of numbers. The caller has waited for
-// its turn on the account's Pace. The error is always an *Error; a snapshot is
-// never partial.
-func (c *Client) Fetch(ctx context.Context, space phone.SpaceKey) (*phone.Snapshot, error) {
-	call := call{action: "ChatappSyncPhoneNumber", space: space.ID, params: map[string]string{"CustSpaceId": space.ID}}
-	var answer syncAnswer
-	if err := c.do(ctx, &call, &answer); err != nil {
-		return nil, err
-	}
-	numbers, err := answer.numbers()
-	if err != nil {
-		return nil, c.doubtful(&call, &answer.envelope, err.Error())
-	}
-	return &phone.Snapshot{Space: space, Numbers: numbers, At: c.now(), RequestId: call.requestID(&answer.envelope)}, nil
-}
-
-// pageSize is how many instances are asked for at once; maxPages ends a list
-// that never does.
-const (
-	pageSize = 100
-	maxPages = 10_000
-)
-
-// ListInstance asks for the account's WhatsApp instances, page by page, each
-// waiting for its turn, as spaces without labels, in the cloud's order. It needs
-// the RAM action cams:ListInstance. The error is always an *Error; a list that
-// is not as long as the cloud says, or changed while it was read, is doubtful.
-func (c *Client) ListInstance(ctx context.Context) ([]phone.Space, error) {
-	var list []phone.Space
-	seen := map[string]bool{}
-	entries, total := 0, ""
-	for page := 1; page <= maxPages; page++ {
-		call := c.pageCall(page)
-		answer := new(instanceAnswer)
-		if err := c.page(ctx, call, answer); err != nil {
-			return nil, err
-		}
-		if page > 1 && answer.TotalCount.value != total {
-			return nil, c.doubtful(call, &answer.envelope, "the list of instances changed while it was read")
-		}
-		total = answer.TotalCount.value
-		entries += len(answer.Data)
-		before := len(seen)
-		for _, i := range answer.Data {
-			if i == nil {
-				continue
-			}
-			if s := i.space(c.account); s.ID != "" && !seen[s.ID] {
-				seen[s.ID] = true
-				list = append(list, s)
-			}
-		}
-		want, err := strconv.Atoi(total)
-		if err == nil && entries >= want {
-			return list, nil
-		}
-		if len(answer.Data) == 0 || len(seen) == before {
-			if err == nil {
-				return nil, c.doubtful(call, &answer.envelope, fmt.Sprintf("the list ends after %d of %d instances", entries, want))
-			}
-			return list, nil
-		}
-	}
-	return list, nil
-}
-
-func (c *Client) pageCall(page int) *call {
-	return &call{action: "ListInstance", params: map[string]string{
-		"ChannelType": "whatsapp",
-		"PageIndex":   strconv.Itoa(page),
-		"PageSize":    strconv.Itoa(pageSize),
-	}}
-}
-
-// page waits for a turn and asks for one page.
-func (c *Client) page(ctx context.Context, call *call, answer *instanceAnswer) error {
-	if err := c.turn(ctx, call); err != nil {
-		return err
-	}
-	sent := c.now()
-	if err := c.do(ctx, call, answer); err != nil {
-		if c.pace != nil && err.Class == Throttled {
-			c.pace.Throttled(sent, err.RetryAfter)
-		}
+// Ready returns once there are credentials to sign with, which may take as long
+// as Timeout. The error is always an *Error about the account.
+func (c *Client) Ready(ctx context.Context) error {
+	if _, err := c.key(ctx, &call{}); err != nil {
 		return err
 	}
 	return nil
+}
+
+// Fetch asks for a space's complete list of numbers. The caller may have taken
+// a turn of the account's pace for it; where that is the zero Turn or too old,
+// Fetch takes one. The error is always an *Error; a snapshot is never partial.
+func (c *Client) Fetch(ctx context.Context, space phone.SpaceKey, turn ratelimit.Turn) (*phone.Snapshot, error) {
+	call := &call{action: "ChatappSyncPhoneNumber", space: space.ID, params: map[string]string{"CustSpaceId": space.ID}}
+	answer, err := c.do(ctx, call, turn)
+	if err != nil {
+		return nil, err
+	}
+	numbers, wrong := answer.numbers()
+	if wrong != nil {
+		return nil, c.inconsistent(call, answer, wrong.Error())
+	}
+	return &phone.Snapshot{Space: space, Numbers: numbers, At: c.now(), RequestId: call.requestID(answer)}, nil
 }
 
 // call is one operation and what its last attempt brought.
@@ -197,86 +115,109 @@ type call struct {
 	params map[string]string
 	status int
 	header http.Header
+	sent   time.Time
 }
 
-func (c *call) requestID(e *envelope) string {
-	return clean(cmp.Or(e.RequestId.value, c.header.Get("x-acs-request-id")), maxCode)
+func (c *call) requestID(a *answer) string {
+	return clean(cmp.Or(a.RequestId.value, c.header.Get("x-acs-request-id")), maxCode)
 }
 
-// do performs a call, signed anew once if the cloud refuses the date or nonce.
-func (c *Client) do(ctx context.Context, call *call, answer answer) *Error {
-	err := c.attempt(ctx, call, answer)
-	if err == nil || err.Class != Clock {
-		return err
+// do performs a call, signed anew once if the cloud rejects the date or nonce.
+func (c *Client) do(ctx context.Context, call *call, turn ratelimit.Turn) (*answer, *Error) {
+	answer, err := c.attempt(ctx, call, turn)
+	if err != nil && err.Class == Clock {
+		answer, err = c.attempt(ctx, call, ratelimit.Turn{})
 	}
-	if waitErr := c.turn(ctx, call); waitErr != nil {
-		return err
+	if err != nil && err.Class == Throttled && c.pace != nil {
+		c.pace.Throttled(call.sent, err.RetryAfter)
 	}
-	return c.attempt(ctx, call, answer)
+	return answer, err
 }
 
-func (c *Client) turn(ctx context.Context, call *call) *Error {
-	if c.pace == nil {
-		return nil
+// attempt sends a request and judges its answer.
+func (c *Client) attempt(ctx context.Context, call *call, turn ratelimit.Turn) (*answer, *Error) {
+	call.status, call.header, call.sent = 0, nil, time.Time{}
+	k, failed := c.key(ctx, call)
+	if failed != nil {
+		return nil, failed
 	}
-	if err := c.pace.Wait(ctx); err != nil {
-		return c.failed(call, err, "waiting for a turn", nil)
+	if turn == (ratelimit.Turn{}) && c.pace != nil { // taken here, so that waiting for it is not limited by Timeout
+		var err error
+		if turn, err = c.pace.Wait(ctx); err != nil {
+			return nil, c.failed(call, err, "waiting for a turn", k)
+		}
 	}
-	return nil
+	body, failed := c.exchange(ctx, call, turn, k)
+	if failed != nil {
+		return nil, failed
+	}
+	answer := new(answer)
+	if err := json.Unmarshal(body, answer); err != nil {
+		return nil, c.unreadable(call, len(body), err)
+	}
+	if call.status == http.StatusOK && answer.ok() {
+		return answer, nil
+	}
+	rejected := c.rejected(call, answer, k)
+	if ofCredentials(rejected.Code) {
+		c.credentials.forget(ctx)
+	}
+	return nil, rejected
 }
 
-func (c *Client) attempt(ctx context.Context, call *call, answer answer) *Error {
-	call.status, call.header = 0, nil
+// key returns the key to sign with.
+func (c *Client) key(ctx context.Context, call *call) (key, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	k, err := c.keys.get(ctx)
+	k, err := c.credentials.get(ctx)
 	if err != nil {
-		return c.withoutKey(call, err)
+		return k, c.withoutKey(call, err)
 	}
-	body, err := c.send(ctx, call, k)
-	defer c.reuse(body)
-	if err != nil {
-		return c.failed(call, err, "", k.secrets())
-	}
-	if err := unmarshal(*body, answer); err != nil {
-		return c.unreadable(call, len(*body), err)
-	}
-	head := answer.head()
-	if call.status == http.StatusOK && head.ok() {
-		return nil
-	}
-	refused := c.refused(call, head, k)
-	if refused.Class == DeniedAccount && ofCredentials(refused.Code) {
-		c.keys.forget(ctx)
-	}
-	return refused
+	return k, nil
 }
 
-// send exchanges one request for the whole body of its answer. It follows no
-// redirect and keeps no cookie, which is all that an http.Client would add.
-func (c *Client) send(ctx context.Context, call *call, k key) (*[]byte, error) {
+// maxAnswer bounds what is read of an answer; 200 numbers need 100 KiB.
+const maxAnswer = 16 << 20
+
+// exchange sends one request and reads the whole body of its answer. It follows
+// no redirect and keeps no cookie, which is all that an http.Client would add.
+func (c *Client) exchange(ctx context.Context, call *call, turn ratelimit.Turn, k key) ([]byte, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	gate := &gate{pace: c.pace, turn: turn, ctx: ctx}
 	u := c.base
 	u.RawQuery = encode(call.params)
 	req := (&http.Request{
 		Method: http.MethodPost, URL: &u, Host: u.Host, Body: http.NoBody,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}},
-	}).WithContext(ctx)
+	}).WithContext(gate.traced())
 	sign(req, call.action, k, c.now())
-	resp, err := c.transfer.RoundTrip(req)
+	resp, err := c.transport.RoundTrip(req)
+	call.sent = gate.opened
+	if gate.err != nil {
+		return nil, c.failed(call, gate.err, "waiting for a turn", k)
+	}
 	if err != nil {
-		return nil, err
+		return nil, c.failed(call, err, "", k)
 	}
 	defer resp.Body.Close()
 	call.status, call.header = resp.StatusCode, resp.Header
-	return c.read(resp)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
+	}
+	if err != nil {
+		return nil, c.failed(call, err, "", k)
+	}
+	return body, nil
 }
 
 // encode writes the parameters as they are signed: url.Values sorts them, and
 // a space is sent as %20 rather than +.
 func encode(params map[string]string) string {
 	v := make(url.Values, len(params))
-	for name, value := range maps.All(params) {
+	for name, value := range params {
 		v.Set(name, value)
 	}
 	return strings.ReplaceAll(v.Encode(), "+", "%20")

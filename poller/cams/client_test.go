@@ -14,6 +14,7 @@ import (
 
 	camssim "numwatch/internal/sim/cams"
 	"numwatch/phone"
+	"numwatch/phone/phonetest"
 	"numwatch/poller/ratelimit"
 )
 
@@ -57,7 +58,7 @@ func space(id string) phone.SpaceKey { return phone.SpaceKey{Account: "main", ID
 
 func fetchError(t *testing.T, c *Client, id string) *Error {
 	t.Helper()
-	snapshot, err := c.Fetch(context.Background(), space(id))
+	snapshot, err := c.Fetch(context.Background(), space(id), ratelimit.Turn{})
 	require.Nil(t, snapshot)
 	var e *Error
 	require.ErrorAs(t, err, &e)
@@ -69,12 +70,9 @@ func fetchError(t *testing.T, c *Client, id string) *Error {
 }
 
 func number(phoneNumber string) camssim.Number {
-	return camssim.Number{
-		"PhoneNumber": phoneNumber, "VerifiedName": "Alibaba", "Status": "CONNECTED", "QualityRating": "GREEN",
-		"CodeVerificationStatus": "VERIFIED", "NewNameStatus": "Approval", "NameStatus": "Approval",
-		"MessagingLimitTier": "TIER_10K", "StatusQueue": "alicom-0939-queue", "UpQueue": "alicom-0939-queue",
-		"StatusCallbackUrl": "https://www.alibaba.com/status", "UpCallbackUrl": "https://www.alibaba.com/inbound\n", "IsOfficial": "Y",
-	}
+	n := camssim.Number(phonetest.Record())
+	n["PhoneNumber"] = phoneNumber
+	return n
 }
 
 func TestFetch(t *testing.T) {
@@ -82,11 +80,13 @@ func TestFetch(t *testing.T) {
 	second["QualityRating"] = camssim.Null
 	second["NameStatus"] = ""
 	delete(second, "IsOfficial")
-	sim := newCloud(t, 100, camssim.Space{Id: "1", Numbers: []camssim.Number{second, number(" 8613800001111 ")}}, camssim.Space{Id: "2"})
+	odd := number(" 8613800001111 ")
+	odd["NameStatus"], odd["UpCallbackUrl"] = "Approval", "https://www.alibaba.com/inbound\n"
+	sim := newCloud(t, 100, camssim.Space{Id: "1", Numbers: []camssim.Number{second, odd}}, camssim.Space{Id: "2"})
 	client := sim.client(t)
 
 	before := time.Now()
-	snapshot, err := client.Fetch(t.Context(), space("1"))
+	snapshot, err := client.Fetch(t.Context(), space("1"), ratelimit.Turn{})
 	require.NoError(t, err)
 	require.Equal(t, space("1"), snapshot.Space)
 	require.WithinRange(t, snapshot.At, before, time.Now())
@@ -104,7 +104,7 @@ func TestFetch(t *testing.T) {
 	require.True(t, other.Has(phone.NameStatus), "empty is not absent")
 	require.Empty(t, other.Get(phone.NameStatus))
 
-	snapshot, err = client.Fetch(t.Context(), space("2"))
+	snapshot, err = client.Fetch(t.Context(), space("2"), ratelimit.Turn{})
 	require.NoError(t, err)
 	require.Empty(t, snapshot.Numbers)
 }
@@ -115,7 +115,7 @@ func TestFetchOfEveryDocumentedValue(t *testing.T) {
 	for f := range phone.FieldsOfNumber() {
 		for _, v := range append(f.Values(), "SOMETHING_NEW") {
 			require.NoError(t, sim.Update("main", "1", "1", f.String(), " "+strings.ToLower(v)+"\n"))
-			snapshot, err := client.Fetch(t.Context(), space("1"))
+			snapshot, err := client.Fetch(t.Context(), space("1"), ratelimit.Turn{})
 			require.NoError(t, err)
 			want := v
 			if !f.IsEnum() {
@@ -134,7 +134,7 @@ func TestFetchOfOddIds(t *testing.T) {
 	}
 	client := newCloud(t, 100, spaces...).client(t)
 	for _, id := range odd {
-		_, err := client.Fetch(t.Context(), space(id))
+		_, err := client.Fetch(t.Context(), space(id), ratelimit.Turn{})
 		require.NoError(t, err)
 	}
 }
@@ -201,12 +201,12 @@ func TestEveryFault(t *testing.T) {
 		camssim.CutJSON:       Transient,
 		camssim.EmptyAnswer:   Transient,
 		camssim.Oversize:      Transient,
-		camssim.NotSuccess:    Doubtful,
+		camssim.NotSuccess:    Inconsistent,
 		camssim.CodeNotOK:     DeniedSpace,
-		camssim.NumericCode:   Doubtful,
+		camssim.NumericCode:   Inconsistent,
 		camssim.DetailString:  DeniedAccount,
-		camssim.NoList:        Doubtful,
-		camssim.RepeatUnlike:  Doubtful,
+		camssim.NoList:        Inconsistent,
+		camssim.RepeatUnlike:  Inconsistent,
 	}
 	taken := map[camssim.Kind]int{
 		camssim.StringSuccess: 2, camssim.DetailObject: 2, camssim.EmptyList: 0,
@@ -221,7 +221,7 @@ func TestEveryFault(t *testing.T) {
 		} else {
 			numbers, ok := taken[kind]
 			require.True(t, ok, "no expectation for %s", kind)
-			snapshot, err := client.Fetch(t.Context(), space("7"))
+			snapshot, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 			require.NoError(t, err, "%s", kind)
 			require.Len(t, snapshot.Numbers, numbers, "%s", kind)
 		}
@@ -257,9 +257,8 @@ func TestUsedNonceIsSignedAnewOnce(t *testing.T) {
 	sim.Inject(camssim.Fault{Kind: camssim.Refuse, Code: "SignatureNonceUsed", Count: 1})
 	pace := ratelimit.NewPace(10)
 	client := sim.client(t, func(o *ClientOptions) { o.Pace = pace })
-	require.NoError(t, pace.Wait(t.Context()))
 	start := time.Now()
-	snapshot, err := client.Fetch(t.Context(), space("7"))
+	snapshot, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 	require.NoError(t, err)
 	require.Len(t, snapshot.Numbers, 1)
 	require.GreaterOrEqual(t, time.Since(start), 80*time.Millisecond, "the second attempt has its own turn")
@@ -271,13 +270,13 @@ func TestRetryAfter(t *testing.T) {
 		want        time.Duration
 	}{
 		{"x-acs-retry-after", "1500", 1500 * time.Millisecond},
-		{"x-acs-retry-after", "99999999999999", longestWait},
+		{"x-acs-retry-after", "99999999999999", maxRetryAfter},
 		{"x-acs-retry-after", "soon", 0},
 		{"x-acs-retry-after", "-5", 0},
 		{"x-ratelimit-user-api", "Limit:10,Remain:0,TimeLeft:2000,Reset:1", 2 * time.Second},
 		{"x-ratelimit-user", "TimeLeft:300", 300 * time.Millisecond},
 		{"Retry-After", "3", 3 * time.Second},
-		{"Retry-After", "99999999999", longestWait},
+		{"Retry-After", "99999999999", maxRetryAfter},
 	} {
 		h := http.Header{}
 		h.Set(c.name, c.value)
@@ -300,7 +299,7 @@ func TestErrorsHoldNoSecretsAndNoControls(t *testing.T) {
 	defer echo.Close()
 	client, err := NewClient(ClientOptions{Account: "main", Endpoint: echo.URL, Credentials: keyed(key)})
 	require.NoError(t, err)
-	_, err = client.Fetch(t.Context(), space("1"))
+	_, err = client.Fetch(t.Context(), space("1"), ratelimit.Turn{})
 	for _, secret := range []string{key.AccessKeySecret, key.SecurityToken, "token=abc", "u:p", "\x1b", "\n", "\u202e", "\x07"} {
 		require.NotContains(t, err.Error(), secret)
 	}
@@ -310,7 +309,7 @@ func TestErrorsHoldNoSecretsAndNoControls(t *testing.T) {
 	gone.Close()
 	client, err = NewClient(ClientOptions{Account: "main", Endpoint: gone.URL, Credentials: keyed(key)})
 	require.NoError(t, err)
-	_, err = client.Fetch(t.Context(), space("secret-space"))
+	_, err = client.Fetch(t.Context(), space("secret-space"), ratelimit.Turn{})
 	require.ErrorContains(t, err, "connection refused")
 	require.NotContains(t, err.Error(), "CustSpaceId=")
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", keyed(key), keyed(key), keyed(key)), key.AccessKeySecret)
@@ -328,7 +327,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	require.Equal(t, Transient, e.Class)
 	require.Equal(t, http.StatusTemporaryRedirect, e.HTTPStatus)
 	require.Zero(t, elsewhere)
-	require.NotNil(t, client.transfer.Proxy, "proxies of the environment are used")
+	require.NotNil(t, client.transport.Proxy, "proxies of the environment are used")
 }
 
 func TestTimeoutIsNamed(t *testing.T) {
@@ -379,9 +378,9 @@ func TestListInstanceDoubtsWhatIsIncomplete(t *testing.T) {
 		"no instance at all":           {pages: []string{page("0")}},
 		"the same page again":          {pages: []string{page("null", "a"), page("null", "a")}, want: 1},
 		"repeated and without an id":   {pages: []string{page(`"3"`, "a", "a", "")}, want: 1},
-		"ends early":                   {pages: []string{page("3", "a", "b"), page("3")}, err: "doubtful: HTTP 200: the list ends after 2 of 3 instances"},
-		"changes meanwhile":            {pages: []string{page("3", "a", "b"), page("2", "c")}, err: "doubtful: HTTP 200: the list of instances changed while it was read"},
-		"fails at the second page":     {pages: []string{page("3", "a", "b"), `{"Code": "InternalError"}`}, err: "failed: InternalError"},
+		"ends early":                   {pages: []string{page("3", "a", "b"), page("3")}, err: "inconsistent answer: HTTP 200: the list ends after 2 of 3 instances"},
+		"changes meanwhile":            {pages: []string{page("3", "a", "b"), page("2", "c")}, err: "inconsistent answer: HTTP 200: the list of instances changed while it was read"},
+		"fails at the second page":     {pages: []string{page("3", "a", "b"), `{"Code": "InternalError"}`}, err: "poll failed: InternalError"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
@@ -413,7 +412,7 @@ func TestConcurrentFetches(t *testing.T) {
 	for range 16 {
 		group.Go(func() {
 			for range 5 {
-				snapshot, err := client.Fetch(context.Background(), space("7"))
+				snapshot, err := client.Fetch(context.Background(), space("7"), ratelimit.Turn{})
 				if err != nil || len(snapshot.Numbers) != 2 {
 					t.Errorf("got %v, %v", snapshot, err)
 				}

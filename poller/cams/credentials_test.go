@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	camssim "numwatch/internal/sim/cams"
+	"numwatch/poller/ratelimit"
 )
 
 // bare empties what the default chain looks at.
@@ -45,7 +46,7 @@ func TestKeysFromTheEnvironment(t *testing.T) {
 	bare(t)
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", testKey.AccessKeyId)
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", testKey.AccessKeySecret)
-	_, err := newCloud(t, 100, camssim.Space{Id: "7"}).client(t, chained).Fetch(t.Context(), space("7"))
+	_, err := newCloud(t, 100, camssim.Space{Id: "7"}).client(t, chained).Fetch(t.Context(), space("7"), ratelimit.Turn{})
 	require.NoError(t, err)
 }
 
@@ -55,11 +56,11 @@ func TestKeysFromAFileThatComesLater(t *testing.T) {
 	client := newCloud(t, 100, camssim.Space{Id: "7"}).client(t, chained)
 	e := fetchError(t, client, "7")
 	require.Equal(t, Transient, e.Class)
-	require.Contains(t, e.Error(), "no key to sign with: set ALIBABA_CLOUD_ACCESS_KEY_ID")
+	require.Contains(t, e.Error(), "set ALIBABA_CLOUD_ACCESS_KEY_ID")
 	require.Contains(t, e.Error(), "config.yaml")
 
 	writeCredentialsFile(t, home, testKey.AccessKeySecret)
-	_, err := client.Fetch(t.Context(), space("7"))
+	_, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 	require.NoError(t, err)
 }
 
@@ -68,13 +69,13 @@ func TestRotatedKeyIsReadAnew(t *testing.T) {
 	writeCredentialsFile(t, home, testKey.AccessKeySecret)
 	sim := newCloud(t, 100, camssim.Space{Id: "7"})
 	client := sim.client(t, chained)
-	_, err := client.Fetch(t.Context(), space("7"))
+	_, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 	require.NoError(t, err)
 
 	require.NoError(t, sim.SetKey("main", camssim.Key{AccessKeyId: testKey.AccessKeyId, AccessKeySecret: "another-secret"}))
 	require.Equal(t, DeniedAccount, fetchError(t, client, "7").Class)
 	writeCredentialsFile(t, home, "another-secret")
-	_, err = client.Fetch(t.Context(), space("7"))
+	_, err = client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 	require.NoError(t, err)
 }
 
@@ -83,7 +84,7 @@ func TestTemporaryKeys(t *testing.T) {
 	sim := newCloud(t, 100, camssim.Space{Id: "7"})
 	require.NoError(t, sim.SetKey("main", key))
 	client := sim.client(t, func(o *ClientOptions) { o.Credentials = keyed(key) })
-	_, err := client.Fetch(t.Context(), space("7"))
+	_, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 	require.NoError(t, err)
 }
 
@@ -119,12 +120,12 @@ func TestKeysFromAURI(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := client.Fetch(ctx, space("7"))
+	_, err := client.Fetch(ctx, space("7"), ratelimit.Turn{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Less(t, time.Since(start), 250*time.Millisecond, "it waits no longer than its context")
 
 	for range 3 {
-		_, err = client.Fetch(t.Context(), space("7"))
+		_, err = client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 		require.NoError(t, err)
 	}
 	require.EqualValues(t, 1, asked.Load(), "the key is kept while it is valid")

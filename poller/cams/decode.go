@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -13,100 +14,83 @@ import (
 	"numwatch/phone"
 )
 
-// text is a JSON string, or a number or truth value in a string's place. A null
-// or a key that is not there leaves it absent.
+// text is a JSON string, or a number or truth value in a string's place. A null,
+// an object and a list leave it absent.
 type text struct {
 	value   string
 	present bool
+	nested  bool // an object or list stood in its place
 }
 
 func (t *text) UnmarshalJSON(b []byte) error {
-	switch c := b[0]; {
-	case c == 'n':
+	*t = text{}
+	switch b[0] {
+	case 'n':
 		return nil
-	case c == '{' || c == '[':
-		return errors.New("an object or list stands in the place of a text")
-	case c != '"':
-		t.value, t.present = string(b), true
-		return nil
-	}
-	inner := b[1 : len(b)-1]
-	if known, ok := interned[string(inner)]; ok {
-		t.value, t.present = known, true
+	case '{', '[':
+		t.nested = true
 		return nil
 	}
 	t.present = true
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		t.value = string(inner)
+	if b[0] != '"' {
+		t.value = string(b)
+		return nil
+	}
+	if plain := b[1 : len(b)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+		t.value = string(plain)
 		return nil
 	}
 	return json.Unmarshal(b, &t.value)
 }
 
-// interned holds the listed values of the enums, so that a poll which brings
-// nothing new leaves no garbage of them.
-var interned = func() map[string]string {
-	m := map[string]string{"OK": "OK", "true": "true", "None": "None"}
-	for f := range phone.FieldsOfNumber() {
-		for _, v := range f.Values() {
-			m[v] = v
-		}
-	}
-	return m
-}()
-
-// envelope is what every answer may hold beside its data.
-type envelope struct {
+// answer is what any operation answers. A nil list was absent.
+type answer struct {
 	Code               text
 	Message            text
 	RequestId          text
 	Success            text
 	AccessDeniedDetail json.RawMessage
+	PhoneNumbers       []*record // of ChatappSyncPhoneNumber
+	TotalCount         text      // of ListInstance, like Data
+	Data               []instance
 }
 
-func (e *envelope) head() *envelope { return e }
-
 // ok reports whether the answer calls itself a success.
-func (e *envelope) ok() bool {
-	return e.Code.value == "OK" && !strings.EqualFold(e.Success.value, "false")
+func (a *answer) ok() bool {
+	return a.Code.value == "OK" && !strings.EqualFold(a.Success.value, "false")
 }
 
 // contradicts reports whether Code and Success disagree.
-func (e *envelope) contradicts() bool {
-	if e.Code.value == "OK" {
-		return strings.EqualFold(e.Success.value, "false")
-	}
-	return strings.EqualFold(e.Success.value, "true")
+func (a *answer) contradicts() bool {
+	return !a.ok() && (a.Code.value == "OK" || strings.EqualFold(a.Success.value, "true"))
 }
 
 // detail renders AccessDeniedDetail, a text or an object of texts.
-func (e *envelope) detail() string {
+func (a *answer) detail() string {
 	var s string
-	if json.Unmarshal(e.AccessDeniedDetail, &s) == nil {
-		if s == "None" {
-			return ""
-		}
-		return s
+	if json.Unmarshal(a.AccessDeniedDetail, &s) == nil {
+		return unlessNone(s)
 	}
 	var object struct {
 		AuthAction, AuthPrincipalDisplayName, NoPermissionType text
 	}
-	if json.Unmarshal(e.AccessDeniedDetail, &object) != nil {
+	if json.Unmarshal(a.AccessDeniedDetail, &object) != nil {
 		return ""
 	}
 	parts := []string{object.AuthAction.value, object.AuthPrincipalDisplayName.value, object.NoPermissionType.value}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
 }
 
-// syncAnswer is an answer of ChatappSyncPhoneNumber. A nil list was absent.
-type syncAnswer struct {
-	envelope
-	PhoneNumbers []*record
+// unlessNone is s, or nothing where the API writes None for that.
+func unlessNone(s string) string {
+	if s == "None" {
+		return ""
+	}
+	return s
 }
 
-func (a *syncAnswer) reset() { *a = syncAnswer{} }
-
-// record is a number as the API writes it.
+// record is a number as the API writes it: PhoneNumber, and the fields that
+// phone names alike.
 type record struct {
 	PhoneNumber            text
 	VerifiedName           text
@@ -123,93 +107,70 @@ type record struct {
 	IsOfficial             text
 }
 
-// into fills n, whose fields are all absent.
-func (r *record) into(n *phone.Number) {
-	n.PhoneNumber = strings.TrimSpace(r.PhoneNumber.value)
-	r.VerifiedName.into(n, phone.VerifiedName)
-	r.Status.into(n, phone.Status)
-	r.QualityRating.into(n, phone.QualityRating)
-	r.CodeVerificationStatus.into(n, phone.CodeVerificationStatus)
-	r.NewNameStatus.into(n, phone.NewNameStatus)
-	r.NameStatus.into(n, phone.NameStatus)
-	r.MessagingLimitTier.into(n, phone.MessagingLimitTier)
-	r.StatusQueue.into(n, phone.StatusQueue)
-	r.UpQueue.into(n, phone.UpQueue)
-	r.StatusCallbackUrl.into(n, phone.StatusCallbackUrl)
-	r.UpCallbackUrl.into(n, phone.UpCallbackUrl)
-	r.IsOfficial.into(n, phone.IsOfficial)
-}
-
-func (t *text) into(n *phone.Number, f phone.Field) {
-	if t.present {
-		n.Set(f, t.value)
+// members says which member of a record holds which field.
+var members = func() (index [phone.NumberFields]int) {
+	for f := range phone.FieldsOfNumber() {
+		member, _ := reflect.TypeFor[record]().FieldByName(f.String()) // TestFetch misses a field that is not there
+		index[f] = member.Index[0]
 	}
+	return index
+}()
+
+// number returns the number of a record. A null is as good as absent.
+func (r *record) number() (phone.Number, error) {
+	n := phone.Number{PhoneNumber: strings.TrimSpace(r.PhoneNumber.value)}
+	if n.PhoneNumber == "" {
+		return n, errors.New("the answer holds a number without a PhoneNumber")
+	}
+	values := reflect.ValueOf(r).Elem()
+	for f := range phone.FieldsOfNumber() {
+		t, _ := values.Field(members[f]).Addr().Interface().(*text)
+		if t.nested {
+			return n, fmt.Errorf("the %s of a number is an object or a list", f)
+		}
+		if t.present {
+			n.Set(f, t.value)
+		}
+	}
+	return n, nil
 }
 
 // numbers turns the records into a snapshot's list. An error means that the
-// answer contradicts itself.
-func (a *syncAnswer) numbers() ([]phone.Number, error) {
+// answer is inconsistent.
+func (a *answer) numbers() ([]phone.Number, error) {
 	if a.PhoneNumbers == nil {
 		return nil, errors.New("the answer is a success without the list PhoneNumbers")
 	}
 	list := make([]phone.Number, 0, len(a.PhoneNumbers))
 	for _, r := range a.PhoneNumbers {
-		if r == nil {
+		if r == nil { // a null in the list
 			continue
 		}
-		list = append(list, phone.Number{})
-		n := &list[len(list)-1]
-		if r.into(n); n.PhoneNumber == "" {
-			return nil, errors.New("the answer holds a number without a PhoneNumber")
+		n, err := r.number()
+		if err != nil {
+			return nil, err
 		}
+		list = append(list, n)
 	}
-	byNumber := func(x, y phone.Number) int { return cmp.Compare(x.PhoneNumber, y.PhoneNumber) }
-	if !slices.IsSortedFunc(list, byNumber) {
-		slices.SortFunc(list, byNumber)
-	}
+	slices.SortStableFunc(list, func(x, y phone.Number) int { return cmp.Compare(x.PhoneNumber, y.PhoneNumber) })
 	return merge(list)
 }
 
 // merge joins records in a row that repeat a PhoneNumber, if they agree on
 // every field that both hold.
 func merge(list []phone.Number) ([]phone.Number, error) {
-	kept := list[:0]
+	merged := list[:0]
 	for i := range list {
-		last := len(kept) - 1
-		if last < 0 || kept[last].PhoneNumber != list[i].PhoneNumber {
-			kept = append(kept, list[i])
+		last := len(merged) - 1
+		if last < 0 || merged[last].PhoneNumber != list[i].PhoneNumber {
+			merged = append(merged, list[i])
 			continue
 		}
-		joined := kept[last].Over(list[i])
-		if joined != list[i].Over(kept[last]) {
+		joined := merged[last].Over(list[i])
+		if joined != list[i].Over(merged[last]) {
 			return nil, fmt.Errorf("the answer holds the number %s twice, with different values", clean(list[i].PhoneNumber, 40))
 		}
-		kept[last] = joined
+		merged[last] = joined
 	}
-	return kept, nil
-}
-
-// instanceAnswer is one page of ListInstance.
-type instanceAnswer struct {
-	envelope
-	TotalCount text
-	Data       []*instance
-}
-
-func (a *instanceAnswer) reset() { *a = instanceAnswer{} }
-
-type instance struct {
-	InstanceId   text
-	CustSpaceId  text
-	InstanceName text
-}
-
-// space returns the instance as a space of the account; its id is empty if the
-// instance has none.
-func (i *instance) space(account string) phone.Space {
-	id := cmp.Or(strings.TrimSpace(i.CustSpaceId.value), strings.TrimSpace(i.InstanceId.value))
-	return phone.Space{
-		SpaceKey: phone.SpaceKey{Account: account, ID: id},
-		Name:     strings.TrimSpace(i.InstanceName.value),
-	}
+	return merged, nil
 }

@@ -9,9 +9,9 @@ import (
 	"numwatch/phone"
 )
 
-func decode(t *testing.T, body string) (*syncAnswer, []phone.Number, error) {
+func decode(t *testing.T, body string) (*answer, []phone.Number, error) {
 	t.Helper()
-	a := new(syncAnswer)
+	a := new(answer)
 	require.NoError(t, json.Unmarshal([]byte(body), a))
 	numbers, err := a.numbers()
 	return a, numbers, err
@@ -33,7 +33,8 @@ func TestDecodeIsLenientInTypes(t *testing.T) {
 	require.True(t, a.contradicts())
 	a, _, _ = decode(t, `{"Code":"OK","PhoneNumbers":[]}`)
 	require.True(t, a.ok(), "an absent Success is not a failure")
-	require.Error(t, json.Unmarshal([]byte(`{"PhoneNumbers":[{"Status":{}}]}`), new(syncAnswer)))
+	_, _, err = decode(t, `{"PhoneNumbers":[{"PhoneNumber":"1","Status":{}}]}`)
+	require.ErrorContains(t, err, "the Status of a number is an object or a list")
 }
 
 func TestDecodeOfRepeatedNumbers(t *testing.T) {
@@ -60,7 +61,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"Code":"OK","Success":true,"PhoneNumbers":[{"PhoneNumber":"1","Status":"CONNECTED"},null,{"PhoneNumber":1}]}`))
 	f.Add([]byte(`{"Code":1,"AccessDeniedDetail":{"AuthAction":"x"},"Message":"\ud800\u0000"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		a := new(syncAnswer)
+		a := new(answer)
 		if json.Unmarshal(body, a) != nil {
 			return
 		}
@@ -90,6 +91,6 @@ func FuzzText(f *testing.F) {
 		}
 		var got text
 		require.NoError(t, json.Unmarshal(literal, &got))
-		require.Equal(t, text{want, true}, got)
+		require.Equal(t, text{value: want, present: true}, got)
 	})
 }

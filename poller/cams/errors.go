@@ -1,6 +1,7 @@
 package cams
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -17,13 +18,13 @@ type Class uint8
 const (
 	Transient     Class = iota // may work the next time: back off
 	Throttled                  // the account's limit is reached: wait, then slow down
-	DeniedAccount              // the account is refused whatever the space: try again slowly
-	DeniedSpace                // this space is refused: try again slowly
-	Clock                      // the request's date or nonce was refused, twice
-	Doubtful                   // the answer contradicts itself
+	DeniedAccount              // the account is denied whatever the space: try again slowly
+	DeniedSpace                // this space is denied: try again slowly
+	Clock                      // the request's date or nonce was rejected, twice
+	Inconsistent               // the answer contradicts itself
 )
 
-var classNames = [...]string{"transient", "throttled", "denied_account", "denied_space", "clock", "doubtful"}
+var classNames = [...]string{"transient", "throttled", "denied_account", "denied_space", "clock", "inconsistent"}
 
 // Classes returns the names of all classes.
 func Classes() []string { return classNames[:] }
@@ -36,8 +37,8 @@ func (c Class) String() string {
 	return "class " + strconv.Itoa(int(c))
 }
 
-// Error is a request that brought nothing. Its texts are on one line, bounded
-// in length and without secrets, so that they may be shown anywhere.
+// Error is a failed request. Its texts are on one line, bounded in length and
+// without secrets, so that they may be shown anywhere.
 type Error struct {
 	Class      Class
 	Account    string
@@ -51,29 +52,29 @@ type Error struct {
 	Err        error         // the cause in this program, if there is one
 }
 
-// said is what a class means to people.
-func (c Class) said() string {
+// phrase is what a class means to people.
+func (c Class) phrase() string {
 	switch c {
 	case Throttled:
 		return "throttled"
 	case DeniedAccount:
-		return "the account is refused"
+		return "account denied"
 	case DeniedSpace:
-		return "refused"
+		return "denied"
 	case Clock:
-		return "the request's date or nonce is refused"
-	case Doubtful:
-		return "the answer is doubtful"
+		return "the request's date or nonce was rejected"
+	case Inconsistent:
+		return "inconsistent answer"
 	default:
-		return "failed"
+		return "poll failed"
 	}
 }
 
-// Error tells everything about the failure that helps to mend it: which space,
+// Error tells everything about the failure that helps to fix it: which space,
 // what happened, what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.subject() + ": " + e.Class.said())
+	b.WriteString(e.subject() + ": " + e.Class.phrase())
 	what := e.Code
 	switch {
 	case e.HTTPStatus != 0 && what != "":
@@ -153,4 +154,27 @@ func redactWord(w string) string {
 		return w
 	}
 	return strings.Replace(w, inner, phone.Redact(inner), 1)
+}
+
+// AsError returns the error of a poll as an *Error of its space; one that is none
+// is taken for transient.
+func AsError(space phone.SpaceKey, err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		named := *e
+		named.Space = space.ID
+		return &named
+	}
+	return &Error{Class: Transient, Account: space.Account, Space: space.ID, Message: clean(scrub(err.Error()), maxMessage), Err: err}
+}
+
+// Rejected returns the error that an answer with this HTTP status, Code and
+// Message makes of a poll, for whoever plays the cloud's part. The texts are
+// made fit to be shown, as those of a real answer are.
+func Rejected(space phone.SpaceKey, status int, code, message string) *Error {
+	code = clean(code, maxCode)
+	k, _ := classify(status, code)
+	return &Error{
+		Class: k.class, Account: space.Account, Space: space.ID, HTTPStatus: status,
+		Code: code, Message: clean(scrub(message), maxMessage), Advice: k.advice,
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	camssim "numwatch/internal/sim/cams"
 	simfault "numwatch/internal/sim/fault"
+	"numwatch/poller/ratelimit"
 )
 
 // A connection that has died in silence is given up, and polls go over a new one.
@@ -29,10 +30,10 @@ func TestSilentConnectionsAreGivenUp(t *testing.T) {
 		client, err := NewClient(ClientOptions{Account: "main", Endpoint: web.URL, Credentials: keyed(testKey), Timeout: 2 * time.Second})
 		require.NoError(t, err)
 		defer client.Close()
-		client.transfer.DialContext = network.DialContext
-		client.transfer.TLSClientConfig = web.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+		client.transport.DialContext = network.DialContext
+		client.transport.TLSClientConfig = web.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 		fetch := func() error {
-			_, err := client.Fetch(t.Context(), space("7"))
+			_, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
 			return err
 		}
 		require.NoError(t, fetch())

@@ -6,33 +6,64 @@ import (
 	"time"
 )
 
-// Pace is an account's Limit on the wall clock, shared by all that sends
-// requests for the account. It is safe for concurrent use.
+// Pace is an account's Limit on the clock, shared by whatever sends requests for
+// the account. It is safe for concurrent use.
 type Pace struct {
 	mu    sync.Mutex
 	limit *Limit
+	first chan struct{} // holds one token, for whoever is next to take a turn
 }
 
 // NewPace returns a pace of at most perSecond requests, which must be positive.
-func NewPace(perSecond float64) *Pace { return &Pace{limit: NewLimit(perSecond)} }
+func NewPace(perSecond float64) *Pace {
+	p := &Pace{limit: NewLimit(perSecond), first: make(chan struct{}, 1)}
+	p.first <- struct{}{}
+	return p
+}
 
-// Wait returns when a request may be sent, which the caller then does, or when
+// Turn is the right to send one request, at once. The zero Turn is none.
+type Turn struct{ taken time.Time }
+
+// validFor is how long after it was taken a turn may be used: the margin of the
+// limit covers requests that go out so much later than they should.
+const validFor = 15 * time.Millisecond
+
+// Wait takes a turn, in the order in which it is called, or returns an error when
 // ctx ends.
-func (p *Pace) Wait(ctx context.Context) error {
+func (p *Pace) Wait(ctx context.Context) (Turn, error) {
+	select {
+	case <-ctx.Done():
+		return Turn{}, ctx.Err()
+	case <-p.first:
+	}
+	defer func() { p.first <- struct{}{} }()
 	for {
 		now := time.Now()
-		at := p.Take(now)
+		at := p.take(now)
 		if !at.After(now) {
-			return ctx.Err()
+			return Turn{now}, ctx.Err()
 		}
 		if err := sleep(ctx, at.Sub(now)); err != nil {
-			return err
+			return Turn{}, err
 		}
 	}
 }
 
-// Take takes the turn if it is due at now, and returns when it is.
-func (p *Pace) Take(now time.Time) time.Time {
+// Use returns when a request may go out on a turn, which is used up: at once if
+// it was just taken, and else on a new one. So requests that were held up on
+// their way, by a slow connection, do not go out together.
+func (p *Pace) Use(ctx context.Context, t *Turn) error {
+	fresh := time.Since(t.taken) <= validFor
+	*t = Turn{}
+	if fresh {
+		return nil
+	}
+	_, err := p.Wait(ctx)
+	return err
+}
+
+// take takes the turn if it is due at now, and returns when it is.
+func (p *Pace) take(now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := p.limit.Next(now)
@@ -42,15 +73,7 @@ func (p *Pace) Take(now time.Time) time.Time {
 	return at
 }
 
-// Next returns when a request may be sent, as things stand.
-func (p *Pace) Next(now time.Time) time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.limit.Next(now)
-}
-
-// Throttled notes that a request sent at sent has been answered as beyond the
-// limit.
+// Throttled notes that a request sent at sent was answered as beyond the limit.
 func (p *Pace) Throttled(sent time.Time, retryAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -45,7 +45,7 @@ type Schedule struct {
 	rates  rates
 	totals totals
 	chance *rand.Rand
-	saved  map[string]saved // of spaces that have not been named since Restore
+	saved  map[string]Saved // of spaces that have not been named since Restore
 }
 
 // entry is the state of one space. It is in ready or in held, or in flight. Its
@@ -58,6 +58,7 @@ type entry struct {
 	turns     float64 // for each step of the line: 1/stride
 	notBefore time.Duration
 	answered  time.Duration // last answer; until the first, when the space was added
+	last      int64         // the same on the wall clock, in unix milliseconds; 0: none
 	hotUntil  time.Duration
 	learned   learned
 	share     share // what it adds to the totals
@@ -67,7 +68,6 @@ type entry struct {
 	failures  int32 // in a row
 	inFlight  bool
 	byAge     bool // it was picked because of its age
-	started   bool // answered at least once
 }
 
 // New returns a schedule without spaces.
@@ -111,7 +111,7 @@ func (s *Schedule) SetSpaces(ids []string, at time.Time) {
 		if s.spaces[id] == nil {
 			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, pass: s.line}
 			s.spaces[id] = e
-			if s.resume(e, now) {
+			if s.resume(e, at) {
 				s.enter(e)
 			} else {
 				added = append(added, e)
@@ -237,7 +237,7 @@ func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duratio
 		return 0, false
 	}
 	now := s.since(at)
-	waited, again = now-e.answered, e.started
+	waited, again = now-e.answered, e.last != 0
 	if again {
 		s.rates.learn(&e.learned, o.Changes > 0, waited)
 	}
@@ -255,7 +255,7 @@ func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duratio
 	if e.byAge || !again {
 		stride *= s.chance.Float64() // else those that came together would do so again
 	}
-	e.answered, e.started, e.failures = now, true, 0
+	e.answered, e.last, e.failures = now, at.UnixMilli(), 0
 	e.pass = e.picked + stride
 	s.hold(e, now+s.o.MinInterval)
 	return waited, again
@@ -348,6 +348,15 @@ func (s *Schedule) hold(e *entry, until time.Duration) {
 	e.notBefore = until
 	s.held.push(e, float64(until))
 	s.aging.push(e, float64(e.answered))
+}
+
+// Answered returns the time of a space's last answer, of an earlier run too; zero
+// if there was none.
+func (s *Schedule) Answered(id string) time.Time {
+	if e := s.spaces[id]; e != nil && e.last != 0 {
+		return time.UnixMilli(e.last)
+	}
+	return time.Time{}
 }
 
 // Oldest returns the time of the oldest last answer of the spaces that wait, a

@@ -1,7 +1,9 @@
 package schedule
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -266,13 +268,19 @@ func TestScheduleGoesOnAfterARestart(t *testing.T) {
 	}
 	w.SetSpaces(names, w.now)
 	w.run(2 * time.Hour)
-	saved := w.Checkpoint(w.now)
-	require.Less(t, len(saved), 2000*30)
+	stored, err := json.Marshal(w.Checkpoint())
+	require.NoError(t, err)
+	require.Less(t, len(stored), len(names)*90)
 
 	next := newWatch(usual)
 	next.now = w.now.Add(20 * time.Second)
-	require.NoError(t, next.Restore(saved, next.now))
+	var saved Checkpoint
+	require.NoError(t, json.Unmarshal(stored, &saved))
+	require.NoError(t, next.Restore(saved))
 	next.SetSpaces(names, next.now)
+	for _, id := range names {
+		require.Equal(t, w.Answered(id), next.Answered(id))
+	}
 	require.Equal(t, len(names), next.Plan().Spaces)
 	require.InEpsilon(t, w.rates.of(w.spaces["5"].learned), next.rates.of(next.spaces["5"].learned), 0.01)
 	next.run(time.Hour)
@@ -284,42 +292,51 @@ func TestScheduleGoesOnAfterARestart(t *testing.T) {
 	}
 }
 
-func TestRestoreRefusesWhatIsDamaged(t *testing.T) {
-	s := New(usual)
-	s.SetSpaces(ids(3), epoch)
-	for range 3 {
-		id, _ := s.Next(epoch.Add(time.Minute))
-		s.Done(id, Outcome{}, epoch.Add(time.Minute))
-	}
-	good := s.Checkpoint(epoch.Add(2 * time.Minute))
-	require.NoError(t, New(usual).Restore(good, epoch.Add(time.Hour)))
-	require.Error(t, New(usual).Restore(nil, epoch))
-	require.ErrorContains(t, New(usual).Restore([]byte{9, 1, 1}, epoch), "version 9")
-	for n := range len(good) - 1 {
+func TestRestoreRejectsWhatIsDamaged(t *testing.T) {
+	good := Checkpoint{Mean: -3, Dev: 2, Spaces: map[string]Saved{"a": {Last: epoch.UnixMilli(), Changes: 1, Days: 2, Ahead: 3}}}
+	require.NoError(t, New(usual).Restore(good))
+	for _, bad := range []Checkpoint{
+		{Mean: 1e9},
+		{Dev: -1},
+		{Spaces: map[string]Saved{"a": {Changes: -1}}},
+		{Spaces: map[string]Saved{"a": {Days: 1e10}}},
+		{Spaces: map[string]Saved{"a": {Ahead: 1e10}}},
+	} {
 		fresh := New(usual)
-		if fresh.Restore(good[:n], epoch) != nil {
-			require.Empty(t, fresh.saved)
-		}
+		require.Error(t, fresh.Restore(bad))
+		require.Empty(t, fresh.saved)
+	}
+}
+
+// The clock may have been set between two runs.
+func TestRestoreOfAnswersAtOddTimes(t *testing.T) {
+	for _, last := range []int64{math.MinInt64, -1, 1, epoch.Add(time.Hour).UnixMilli(), math.MaxInt64} {
+		s := New(usual)
+		require.NoError(t, s.Restore(Checkpoint{Spaces: map[string]Saved{"a": {Last: last}}}))
+		s.SetSpaces([]string{"a"}, epoch)
+		require.False(t, s.Answered("a").After(epoch), "no answer is from the future")
+		at, ok := s.Due(epoch)
+		require.True(t, ok)
+		require.False(t, at.After(epoch.Add(usual.MinInterval)))
+		id, ok := s.Next(latest(epoch, at))
+		require.True(t, ok)
+		s.Done(id, Outcome{Changes: 1}, latest(epoch, at))
+		require.Positive(t, s.rates.of(s.spaces[id].learned))
 	}
 }
 
 func FuzzRestore(f *testing.F) {
-	s := New(usual)
-	s.SetSpaces(ids(3), epoch)
-	id, _ := s.Next(epoch)
-	s.Done(id, Outcome{}, epoch)
-	f.Add(s.Checkpoint(epoch.Add(time.Minute)))
-	f.Add([]byte("\x01\xe0\x8c\xcb\x92\xca200000000\x01000000000J0000")) // rates that no space could have
+	f.Add([]byte(`{"mean":-3.3,"dev":1.8,"spaces":{"7":{"last":1772323200000,"changes":1,"days":3,"ahead":0.5}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var c Checkpoint
 		s := New(usual)
-		if s.Restore(data, epoch) != nil {
+		if json.Unmarshal(data, &c) != nil || s.Restore(c) != nil {
 			return
 		}
-		for id := range s.saved {
+		for id := range c.Spaces {
 			s.SetSpaces([]string{id}, epoch)
 			at, ok := s.Due(epoch)
 			require.True(t, ok)
-			require.False(t, at.After(epoch.Add(usual.MinInterval)))
 			id, ok := s.Next(latest(epoch, at))
 			require.True(t, ok)
 			s.Done(id, Outcome{Changes: 1}, latest(epoch, at))

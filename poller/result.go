@@ -14,4 +14,7 @@ type Result struct {
 	Err      *cams.Error
 	Started  time.Time // when the request was sent
 	At       time.Time // when the answer was complete, or the attempt given up
+	// Previous is the time of the last answer that was handed on before, in an
+	// earlier run too; zero if it is not known.
+	Previous time.Time
 }

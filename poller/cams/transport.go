@@ -1,0 +1,61 @@
+package cams
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"numwatch/poller/ratelimit"
+)
+
+func newTransport(timeout time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    timeout, // the answer's is that of the request's context
+		MaxResponseHeaderBytes: 256 << 10,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    64,
+		// Shorter than load balancers keep theirs: a request on a connection
+		// that the other side has just closed would fail.
+		IdleConnTimeout:   10 * time.Second,
+		ForceAttemptHTTP2: true,
+		// Else requests go on over a connection that has died in silence until
+		// the kernel gives it up, which takes a quarter of an hour.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+	}
+}
+
+// gate holds a request back between its connection, which may take long to make,
+// and its first byte, until it has a turn that is good. So the limit holds
+// however slow DNS, TLS or a proxy are, and for the transport's own retries.
+type gate struct {
+	pace   *ratelimit.Pace // nil: none
+	turn   ratelimit.Turn
+	ctx    context.Context //nolint:containedctx // of the one request that the gate is for
+	opened time.Time       // when the request went out
+	err    error           // ctx ended first
+}
+
+// traced returns the request's context, which has the transport stop at the gate.
+func (g *gate) traced() context.Context {
+	return httptrace.WithClientTrace(g.ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { g.pass(info.Conn) }})
+}
+
+func (g *gate) pass(conn net.Conn) {
+	if g.pace != nil {
+		g.err = g.pace.Use(g.ctx, &g.turn)
+	}
+	if g.err != nil && !isHTTP2(conn) {
+		conn.Close() // else the request would go out; HTTP/2 looks at its context again
+	}
+	g.opened = time.Now()
+}
+
+func isHTTP2(conn net.Conn) bool {
+	t, ok := conn.(*tls.Conn)
+	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
+}
