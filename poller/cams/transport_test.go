@@ -1,0 +1,167 @@
+package cams
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun/credentials-go/credentials/providers"
+	"github.com/stretchr/testify/require"
+
+	simfault "numwatch/internal/sim/fault"
+	"numwatch/poller/ratelimit"
+)
+
+// arrivals is a server in a network in memory that notes when requests come.
+type arrivals struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (a *arrivals) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	a.mu.Lock()
+	a.at = append(a.at, time.Now())
+	a.mu.Unlock()
+	fmt.Fprint(w, `{"Code":"OK","RequestId":"R","PhoneNumbers":[]}`)
+}
+
+// maxInASecond returns the most requests in any second.
+func (a *arrivals) maxInASecond() (most int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.at {
+		n := 0
+		for j := i; j < len(a.at) && a.at[j].Sub(a.at[i]) < time.Second; j++ {
+			n++
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// client returns a client of the server at a limit of 10 requests a second.
+func (a *arrivals) client(t *testing.T, secure bool) (*Client, *ratelimit.Pace, *simfault.Network) {
+	network := simfault.NewNetwork()
+	web := &httptest.Server{Listener: network, EnableHTTP2: true, Config: &http.Server{Handler: a}}
+	if secure {
+		web.TLS = &tls.Config{SessionTicketsDisabled: true}
+		web.StartTLS()
+	} else {
+		web.Start()
+	}
+	t.Cleanup(web.Close)
+	pace := ratelimit.NewPace(10)
+	client, err := NewClient(ClientOptions{Account: "main", Endpoint: web.URL, Credentials: keyed(testKey), Timeout: 20 * time.Second, Pace: pace})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	if secure {
+		client.transport.TLSClientConfig = web.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	}
+	client.transport.DialContext = network.DialContext
+	return client, pace, network
+}
+
+// fetchInTurn sends so many requests, each on its turn, and waits for all.
+func fetchInTurn(t *testing.T, client *Client, pace *ratelimit.Pace, requests int) {
+	var group sync.WaitGroup
+	for range requests {
+		turn, err := pace.Wait(t.Context())
+		require.NoError(t, err)
+		group.Go(func() {
+			if _, err := client.Fetch(t.Context(), space("7"), turn); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestSlowConnectionsCauseNoBurst(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("https ", secure), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := new(arrivals)
+				client, pace, network := a.client(t, secure)
+				ready := time.Now().Add(3 * time.Second) // as if a resolver answered all at once
+				client.transport.DialContext = func(ctx context.Context, n, address string) (net.Conn, error) {
+					time.Sleep(time.Until(ready))
+					return network.DialContext(ctx, n, address)
+				}
+				fetchInTurn(t, client, pace, 40)
+				require.Len(t, a.at, 40)
+				require.LessOrEqual(t, a.maxInASecond(), 10)
+			})
+		})
+	}
+}
+
+// A provider may refresh its key between Ready and Fetch.
+func TestSlowProviderCausesNoBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := new(arrivals)
+		client, pace, _ := a.client(t, false)
+		client.credentials.from = Credentials{Type: "credentials_uri"}
+		client.credentials.current = &provider{readyAt: time.Now().Add(3 * time.Second)}
+		fetchInTurn(t, client, pace, 40)
+		require.Len(t, a.at, 40)
+		require.LessOrEqual(t, a.maxInASecond(), 10)
+	})
+}
+
+// A request whose context ends while it waits for its turn is not sent.
+func TestARequestWithoutATurnIsNotSent(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("https ", secure), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := new(arrivals)
+				client, pace, _ := a.client(t, secure)
+				turn, err := pace.Wait(t.Context())
+				require.NoError(t, err)
+				time.Sleep(time.Second) // the turn is too old
+				pace.Throttled(time.Now(), time.Minute)
+				_, err = client.Fetch(t.Context(), space("7"), turn)
+				require.ErrorContains(t, err, "waiting for a turn")
+				time.Sleep(time.Minute)
+				require.Empty(t, a.at)
+			})
+		})
+	}
+}
+
+// provider returns a key from a time on, or never if that is zero.
+type provider struct{ readyAt time.Time }
+
+func (p *provider) GetCredentials() (*providers.Credentials, error) {
+	if p.readyAt.IsZero() {
+		time.Sleep(time.Hour)
+	}
+	time.Sleep(time.Until(p.readyAt))
+	return &providers.Credentials{AccessKeyId: testKey.AccessKeyId, AccessKeySecret: testKey.AccessKeySecret}, nil
+}
+
+func (p *provider) GetProviderName() string { return "test" }
+
+func TestCloseIsBoundedThoughAProviderHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := NewClient(ClientOptions{Account: "main", Credentials: Credentials{Type: "credentials_uri", URL: "http://127.0.0.1:1"}})
+		require.NoError(t, err)
+		client.credentials.current = &provider{}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, client.Ready(ctx), context.DeadlineExceeded)
+		begin := time.Now()
+		client.Close()
+		require.Equal(t, closeWait, time.Since(begin))
+		time.Sleep(2 * time.Hour)
+		begin = time.Now()
+		client.Close()
+		require.Zero(t, time.Since(begin), "nobody is asking any more")
+	})
+}
