@@ -1,0 +1,53 @@
+package yamldoc
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var durationUnits = []struct {
+	name   string
+	length time.Duration
+}{
+	{"y", 365 * 24 * time.Hour},
+	{"w", 7 * 24 * time.Hour},
+	{"d", 24 * time.Hour},
+	{"h", time.Hour},
+	{"m", time.Minute},
+	{"s", time.Second},
+	{"ms", time.Millisecond},
+}
+
+var errDuration = errors.New("is not a duration (write 30s, 5m, 400d or 1h30m)")
+
+// ParseDuration reads a duration as Prometheus writes it: whole numbers with
+// units from the longest to the shortest (y, w, d, h, m, s, ms), each at most
+// once. A day has 24 hours, a year 365 days. It is never negative.
+func ParseDuration(text string) (time.Duration, error) {
+	if text == "0" {
+		return 0, nil
+	}
+	if text == "" {
+		return 0, errDuration
+	}
+	var sum time.Duration
+	units := durationUnits
+	for rest := text; rest != ""; {
+		afterDigits := strings.TrimLeft(rest, "0123456789")
+		n, err := strconv.ParseInt(rest[:len(rest)-len(afterDigits)], 10, 64)
+		rest = strings.TrimLeft(afterDigits, "abcdefghijklmnopqrstuvwxyz")
+		unit := afterDigits[:len(afterDigits)-len(rest)]
+		for len(units) > 0 && units[0].name != unit {
+			units = units[1:]
+		}
+		if err != nil || len(units) == 0 || n > int64((math.MaxInt64-sum)/units[0].length) {
+			return 0, errDuration
+		}
+		sum += time.Duration(n) * units[0].length
+		units = units[1:]
+	}
+	return sum, nil
+}
