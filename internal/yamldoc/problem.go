@@ -15,7 +15,7 @@ type Problem struct {
 	File   string
 	Line   int
 	Column int
-	Key    string // the path of the key: accounts[0].region; "" where there is none
+	Key    string // the path of the key: accounts[0].region; "" where there is none. Not part of Error
 	Scope  string // see Reader.Scope
 	Text   string // what is wrong
 	Hint   string // what to do about it, often the nearest spelling; may be empty
@@ -26,9 +26,6 @@ type Problem struct {
 func (p Problem) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
-	if p.Key != "" {
-		b.WriteString(p.Key + ": ")
-	}
 	b.WriteString(p.Text)
 	if p.Hint != "" {
 		fmt.Fprintf(&b, " (%s)", p.Hint)

@@ -60,16 +60,16 @@ func TestProblems(t *testing.T) {
 		"unknown key":        {"name: a\nword: b", `f.yaml:2:1: unknown key "word" in the file (did you mean "words"?)`},
 		"key twice":          {"name: a\nname: b", `f.yaml:2:1: key "name" is given twice (first on line 1)`},
 		"missing key":        {"on: true", `f.yaml:1:1: the file lacks the key "name"`},
-		"number as text":     {"name: 5", `f.yaml:1:7: name: name must be text, not a number (put it in quotes)`},
-		"empty":              {"name:\non: true", `f.yaml:1:1: name: name is empty (text that begins with #`},
-		"too long":           {"name: " + strings.Repeat("x", 21), `f.yaml:1:7: name: name has 21 bytes, more than 20`},
+		"number as text":     {"name: 5", `f.yaml:1:7: name must be text, not a number (put it in quotes)`},
+		"empty":              {"name:\non: true", `f.yaml:1:1: name is empty (text that begins with #`},
+		"too long":           {"name: " + strings.Repeat("x", 21), `f.yaml:1:7: name has 21 bytes, more than 20`},
 		"not a mapping":      {"[a]", `f.yaml:1:1: the file must be a mapping, not a list`},
-		"member twice":       {"name: a\nwords: [b, b]", `f.yaml:2:12: words[1]: "b" is given twice in words`},
-		"member is a list":   {"name: a\nwords: [b, [c]]", `f.yaml:2:12: words[1]: words must be text or a list of texts`},
-		"no members":         {"name: a\nwords: []", `f.yaml:2:8: words: words has no members`},
-		"flag":               {"name: a\non: maybe", `f.yaml:2:5: on: on must be true or false, not text`},
-		"duration":           {"name: a\nafter: 5 minutes", `f.yaml:2:8: after: after is no duration (a duration is like 30s, 5m, 1h30m or 7d)`},
-		"names":              {"name: a\ngroups: [b]", `f.yaml:2:9: groups: groups must be a mapping of names, not a list`},
+		"member twice":       {"name: a\nwords: [b, b]", `f.yaml:2:12: "b" is given twice in words`},
+		"member is a list":   {"name: a\nwords: [b, [c]]", `f.yaml:2:12: words must be text or a list of texts`},
+		"no members":         {"name: a\nwords: []", `f.yaml:2:8: words has no members`},
+		"flag":               {"name: a\non: maybe", `f.yaml:2:5: on must be true or false, not text`},
+		"duration":           {"name: a\nafter: 5 minutes", `f.yaml:2:8: after is no duration (a duration is like 30s, 5m, 1h30m or 7d)`},
+		"names":              {"name: a\ngroups: [b]", `f.yaml:2:9: groups must be a mapping of names, not a list`},
 		"anchor":             {"name: &x a", `f.yaml:1:7: anchors and aliases are not read`},
 		"alias":              {"name: &x a\nwords: *x", `f.yaml:1:7: anchors and aliases are not read`},
 		"tag":                {"name: !!str 5", `f.yaml:1:7: tags are not read`},
@@ -93,7 +93,7 @@ func TestProblems(t *testing.T) {
 
 func TestProblemShowsTheLine(t *testing.T) {
 	r, _ := read("name: a\nwords: [b, b]\n", yamldoc.Options{})
-	require.Equal(t, "f.yaml:2:12: words[1]: \"b\" is given twice in words\n    2 | words: [b, b]\n      |            ^", r.Problems().Error())
+	require.Equal(t, "f.yaml:2:12: \"b\" is given twice in words\n    2 | words: [b, b]\n      |            ^", r.Problems().Error())
 }
 
 func TestEveryProblemIsReported(t *testing.T) {
