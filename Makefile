@@ -37,7 +37,7 @@ bench: ## run the benchmarks, but for those of bench-poller
 	$(GO) test -p 1 -run '^$$' -bench . -skip '^Benchmark(Goal|Fleet)' -benchmem -timeout 20m ./...
 
 fuzz: ## a minute of fuzzing for what people write: rules and their expressions
-	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 30s ./rules
+	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 30s ./rules/lint
 	$(GO) test -run '^$$' -fuzz '^FuzzExpressions$$' -fuzztime 30s ./rules
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)

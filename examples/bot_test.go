@@ -16,6 +16,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
@@ -52,7 +53,7 @@ func startBot(t *testing.T) *bot {
 	b.store, err = store.Open(filepath.Join(t.TempDir(), "numwatch.db"), store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
-	set, err := rules.Parse("rules.yaml", []byte(rulesFile))
+	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
 	directory := watch.NewDirectory()
 	b.loop, err = watch.New(watch.Options{

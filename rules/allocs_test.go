@@ -1,6 +1,6 @@
 //go:build !race
 
-package rules
+package rules_test
 
 import (
 	"testing"
@@ -8,16 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/phone"
+	"numwatch/rules"
 )
 
 // What judging a change may allocate: a little more than it does.
 func TestAllocationsOfAStep(t *testing.T) {
 	w := shippedWorld(t)
-	st := NewState(nil)
-	quiet := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "GREEN")}}
+	st := rules.NewState(nil)
+	quiet := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "GREEN")}}
 	require.LessOrEqual(t, testing.AllocsPerRun(200, func() { w.set.Step(st, quiet, w.now) }), 3.0, "nothing matches")
 	w.number.Set(phone.QualityRating, "RED")
-	loud := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "RED")}}
+	loud := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "RED")}}
 	require.LessOrEqual(t, testing.AllocsPerRun(200, func() {
 		if len(w.set.Step(st, loud, w.now)) == 0 {
 			t.Fatal("no match")
@@ -32,8 +33,8 @@ func TestAllocationsAmongManyRules(t *testing.T) {
 		w := newWorld(t, red)
 		w.set = benchmarkRules(t, n)
 		w.number.Set(phone.QualityRating, "RED")
-		in := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "GREEN", "RED")}}
-		st := NewState(nil)
+		in := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "GREEN", "RED")}}
+		st := rules.NewState(nil)
 		return testing.AllocsPerRun(200, func() { w.set.Step(st, in, w.now) })
 	}
 	require.InDelta(t, among(10), among(1000), 1)

@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"fmt"
@@ -7,11 +7,12 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/rules"
 )
 
 // benchmarkRules makes n rules over all fields and their values, of which one
 // matches the change that is judged.
-func benchmarkRules(b testing.TB, n int) *Set {
+func benchmarkRules(b testing.TB, n int) *rules.Set {
 	var text strings.Builder
 	text.WriteString(header + "rules:\n")
 	fmt.Fprintln(&text, `  - {name: the-one, on: QualityRating, to: [RED], where: 'Status == "CONNECTED"', severity: high, summary: "{New}"}`)
@@ -36,8 +37,8 @@ func BenchmarkOneMatches(b *testing.B) {
 			w := newWorld(b, red)
 			w.set = benchmarkRules(b, n)
 			w.number.Set(phone.QualityRating, "RED")
-			in := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "GREEN", "RED")}}
-			st := NewState(nil)
+			in := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "GREEN", "RED")}}
+			st := rules.NewState(nil)
 			b.ReportAllocs()
 			for b.Loop() {
 				if len(w.set.Step(st, in, w.now)) != 1 {
@@ -52,10 +53,10 @@ func BenchmarkOneMatches(b *testing.B) {
 // opens an alert.
 func BenchmarkShipped(b *testing.B) {
 	w := shippedWorld(b)
-	quiet := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "GREEN")}}
+	quiet := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "GREEN")}}
 	w.number.Set(phone.QualityRating, "RED")
-	loud := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "RED")}}
-	st := NewState(nil)
+	loud := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "RED")}}
+	st := rules.NewState(nil)
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -71,19 +72,19 @@ func BenchmarkShipped(b *testing.B) {
 // BenchmarkAmongOpenAlerts judges a change while 100,000 alerts are open.
 func BenchmarkAmongOpenAlerts(b *testing.B) {
 	w := shippedWorld(b)
-	st := NewState(nil)
+	st := rules.NewState(nil)
 	for i := range 100_000 {
 		a := alert.Alert{Rule: "quality-red", Subject: phone.SubjectOf(w.space.SpaceKey, fmt.Sprint(i)), Field: phone.QualityRating, State: alert.Firing}
 		a.ID = alert.ID(a.Key(), start)
 		st.Apply(a)
 	}
 	w.number.PhoneNumber = "777"
-	in := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "RED", "GREEN")}}
+	in := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "RED", "GREEN")}}
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, a := range w.set.Step(st, in, w.now) {
 			st.Apply(a)
 		}
-		w.set.Step(st, Tick{}, w.now)
+		w.set.Step(st, rules.Tick{}, w.now)
 	}
 }

@@ -24,7 +24,7 @@ func (c *checker) Visit(n *ast.Node) {
 		c.binary(n)
 	case *ast.MemberNode:
 		if key, ok := labelOf(n); ok {
-			c.label(labelUse{key: key}, n.Property)
+			c.label(Mention{Label: key}, n.Property)
 		}
 	case *ast.VariableDeclaratorNode:
 		c.refuse(n, "write the value where it is needed", "let")
@@ -78,7 +78,7 @@ func (c *checker) compare(name, constant ast.Node) {
 		return
 	}
 	if key, ok := labelOf(name); ok {
-		c.label(labelUse{key: key, value: value.Value, compared: true}, value)
+		c.label(Mention{Label: key, Value: value.Value, Compared: true}, value)
 	}
 	id, ok := name.(*ast.IdentifierNode)
 	if !ok {
@@ -90,7 +90,7 @@ func (c *checker) compare(name, constant ast.Node) {
 	case "Direction":
 		c.oneOf(value, []string{"none", "better", "worse", "sideways"})
 	case "Field":
-		c.oneOf(value, allFieldNames())
+		c.oneOf(value, strings.Split(fieldNames(slices.Collect(phone.Fields())), ", "))
 	case "Old", "New":
 		c.enum(value, c.x.fields)
 	default:
@@ -100,18 +100,9 @@ func (c *checker) compare(name, constant ast.Node) {
 	}
 }
 
-// labelUse is a label that an expression names, and the constant that it is
-// compared with, if any.
-type labelUse struct {
-	key, value string
-	compared   bool
-	rule       string
-	at         position
-}
-
-func (c *checker) label(u labelUse, n ast.Node) {
-	u.rule, u.at = c.x.rule, c.x.place(n.Location().From)
-	c.x.labels = append(c.x.labels, u)
+func (c *checker) label(m Mention, n ast.Node) {
+	m.Rule, m.At = c.x.rule, c.x.place(n.Location().From)
+	c.x.set.mentions = append(c.x.set.mentions, m)
 }
 
 // labelOf reads Labels.key and Labels["key"].
@@ -136,7 +127,7 @@ func labelOf(n ast.Node) (key string, ok bool) {
 
 func (c *checker) oneOf(n *ast.StringNode, known []string) {
 	if !slices.Contains(known, n.Value) {
-		c.x.failAt(n.Location().From, didYouMean(n.Value, known), "%q is none of the values that this can have", n.Value)
+		c.x.failAt(n.Location().From, DidYouMean(n.Value, known), "%q is none of the values that this can have", n.Value)
 	}
 }
 
@@ -146,15 +137,5 @@ func (c *checker) enum(n *ast.StringNode, fields []phone.Field) {
 		return
 	}
 	n.Value = strings.ToUpper(strings.TrimSpace(n.Value))
-	if !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(n.Value) }) {
-		p := c.x.warn(c.x.place(n.Location().From), checkUndocumented, didYouMean(n.Value, valuesOf(fields)), "%q is no documented value of %s", n.Value, fieldNames(fields))
-		p.value, p.of = n.Value, setOf(fields)
-	}
-}
-
-func allFieldNames() (list []string) {
-	for f := range phone.Fields() {
-		list = append(list, f.String())
-	}
-	return list
+	c.x.mentionValue(c.x.place(n.Location().From), fields, n.Value)
 }

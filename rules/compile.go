@@ -1,144 +1,278 @@
 package rules
 
 import (
-	"net/url"
+	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
-	"numwatch/alert"
 	"numwatch/phone"
 )
 
-// addRule compiles a rule and adds it to the set, as far as it is right.
-func (c *compiler) addRule(set *Set, raw rawRule) {
-	u := &rule{
-		name: raw.name.value, fields: c.fieldsOf(raw.on), delay: raw.delay.value, once: raw.once,
-		givenTo: values(raw.to), givenFrom: values(raw.from), runbook: raw.runbook.value, inhibitedBy: values(raw.inhibitedBy), was: values(raw.was),
+// defaultReopen is how long an alert can be reopened where the file says
+// nothing.
+const defaultReopen = time.Hour
+
+// Compile resolves the names of a spec and compiles its expressions. It reports
+// everything that is wrong, each with its place; the set is nil if anything is.
+// Of a spec that was read from a file with problems it reports what it can.
+func Compile(spec Spec) (*Set, Problems) {
+	c := compiler{
+		spec: &spec, channels: map[string]*channel{}, mutes: map[string]*MuteTime{}, rules: map[string]*RuleSpec{},
+		set: &Set{byName: map[string]*rule{}, adopters: map[string]*rule{}, reopenWithin: defaultReopen},
 	}
-	c.compileSeverity(u, raw)
-	c.compileDirection(u, raw)
-	c.compileCondition(u, raw)
-	c.checkOpening(u, raw)
-	c.checkRunbook(raw.runbook)
-	u.summary, u.action = c.compileText(raw.summary, u.fields), c.compileText(raw.action, u.fields)
-	u.channels = c.channelsOf(slices.Concat(c.known(c.notify), raw.notify))
-	u.mute = c.muteTimesOf(raw.mute)
-	if raw.escalate != nil {
-		u.escalate = &escalation{raw.escalate.after.value, channelNames(c.channelsOf(raw.escalate.to))}
+	c.compile()
+	if len(c.problems) > 0 {
+		return nil, c.problems.Sorted()
 	}
-	if u.remindEvery = set.remindEvery; raw.remindEvery.node != nil {
-		u.remindEvery = raw.remindEvery.value
-	}
-	if u.once {
-		u.remindEvery = 0
-	}
-	set.holds = set.holds || len(u.mute) > 0 || len(u.inhibitedBy) > 0 || u.escalate != nil
-	c.adoptions(set, u, raw)
-	set.rules = append(set.rules, u)
-	set.byName[u.name] = u
-	for _, f := range u.fields {
-		set.fieldRules = append(set.fieldRules, fieldRule{u, f, matcherFor(f, raw.to), matcherFor(f, raw.from)})
+	return c.set, nil
+}
+
+// compiler turns a spec into a set.
+type compiler struct {
+	spec     *Spec
+	set      *Set
+	problems Problems
+	rule     string // the one being compiled
+	channels map[string]*channel
+	mutes    map[string]*MuteTime
+	rules    map[string]*RuleSpec
+	defaults []*condition
+}
+
+func (c *compiler) fail(at Place, hint, format string, args ...any) {
+	if len(c.problems) < MaxProblems {
+		c.problems = append(c.problems, c.spec.Problem(at, c.rule, hint, fmt.Sprintf(format, args...)))
 	}
 }
 
-// known drops the names that were reported as unknown where they stand.
-func (c *compiler) known(names []term) []term {
-	return slices.DeleteFunc(slices.Clone(names), func(t term) bool { return c.channels[t.value] == nil })
+func (c *compiler) compile() {
+	for _, s := range c.spec.Channels {
+		c.channels[s.Name.Value] = &channel{
+			Channel: Channel{Name: s.Name.Value, Slack: s.Slack.Value, Mention: s.Mention}, where: c.compileWhere(s.Where, nil),
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.channels)) {
+		c.set.channels = append(c.set.channels, c.channels[name])
+	}
+	for i := range c.spec.MuteTimes {
+		c.mutes[c.spec.MuteTimes[i].Name.Value] = &c.spec.MuteTimes[i]
+	}
+	c.compileDefaults()
+	c.collectNames()
+	for i := range c.spec.Rules {
+		c.rule = c.spec.Rules[i].Name.Value
+		c.compileRule(&c.spec.Rules[i])
+	}
+	c.checkInhibition()
+	slices.SortFunc(c.set.rules, func(a, b *rule) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(c.set.fieldRules, func(a, b fieldRule) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), int(a.field)-int(b.field))
+	})
+	c.set.index = newIndex(c.set.fieldRules)
+	for _, m := range c.set.mentions {
+		if m.Label == "" {
+			c.set.warnings = append(c.set.warnings, c.spec.Undocumented(m))
+		}
+	}
 }
 
-func (c *compiler) fieldsOf(names []term) []phone.Field {
-	var fields []phone.Field
-	for _, t := range names {
-		f, ok := phone.ParseField(t.value)
-		if !ok {
-			c.fail(t.node.at, didYouMean(t.value, allFieldNames()), "unknown field %q", t.value)
+func (c *compiler) compileDefaults() {
+	d := &c.spec.Defaults
+	resolve(c, d.Notify, c.channels, "channel")
+	if d.ReopenWithin.Given() {
+		c.set.reopenWithin = d.ReopenWithin.Value
+	}
+	if w := c.compileWhere(d.Where, nil); w != nil {
+		c.defaults = append(c.defaults, w)
+	}
+}
+
+// collectNames makes every rule known, so that rules can refer to later ones.
+func (c *compiler) collectNames() {
+	for i := range c.spec.Rules {
+		r := &c.spec.Rules[i]
+		if !r.Name.Given() {
 			continue
 		}
-		fields = append(fields, f)
-	}
-	return fields
-}
-
-func (c *compiler) compileSeverity(u *rule, raw rawRule) {
-	if !raw.severity.given() {
-		return
-	}
-	if err := u.severity.UnmarshalText([]byte(raw.severity.value)); err != nil {
-		c.fail(raw.severity.node.at, didYouMean(raw.severity.value, alert.Severities()), "unknown severity %q", raw.severity.value)
-	}
-}
-
-func (c *compiler) compileDirection(u *rule, raw rawRule) {
-	if !raw.direction.given() {
-		return
-	}
-	d, ok := phone.ParseDirection(raw.direction.value)
-	if !ok || d != phone.Better && d != phone.Worse {
-		c.fail(raw.direction.node.at, didYouMean(raw.direction.value, []string{"better", "worse"}), "unknown direction %q", raw.direction.value)
-		return
-	}
-	u.direction = d
-	for _, f := range u.fields {
-		if !f.IsEnum() {
-			c.fail(raw.direction.node.at, "its values have no order", "%s does not get better or worse", f)
+		c.rule = r.Name.Value
+		if first, ok := c.rules[c.rule]; ok {
+			c.fail(r.Name.At, "", "a rule with this name stands on line %d", first.Name.At.Line)
+		} else {
+			c.rules[c.rule] = r
 		}
 	}
+	c.rule = ""
 }
 
-func (c *compiler) compileCondition(u *rule, raw rawRule) {
-	if len(u.fields) > 0 {
-		c.checkValues("to", u.fields, raw.to)
-		c.checkValues("from", u.fields, raw.from)
+// resolve finds what names stand for; an unknown one is reported.
+func resolve[T any](c *compiler, names []Part[string], known map[string]T, what string) (found []T) {
+	for _, name := range names {
+		if v, ok := known[name.Value]; ok {
+			found = append(found, v)
+		} else {
+			c.fail(name.At, DidYouMean(name.Value, slices.Sorted(maps.Keys(known))), "unknown %s %q", what, name.Value)
+		}
 	}
-	u.where = slices.Clone(c.defaults)
-	if w := c.compileWhere(raw.where, u.fields); w != nil {
-		u.where = append(u.where, w)
+	return found
+}
+
+// channelsOf resolves names of channels: sorted, each once.
+func (c *compiler) channelsOf(names []Part[string]) []*channel {
+	list := resolve(c, names, c.channels, "channel")
+	slices.SortFunc(list, func(a, b *channel) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Compact(list)
+}
+
+func channelNames(channels []*channel) []string {
+	names := make([]string, len(channels))
+	for i, c := range channels {
+		names[i] = c.Name
 	}
-	for _, w := range u.where {
-		u.depends |= w.depends
+	return names
+}
+
+// compileRule compiles a rule and adds it to the set, as far as it is right.
+func (c *compiler) compileRule(s *RuleSpec) {
+	r := &rule{Rule: Rule{
+		Name: s.Name.Value, On: values(s.On), To: values(s.To), From: values(s.From), Direction: s.Direction.Value, Where: s.Where.Value,
+		Severity: s.Severity, For: s.For.Value, Once: s.Once, Summary: s.Summary.Value, Action: s.Action.Value, Runbook: s.Runbook,
+		Remind: cmp.Or(s.RemindEvery, c.spec.Defaults.RemindEvery).Value,
+	}}
+	if r.Once {
+		r.Remind = 0
+	}
+	for _, f := range r.On {
+		if s.Direction.Given() && !f.IsEnum() {
+			c.fail(s.Direction.At, "its values have no order", "%s does not get better or worse", f)
+		}
+	}
+	c.checkValues("to", r.On, s.To)
+	c.checkValues("from", r.On, s.From)
+	r.where = slices.Clone(c.defaults)
+	if w := c.compileWhere(s.Where, r.On); w != nil {
+		r.where = append(r.where, w)
+	}
+	for _, w := range r.where {
+		r.depends |= w.depends
+	}
+	r.summary, r.action = c.compileText(s.Summary, r.On), c.compileText(s.Action, r.On)
+	c.references(r, s)
+	c.set.rules = append(c.set.rules, r)
+	c.set.byName[r.Name] = r
+	for _, f := range r.On {
+		c.set.fieldRules = append(c.set.fieldRules, fieldRule{r, f, matcherFor(f, r.To), matcherFor(f, r.From)})
 	}
 }
 
-// checkOpening reports rules that could never open, or not as they say.
-func (c *compiler) checkOpening(u *rule, raw rawRule) {
-	if len(raw.on) > 0 && !raw.opens {
-		c.fail(raw.at, "name values with to or from, or direction: worse, or once: true", "the rule does not say when it opens")
+// references resolves what a rule names beside itself.
+func (c *compiler) references(r *rule, s *RuleSpec) {
+	everywhere := slices.DeleteFunc(slices.Clone(c.spec.Defaults.Notify), func(name Part[string]) bool {
+		return c.channels[name.Value] == nil // reported where it stands
+	})
+	r.channels = c.channelsOf(slices.Concat(everywhere, s.Notify))
+	r.Channels = channelNames(r.channels)
+	r.mute = resolve(c, s.Mute, c.mutes, "mute time")
+	r.inhibitedBy = values(s.InhibitedBy)
+	if s.Escalate != nil {
+		r.escalate = &escalation{s.Escalate.After, channelNames(c.channelsOf(s.Escalate.To))}
 	}
-	if !u.once {
-		return
-	}
-	if raw.delay.node != nil && u.delay > 0 {
-		c.fail(raw.delay.node.at, "leave one of them out", "a rule that speaks once cannot wait with for")
-	}
-	if raw.escalate != nil {
-		c.fail(raw.escalate.at, "leave one of them out", "a rule that speaks once cannot escalate")
-	}
-}
-
-func (c *compiler) checkRunbook(t term) {
-	if !t.given() {
-		return
-	}
-	u, err := url.Parse(t.value)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(t.value, "<>|\" \n") {
-		c.fail(t.node.at, "a whole URL, https://…", "runbook is no link")
-	}
-}
-
-// adoptions makes the rule the heir of the alerts of its old names.
-func (c *compiler) adoptions(set *Set, u *rule, raw rawRule) {
-	for _, t := range raw.was {
-		_, exists := c.rules[t.value]
-		heir := set.adopters[t.value]
+	c.set.holds = c.set.holds || r.held()
+	for _, old := range s.Was {
+		heir := c.set.adopters[old.Value]
 		switch {
-		case t.value == u.name:
-			c.fail(t.node.at, "give the name that it had before", "was names the rule itself")
-		case exists:
-			c.fail(t.node.at, "remove that rule, or this key", "was names %q, which is still a rule", t.value)
+		case old.Value == r.Name:
+			c.fail(old.At, "give the name that it had before", "was names the rule itself")
+		case c.rules[old.Value] != nil:
+			c.fail(old.At, "remove that rule, or this key", "was names %q, which is still a rule", old.Value)
 		case heir != nil:
-			c.fail(t.node.at, "", "rule %q has been %q already", heir.name, t.value)
+			c.fail(old.At, "", "rule %q has been %q already", heir.Name, old.Value)
 		default:
-			set.adopters[t.value] = u
+			c.set.adopters[old.Value] = r
 		}
 	}
+}
+
+func values[T any](parts []Part[T]) (list []T) {
+	for _, p := range parts {
+		list = append(list, p.Value)
+	}
+	return list
+}
+
+// checkValues reports values that make no sense on any of the fields, and notes
+// those that are not documented.
+func (c *compiler) checkValues(what string, fields []phone.Field, values []Part[string]) {
+	if len(fields) == 0 {
+		return
+	}
+	enum := slices.ContainsFunc(fields, phone.Field.IsEnum)
+	for _, v := range values {
+		value, negated := strings.CutPrefix(v.Value, "!")
+		switch {
+		case value == unlisted && negated:
+			c.fail(v.At, "name the values instead", "%q has no meaning in %s", v.Value, what)
+		case value == unlisted && !enum:
+			c.fail(v.At, "only fields with documented values have unlisted ones", "%q has no meaning on %s", unlisted, fieldNames(fields))
+		case value != unlisted:
+			c.mentionValue(v.At, fields, value)
+		}
+	}
+}
+
+// mentionValue notes a value that none of the fields is documented to have.
+func (c *compiler) mentionValue(at Place, fields []phone.Field, v string) {
+	if !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(f.Canonical(v)) }) {
+		c.set.mentions = append(c.set.mentions, Mention{Rule: c.rule, At: at, Fields: fields, Value: v})
+	}
+}
+
+// checkInhibition reports unknown rules, and circles: rules that hold back each
+// other would all keep silent.
+func (c *compiler) checkInhibition() {
+	done := map[string]bool{}
+	for i := range c.spec.Rules {
+		r := &c.spec.Rules[i]
+		c.rule = r.Name.Value
+		for _, by := range r.InhibitedBy {
+			if by.Value == c.rule {
+				c.fail(by.At, "", "a rule cannot hold back itself")
+			} else if c.rules[by.Value] == nil {
+				c.fail(by.At, DidYouMean(by.Value, slices.Sorted(maps.Keys(c.rules))), "unknown rule %q", by.Value)
+			}
+		}
+		if r.Name.Given() {
+			c.findCircles(c.rule, nil, done)
+		}
+	}
+	c.rule = ""
+}
+
+// inhibition is a rule with one of those that it is inhibited by.
+type inhibition struct {
+	rule string
+	by   Part[string]
+}
+
+// findCircles goes from rule to rule, depth first, and reports what leads back
+// to a rule on its path. Rules that are done lead nowhere new.
+func (c *compiler) findCircles(rule string, path []inhibition, done map[string]bool) {
+	for _, by := range c.rules[rule].InhibitedBy {
+		if done[by.Value] || by.Value == rule || c.rules[by.Value] == nil || len(c.problems) >= MaxProblems {
+			continue
+		}
+		along := append(path, inhibition{rule, by})
+		i := slices.IndexFunc(along, func(in inhibition) bool { return in.rule == by.Value })
+		if i < 0 {
+			c.findCircles(by.Value, along, done)
+			continue
+		}
+		for _, in := range along[i:] {
+			c.rule = in.rule
+			c.fail(in.by.At, "leave one of them out", "%q is itself held back by this rule", in.by.Value)
+		}
+	}
+	done[rule] = true
 }

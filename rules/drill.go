@@ -20,7 +20,7 @@ const drillPart = "drill"
 // at. It returns false where no rule has the name.
 func (s *Set) Drill(rule string, space phone.Space, now time.Time) (alert.Alert, bool) {
 	for i := range s.fieldRules {
-		if w := &s.fieldRules[i]; w.name == rule {
+		if w := &s.fieldRules[i]; w.Name == rule {
 			return s.drill(w, space, now), true
 		}
 	}
@@ -28,7 +28,7 @@ func (s *Set) Drill(rule string, space phone.Space, now time.Time) (alert.Alert,
 }
 
 func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert {
-	old, value := s.Example(w.name, w.field, nil, nil)
+	old, value := s.Example(w.Name, w.field, nil, nil)
 	c := phone.Change{
 		Field: w.field, Old: old, New: value, Direction: w.field.Direction(old, value),
 		SeenAfter: now, SeenAt: now, Reason: "a drill: nothing has happened",
@@ -45,8 +45,8 @@ func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert 
 	st := &step{set: s, state: NewState(nil), now: now}
 	e := st.newEvaluation(Seen{Space: space, Changes: []phone.Change{c}})
 	a := alert.Alert{
-		Rule: w.name, Severity: w.severity, Subject: c.Subject, Field: w.field, Before: old, Since: now, Changed: now,
-		Runbook: w.runbook, Drill: true, Closing: "a drill: nothing has happened",
+		Rule: w.Name, Severity: w.Severity, Subject: c.Subject, Field: w.field, Before: old, Since: now, Changed: now,
+		Runbook: w.Runbook, Drill: true, Closing: "a drill: nothing has happened",
 	}
 	a.ID = alert.ID(a.Key(), now)
 	e.render(w, &a, c)

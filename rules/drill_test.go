@@ -10,6 +10,7 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
 // Every shipped rule can be drilled, whatever it asks for, and no drill has the
@@ -17,7 +18,7 @@ import (
 func TestDrillOfEveryRule(t *testing.T) {
 	data, err := os.ReadFile("../rules.yaml")
 	require.NoError(t, err)
-	set, err := rules.Parse("rules.yaml", data)
+	set, err := rulefile.Load("rules.yaml", data)
 	require.NoError(t, err)
 	space := phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "1001"}, Name: "Acme"}
 	now := time.Unix(1_800_000_000, 0)

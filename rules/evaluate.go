@@ -58,7 +58,7 @@ func (s *step) seen(in Seen) {
 
 // evaluate opens, changes or closes the alert of a rule on the subject.
 func (e *evaluation) evaluate(r *fieldRule) {
-	a := e.state.openOf(r.name, e.subject, r.field)
+	a := e.state.openOf(r.Name, e.subject, r.field)
 	clause, _ := e.decide(r, a)
 	v, _ := e.value(r.field)
 	switch {
@@ -147,7 +147,7 @@ func (e *evaluation) decideWhere(r *fieldRule, c *phone.Change, open *alert.Aler
 		since = open.Since
 	}
 	e.fill()
-	e.env.setChange(c, r.severity, since)
+	e.env.setChange(c, r.Severity, since)
 	for _, condition := range r.where {
 		if !condition.holds(&e.state.vm, &e.env) {
 			return Where, condition
@@ -178,7 +178,7 @@ func (e *evaluation) concerned(r *fieldRule) bool {
 // is gone, only that is news, and what speaks once.
 func (e *evaluation) over(r *fieldRule, c *phone.Change) bool {
 	switch {
-	case r.once:
+	case r.Once:
 		return false
 	case e.end != nil:
 		return c == nil || !c.Field.EndsLife(c.New)

@@ -68,7 +68,7 @@ func (s *Set) Verdicts(state *State, in Seen, now time.Time) []Verdict {
 }
 
 func (e *evaluation) verdict(r *fieldRule) Verdict {
-	v := Verdict{Rule: r.name, Field: r.field, Open: e.state.openOf(r.name, e.subject, r.field), Change: e.change(r.field)}
+	v := Verdict{Rule: r.Name, Field: r.field, Open: e.state.openOf(r.Name, e.subject, r.field), Change: e.change(r.field)}
 	v.Value, _ = e.value(r.field)
 	var failed *condition
 	if v.Clause, failed = e.decide(r, v.Open); v.Clause == Where {
@@ -79,7 +79,7 @@ func (e *evaluation) verdict(r *fieldRule) Verdict {
 	}
 	c := e.changeOf(r.field, v.Value)
 	e.fill()
-	e.env.setChange(&c, r.severity, e.now)
+	e.env.setChange(&c, r.Severity, e.now)
 	for _, ch := range r.channels {
 		h := Hearing{Channel: ch.Name, Told: ch.where == nil || ch.where.holds(&e.state.vm, &e.env)}
 		if !h.Told {

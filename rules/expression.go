@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -39,23 +40,23 @@ func (c *condition) holds(m *vm.VM, e *environment) bool {
 
 // compileWhere compiles a condition for the fields of a rule (none for the
 // defaults and channels); nil where it is absent or wrong.
-func (r *report) compileWhere(t term, fields []phone.Field) *condition {
-	if !t.given() {
+func (c *compiler) compileWhere(t Text, fields []phone.Field) *condition {
+	if !t.Given() {
 		return nil
 	}
-	x := expression{report: r, node: t.node, source: t.value, fields: fields}
+	x := expression{compiler: c, text: t, source: t.Value, fields: fields}
 	program := x.compile(expr.AsBool(), expr.WarnOnAny())
 	if program == nil {
 		return nil
 	}
-	return &condition{source: t.value, program: program, depends: x.depends}
+	return &condition{source: t.Value, program: program, depends: x.depends}
 }
 
 // expression is one that is being compiled.
 type expression struct {
-	*report
-	node   *node
-	offset int // of the source within the node's value
+	*compiler
+	text   Text
+	offset int // of the source within the text
 	source string
 	fields []phone.Field // what Old and New are values of
 
@@ -92,9 +93,7 @@ func (x *expression) compile(options ...expr.Option) (program *vm.Program) {
 	return program
 }
 
-func (x *expression) place(runes int) position {
-	return x.src.locate(x.node, x.offset+runes)
-}
+func (x *expression) place(runes int) Place { return x.text.locate(x.offset + runes) }
 
 func (x *expression) failAt(runes int, hint, format string, args ...any) {
 	x.wentWrong = true
@@ -112,7 +111,7 @@ func (x *expression) failCompile(err error) {
 	}
 	hint := ""
 	if name, ok := strings.CutPrefix(at.Message, "unknown name "); ok {
-		hint = didYouMean(name, append(append([]string(nil), names...), functions...))
+		hint = DidYouMean(name, slices.Concat(names, functions))
 		if isFunction(name) {
 			hint = "this function is not available in rules"
 		}

@@ -43,8 +43,8 @@ func (s *step) updateHolds(in Input) {
 		s.refresh(slices.Collect(s.state.open()))
 	case Tick:
 		for _, u := range s.set.rules {
-			if len(u.mute) > 0 || len(u.inhibitedBy) > 0 || u.escalate != nil {
-				for _, a := range s.state.byRule[u.name] {
+			if u.held() {
+				for _, a := range s.state.byRule[u.Name] {
 					s.refresh([]*alert.Alert{a})
 				}
 			}
@@ -71,7 +71,7 @@ func (s *step) refresh(alerts []*alert.Alert) {
 // remindEvery is what the alert's rule says now.
 func (s *step) remindEvery(a *alert.Alert) time.Duration {
 	if u := s.set.byName[a.Rule]; u != nil {
-		return u.remindEvery
+		return u.Remind
 	}
 	return a.RemindEvery
 }
@@ -90,7 +90,7 @@ func (s *step) heldBy(a *alert.Alert) []string {
 	}
 	for _, m := range u.mute {
 		if m.holds(s.now) {
-			held = append(held, heldByMute+m.name)
+			held = append(held, heldByMute+m.Name.Value)
 		}
 	}
 	for _, rule := range u.inhibitedBy {
@@ -120,7 +120,7 @@ func (s *step) firesOn(rule string, subject phone.Subject) bool {
 	if w == nil {
 		return false
 	}
-	return slices.ContainsFunc(w.fields, func(f phone.Field) bool {
+	return slices.ContainsFunc(w.On, func(f phone.Field) bool {
 		k := alert.Key{Rule: rule, Subject: subject, Field: f}
 		if a, ok := s.after[k]; ok {
 			return a == alert.Firing
@@ -139,4 +139,19 @@ func (s *step) escalated(a *alert.Alert) []string {
 		return a.Channels
 	}
 	return union(a.Channels, u.escalate.to)
+}
+
+const minutesOfDay = 24 * 60
+
+// holds reports whether t is within the mute time.
+func (m *MuteTime) holds(t time.Time) bool {
+	t = t.In(m.Location)
+	minute := t.Hour()*60 + t.Minute()
+	today, yesterday := m.Days[t.Weekday()], m.Days[(t.Weekday()+6)%7]
+	for _, w := range m.Windows {
+		if today && w.From <= minute && minute < w.To || yesterday && minute+minutesOfDay < w.To {
+			return true
+		}
+	}
+	return false
 }

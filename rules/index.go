@@ -27,7 +27,7 @@ func newIndex(rules []fieldRule) (x index) {
 	x.byKey = make(map[ruleField]int, len(rules))
 	for i := range rules {
 		r := &rules[i]
-		x.byKey[ruleField{r.name, r.field}] = i
+		x.byKey[ruleField{r.Name, r.field}] = i
 		if r.standing() {
 			for f := range phone.FieldsOfNumber() {
 				if r.depends.Has(f) {

@@ -60,13 +60,13 @@ func (r *fieldRule) wants(v string) bool {
 func (r *fieldRule) fromFits(old string) bool { return r.from == nil || r.from.match(r.field, old) }
 
 func (r *fieldRule) directionFits(d phone.Direction) bool {
-	return r.direction == phone.NoDirection || r.direction == d
+	return r.Direction == phone.NoDirection || r.Direction == d
 }
 
 // standing reports whether the rule may open without a change of its field: by
 // a value that is there, once the rest of the condition comes true.
 func (r *fieldRule) standing() bool {
-	return r.to != nil && r.from == nil && r.direction == phone.NoDirection && !r.once
+	return r.to != nil && r.from == nil && r.Direction == phone.NoDirection && !r.Once
 }
 
 // stands reports whether the value still is one that the alert is about.
@@ -75,56 +75,31 @@ func (r *fieldRule) stands(a *alert.Alert, v string) bool {
 	switch {
 	case r.to != nil:
 		return r.to.match(r.field, v)
-	case r.direction == phone.NoDirection:
+	case r.Direction == phone.NoDirection:
 		return v != a.Before
 	default:
-		return r.field.Direction(a.Before, v) == r.direction
+		return r.field.Direction(a.Before, v) == r.Direction
 	}
 }
 
 // matcherFor compiles the values for one of the rule's fields; nil where the
 // rule names none.
-func matcherFor(f phone.Field, values []term) *matcher {
+func matcherFor(f phone.Field, values []string) *matcher {
 	if len(values) == 0 {
 		return nil
 	}
 	m := &matcher{}
-	for _, t := range values {
-		switch negated, ok := strings.CutPrefix(t.value, "!"); {
+	for _, v := range values {
+		switch negated, ok := strings.CutPrefix(v, "!"); {
 		case ok:
 			m.except = append(m.except, f.Canonical(negated))
-		case t.value == unlisted:
+		case v == unlisted:
 			m.unlisted = true
 		default:
-			m.named = append(m.named, f.Canonical(t.value))
+			m.named = append(m.named, f.Canonical(v))
 		}
 	}
 	return m
-}
-
-// checkValues reports values that make no sense on any of the fields.
-func (r *report) checkValues(what string, fields []phone.Field, values []term) {
-	enum := slices.ContainsFunc(fields, phone.Field.IsEnum)
-	for _, t := range values {
-		value, negated := strings.CutPrefix(t.value, "!")
-		switch {
-		case value == unlisted && negated:
-			r.fail(t.node.at, "name the values instead", "%q has no meaning in %s", t.value, what)
-		case value == unlisted && !enum:
-			r.fail(t.node.at, "only fields with documented values have unlisted ones", "%q has no meaning on %s", unlisted, fieldNames(fields))
-		case value == unlisted || slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(f.Canonical(value)) }):
-		default:
-			p := r.warn(t.node.at, checkUndocumented, didYouMean(value, valuesOf(fields)), "%q is no documented value of %s", value, fieldNames(fields))
-			p.value, p.of = fields[0].Canonical(value), setOf(fields)
-		}
-	}
-}
-
-func setOf(fields []phone.Field) (s phone.FieldSet) {
-	for _, f := range fields {
-		s = s.With(f)
-	}
-	return s
 }
 
 func valuesOf(fields []phone.Field) (values []string) {

@@ -14,21 +14,21 @@ import (
 type facts func(name string) (value string, known bool)
 
 // factsOf is what a rule on the field can see of a change before it happens.
-func factsOf(w *fieldRule, old, now string) facts {
+func factsOf(r *fieldRule, old, now string) facts {
 	return func(name string) (string, bool) {
 		switch name {
 		case "Field":
-			return w.field.String(), true
+			return r.field.String(), true
 		case "Old":
 			return old, true
-		case "New", w.field.String():
+		case "New", r.field.String():
 			return now, true
 		case "Direction":
-			return w.field.Direction(old, now).String(), true
+			return r.field.Direction(old, now).String(), true
 		case "Severity":
-			return w.severity.String(), true
+			return r.Severity.String(), true
 		default:
-			return "", absent(w.field, name)
+			return "", absent(r.field, name)
 		}
 	}
 }
@@ -49,12 +49,6 @@ func absent(f phone.Field, name string) bool {
 		return false
 	}
 }
-
-// never reports whether a condition cannot hold, by what is known.
-func (c *condition) never(k facts) bool { return k.eval(c.program.Node()) == false }
-
-// always reports whether a condition must hold, by what is known.
-func (c *condition) always(k facts) bool { return k.eval(c.program.Node()) == true }
 
 // eval returns an expression's value, a string or bool, as far as it follows
 // from what is known; else nil.

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"unicode"
-
-	"numwatch/phone"
 )
 
 // Problem is one thing that is wrong in a rules file, or suspicious.
@@ -17,15 +14,19 @@ type Problem struct {
 	Line   int    `json:"line"`           // from 1
 	Column int    `json:"column"`         // from 1, in characters
 	Rule   string `json:"rule,omitempty"` // the rule's name, if it is in one that has a name
-	Check  string `json:"check"`          // one of Checks
+	Check  string `json:"check"`          // Invalid, or what lint looks for
 	Level  Level  `json:"level"`
 	Text   string `json:"text"`             // what is wrong
 	Hint   string `json:"hint,omitempty"`   // what to do about it, often the nearest spelling
 	Source string `json:"source,omitempty"` // the line of the file
-
-	value string         // of checkUndocumented: the value
-	of    phone.FieldSet // and the fields that it is for
 }
+
+// What Compile finds. Invalid is the check of every error, which makes a file one
+// that no bot takes.
+const (
+	Invalid           = "invalid"
+	UndocumentedValue = "undocumented-value"
+)
 
 // Level is how bad a problem is. A lower value is worse.
 type Level uint8
@@ -98,53 +99,20 @@ func (ps Problems) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-func (ps Problems) sorted() Problems {
-	sort.SliceStable(ps, func(i, j int) bool {
-		a, b := &ps[i], &ps[j]
-		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Text, b.Text)) < 0
+// Sorted returns the problems in the order of the file, each once.
+func (ps Problems) Sorted() Problems {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Text, b.Text))
 	})
 	return slices.Compact(ps)
 }
 
-// maxProblems bounds what a hopeless file makes of itself.
-const maxProblems = 200
+// MaxProblems bounds what a hopeless file makes of itself.
+const MaxProblems = 200
 
-// report collects problems while a file is read. rule is the one being read.
-type report struct {
-	src      *source
-	rule     string
-	errors   Problems
-	warnings Problems
-	labels   []labelUse // of all expressions, for lint
-}
-
-func (r *report) problem(at position, check, hint, text string) Problem {
-	return Problem{
-		File: r.src.file, Line: at.line, Column: at.column, Rule: r.rule,
-		Check: check, Level: levelOf(check), Text: text, Hint: hint, Source: r.src.line(at.line),
-	}
-}
-
-func (r *report) fail(at position, hint, format string, args ...any) {
-	if len(r.errors) < maxProblems {
-		r.errors = append(r.errors, r.problem(at, checkInvalid, hint, fmt.Sprintf(format, args...)))
-	}
-}
-
-// warn reports what a check found. It returns the problem for more to be said
-// of it, until the next one is reported.
-func (r *report) warn(at position, check, hint, format string, args ...any) *Problem {
-	p := r.problem(at, check, hint, fmt.Sprintf(format, args...))
-	if len(r.warnings) >= maxProblems {
-		return &p
-	}
-	r.warnings = append(r.warnings, p)
-	return &r.warnings[len(r.warnings)-1]
-}
-
-// didYouMean is the hint for a word that is not one of the known ones: the
+// DidYouMean is the hint for a word that is not one of the known ones: the
 // nearest, or a short list.
-func didYouMean(word string, known []string) string {
+func DidYouMean(word string, known []string) string {
 	best, distance := "", len(word)/3+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k), distance); d < distance {

@@ -1,6 +1,7 @@
-package rules
+package rules_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/rules"
 )
 
 // ruleTexts is a set of rules that between them use the whole language.
@@ -28,7 +30,7 @@ var ruleTexts = []string{
 	`{name: both, on: QualityRating, to: [RED], where: 'VerifiedName != "B"', severity: high, summary: "x", for: 3m}`,
 }
 
-func randomSet(t testing.TB, r *rand.Rand) *Set {
+func randomSet(t testing.TB, r *rand.Rand) *rules.Set {
 	order := slices.Clone(ruleTexts)
 	if r != nil {
 		r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
@@ -39,7 +41,7 @@ func randomSet(t testing.TB, r *rand.Rand) *Set {
 // scripted is an input at a time.
 type scripted struct {
 	at time.Time
-	in Input
+	in rules.Input
 }
 
 // randomTimeline plays three numbers of a space through some hours.
@@ -58,7 +60,7 @@ func randomTimeline(r *rand.Rand, steps int) []scripted {
 		now = now.Add(time.Duration(1+r.IntN(600)) * time.Second)
 		name := fmt.Sprintf("86%d", r.IntN(3))
 		n := numbers[name]
-		in := Seen{Space: space}
+		in := rules.Seen{Space: space}
 		add := func(f phone.Field, from, to string) {
 			after := *n
 			in.Changes = append(in.Changes, phone.Change{
@@ -77,10 +79,10 @@ func randomTimeline(r *rand.Rand, steps int) []scripted {
 			add(phone.Presence, phone.Appeared, phone.Missing)
 			delete(numbers, name)
 		case roll == 1:
-			list = append(list, scripted{now, Left{Spaces: []phone.SpaceKey{space.SpaceKey}}})
+			list = append(list, scripted{now, rules.Left{Spaces: []phone.SpaceKey{space.SpaceKey}}})
 			continue
 		case roll < 6:
-			list = append(list, scripted{now, Tick{}})
+			list = append(list, scripted{now, rules.Tick{}})
 			continue
 		default:
 			old := *n
@@ -102,12 +104,12 @@ func randomTimeline(r *rand.Rand, steps int) []scripted {
 
 // play runs a timeline; restart says before which inputs the state is built
 // anew from its alerts, as after a restart.
-func play(set *Set, script []scripted, restart func(i int) bool) [][]alert.Alert {
-	st := NewState(nil)
+func play(set *rules.Set, script []scripted, restart func(i int) bool) [][]alert.Alert {
+	st := rules.NewState(nil)
 	var all [][]alert.Alert
 	for i, s := range script {
 		if restart != nil && restart(i) {
-			st = NewState(slices.Collect(st.All()))
+			st = rules.NewState(slices.Collect(st.All()))
 		}
 		out := set.Step(st, s.in, s.at)
 		for _, a := range out {
@@ -149,7 +151,7 @@ func TestAlertsLiveSoundLives(t *testing.T) {
 	eachTimeline(t, func(t *testing.T, _ *rand.Rand, script []scripted) {
 		known := map[string]alert.Alert{}
 		for i, out := range play(set, script, nil) {
-			require.True(t, slices.IsSortedFunc(out, compareAlerts))
+			require.True(t, slices.IsSortedFunc(out, inOrder))
 			seen := map[string]bool{}
 			for _, a := range out {
 				require.False(t, seen[a.ID], "one Step returns an alert once")
@@ -160,7 +162,7 @@ func TestAlertsLiveSoundLives(t *testing.T) {
 					transitions[a.Transition]++
 				}
 				known[a.ID] = a
-				if Unsaid(&a) {
+				if rules.Unsaid(&a) {
 					delete(known, a.ID)
 				}
 			}
@@ -178,12 +180,17 @@ func TestAlertsLiveSoundLives(t *testing.T) {
 	}
 }
 
+// inOrder is the order in which Step returns alerts.
+func inOrder(a, b alert.Alert) int {
+	return cmp.Or(strings.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), cmp.Compare(a.Field, b.Field))
+}
+
 // requireSound checks one move of an alert against what it was before.
 func requireSound(t *testing.T, before alert.Alert, known bool, a alert.Alert, now time.Time) {
 	t.Helper()
 	require.LessOrEqual(t, a.Notified, a.Revision)
 	if a.Revision == before.Revision {
-		require.True(t, a.State == alert.Pending || Unsaid(&a) || a.State == before.State, "no move without a revision")
+		require.True(t, a.State == alert.Pending || rules.Unsaid(&a) || a.State == before.State, "no move without a revision")
 		return
 	}
 	require.Equal(t, before.Revision+1, a.Revision)

@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"testing"
@@ -8,6 +8,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/rules"
 )
 
 func TestLeft(t *testing.T) {
@@ -16,39 +17,39 @@ func TestLeft(t *testing.T) {
   - {name: slow, on: Status, to: [PAUSED], for: 1h, severity: high, summary: x}
 `)
 	w.see(phone.QualityRating, "RED", phone.Status, "PAUSED")
-	w.step(Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main", Space: "293"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
-	w.step(Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
+	w.step(rules.Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main", Space: "293"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
+	w.step(rules.Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
 	other := phone.SpaceKey{Account: "other", ID: "293"}
-	require.Empty(t, w.step(Left{Spaces: []phone.SpaceKey{other, {Account: "other"}}}))
-	out := w.step(Left{Spaces: []phone.SpaceKey{other, w.space.SpaceKey}, Reason: "taken out of the configuration"})
+	require.Empty(t, w.step(rules.Left{Spaces: []phone.SpaceKey{other, {Account: "other"}}}))
+	out := w.step(rules.Left{Spaces: []phone.SpaceKey{other, w.space.SpaceKey}, Reason: "taken out of the configuration"})
 	require.Equal(t, []string{"blind ended", "red ended", "slow none"}, transitions(out))
 	require.Equal(t, "taken out of the configuration", out[0].Closing)
-	require.Empty(t, w.step(Left{Spaces: []phone.SpaceKey{w.space.SpaceKey}}))
-	require.Equal(t, []string{"blind ended"}, transitions(w.step(Left{Spaces: []phone.SpaceKey{{Account: "main"}}})), "the account's own")
+	require.Empty(t, w.step(rules.Left{Spaces: []phone.SpaceKey{w.space.SpaceKey}}))
+	require.Equal(t, []string{"blind ended"}, transitions(w.step(rules.Left{Spaces: []phone.SpaceKey{{Account: "main"}}})), "the account's own")
 }
 
 func TestReloaded(t *testing.T) {
 	w := newWorld(t, red+blocked)
 	w.see(phone.QualityRating, "RED", phone.Status, "BANNED")
-	require.Empty(t, w.step(Reloaded{}), "the same rules")
+	require.Empty(t, w.step(rules.Reloaded{}), "the same rules")
 
 	w.set = parse(t, header+"rules:\n"+`
   - {name: crimson, was: red, on: QualityRating, to: [RED], severity: info, summary: y}
 `)
-	out := w.step(Reloaded{})
+	out := w.step(rules.Reloaded{})
 	require.Equal(t, []string{"blocked ended", "crimson opened"}, transitions(out))
 	require.Equal(t, "rule removed", out[0].Closing)
 	require.Equal(t, uint64(1), out[1].Revision, "a new name is no transition")
 	require.Equal(t, alert.Critical, out[1].Severity, "fixed at opening")
 	require.Equal(t, "red", out[1].OpenedAs)
-	require.Empty(t, w.step(Reloaded{}))
+	require.Empty(t, w.step(rules.Reloaded{}))
 	require.Equal(t, []string{"crimson resolved"}, transitions(w.see(phone.QualityRating, "GREEN")))
 
 	w.later(2*time.Hour).see(phone.QualityRating, "RED")
 	w.set = parse(t, header+"rules:\n"+`
   - {name: crimson, on: Status, to: [BANNED], severity: info, summary: y}
 `)
-	require.Equal(t, "the rule no longer looks at QualityRating", one(t, w.step(Reloaded{})).Closing)
+	require.Equal(t, "the rule no longer looks at QualityRating", one(t, w.step(rules.Reloaded{})).Closing)
 }
 
 func TestOneHeirTakesOneAlert(t *testing.T) {
@@ -62,7 +63,7 @@ func TestOneHeirTakesOneAlert(t *testing.T) {
   - {name: new, was: [red, rot], on: QualityRating, to: [RED], severity: high, summary: x}
   - {name: later, was: slow, on: QualityRating, to: [RED], for: 1h, severity: high, summary: x}
 `)
-		out := w.step(Reloaded{})
+		out := w.step(rules.Reloaded{})
 		require.Equal(t, []string{"later none", "new opened", "rot ended"}, transitions(out))
 		require.Equal(t, alert.ID(alert.Key{Rule: "red", Subject: out[1].Subject, Field: out[1].Field}, start), out[1].ID)
 		require.Equal(t, "rule removed: new has an alert of its own", out[2].Closing)
@@ -74,7 +75,7 @@ func TestRulesThatNowSpeakOnceEndTheirAlerts(t *testing.T) {
 	w := newWorld(t, red)
 	w.see(phone.QualityRating, "RED")
 	w.set = parse(t, "version: 1\nrules:\n  - {name: red, on: QualityRating, to: [RED], once: true, severity: high, summary: x}\n")
-	require.Equal(t, []string{"red ended"}, transitions(w.step(Reloaded{})))
+	require.Equal(t, []string{"red ended"}, transitions(w.step(rules.Reloaded{})))
 }
 
 func TestHoldsGoWithTheRulesThatMadeThem(t *testing.T) {
@@ -84,7 +85,7 @@ func TestHoldsGoWithTheRulesThatMadeThem(t *testing.T) {
 `)
 	w.see(phone.Status, "BANNED", phone.QualityRating, "RED")
 	w.set = parse(t, header+"rules:\n"+red)
-	out := w.step(Reloaded{})
+	out := w.step(rules.Reloaded{})
 	require.Equal(t, []string{"banned ended", "red opened"}, transitions(out))
 	require.Empty(t, out[1].HeldBy)
 	require.Equal(t, uint64(1), out[1].Revision)

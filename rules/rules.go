@@ -1,7 +1,8 @@
-// Package rules turns rules.yaml into compiled rules and judges changes by
-// them: Parse reads the file strictly and reports every problem at once, with
-// its place; Set.Step takes an input, the alerts as they stand and the time,
-// and returns the alerts that the input moves.
+// Package rules turns what a rules file says into compiled rules and judges
+// changes by them: Compile resolves the names of a Spec and compiles its
+// expressions, reporting every problem at once; Set.Step takes an input, the
+// alerts as they stand and the time, and returns the alerts that the input moves.
+// rulefile reads a Spec from YAML, lint looks for what is suspicious.
 //
 // The package is pure: no I/O, no clock. The same input, alerts and time give
 // the same result, whatever the order of the rules in the file. A Set is
@@ -16,7 +17,7 @@ import (
 	"numwatch/phone"
 )
 
-// Set is the compiled content of one rules.yaml.
+// Set is the compiled content of one rules file.
 type Set struct {
 	rules      []*rule // by name
 	byName     map[string]*rule
@@ -24,41 +25,51 @@ type Set struct {
 	channels   []*channel       // by name
 	fieldRules []fieldRule      // by rule, then field
 	index      index
+	mentions   []Mention
 	warnings   Problems
-	holds      bool // some rule has mute, inhibited_by or escalate
+	holds      bool // some rule is held or escalates
 
 	reopenWithin time.Duration
-	remindEvery  time.Duration
+}
+
+// Rule is what people need to see of a rule.
+type Rule struct {
+	Name      string
+	On        []phone.Field
+	To, From  []string        // as written
+	Direction phone.Direction // NoDirection: any
+	Where     string          // its own condition, beside that of the defaults
+	Severity  alert.Severity
+	For       time.Duration
+	Once      bool
+	Remind    time.Duration // how often people are reminded of an open alert; 0: never
+	Summary   string        // as written, holes included
+	Action    string
+	Runbook   string
+	Channels  []string // names, sorted
 }
 
 // rule is a compiled rule.
 type rule struct {
-	name        string
-	fields      []phone.Field // as in the file
-	givenTo     []string      // as in the file
-	givenFrom   []string
-	severity    alert.Severity
-	direction   phone.Direction // NoDirection: any
-	where       []*condition    // the defaults' and its own: all must hold
-	depends     phone.FieldSet  // what where looks at
-	delay       time.Duration   // `for`
-	once        bool
+	Rule
+	where       []*condition   // the defaults' and its own: all must hold
+	depends     phone.FieldSet // what where looks at
 	summary     *text
 	action      *text
-	runbook     string
 	channels    []*channel // by name, unique
-	mute        []*muteTime
+	mute        []*MuteTime
 	inhibitedBy []string
 	escalate    *escalation
-	remindEvery time.Duration
-	was         []string
 }
+
+// held reports whether something may hold the rule back or escalate it.
+func (r *rule) held() bool { return len(r.mute) > 0 || len(r.inhibitedBy) > 0 || r.escalate != nil }
 
 // fieldRule is a rule on one of its fields: what an alert belongs to.
 type fieldRule struct {
 	*rule
 	field    phone.Field
-	to, from *matcher // of the field's values; nil: any
+	to, from *matcher // nil: any value
 }
 
 type channel struct {
@@ -78,55 +89,49 @@ type Channel struct {
 	Mention []string // <@U…>, <!subteam^S…>, <!here> or <!channel>
 }
 
-// Rule is what people need to see of a rule.
-type Rule struct {
-	Name      string
-	On        []phone.Field
-	To, From  []string // as written
-	Direction phone.Direction
-	Severity  alert.Severity
-	For       time.Duration
-	Once      bool
-	Remind    time.Duration // how often an open alert is told again; 0: never
-	Summary   string        // as written, holes included
-	Action    string
-	Runbook   string
-	Channels  []string // names, sorted
+// Mention is a value that is not documented, or a label, which a file names.
+type Mention struct {
+	Rule     string
+	At       Place
+	Fields   []phone.Field // none of which is documented to have Value
+	Label    string
+	Value    string // that a label is compared with, if it is Compared
+	Compared bool
 }
 
-// Warnings returns what is suspicious or without effect, but no error.
+// Warnings returns what is suspicious, but no error: values that are not
+// documented.
 func (s *Set) Warnings() Problems { return slices.Clone(s.warnings) }
+
+// Mentions lists the labels that the set names, and the values that are not
+// documented. It is not to be modified.
+func (s *Set) Mentions() []Mention { return s.mentions }
 
 // Channels lists the channels by name.
 func (s *Set) Channels() []Channel {
 	list := make([]Channel, len(s.channels))
 	for i, c := range s.channels {
 		list[i] = c.Channel
-		list[i].Mention = slices.Clone(c.Mention)
 	}
 	return list
 }
 
-// Rules lists the rules by name.
+// Rules lists the rules by name. Their members are not to be modified.
 func (s *Set) Rules() []Rule {
 	list := make([]Rule, len(s.rules))
 	for i, r := range s.rules {
-		list[i] = Rule{
-			Name: r.name, On: slices.Clone(r.fields), To: slices.Clone(r.givenTo), From: slices.Clone(r.givenFrom), Direction: r.direction, Severity: r.severity, For: r.delay, Once: r.once, Remind: r.remindEvery,
-			Summary: r.summary.source, Action: r.action.source, Runbook: r.runbook,
-			Channels: channelNames(r.channels),
-		}
+		list[i] = r.Rule
 	}
 	return list
 }
 
 // KeepClosed is how long closed alerts must stay in the State: a condition that
-// comes back within reopen_within takes the last one up again, once it has held
-// for as long as its rule wants.
+// comes back within reopen_within reopens the last one, once it has held for as
+// long as its rule wants.
 func (s *Set) KeepClosed() time.Duration {
 	longest := time.Duration(0)
 	for _, r := range s.rules {
-		longest = max(longest, r.delay)
+		longest = max(longest, r.For)
 	}
 	return s.reopenWithin + longest
 }
@@ -138,12 +143,4 @@ func (s *Set) fieldRule(rule string, f phone.Field) *fieldRule {
 		return &s.fieldRules[i]
 	}
 	return nil
-}
-
-func channelNames(channels []*channel) []string {
-	names := make([]string, len(channels))
-	for i, c := range channels {
-		names[i] = c.Name
-	}
-	return names
 }

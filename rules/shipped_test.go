@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"os"
@@ -9,13 +9,15 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
-func shipped(t testing.TB) *Set {
+func shipped(t testing.TB) *rules.Set {
 	t.Helper()
 	data, err := os.ReadFile("../rules.yaml")
 	require.NoError(t, err)
-	set, err := Parse("rules.yaml", data)
+	set, err := rulefile.Load("rules.yaml", data)
 	require.NoError(t, err)
 	return set
 }
@@ -86,7 +88,7 @@ func TestShippedRulesSayWhatOperatorsNeed(t *testing.T) {
 			if row.field.OfNumber() {
 				w.number.Set(row.field, row.to)
 			}
-			out := w.step(Seen{Space: w.space, Changes: []phone.Change{w.change(row.field, row.from, row.to)}})
+			out := w.step(rules.Seen{Space: w.space, Changes: []phone.Change{w.change(row.field, row.from, row.to)}})
 			a := one(t, out)
 			require.Equal(t, row.rule, a.Rule)
 			require.Equal(t, alert.Opened, a.Transition)
@@ -120,7 +122,7 @@ func TestShippedRulesAreQuietAboutGoodNews(t *testing.T) {
 func TestShippedRulesWatchNumwatch(t *testing.T) {
 	w := shippedWorld(t)
 	poll := func(s phone.Subject, f phone.Field, to string) []alert.Alert {
-		return w.step(Seen{Space: w.space, Changes: []phone.Change{{
+		return w.step(rules.Seen{Space: w.space, Changes: []phone.Change{{
 			Subject: s, Field: f, Old: phone.OK, New: to, Direction: phone.Worse, Code: "Forbidden.RAM", Reason: "Grant cams:ChatappSyncPhoneNumber.",
 		}}})
 	}

@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"slices"
@@ -9,6 +9,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/rules"
 )
 
 func TestStateForgetsWhatIsDropped(t *testing.T) {
@@ -40,8 +41,8 @@ func TestTheLastClosedAlertIsTakenUpAgain(t *testing.T) {
 	require.Len(t, alerts, 2)
 	for range 2 {
 		slices.Reverse(alerts)
-		w.st = NewState(alerts)
-		in := Seen{Space: w.space, Changes: []phone.Change{w.change(phone.Status, "CONNECTED", "BANNED")}}
+		w.st = rules.NewState(alerts)
+		in := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.Status, "CONNECTED", "BANNED")}}
 		require.Equal(t, second.ID, one(t, w.set.Step(w.st, in, w.now)).ID)
 	}
 }

@@ -87,7 +87,7 @@ func compareAlerts(a, b alert.Alert) int {
 func (s *step) tick() {
 	for _, a := range s.state.pending {
 		r := s.set.fieldRule(a.Rule, a.Field)
-		if r != nil && s.now.Sub(a.Since) >= r.delay {
+		if r != nil && s.now.Sub(a.Since) >= r.For {
 			s.fire(*a)
 		}
 	}
@@ -114,7 +114,7 @@ func (s *step) reloaded() {
 	open := slices.SortedFunc(s.state.open(), func(a, b *alert.Alert) int { return compareAlerts(*a, *b) })
 	for _, a := range open {
 		if w := s.set.fieldRule(a.Rule, a.Field); w != nil {
-			if w.once {
+			if w.Once {
 				s.out = append(s.out, ended(*a, "the rule now speaks once and keeps no alert open", s.now))
 			}
 			continue
@@ -132,15 +132,15 @@ func (s *step) inherited(a alert.Alert) alert.Alert {
 	switch {
 	case heir == nil:
 		return ended(a, "rule removed", s.now)
-	case heir.once || s.set.fieldRule(heir.name, a.Field) == nil:
-		return ended(a, "rule removed: "+heir.name+" does not go on with it", s.now)
-	case s.state.openOf(heir.name, a.Subject, a.Field) != nil || s.adopted(heir.name, &a):
-		return ended(a, "rule removed: "+heir.name+" has an alert of its own", s.now)
+	case heir.Once || s.set.fieldRule(heir.Name, a.Field) == nil:
+		return ended(a, "rule removed: "+heir.Name+" does not go on with it", s.now)
+	case s.state.openOf(heir.Name, a.Subject, a.Field) != nil || s.adopted(heir.Name, &a):
+		return ended(a, "rule removed: "+heir.Name+" has an alert of its own", s.now)
 	}
 	if a.OpenedAs == "" {
 		a.OpenedAs = a.Rule
 	}
-	a.Rule = heir.name
+	a.Rule = heir.Name
 	return a
 }
 

@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/rules"
 )
 
 func TestOpensAndResolves(t *testing.T) {
@@ -225,7 +226,7 @@ func TestWhatPassesBeforeItsTimeIsNeverSaid(t *testing.T) {
 	w := newWorld(t, "  - {name: slow, on: Status, to: [PAUSED], for: 5m, severity: high, summary: x}\n")
 	w.see(phone.Status, "PAUSED")
 	a := one(t, w.see(phone.Status, "CONNECTED"))
-	require.True(t, Unsaid(&a))
+	require.True(t, rules.Unsaid(&a))
 	require.Equal(t, alert.NoTransition, a.Transition)
 	require.Zero(t, w.st.Len())
 	require.Empty(t, w.later(time.Hour).tick())
@@ -255,20 +256,20 @@ func TestAppeared(t *testing.T) {
 }
 
 func TestTheEndOfANumber(t *testing.T) {
-	const rules = red + blocked + `
+	const list = red + blocked + `
   - {name: gone, on: Number, to: [MISSING], severity: high, summary: x}
   - {name: deleted, on: Status, to: [BANNED, DELETED], severity: high, summary: x}
   - {name: slow, on: QualityRating, to: [RED], for: 1h, severity: high, summary: x}
 `
 	t.Run("deleted", func(t *testing.T) {
-		w := newWorld(t, rules)
+		w := newWorld(t, list)
 		w.see(phone.Status, "BANNED", phone.QualityRating, "RED")
 		out := w.see(phone.Status, "DELETED")
 		require.Equal(t, []string{"blocked ended", "deleted worse", "red ended", "slow none"}, transitions(out))
 		require.Equal(t, "the number was deleted", out[0].Closing)
 		require.Equal(t, alert.Ended, out[0].State)
 		require.Equal(t, phone.QualityRating, out[2].Change.Field)
-		require.True(t, Unsaid(&out[3]))
+		require.True(t, rules.Unsaid(&out[3]))
 
 		require.Empty(t, w.see(phone.QualityRating, "GREEN"))
 		require.Empty(t, w.see(phone.QualityRating, "RED"), "nothing opens on a number that is gone")
@@ -276,7 +277,7 @@ func TestTheEndOfANumber(t *testing.T) {
 		require.Equal(t, []string{"deleted resolved", "red opened", "slow none"}, transitions(out), "back: what holds is told")
 	})
 	t.Run("missing", func(t *testing.T) {
-		w := newWorld(t, rules)
+		w := newWorld(t, list)
 		w.see(phone.Status, "BANNED")
 		out := w.presence(phone.Appeared, phone.Missing, false)
 		require.Equal(t, []string{"blocked ended", "deleted ended", "gone opened"}, transitions(out))
@@ -286,14 +287,14 @@ func TestTheEndOfANumber(t *testing.T) {
 		require.Equal(t, "recovered, now APPEARED", out[2].Closing)
 	})
 	t.Run("moved", func(t *testing.T) {
-		w := newWorld(t, rules)
+		w := newWorld(t, list)
 		w.see(phone.Status, "BANNED")
 		out := w.presence(phone.Appeared, phone.Moved, false)
 		require.Equal(t, []string{"blocked ended", "deleted ended"}, transitions(out))
 		require.Equal(t, "the number moved to another space", out[0].Closing)
 	})
 	t.Run("another change in the same poll", func(t *testing.T) {
-		w := newWorld(t, rules)
+		w := newWorld(t, list)
 		require.Equal(t, []string{"deleted opened"}, transitions(w.see(phone.Status, "DELETED", phone.QualityRating, "RED")))
 	})
 }
@@ -335,7 +336,7 @@ func TestReopensAfterWaiting(t *testing.T) {
 	require.Equal(t, alert.Reopened, byID[first.ID].Transition)
 	delete(byID, first.ID)
 	for _, waiting := range byID {
-		require.True(t, Unsaid(&waiting))
+		require.True(t, rules.Unsaid(&waiting))
 	}
 	require.Equal(t, 1, w.st.Len())
 }
@@ -355,7 +356,7 @@ func TestSubjectsThatAreNoNumbers(t *testing.T) {
 `)
 	space := phone.Subject{Account: "main", Space: "293"}
 	see := func(s phone.Subject, f phone.Field, from, to, code string) []alert.Alert {
-		return w.step(Seen{Space: w.space, Changes: []phone.Change{{
+		return w.step(rules.Seen{Space: w.space, Changes: []phone.Change{{
 			Subject: s, Field: f, Old: from, New: to, Direction: f.Direction(from, to), SeenAt: w.now, Code: code, Reason: "because",
 		}}})
 	}
@@ -372,7 +373,7 @@ func TestStepLeavesItsStateAlone(t *testing.T) {
 	w := newWorld(t, red)
 	a := one(t, w.see(phone.QualityRating, "RED"))
 	w.number.Set(phone.QualityRating, "GREEN")
-	w.set.Step(w.st, Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "RED", "GREEN")}}, w.now)
+	w.set.Step(w.st, rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "RED", "GREEN")}}, w.now)
 	kept, ok := w.st.Get(a.ID)
 	require.True(t, ok)
 	require.Equal(t, a, kept)
@@ -380,17 +381,17 @@ func TestStepLeavesItsStateAlone(t *testing.T) {
 
 func TestReminders(t *testing.T) {
 	const rule = "\n  - {name: %s, on: QualityRating, to: [RED], severity: high, summary: x%s}\n"
-	set := func(defaults, name, keys string) *Set {
+	set := func(defaults, name, keys string) *rules.Set {
 		return parse(t, header+"defaults: {"+defaults+"}\nrules:"+fmt.Sprintf(rule, name, keys))
 	}
 	w := newWorld(t, red)
 	w.set = set("remind_every: 24h", "red", "")
 	require.Equal(t, 24*time.Hour, one(t, w.see(phone.QualityRating, "RED")).RemindEvery)
 	w.set = set("remind_every: 24h", "red", ", remind_every: 1h")
-	require.Equal(t, time.Hour, one(t, w.step(Reloaded{})).RemindEvery, "a reload reaches what is open")
-	require.Empty(t, w.step(Reloaded{}))
+	require.Equal(t, time.Hour, one(t, w.step(rules.Reloaded{})).RemindEvery, "a reload reaches what is open")
+	require.Empty(t, w.step(rules.Reloaded{}))
 	w.set = set("remind_every: 24h", "redder", ", was: red, remind_every: 0s")
-	a := one(t, w.step(Reloaded{}))
+	a := one(t, w.step(rules.Reloaded{}))
 	require.Equal(t, "redder", a.Rule)
 	require.Zero(t, a.RemindEvery)
 	w.set = set("remind_every: 24h", "once", ", once: true")

@@ -62,10 +62,10 @@ func (h *hole) render(m *vm.VM, e *environment) string {
 }
 
 // compileText never returns nil; a text that is wrong is reported.
-func (r *report) compileText(t term, fields []phone.Field) *text {
-	c := &text{source: t.value}
+func (r *compiler) compileText(t Text, fields []phone.Field) *text {
+	c := &text{source: t.Value}
 	var literal strings.Builder
-	for rest := t.value; rest != ""; {
+	for rest := t.Value; rest != ""; {
 		i := strings.IndexAny(rest, "{}")
 		if i < 0 {
 			literal.WriteString(rest)
@@ -73,18 +73,18 @@ func (r *report) compileText(t term, fields []phone.Field) *text {
 		}
 		literal.WriteString(rest[:i])
 		brace := rest[i]
-		start := len(t.value) - len(rest) + i // in bytes
+		start := len(t.Value) - len(rest) + i // in bytes
 		rest = rest[i+1:]
 		switch {
 		case rest != "" && rest[0] == brace:
 			literal.WriteByte(brace)
 			rest = rest[1:]
 		case brace == '}':
-			r.fail(r.src.locate(t.node, runes(t.value[:start])), "write }} for a brace", "} without {")
+			r.fail(t.locate(runes(t.Value[:start])), "write }} for a brace", "} without {")
 		default:
 			end := holeEnd(rest)
 			if end < 0 {
-				r.fail(r.src.locate(t.node, runes(t.value[:start])), "write {{ for a brace", "{ without }")
+				r.fail(t.locate(runes(t.Value[:start])), "write {{ for a brace", "{ without }")
 				return c
 			}
 			c.literals = append(c.literals, literal.String())
@@ -97,12 +97,12 @@ func (r *report) compileText(t term, fields []phone.Field) *text {
 	return c
 }
 
-func (r *report) compileHole(t term, start int, source string, fields []phone.Field) hole {
+func (r *compiler) compileHole(t Text, start int, source string, fields []phone.Field) hole {
 	name := strings.TrimSpace(source)
 	if i := slices.Index(names, name); i >= 0 && reflect.TypeFor[environment]().Field(i).Type.Kind() == reflect.String {
 		return hole{member: i}
 	}
-	x := expression{report: r, node: t.node, offset: runes(t.value[:start]), source: source, fields: fields}
+	x := expression{compiler: r, text: t, offset: runes(t.Value[:start]), source: source, fields: fields}
 	program := x.compile(expr.AsAny())
 	if program != nil && !showable(program) {
 		x.failAt(0, "", "a hole must give text, a number, or true or false")

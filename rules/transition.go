@@ -11,16 +11,16 @@ import (
 // open opens an alert, or makes it pending where the rule waits first.
 func (e *evaluation) open(r *fieldRule, c phone.Change) {
 	a := alert.Alert{
-		Rule: r.name, Severity: r.severity, Subject: e.subject, Field: r.field,
+		Rule: r.Name, Severity: r.Severity, Subject: e.subject, Field: r.field,
 		Before: c.Old, Since: e.now, Changed: e.now,
-		Runbook: r.runbook, RemindEvery: r.remindEvery, Baseline: c.Baseline,
+		Runbook: r.Runbook, RemindEvery: r.Remind, Baseline: c.Baseline,
 	}
 	a.ID = alert.ID(a.Key(), e.now)
 	e.render(r, &a, c)
 	switch {
-	case r.once:
+	case r.Once:
 		e.notice(a)
-	case r.delay > 0:
+	case r.For > 0:
 		e.out = append(e.out, a)
 	default:
 		e.fire(a)

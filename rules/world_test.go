@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"testing"
@@ -8,6 +8,8 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
 const header = `
@@ -18,9 +20,9 @@ channels:
   oncall: {slack: "#oncall", where: 'Severity == "critical"'}
 `
 
-func parse(t testing.TB, text string) *Set {
+func parse(t testing.TB, text string) *rules.Set {
 	t.Helper()
-	set, err := Parse("rules.yaml", []byte(text))
+	set, err := rulefile.Load("rules.yaml", []byte(text))
 	require.NoError(t, err)
 	return set
 }
@@ -28,8 +30,8 @@ func parse(t testing.TB, text string) *Set {
 // world is one number of one space, watched by a set of rules.
 type world struct {
 	t      testing.TB
-	set    *Set
-	st     *State
+	set    *rules.Set
+	st     *rules.State
 	now    time.Time
 	space  phone.Space
 	number phone.Number
@@ -38,10 +40,10 @@ type world struct {
 var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
 // newWorld has the rules (the list under `rules:`) watch a number that is well.
-func newWorld(t testing.TB, rules string) *world {
+func newWorld(t testing.TB, list string) *world {
 	t.Helper()
 	w := &world{
-		t: t, set: parse(t, header+"rules:\n"+rules), st: NewState(nil), now: start,
+		t: t, set: parse(t, header+"rules:\n"+list), st: rules.NewState(nil), now: start,
 		space:  phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "293"}, Name: "Acme", Labels: map[string]string{"tier": "gold"}},
 		number: phone.Number{PhoneNumber: "8613800001111"},
 	}
@@ -52,7 +54,7 @@ func newWorld(t testing.TB, rules string) *world {
 	return w
 }
 
-func (w *world) step(in Input) []alert.Alert {
+func (w *world) step(in rules.Input) []alert.Alert {
 	w.t.Helper()
 	out := w.set.Step(w.st, in, w.now)
 	for _, a := range out {
@@ -67,7 +69,7 @@ func (w *world) later(d time.Duration) *world {
 	return w
 }
 
-func (w *world) tick() []alert.Alert { w.t.Helper(); return w.step(Tick{}) }
+func (w *world) tick() []alert.Alert { w.t.Helper(); return w.step(rules.Tick{}) }
 
 // change makes the change of a field, the number being as it is now.
 func (w *world) change(f phone.Field, from, to string) phone.Change {
@@ -85,7 +87,7 @@ func (w *world) see(fieldsAndValues ...any) []alert.Alert {
 	for i := 0; i < len(fieldsAndValues); i += 2 {
 		w.number.Set(fieldsAndValues[i].(phone.Field), fieldsAndValues[i+1].(string))
 	}
-	in := Seen{Space: w.space}
+	in := rules.Seen{Space: w.space}
 	for f, v := range w.number.All() {
 		if old.Get(f) != v {
 			in.Changes = append(in.Changes, w.change(f, old.Get(f), v))
@@ -99,7 +101,7 @@ func (w *world) presence(old, now string, baseline bool) []alert.Alert {
 	w.t.Helper()
 	c := w.change(phone.Presence, old, now)
 	c.Baseline = baseline
-	return w.step(Seen{Space: w.space, Changes: []phone.Change{c}})
+	return w.step(rules.Seen{Space: w.space, Changes: []phone.Change{c}})
 }
 
 // one requires that a single alert came out.

@@ -15,6 +15,7 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
 const header = `
@@ -45,7 +46,7 @@ const everyKind = header + `
 
 func parse(t testing.TB, text string) *rules.Set {
 	t.Helper()
-	set, err := rules.Parse("rules.yaml", []byte(text))
+	set, err := rulefile.Load("rules.yaml", []byte(text))
 	require.NoError(t, err)
 	return set
 }

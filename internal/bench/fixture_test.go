@@ -18,6 +18,7 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
@@ -90,7 +91,7 @@ func loop(tb testing.TB, spaces []phone.Space, wake func()) (*watch.Loop, *store
 func loopOn(tb testing.TB, path string, spaces []phone.Space, wake func()) (*watch.Loop, *store.Store, *watch.Directory) {
 	s, err := store.Open(path, store.Options{})
 	require.NoError(tb, err)
-	set, err := rules.Parse("rules.yaml", []byte(rulesFile))
+	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(tb, err)
 	directory := watch.NewDirectory()
 	l, err := watch.New(watch.Options{

@@ -13,6 +13,7 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
@@ -33,7 +34,7 @@ func TestNewRulesAreComparedByTheLog(t *testing.T) {
 	}
 	require.NoError(t, s.Commit(&c))
 	parse := func(to string) *rules.Set {
-		set, err := rules.Parse("rules.yaml", []byte(strings.Replace(`
+		set, err := rulefile.Load("rules.yaml", []byte(strings.Replace(`
 version: 1
 defaults: {notify: [ops]}
 channels: {ops: {slack: "#wa-ops"}}
@@ -60,7 +61,7 @@ func TestRulesThatFollowQuicklyAreComparedOnce(t *testing.T) {
 	sets := make([]*rules.Set, 3)
 	for i := range sets {
 		var err error
-		sets[i], err = rules.Parse("rules.yaml", []byte(rulesOfVersion(i)))
+		sets[i], err = rulefile.Load("rules.yaml", []byte(rulesOfVersion(i)))
 		require.NoError(t, err)
 	}
 	b.request(sets[0], sets[1])

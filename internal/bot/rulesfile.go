@@ -12,6 +12,7 @@ import (
 	"numwatch/alert"
 	"numwatch/notify/card"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 	"numwatch/web"
 )
 
@@ -42,7 +43,7 @@ func LoadRules(path string) (*rules.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules: %w (numwatch init writes a sample)", err)
 	}
-	return rules.Parse(path, data)
+	return rulefile.Load(path, data)
 }
 
 // load reads the rules that the bot starts with.
@@ -70,7 +71,7 @@ func (f *rulesFile) take(ctx context.Context, data []byte, err error) error {
 	if err != nil {
 		err = fmt.Errorf("reading the rules: %w", err)
 	} else {
-		set, err = rules.Parse(f.path, data)
+		set, err = rulefile.Load(f.path, data)
 	}
 	if err != nil {
 		f.refuse(ctx, err)

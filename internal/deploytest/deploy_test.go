@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/internal/config"
-	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
 // strictly decodes a YAML document of deploy into a type that knows only the
@@ -95,7 +95,7 @@ func secretNames(t *testing.T) []string {
 
 // The rules that both folders are to be given a copy of are good.
 func TestShippedRules(t *testing.T) {
-	set, err := rules.Parse("rules.yaml", read(t, "rules.yaml"))
+	set, err := rulefile.Load("rules.yaml", read(t, "rules.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, set.Rules())
 }

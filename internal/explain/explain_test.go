@@ -15,6 +15,7 @@ import (
 	"numwatch/internal/explain"
 	"numwatch/phone"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
@@ -58,7 +59,7 @@ func newBot(t *testing.T) *bot {
 
 func parse(t *testing.T, text string) *rules.Set {
 	t.Helper()
-	set, err := rules.Parse("rules.yaml", []byte(text))
+	set, err := rulefile.Load("rules.yaml", []byte(text))
 	require.NoError(t, err)
 	return set
 }

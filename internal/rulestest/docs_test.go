@@ -13,6 +13,8 @@ import (
 	"numwatch/internal/rulestest"
 	"numwatch/phone"
 	"numwatch/rules"
+	"numwatch/rules/lint"
+	"numwatch/rules/rulefile"
 )
 
 // usual is what an example of the documentation builds on where it does not say
@@ -76,10 +78,10 @@ func TestExamplesOfTheDocumentation(t *testing.T) {
 				return
 			}
 			var err error
-			set, err = rules.Parse(path, []byte(e.complete()))
+			set, err = rulefile.Load(path, []byte(e.complete()))
 			require.NoError(t, err)
 			spaces := []phone.Space{{Labels: map[string]string{"tier": "gold", "env": "test"}}, {Labels: map[string]string{"env": "live"}}}
-			for _, p := range rules.Lint(path, []byte(e.complete()), rules.Facts{MaxAge: 5 * time.Minute, Spaces: spaces}) {
+			for _, p := range lint.Lint(path, []byte(e.complete()), lint.Facts{MaxAge: 5 * time.Minute, Spaces: spaces}) {
 				require.Equal(t, "unused-channel", p.Check, p.Error())
 			}
 		})
@@ -108,7 +110,7 @@ func TestTheDocumentationListsTheChecks(t *testing.T) {
 	_, table, found := strings.Cut(string(data), "| check | level | finds |\n|---|---|---|\n")
 	require.True(t, found)
 	var want strings.Builder
-	for _, c := range rules.Checks() {
+	for _, c := range lint.Checks() {
 		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", c.Name, c.Level, c.Text)
 	}
 	require.Equal(t, want.String(), table)

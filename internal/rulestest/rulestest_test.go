@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
 const rulesFile = `
@@ -26,7 +27,7 @@ rules:
 
 func set(t testing.TB) *rules.Set {
 	t.Helper()
-	s, err := rules.Parse("rules.yaml", []byte(rulesFile))
+	s, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
 	return s
 }

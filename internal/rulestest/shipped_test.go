@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/internal/rulestest"
-	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
 func everyTest(string) bool { return true }
@@ -18,7 +18,7 @@ func everyTest(string) bool { return true }
 func TestShippedRules(t *testing.T) {
 	data, err := os.ReadFile("../../rules.yaml")
 	require.NoError(t, err)
-	set, err := rules.Parse("rules.yaml", data)
+	set, err := rulefile.Load("rules.yaml", data)
 	require.NoError(t, err)
 	data, err = os.ReadFile("../../rules_test.yaml")
 	require.NoError(t, err)

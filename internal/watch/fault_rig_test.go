@@ -23,7 +23,7 @@ import (
 	"numwatch/poller"
 	"numwatch/poller/cams"
 	"numwatch/poller/ratelimit"
-	"numwatch/rules"
+	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
@@ -87,7 +87,7 @@ func newRig(t *testing.T, interval, timeout time.Duration) *rig {
 	require.NoError(t, err)
 	shipped, err := os.ReadFile("../../rules.yaml")
 	require.NoError(t, err)
-	set, err := rules.Parse("rules.yaml", shipped)
+	set, err := rulefile.Load("rules.yaml", shipped)
 	require.NoError(t, err)
 	r.loop, err = watch.New(watch.Options{
 		Store: r.store, Rules: set, Directory: r.directory, Board: r.board, Wake: func() {},

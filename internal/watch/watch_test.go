@@ -23,6 +23,7 @@ import (
 	"numwatch/poller/cams"
 	"numwatch/poller/schedule"
 	"numwatch/rules"
+	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
@@ -139,7 +140,7 @@ func run(t *testing.T, path string) *bench {
 	t.Helper()
 	s, err := store.Open(path, store.Options{})
 	require.NoError(t, err)
-	set, err := rules.Parse("rules.yaml", []byte(rulesFile))
+	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
 	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}}
 	b.loop, err = watch.New(watch.Options{
@@ -472,7 +473,7 @@ func TestReloadPutsNewRulesInForce(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1", number("86", "BANNED", "RED"))
 	b.board.said()
-	set, err := rules.Parse("rules.yaml", []byte(`
+	set, err := rulefile.Load("rules.yaml", []byte(`
 version: 1
 channels: {ops: {slack: C0000000001}, more: {slack: C0000000002}}
 rules:

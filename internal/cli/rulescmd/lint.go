@@ -17,6 +17,7 @@ import (
 	"numwatch/poller/ratelimit"
 	"numwatch/poller/schedule"
 	"numwatch/rules"
+	"numwatch/rules/lint"
 	"numwatch/store"
 )
 
@@ -44,18 +45,18 @@ func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	found := rules.Lint(c.File, data, facts)
+	found := lint.Lint(c.File, data, facts)
 	if err := c.print(p, found); err != nil {
 		return err
 	}
-	if worst, any := found.Worst(); any && (worst == rules.Error || c.Strict && worst == rules.Warning) {
+	if worst, any := lint.Worst(found); any && (worst == rules.Error || c.Strict && worst == rules.Warning) {
 		return command.ErrReported
 	}
 	return nil
 }
 
 func (c *LintCommand) printChecks(p *command.Program) error {
-	checks := rules.Checks()
+	checks := lint.Checks()
 	if c.JSON() {
 		return command.PrintJSON(p.Stdout, checks)
 	}
@@ -80,7 +81,7 @@ func (c *LintCommand) print(p *command.Program, found rules.Problems) error {
 }
 
 // facts gathers what is known beside the file.
-func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts rules.Facts, err error) {
+func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts lint.Facts, err error) {
 	if err := c.readConfig(p, &facts); err != nil {
 		return facts, err
 	}
@@ -96,7 +97,7 @@ func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts rule
 	return facts, err
 }
 
-func (c *LintCommand) readConfig(p *command.Program, facts *rules.Facts) error {
+func (c *LintCommand) readConfig(p *command.Program, facts *lint.Facts) error {
 	cfg, spaces, err := configBeside(p, c.Config, c.File)
 	if cfg != nil {
 		facts.Spaces, facts.MaxAge = spaces, longestWait(cfg, spaces)

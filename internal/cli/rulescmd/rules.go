@@ -13,7 +13,7 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/cli/remote"
-	"numwatch/rules"
+	"numwatch/rules/lint"
 	"numwatch/store"
 )
 
@@ -83,7 +83,7 @@ func (c *CoverageCommand) Run(p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	coverage := set.Coverage()
+	coverage := lint.Cover(set)
 	if c.JSON() {
 		err = command.PrintJSON(p.Stdout, coverage)
 	} else {
@@ -95,7 +95,7 @@ func (c *CoverageCommand) Run(p *command.Program) error {
 	return err
 }
 
-func printCoverage(p *command.Program, coverage rules.Coverage) error {
+func printCoverage(p *command.Program, coverage lint.Coverage) error {
 	holes := 0
 	for _, f := range coverage.Fields {
 		fmt.Fprintln(p.Stdout, f.Field)
@@ -120,7 +120,7 @@ func shownCovered(v string) string {
 	return v
 }
 
-func covers(v rules.ValueCoverage) []string {
+func covers(v lint.ValueCoverage) []string {
 	texts := make([]string, len(v.Rules))
 	for i, r := range v.Rules {
 		texts[i] = r.Rule

@@ -1,4 +1,4 @@
-package rules
+package rulefile
 
 import (
 	"fmt"
@@ -6,22 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"numwatch/rules"
 )
-
-// A term is a scalar of the file with its place; node is nil where the file
-// does not have it.
-type term struct {
-	value string
-	node  *node
-}
-
-func (t term) given() bool { return t.node != nil }
-
-// span is a duration of the file.
-type span struct {
-	value time.Duration
-	node  *node
-}
 
 // key is one key that a mapping may have.
 type key struct {
@@ -31,7 +18,7 @@ type key struct {
 }
 
 // object reads a mapping with the given keys and no others.
-func (r *report) object(n *node, what string, keys ...key) bool {
+func (r *reader) object(n *node, what string, keys ...key) bool {
 	if n.kind != aMapping {
 		r.fail(n.at, "", "%s must be a mapping, not %s", what, n.kind)
 		return false
@@ -44,7 +31,7 @@ func (r *report) object(n *node, what string, keys ...key) bool {
 	for _, p := range n.pairs {
 		i := slices.Index(names, p.key)
 		if i < 0 {
-			r.fail(p.at, didYouMean(p.key, names), "unknown key %q in %s", p.key, what)
+			r.fail(p.at, rules.DidYouMean(p.key, names), "unknown key %q in %s", p.key, what)
 			continue
 		}
 		keys[i].read(p.value)
@@ -58,7 +45,7 @@ func (r *report) object(n *node, what string, keys ...key) bool {
 }
 
 // repeated reports the keys that a mapping has more than once.
-func (r *report) repeated(n *node) {
+func (r *reader) repeated(n *node) {
 	for _, p := range n.again {
 		r.fail(p.at, fmt.Sprintf("first on line %d", n.line(p.key)), "key %q is given twice", p.key)
 	}
@@ -73,7 +60,7 @@ const (
 )
 
 // text reads text that is not empty.
-func (r *report) text(what string, limit int, to *term) func(*node) {
+func (r *reader) text(what string, limit int, to *rules.Text) func(*node) {
 	return func(n *node) {
 		if !r.isText(n, what) {
 			return
@@ -84,12 +71,22 @@ func (r *report) text(what string, limit int, to *term) func(*node) {
 		case len(n.text) > limit:
 			r.fail(n.at, "", "%s has %d bytes, more than %d", what, len(n.text), limit)
 		default:
-			*to = term{n.text, n}
+			to.Part = rules.Part[string]{Value: n.text, At: n.at}
+			to.Locate = func(offset int) rules.Place { return r.locate(n, offset) }
 		}
 	}
 }
 
-func (r *report) isText(n *node, what string) bool {
+// word reads a short text that is not empty.
+func (r *reader) word(what string, to *rules.Part[string]) func(*node) {
+	return func(n *node) {
+		var t rules.Text
+		r.text(what, maxWord, &t)(n)
+		*to = t.Part
+	}
+}
+
+func (r *reader) isText(n *node, what string) bool {
 	switch {
 	case n.kind == aText:
 		return true
@@ -108,7 +105,7 @@ const maxList = 500
 
 // texts reads one text or a list of them. Empty texts are let through where
 // empty is a value too.
-func (r *report) texts(what string, empty bool, to *[]term) func(*node) {
+func (r *reader) texts(what string, empty bool, to *[]rules.Part[string]) func(*node) {
 	return func(n *node) {
 		items := []*node{n}
 		if n.kind == aList {
@@ -127,7 +124,7 @@ func (r *report) texts(what string, empty bool, to *[]term) func(*node) {
 	}
 }
 
-func (r *report) member(n *node, what string, empty bool, to *[]term) {
+func (r *reader) member(n *node, what string, empty bool, to *[]rules.Part[string]) {
 	switch {
 	case n.kind == aMapping || n.kind == aList:
 		r.fail(n.at, "", "%s must be text or a list of texts", what)
@@ -136,15 +133,15 @@ func (r *report) member(n *node, what string, empty bool, to *[]term) {
 		r.fail(n.at, "", "a member of %s is empty", what)
 	case len(n.text) > maxWord:
 		r.fail(n.at, "", "a member of %s has more than %d bytes", what, maxWord)
-	case slices.ContainsFunc(*to, func(t term) bool { return t.value == n.text }):
+	case slices.ContainsFunc(*to, func(p rules.Part[string]) bool { return p.Value == n.text }):
 		r.fail(n.at, "", "%q is given twice in %s", n.text, what)
 	default:
-		*to = append(*to, term{n.text, n})
+		*to = append(*to, rules.Part[string]{Value: n.text, At: n.at})
 	}
 }
 
 // flag reads true or false.
-func (r *report) flag(what string, to *bool) func(*node) {
+func (r *reader) flag(what string, to *bool) func(*node) {
 	return func(n *node) {
 		if n.kind != aBool {
 			r.fail(n.at, "", "%s must be true or false, not %s", what, n.kind)
@@ -155,10 +152,10 @@ func (r *report) flag(what string, to *bool) func(*node) {
 }
 
 // duration reads a duration like 30s, 5m, 1h30m or 400d.
-func (r *report) duration(what string, to *span) func(*node) {
+func (r *reader) duration(what string, to *rules.Part[time.Duration]) func(*node) {
 	return func(n *node) {
 		if n.kind == aNumber && n.text == "0" {
-			*to = span{0, n}
+			*to = rules.Part[time.Duration]{At: n.at}
 			return
 		}
 		d, ok := parseDuration(n.text)
@@ -166,7 +163,7 @@ func (r *report) duration(what string, to *span) func(*node) {
 			r.fail(n.at, "a duration is like 30s, 5m, 1h30m or 7d", "%s is no duration", what)
 			return
 		}
-		*to = span{d, n}
+		*to = rules.Part[time.Duration]{Value: d, At: n.at}
 	}
 }
 

@@ -1,4 +1,4 @@
-package rules
+package rulefile
 
 import "github.com/goccy/go-yaml/token"
 
@@ -12,7 +12,7 @@ const (
 
 // tokenCheck looks at a file's tokens before they are parsed.
 type tokenCheck struct {
-	*report
+	*reader
 	content bool   // the document has begun
 	before  int    // the column of the last token
 	open    []open // mappings and lists that are open, the outer first
@@ -29,8 +29,8 @@ type open struct {
 // checkTokens refuses what rules do not need and what keeps a YAML parser busy
 // without end: anchors and aliases, tags, merged and complex keys, several
 // documents, deep nesting, huge mappings.
-func checkTokens(r *report, tokens token.Tokens) bool {
-	c := tokenCheck{report: r}
+func checkTokens(r *reader, tokens token.Tokens) bool {
+	c := tokenCheck{reader: r}
 	for _, t := range tokens {
 		if t.Type == token.CommentType {
 			continue

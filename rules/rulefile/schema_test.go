@@ -1,4 +1,4 @@
-package rules
+package rulefile_test
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const schemaFile = "../docs/rules.schema.json"
+const schemaFile = "../../docs/rules.schema.json"
 
 func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
@@ -31,7 +31,7 @@ func document(t *testing.T, text string) any {
 }
 
 func TestSchemaAcceptsTheShippedRules(t *testing.T) {
-	data, err := os.ReadFile("../rules.yaml")
+	data, err := os.ReadFile("../../rules.yaml")
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(string(data), "# yaml-language-server: $schema=docs/rules.schema.json\n"))
 	require.NoError(t, schema(t).Validate(document(t, string(data))))
@@ -52,7 +52,7 @@ rules:
      escalate: {after: 30m, to: [ops]}, remind_every: 2h}
   - {name: c, on: [Status, Number], once: true, severity: info, summary: x}
 `
-	parse(t, all)
+	load(t, all)
 	require.NoError(t, schema(t).Validate(document(t, all)))
 }
 

@@ -1,4 +1,4 @@
-package rules
+package rulefile
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"numwatch/rules"
 )
 
 // kind is what a node of the file is.
@@ -28,7 +30,7 @@ func (k kind) String() string { return kindNames[k] }
 
 // node is a piece of the file: the little of YAML that rules need.
 type node struct {
-	at    position
+	at    rules.Place
 	kind  kind
 	text  string // of scalars, as written
 	style byte   // of text: ' " | or 0 for plain
@@ -39,7 +41,7 @@ type node struct {
 
 type pair struct {
 	key   string
-	at    position
+	at    rules.Place
 	value *node
 }
 
@@ -57,17 +59,17 @@ func (n *node) get(key string) *node {
 func (n *node) line(key string) int {
 	for _, p := range n.pairs {
 		if p.key == key {
-			return p.at.line
+			return p.at.Line
 		}
 	}
 	return 0
 }
 
 // parseTree reads the file's one document; nil if that failed.
-func parseTree(r *report) *node {
-	tokens, err := tokenize(r.src.text)
+func (r *reader) tree() *node {
+	tokens, err := tokenize(r.content)
 	if err != nil {
-		r.fail(position{1, 1}, "", "%v", err)
+		r.fail(start, "", "%v", err)
 		return nil
 	}
 	if !checkTokens(r, tokens) {
@@ -81,10 +83,10 @@ func parseTree(r *report) *node {
 	t := treeBuilder{r}
 	for _, doc := range file.Docs {
 		if doc.Body != nil {
-			return t.build(doc.Body, position{1, 1}, 0)
+			return t.build(doc.Body, start, 0)
 		}
 	}
-	r.fail(position{1, 1}, "start with `version: 1`", "the file is empty")
+	r.fail(start, "start with `version: 1`", "the file is empty")
 	return nil
 }
 
@@ -106,7 +108,7 @@ func recoverTo(err *error) {
 	}
 }
 
-func failSyntax(r *report, err error) {
+func failSyntax(r *reader, err error) {
 	var at interface {
 		GetToken() *token.Token
 		GetMessage() string
@@ -115,21 +117,21 @@ func failSyntax(r *report, err error) {
 		r.fail(place(at.GetToken()), "", "not YAML: %s", at.GetMessage())
 		return
 	}
-	r.fail(position{1, 1}, "", "not YAML: %v", err)
+	r.fail(start, "", "not YAML: %v", err)
 }
 
-func place(t *token.Token) position {
+func place(t *token.Token) rules.Place {
 	if t == nil || t.Position == nil {
-		return position{1, 1}
+		return start
 	}
-	return position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
+	return rules.Place{Line: max(t.Position.Line, 1), Column: max(t.Position.Column, 1)}
 }
 
 // treeBuilder makes nodes of what the YAML parser built.
-type treeBuilder struct{ *report }
+type treeBuilder struct{ *reader }
 
 // build never returns nil; key is the place to name for values without one.
-func (t treeBuilder) build(n ast.Node, key position, depth int) *node {
+func (t treeBuilder) build(n ast.Node, key rules.Place, depth int) *node {
 	if depth > maxDepth {
 		t.fail(key, "", "nested too deeply")
 		return &node{at: key, kind: aNull}
@@ -150,7 +152,7 @@ func (t treeBuilder) build(n ast.Node, key position, depth int) *node {
 	}
 }
 
-func (t treeBuilder) mapping(values []*ast.MappingValueNode, at position, depth int) *node {
+func (t treeBuilder) mapping(values []*ast.MappingValueNode, at rules.Place, depth int) *node {
 	m := &node{at: at, kind: aMapping}
 	seen := make(map[string]bool, len(values))
 	for i, v := range values {
@@ -168,7 +170,7 @@ func (t treeBuilder) mapping(values []*ast.MappingValueNode, at position, depth 
 	return m
 }
 
-func (t treeBuilder) scalar(n ast.Node, key position) *node {
+func (t treeBuilder) scalar(n ast.Node, key rules.Place) *node {
 	if n == nil || n.GetToken() == nil {
 		return &node{at: key, kind: aNull}
 	}

@@ -1,70 +1,87 @@
-package rules
+package rulefile
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"numwatch/rules"
 )
 
-// position is a place in a file, both counted from 1, columns in characters.
-type position struct{ line, column int }
+// start is the first character of a file.
+var start = rules.Place{Line: 1, Column: 1}
 
 // maxSize bounds a rules file.
 const maxSize = 1 << 20
 
-// source is the text of a rules file.
-type source struct {
-	file  string
-	text  string
-	lines []string
+// reader reads one rules file.
+type reader struct {
+	content  string
+	spec     rules.Spec
+	rule     string // the one being read
+	problems rules.Problems
 }
 
-func newSource(file string, data []byte) *source {
-	text := strings.TrimPrefix(string(data), "\ufeff")
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	return &source{file: file, text: text, lines: strings.Split(text, "\n")}
+// newReader reports what makes a text unfit to be parsed.
+func newReader(file string, data []byte) *reader {
+	r := &reader{spec: rules.Spec{File: file}}
+	if len(data) > maxSize {
+		r.fail(start, "", "the file has %d bytes, more than %d", len(data), maxSize)
+		return r
+	}
+	r.content = strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
+	r.spec.Lines = strings.Split(r.content, "\n")
+	r.check()
+	return r
 }
 
-func (s *source) line(n int) string {
-	if n < 1 || n > len(s.lines) {
+func (r *reader) fail(at rules.Place, hint, format string, args ...any) {
+	if len(r.problems) < rules.MaxProblems {
+		r.problems = append(r.problems, r.spec.Problem(at, r.rule, hint, fmt.Sprintf(format, args...)))
+	}
+}
+
+func (r *reader) line(n int) string {
+	if n < 1 || n > len(r.spec.Lines) {
 		return ""
 	}
-	return s.lines[n-1]
+	return r.spec.Lines[n-1]
 }
 
 // check finds what no rules file may hold, before any parser sees it.
-func (s *source) check(r *report) {
+func (r *reader) check() {
 	blank := true
-	for i, line := range s.lines {
+	for i, line := range r.spec.Lines {
 		if rest := strings.TrimLeft(line, " \t"); rest != "" {
 			blank = blank && rest[0] == '#'
-			s.checkIndent(r, i+1, line[:len(line)-len(rest)])
+			r.checkIndent(i+1, line[:len(line)-len(rest)])
 		}
-		s.checkCharacters(r, i+1, line)
+		r.checkCharacters(i+1, line)
 	}
-	if blank && len(r.errors) == 0 {
-		r.fail(position{1, 1}, "start with `version: 1`", "the file is empty")
+	if blank && len(r.problems) == 0 {
+		r.fail(start, "start with `version: 1`", "the file is empty")
 	}
 }
 
-func (s *source) checkIndent(r *report, n int, indent string) {
+func (r *reader) checkIndent(n int, indent string) {
 	if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
-		r.fail(position{n, tab + 1}, "YAML indents with spaces", "tab in the indentation")
+		r.fail(rules.Place{Line: n, Column: tab + 1}, "YAML indents with spaces", "tab in the indentation")
 	}
 }
 
-func (s *source) checkCharacters(r *report, n int, line string) {
+func (r *reader) checkCharacters(n int, line string) {
 	column := 0
 	for i, c := range line {
 		column++
 		if c == utf8.RuneError {
 			if _, size := utf8.DecodeRuneInString(line[i:]); size == 1 {
-				r.fail(position{n, column}, "save it as UTF-8", "the file is not UTF-8")
+				r.fail(rules.Place{Line: n, Column: column}, "save it as UTF-8", "the file is not UTF-8")
 				return
 			}
 		}
 		if c != '\t' && unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || c == '\ufeff' {
-			r.fail(position{n, column}, "remove it", "control character %U", c)
+			r.fail(rules.Place{Line: n, Column: column}, "remove it", "control character %U", c)
 			return
 		}
 	}
@@ -74,13 +91,13 @@ func (s *source) checkCharacters(r *report, n int, line string) {
 // that a problem within an expression points at it. What cannot be followed
 // (it is lenient: the parser has taken the scalar already) gives the scalar's
 // start.
-func (s *source) locate(n *node, offset int) position {
-	c := cursor{src: s, at: n.at, style: n.style}
+func (r *reader) locate(n *node, offset int) rules.Place {
+	c := cursor{src: r, at: n.at, style: n.style}
 	switch n.style {
 	case '\'', '"':
-		c.at.column++
+		c.at.Column++
 	case '|':
-		c.at = position{n.at.line + 1, 1}
+		c.at = rules.Place{Line: n.at.Line + 1, Column: 1}
 	}
 	for i, r := range []rune(n.text) {
 		at, ok := c.next(r)
@@ -96,22 +113,22 @@ func (s *source) locate(n *node, offset int) position {
 
 // cursor follows a scalar's value through the source.
 type cursor struct {
-	src   *source
-	at    position
+	src   *reader
+	at    rules.Place
 	style byte
 	line  []rune // of at.line, once looked at
 	read  int    // the line that line is
 }
 
 func (c *cursor) peek() (rune, bool) {
-	if c.at.line > len(c.src.lines) {
+	if c.at.Line > len(c.src.spec.Lines) {
 		return 0, false
 	}
-	if c.read != c.at.line {
-		c.line, c.read = []rune(c.src.line(c.at.line)), c.at.line
+	if c.read != c.at.Line {
+		c.line, c.read = []rune(c.src.line(c.at.Line)), c.at.Line
 	}
-	if c.at.column <= len(c.line) {
-		return c.line[c.at.column-1], true
+	if c.at.Column <= len(c.line) {
+		return c.line[c.at.Column-1], true
 	}
 	return '\n', true
 }
@@ -119,16 +136,16 @@ func (c *cursor) peek() (rune, bool) {
 func (c *cursor) advance(n int) {
 	for range n {
 		if r, ok := c.peek(); !ok || r == '\n' {
-			c.at = position{c.at.line + 1, 1}
+			c.at = rules.Place{Line: c.at.Line + 1, Column: 1}
 		} else {
-			c.at.column++
+			c.at.Column++
 		}
 	}
 }
 
 // next returns the place of the value's next character, want, and goes behind
 // it.
-func (c *cursor) next(want rune) (position, bool) {
+func (c *cursor) next(want rune) (rules.Place, bool) {
 	for {
 		r, ok := c.peek()
 		at := c.at

@@ -1,4 +1,4 @@
-package rules
+package rulefile_test
 
 import (
 	"flag"
@@ -8,11 +8,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"numwatch/rules"
+	"numwatch/rules/rulefile"
 )
 
 var update = flag.Bool("update", false, "write what the malformed files give as golden")
 
-// Each malformed file under testdata/bad has beside it what Parse says of it:
+// Each malformed file under testdata/bad has beside it what Load says of it:
 // every problem, with its place, the line and a caret.
 func TestMalformedFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.yaml")
@@ -22,9 +25,9 @@ func TestMalformedFiles(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			data, err := os.ReadFile(file)
 			require.NoError(t, err)
-			set, err := Parse(filepath.Base(file), data)
+			set, err := rulefile.Load(filepath.Base(file), data)
 			require.Nil(t, set)
-			var problems Problems
+			var problems rules.Problems
 			require.ErrorAs(t, err, &problems)
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
 			if *update {
@@ -38,6 +41,6 @@ func TestMalformedFiles(t *testing.T) {
 }
 
 func TestFilesThatAreTooBig(t *testing.T) {
-	_, err := Parse("big.yaml", []byte("version: 1\n"+strings.Repeat("# and so on\n", 100_000)))
+	_, err := rulefile.Load("big.yaml", []byte("version: 1\n"+strings.Repeat("# and so on\n", 100_000)))
 	require.ErrorContains(t, err, "big.yaml:1:1: the file has 1200011 bytes")
 }

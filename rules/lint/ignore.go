@@ -1,0 +1,96 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+
+	"numwatch/rules"
+	"numwatch/rules/rulefile"
+)
+
+// Comments that silence checks: `# numwatch:ignore CHECK …` for the line that
+// it ends, or that follows it where it stands alone; `# numwatch:ignore-file
+// CHECK …` for the whole file. Several checks are separated by commas; what
+// follows a colon or a dash is the reason, for people.
+const (
+	ignoreLine = "numwatch:ignore"
+	ignoreFile = "numwatch:ignore-file"
+)
+
+// ignore is one check of one comment.
+type ignore struct {
+	check string
+	line  int // that it holds for; 0: the whole file
+	at    rules.Place
+	used  bool
+}
+
+type ignores []ignore
+
+// readIgnores reads the comments of the file.
+func (l *linter) readIgnores() (list ignores) {
+	for _, c := range rulefile.Comments(l.spec.Lines) {
+		list = append(list, l.ignoresOf(c)...)
+	}
+	return list
+}
+
+func (l *linter) ignoresOf(c rulefile.Comment) (list ignores) {
+	word, rest, _ := strings.Cut(c.Text, " ")
+	if word != ignoreLine && word != ignoreFile {
+		return nil
+	}
+	line := 0
+	if word == ignoreLine {
+		line = l.meantBy(c.At)
+	}
+	if i := strings.IndexAny(rest, ":—"); i >= 0 {
+		rest = rest[:i]
+	}
+	rest, _, _ = strings.Cut(rest, " - ")
+	for _, name := range strings.FieldsFunc(rest, func(c rune) bool { return c == ',' || c == ' ' }) {
+		switch {
+		case !slices.Contains(checkNames(), name):
+			l.warn(c.At, "", ignoreNothing, rules.DidYouMean(name, checkNames()), "no check is called %q", name)
+		case name == rules.Invalid:
+			l.warn(c.At, "", ignoreNothing, "fix it", "what makes a file invalid cannot be ignored")
+		default:
+			list = append(list, ignore{check: name, line: line, at: c.At})
+		}
+	}
+	return list
+}
+
+// meantBy is the line that a comment speaks of: its own, or the next that is
+// not only a comment.
+func (l *linter) meantBy(at rules.Place) int {
+	if !strings.HasPrefix(strings.TrimSpace(l.spec.Lines[at.Line-1]), "#") {
+		return at.Line
+	}
+	for i, line := range l.spec.Lines[at.Line:] {
+		if rest := strings.TrimSpace(line); rest != "" && rest[0] != '#' {
+			return at.Line + 1 + i
+		}
+	}
+	return at.Line
+}
+
+// apply leaves out what is to be ignored, and adds which comments had nothing
+// to ignore.
+func (list ignores) apply(l *linter) rules.Problems {
+	l.found = slices.DeleteFunc(l.found, func(p rules.Problem) bool {
+		hit := false
+		for i := range list {
+			if g := &list[i]; g.check == p.Check && (g.line == 0 || g.line == p.Line) {
+				g.used, hit = true, true
+			}
+		}
+		return hit
+	})
+	for _, g := range list {
+		if !g.used {
+			l.warn(g.at, "", ignoreNothing, "remove it", "there is nothing to ignore: %s finds nothing here", g.check)
+		}
+	}
+	return l.found.Sorted()
+}

@@ -1,0 +1,81 @@
+package lint
+
+import (
+	"maps"
+	"slices"
+
+	"numwatch/phone"
+	"numwatch/rules"
+)
+
+// values reports values that are not documented, less those that the log has.
+func (l *linter) values() {
+	for _, m := range l.set.Mentions() {
+		if m.Label != "" {
+			continue
+		}
+		seen := slices.ContainsFunc(m.Fields, func(f phone.Field) bool { return l.facts.Seen[f][f.Canonical(m.Value)] })
+		if seen {
+			continue
+		}
+		p := l.spec.Undocumented(m)
+		if l.facts.Seen != nil {
+			p.Text += ", and the log has never seen it"
+		}
+		l.found = append(l.found, p)
+	}
+}
+
+// labels reports labels that no space has, and values that no space has of them.
+func (l *linter) labels() {
+	if len(l.facts.Spaces) == 0 {
+		return
+	}
+	known := map[string]map[string]bool{}
+	for _, s := range l.facts.Spaces {
+		for k, v := range s.Labels {
+			if known[k] == nil {
+				known[k] = map[string]bool{}
+			}
+			known[k][v] = true
+		}
+	}
+	for _, m := range l.set.Mentions() {
+		values, ok := known[m.Label]
+		switch {
+		case m.Label == "":
+		case !ok && !m.Compared:
+			l.warn(m.At, m.Rule, unknownLabel, rules.DidYouMean(m.Label, slices.Sorted(maps.Keys(known))), "no space has a label %q", m.Label)
+		case ok && m.Compared && m.Value != "" && !values[m.Value]:
+			l.warn(m.At, m.Rule, unknownLabel, rules.DidYouMean(m.Value, slices.Sorted(maps.Keys(values))), "no space has %s %q", m.Label, m.Value)
+		}
+	}
+}
+
+// unused reports channels and mute times that no rule names.
+func (l *linter) unused() {
+	channels, mutes := map[string]bool{}, map[string]bool{}
+	for _, r := range l.rules {
+		for _, c := range r.Channels {
+			channels[c] = true
+		}
+		for _, m := range r.spec.Mute {
+			mutes[m.Value] = true
+		}
+		if r.spec.Escalate != nil {
+			for _, c := range r.spec.Escalate.To {
+				channels[c.Value] = true
+			}
+		}
+	}
+	for _, c := range l.spec.Channels {
+		if !channels[c.Name.Value] {
+			l.warn(c.Name.At, "", unusedChannel, "name it in notify or escalate, or remove it", "no rule notifies channel %q", c.Name.Value)
+		}
+	}
+	for _, m := range l.spec.MuteTimes {
+		if !mutes[m.Name.Value] {
+			l.warn(m.Name.At, "", unusedMute, "name it in a rule's mute, or remove it", "no rule uses mute time %q", m.Name.Value)
+		}
+	}
+}

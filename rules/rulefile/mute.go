@@ -1,0 +1,103 @@
+package rulefile
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"numwatch/rules"
+)
+
+func (r *reader) muteTimes(n *node) {
+	r.named(n, "mute_times", func(name rules.Part[string], n *node) {
+		var days, times []rules.Part[string]
+		var location rules.Part[string]
+		r.object(n, "mute time "+name.Value,
+			key{"weekdays", false, r.texts("weekdays", false, &days)},
+			key{"times", false, r.texts("times", false, &times)},
+			key{"location", false, r.word("location", &location)},
+		)
+		m := rules.MuteTime{Name: name, Location: time.UTC}
+		if len(days) == 0 && len(times) == 0 {
+			r.fail(name.At, "", "mute time %s names neither weekdays nor times", name.Value)
+		}
+		r.days(&m, days)
+		r.windows(&m, times)
+		r.location(&m, location)
+		r.spec.MuteTimes = append(r.spec.MuteTimes, m)
+	})
+}
+
+var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// days reads days and ranges of days, which may pass the week's end.
+func (r *reader) days(m *rules.MuteTime, names []rules.Part[string]) {
+	if len(names) == 0 {
+		m.Days = [7]bool{true, true, true, true, true, true, true}
+	}
+	for _, name := range names {
+		first, last, isRange := strings.Cut(name.Value, "-")
+		if !isRange {
+			last = first
+		}
+		from, to := slices.Index(weekdays, first), slices.Index(weekdays, last)
+		if from < 0 || to < 0 {
+			r.fail(name.At, "like mon or mon-fri; sun, mon, tue, wed, thu, fri, sat", "%q is no weekday", name.Value)
+			continue
+		}
+		for d := from; d != to; d = (d + 1) % 7 {
+			m.Days[d] = true
+		}
+		m.Days[to] = true
+	}
+}
+
+const minutesOfDay = 24 * 60
+
+var windowForm = regexp.MustCompile(`^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$`)
+
+func (r *reader) windows(m *rules.MuteTime, times []rules.Part[string]) {
+	if len(times) == 0 {
+		m.Windows = []rules.Window{{From: 0, To: minutesOfDay}}
+	}
+	for _, t := range times {
+		if w, ok := parseWindow(t.Value); ok {
+			m.Windows = append(m.Windows, w)
+		} else {
+			r.fail(t.At, `like "22:00-07:00"`, "%q is no time of the day", t.Value)
+		}
+	}
+}
+
+// parseWindow reads hh:mm-hh:mm, up to 24:00.
+func parseWindow(s string) (rules.Window, bool) {
+	parts := windowForm.FindStringSubmatch(s)
+	if parts == nil {
+		return rules.Window{}, false
+	}
+	minutes := func(hour, minute string) int {
+		h, _ := strconv.Atoi(hour)
+		m, _ := strconv.Atoi(minute)
+		return h*60 + m
+	}
+	from, to := minutes(parts[1], parts[2]), minutes(parts[3], parts[4])
+	ok := from < minutesOfDay && to <= minutesOfDay
+	if to <= from {
+		to += minutesOfDay
+	}
+	return rules.Window{From: from, To: to}, ok && to-from <= minutesOfDay
+}
+
+func (r *reader) location(m *rules.MuteTime, name rules.Part[string]) {
+	if !name.Given() {
+		return
+	}
+	location, err := time.LoadLocation(name.Value)
+	if err != nil || name.Value == "Local" {
+		r.fail(name.At, "a name like Asia/Singapore or UTC", "unknown location %q", name.Value)
+		return
+	}
+	m.Location = location
+}
