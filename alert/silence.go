@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// What people ask for in vain.
+// Why a request of an operator fails: what it names does not exist, or it is not valid.
 var (
-	ErrNotFound = errors.New("there is no such thing")
-	ErrRejected = errors.New("that cannot be done")
+	ErrNotFound = errors.New("not found")
+	ErrRejected = errors.New("rejected")
 )
 
 // Matcher chooses alerts: every member that is not empty must fit. An empty one

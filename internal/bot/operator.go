@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/internal/watch"
 	"numwatch/notify/slack"
 )
 
@@ -30,7 +29,7 @@ func (o operator) Ack(ctx context.Context, alerts []alert.Alert, by string) erro
 		switch _, err := o.desk.Ack(ctx, a.ID, by); {
 		case err == nil:
 			done++
-		case errors.Is(err, watch.ErrRefused) || errors.Is(err, watch.ErrUnknown):
+		case errors.Is(err, alert.ErrRejected) || errors.Is(err, alert.ErrNotFound):
 			refused = err
 		default:
 			return fmt.Errorf("%d of %d alerts are acknowledged: %w", done, len(alerts), err)

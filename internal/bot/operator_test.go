@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/watch"
 	"numwatch/phone"
 )
 
@@ -57,13 +56,13 @@ func TestAButtonSilencesTheRuleWhereItSpoke(t *testing.T) {
 }
 
 func TestAButtonAcknowledgesWhatIsStillOpen(t *testing.T) {
-	closed := fmt.Errorf("%w: alert a-1 is resolved", watch.ErrRefused)
+	closed := fmt.Errorf("%w: alert a-1 is resolved", alert.ErrRejected)
 	c := &clerk{refuse: map[string]error{"a-1": closed}}
 	o := operator{c}
 	both := []alert.Alert{spoken(1, "red", "1", "86"), spoken(2, "red", "1", "87")}
 	require.NoError(t, o.Ack(t.Context(), both, "ada"))
 	require.Equal(t, []string{"a-1 by ada", "a-2 by ada"}, c.asked)
-	require.ErrorIs(t, o.Ack(t.Context(), both[:1], "ada"), watch.ErrRefused)
+	require.ErrorIs(t, o.Ack(t.Context(), both[:1], "ada"), alert.ErrRejected)
 	c.refuse["a-1"], c.refuse["a-2"] = nil, context.DeadlineExceeded
 	require.EqualError(t, o.Ack(t.Context(), both, "ada"), "1 of 2 alerts are acknowledged: context deadline exceeded")
 }

@@ -93,7 +93,7 @@ func (b *Bot) updateSpaces(ctx context.Context, a *account) error {
 	a.partial = !a.complete(spaces, time.Now())
 	set := b.loop.SetSpaces
 	if a.partial {
-		set = b.loop.SetSomeSpaces
+		set = b.loop.SetPartialSpaces
 	}
 	if err := set(ctx, a.name, spaces); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (a *account) complete(spaces []phone.Space, now time.Time) bool {
 // forgetUnlisted forgets the spaces that left the configuration while the bot was
 // not running.
 func (b *Bot) forgetUnlisted(ctx context.Context) {
-	switch forgotten, err := b.loop.Sweep(ctx); {
+	switch forgotten, err := b.loop.ForgetUnlisted(ctx); {
 	case ctx.Err() != nil: // the next start goes on
 	case err != nil:
 		b.log.Warn("spaces that are no longer watched are not forgotten before the next start", "err", err)

@@ -197,7 +197,7 @@ func (r *rig) condition(s phone.Subject) phone.Condition {
 
 // alerts are the alerts that are not closed.
 func (r *rig) alerts() []alert.Alert {
-	open, err := r.loop.OpenAlerts(context.Background())
+	all, err := r.store.Alerts()
 	require.NoError(r.t, err)
-	return open
+	return slices.DeleteFunc(all, func(a alert.Alert) bool { return a.State.Closed() })
 }

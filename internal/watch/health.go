@@ -111,99 +111,99 @@ func (h *health) succeeded(k phone.SpaceKey) {
 	delete(h.accounts, k.Account)
 }
 
-// pollFailed drafts what a failed poll means. A throttled one means nothing but
+// pollFailed commits what a failed poll means. A throttled one means nothing but
 // delay; a space that goes without polls for too long is found by its age.
-func (d *draft) pollFailed(r poller.Result) {
+func (t *turn) pollFailed(r poller.Result) {
 	account := phone.Subject{Account: r.Space.Account}
 	space := phone.Subject{Account: r.Space.Account, Space: r.Space.ID}
 	switch r.Err.Class {
 	case cams.Throttled:
 	case cams.DeniedAccount:
-		d.condition(account, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
+		t.condition(account, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
 	case cams.DeniedSpace:
-		d.condition(space, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
+		t.condition(space, phone.Denied, r.Err.Code, r.Err.Error(), r.At)
 	default:
-		spaceFails, accountFails := d.l.health.failed(r.Space)
+		spaceFails, accountFails := t.l.health.failed(r.Space)
 		if accountFails {
-			d.condition(account, phone.Failing, r.Err.Code, r.Err.Error(), r.At)
+			t.condition(account, phone.Failing, r.Err.Code, r.Err.Error(), r.At)
 		}
-		if spaceFails && d.l.health.value(account) == phone.OK {
-			d.condition(space, phone.Failing, r.Err.Code, r.Err.Error(), r.At)
+		if spaceFails && t.l.health.value(account) == phone.OK {
+			t.condition(space, phone.Failing, r.Err.Code, r.Err.Error(), r.At)
 		}
 	}
 }
 
-// pollSucceeded drafts the recovery of a space and its account. A poll that was
+// pollSucceeded commits the recovery of a space and its account. A poll that was
 // under way when the account was found unwell does not speak for the account.
-func (d *draft) pollSucceeded(r poller.Result) {
-	d.l.health.succeeded(r.Space)
-	if !r.Started.Before(d.l.health.turned[r.Space.Account]) {
-		d.condition(phone.Subject{Account: r.Space.Account}, phone.OK, "", "", r.At)
+func (t *turn) pollSucceeded(r poller.Result) {
+	t.l.health.succeeded(r.Space)
+	if !r.Started.Before(t.l.health.turned[r.Space.Account]) {
+		t.condition(phone.Subject{Account: r.Space.Account}, phone.OK, "", "", r.At)
 	}
-	d.condition(phone.Subject{Account: r.Space.Account, Space: r.Space.ID}, phone.OK, "", "", r.At)
+	t.condition(phone.Subject{Account: r.Space.Account, Space: r.Space.ID}, phone.OK, "", "", r.At)
 }
 
-// condition drafts the Poll of a space or account where it changed. What is
+// condition commits the Poll of a space or account where it changed. What is
 // DENIED stays so until a poll succeeds.
-func (d *draft) condition(s phone.Subject, value, code, reason string, at time.Time) {
-	old := d.l.health.value(s)
+func (t *turn) condition(s phone.Subject, value, code, reason string, at time.Time) {
+	old := t.l.health.value(s)
 	if old == value || old == phone.Denied && value == phone.Failing {
 		return
 	}
-	d.become(phone.Change{
+	t.become(phone.Change{
 		Subject: s, Field: phone.Poll, Old: old, New: value, Direction: phone.Poll.Direction(old, value),
 		SeenAt: at, Code: code, Reason: reason,
 	})
 	if value == phone.OK {
-		d.l.o.Log.Info("polls succeed again", "account", s.Account, "space", s.Space)
+		t.l.o.Log.Info("polls succeed again", "account", s.Account, "space", s.Space)
 		return
 	}
-	d.l.o.Log.Warn("polls do not succeed", "account", s.Account, "space", s.Space, "state", value, "err", reason)
+	t.l.o.Log.Warn("polls do not succeed", "account", s.Account, "space", s.Space, "state", value, "err", reason)
 }
 
-// sinkReported drafts the Sink of a part of the bot where it changed.
-func (d *draft) sinkReported(r *alert.SinkReport) {
-	old := d.l.health.value(phone.Subject{Component: r.Component})
+// sinkReported commits the Sink of a component of the bot where it changed.
+func (t *turn) sinkReported(r *alert.SinkReport) {
+	old := t.l.health.value(phone.Subject{Component: r.Component})
 	if old != r.Value {
-		d.become(r.Change(old))
+		t.become(r.Change(old))
 	}
 }
 
-// become drafts a change of a subject that is no number, and remembers it.
-func (d *draft) become(c phone.Change) {
+// become commits a change of a subject that is no number, and remembers it.
+func (t *turn) become(c phone.Change) {
 	condition := phone.Condition{
 		Subject: c.Subject, Field: c.Field, Value: c.New, Code: c.Code, Reason: c.Reason, Since: c.SeenAt,
 	}
-	d.l.health.set(condition)
-	d.commit.Conditions = append(d.commit.Conditions, condition)
+	t.l.health.set(condition)
+	t.commit.Conditions = append(t.commit.Conditions, condition)
 	space := phone.Space{SpaceKey: c.Subject.SpaceKey()}
 	if c.Subject.Kind() == phone.OfSpace {
-		space = d.l.o.Directory.Space(c.Subject.SpaceKey())
+		space = t.l.o.Directory.Space(c.Subject.SpaceKey())
 	}
-	d.changed(space, []phone.Change{c})
+	t.changed(space, []phone.Change{c})
 }
 
-// findBlind drafts FAILING for the spaces that nobody could poll for too long,
+// findBlind commits FAILING for the spaces that nobody could poll for too long,
 // whatever the reason. An account that is not well speaks for its spaces, and
 // once it is well again they need time to be polled, as those do that just joined.
-func (d *draft) findBlind(since time.Time) {
-	if d.l.o.BlindAfter == nil {
+func (t *turn) findBlind(since time.Time) {
+	if t.l.o.BlindAfter == nil {
 		return
 	}
-	h := d.l.health
+	h := t.l.health
 	limits := map[string]time.Duration{}
-	for k := range d.l.o.Directory.Keys() {
-		last := latest(since, d.l.seen[k], h.joined[k], h.turned[k.Account])
+	for k := range t.l.o.Directory.Keys() {
+		last := latest(since, t.l.seen[k], h.joined[k], h.turned[k.Account])
 		limit, known := limits[k.Account]
 		if !known {
-			limit = d.l.o.BlindAfter(k.Account)
+			limit = t.l.o.BlindAfter(k.Account)
 			limits[k.Account] = limit
 		}
-		if limit <= 0 || d.now.Sub(last) < limit || h.value(phone.Subject{Account: k.Account}) != phone.OK {
+		if limit <= 0 || t.now.Sub(last) < limit || h.value(phone.Subject{Account: k.Account}) != phone.OK {
 			continue
 		}
-		d.condition(phone.Subject{Account: k.Account, Space: k.ID}, phone.Failing, "NotPolled",
-			fmt.Sprintf("no successful poll since %s", last.UTC().Format(time.RFC3339)), d.now)
+		t.condition(phone.Subject{Account: k.Account, Space: k.ID}, phone.Failing, "NotPolled",
+			fmt.Sprintf("no successful poll since %s", last.UTC().Format(time.RFC3339)), t.now)
 	}
 }
 

@@ -15,43 +15,43 @@ import (
 // CursorCheckpoint is the checkpoint that holds NATS' alert.Cursor as JSON.
 const CursorCheckpoint = "nats"
 
-// Deliver takes the result of one poll and returns once what came of it is
+// Deliver takes the result of one poll and returns once its consequences are
 // committed.
 func (l *Loop) Deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
 	var out schedule.Outcome
-	err := l.submit(ctx, l.polls, func(d *draft) error {
+	err := l.submit(ctx, l.polls, func(t *turn) error {
 		if !l.o.Directory.Has(r.Space) {
 			return nil // it left while it was polled
 		}
-		d.roundGoesOn(r.Space)
+		t.polledInRound(r.Space)
 		if r.Err != nil {
-			d.pollFailed(r)
+			t.pollFailed(r)
 			return nil
 		}
 		var err error
-		d.pollSucceeded(r)
-		out, err = d.observe(r.Snapshot)
+		t.pollSucceeded(r)
+		out, err = t.observe(r.Snapshot)
 		return err
 	})
 	if err != nil {
-		return schedule.Outcome{}, err // ctx may have ended: then the loop may still be writing out
+		return schedule.Outcome{}, err // if ctx has ended, the loop may still be writing out
 	}
 	return out, nil
 }
 
-// Record commits what a sink reports.
+// Record commits what a sink has delivered, and how it is.
 func (l *Loop) Record(ctx context.Context, r alert.DeliveryUpdate) error {
-	return l.submit(ctx, l.rest, func(d *draft) error {
-		c := &d.commit
+	return l.submit(ctx, l.rest, func(t *turn) error {
+		c := &t.commit
 		c.Messages = append(c.Messages, r.Messages...)
 		c.DropMessages = append(c.DropMessages, r.Drop...)
 		for _, id := range r.Forget {
 			if a, ok := l.state.Get(id); !ok || a.State.Closed() { // else it has opened again
-				d.forget(id)
+				t.dropAlert(id)
 			}
 		}
 		if r.Sink != nil {
-			d.sinkReported(r.Sink)
+			t.sinkReported(r.Sink)
 		}
 		if r.Cursor == nil {
 			return nil
@@ -60,63 +60,63 @@ func (l *Loop) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 		if err != nil {
 			return fmt.Errorf("encoding the cursor: %w", err)
 		}
-		d.checkpoint(CursorCheckpoint, b)
+		t.checkpoint(CursorCheckpoint, b)
 		return nil
 	})
 }
 
 // Save commits a checkpoint under a name.
 func (l *Loop) Save(ctx context.Context, name string, value []byte) error {
-	return l.submit(ctx, l.rest, func(d *draft) error {
-		d.checkpoint(name, value)
+	return l.submit(ctx, l.rest, func(t *turn) error {
+		t.checkpoint(name, value)
 		return nil
 	})
 }
 
-// Note puts an event about the bot into the log.
+// Note appends an event about the bot to the log.
 func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
-	return l.submit(ctx, l.rest, func(d *draft) error {
-		d.notice(n)
+	return l.submit(ctx, l.rest, func(t *turn) error {
+		t.notice(n)
 		return nil
 	})
 }
 
-// SetSpaces replaces the spaces of an account. The alerts of those that leave
-// end, and what was known of them is dropped. Silences go by the new labels.
+// SetSpaces replaces the spaces of an account. Spaces that leave are forgotten, and
+// their alerts end. Silences apply to the new labels.
 func (l *Loop) SetSpaces(ctx context.Context, account string, spaces []phone.Space) error {
 	return l.setSpaces(ctx, account, spaces, false)
 }
 
-// SetSomeSpaces is SetSpaces while the account may have others as well, because
-// their list cannot be had: what an earlier run knew of those is kept.
-func (l *Loop) SetSomeSpaces(ctx context.Context, account string, spaces []phone.Space) error {
+// SetPartialSpaces is SetSpaces while the account may have others as well, because
+// their list is not available: what an earlier run knew of those is kept.
+func (l *Loop) SetPartialSpaces(ctx context.Context, account string, spaces []phone.Space) error {
 	return l.setSpaces(ctx, account, spaces, true)
 }
 
 func (l *Loop) setSpaces(ctx context.Context, account string, spaces []phone.Space, partial bool) error {
-	return l.submit(ctx, l.rest, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(t *turn) error {
 		l.partial[account] = partial
 		joined, left := l.o.Directory.replace(account, spaces)
-		d.leave(left)
-		d.roundMeets(account, joined, left)
-		if l.begun { // else Started does, once all are known
-			l.health.join(joined, d.now)
-			d.rehold()
+		t.forgetSpaces(left)
+		t.updateRound(account, joined, left)
+		if l.started { // else Started does, once all are known
+			l.health.join(joined, t.now)
+			t.updateHolds()
 		}
 		return nil
 	})
 }
 
-// Started ends the alerts of spaces and accounts that left the configuration
-// while the bot was not running, and of rules that are gone, and has silences go
-// by the labels as they now are. Call it once after SetSpaces of every account,
-// and then Sweep.
+// Started ends the alerts of spaces and accounts that left the configuration while
+// the bot was not running, and of rules that are gone, and applies silences to the
+// labels as they now are. Call it once after SetSpaces of every account, and then
+// ForgetUnlisted.
 func (l *Loop) Started(ctx context.Context) error {
-	return l.submit(ctx, l.rest, func(d *draft) error {
-		d.leaveUnwatched()
-		d.judge(rules.Reloaded{})
-		d.rehold()
-		l.begun = true
+	return l.submit(ctx, l.rest, func(t *turn) error {
+		t.forgetUnlisted()
+		t.judge(rules.Reloaded{})
+		t.updateHolds()
+		l.started = true
 		l.o.Board.Channels(l.rules.Channels())
 		return nil
 	})
@@ -124,28 +124,11 @@ func (l *Loop) Started(ctx context.Context) error {
 
 // Reload puts a new set of rules in force, between two inputs.
 func (l *Loop) Reload(ctx context.Context, set *rules.Set) error {
-	return l.submit(ctx, l.rest, func(d *draft) error {
+	return l.submit(ctx, l.rest, func(t *turn) error {
 		l.rules = set
-		d.judge(rules.Reloaded{})
-		d.notice(alert.Notice{Kind: "rules-reloaded", Text: fmt.Sprintf("%d rules are in force", len(set.Rules()))})
+		t.judge(rules.Reloaded{})
+		t.notice(alert.Notice{Kind: "rules-reloaded", Text: fmt.Sprintf("%d rules are in force", len(set.Rules()))})
 		l.o.Board.Channels(set.Channels())
 		return nil
 	})
-}
-
-// OpenAlerts returns the alerts that are pending or firing.
-func (l *Loop) OpenAlerts(ctx context.Context) ([]alert.Alert, error) {
-	var out []alert.Alert
-	err := l.submit(ctx, l.rest, func(*draft) error {
-		for a := range l.state.All() {
-			if !a.State.Closed() {
-				out = append(out, a)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err // as in Deliver
-	}
-	return out, nil
 }

@@ -1,15 +1,16 @@
-// Package watch is the loop that joins the parts: it takes what comes in, one
-// input after the other, compares, judges, and commits what came of it in one
-// transaction before anybody is told. It alone decides the order of effects.
+// Package watch is the loop that joins the parts: it takes one input after the other,
+// compares, judges, and commits the outcome in one transaction before anybody acts on
+// it. It is the only writer of the store, and imports the peers. The bot and the tests
+// of rules run it.
 //
-// One goroutine (Run) owns the rules, the open alerts and the conditions of
-// spaces and sinks. Everybody else hands it an input and waits until the commit
-// that holds its consequences is on disk. Inputs that wait together share a
-// commit.
+// One goroutine (Run) owns the rules, the open alerts, the silences, and the conditions
+// of spaces and sinks. Everybody else hands it an input and waits until the commit
+// with its consequences is on disk. Inputs that wait together share a commit.
 package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -43,7 +44,7 @@ type Store interface {
 type Board interface {
 	Update(alerts []alert.Alert)  // these have new revisions, or are new
 	BaselineDone(account string)  // the first round of the account is over
-	Notice(text string)           // something that could not be stored
+	Notice(text string)           // something that cannot be stored first
 	Channels(set []rules.Channel) // the channels of the rules now in force
 }
 
@@ -73,10 +74,13 @@ type Options struct {
 // Loop is the one writer of the store.
 type Loop struct {
 	o     Options
-	polls chan *input   // what polls brought
-	rest  chan *input   // everything else, which goes before: polls may wait in thousands
+	polls chan *input   // results of polls
+	rest  chan *input   // everything else, which goes first: polls may wait in thousands
 	ended chan struct{} // closed when Run has returned
-	ready atomic.Pointer[error]
+	// failed is why the last attempt to commit failed; nil after a commit.
+	failed atomic.Pointer[error]
+	// since is when the turn that is under way began; nil between turns.
+	since atomic.Pointer[time.Time]
 
 	// Owned by Run.
 	rules    *rules.Set
@@ -86,23 +90,26 @@ type Loop struct {
 	seen     map[phone.SpaceKey]time.Time // the last successful poll
 	rounds   map[string]round             // first rounds that are not over, by account
 	partial  map[string]bool              // accounts that may have spaces which are not known yet
-	begun    bool                         // every account has its spaces: see Started
+	started  bool                         // every account has its spaces: see Started
 	upkeep   *upkeep
 	seq      uint64
 	ticks    bool // by the clock
 }
 
-// input is something for the loop to do: take puts its consequences into the
-// draft; done receives one value when they are committed.
+// input is one thing for the loop to process: apply adds its consequences to the
+// turn; done receives one value when they are committed.
 type input struct {
-	take func(*draft) error
-	done chan error
+	apply func(*turn) error
+	done  chan error
 }
 
 const (
 	// maxBatch bounds how many inputs share a commit.
 	maxBatch = 256
 	tick     = time.Second
+	// stallAfter is how long a turn may take before the bot counts as not ready. A
+	// commit takes milliseconds: only a disk or file system that hangs takes this long.
+	stallAfter = 10 * time.Second
 )
 
 // New reads the open alerts and conditions from the store and returns a loop
@@ -168,20 +175,20 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticked:
-			batch = append(batch, &input{take: l.upkeep.tick, done: make(chan error, 1)})
+			batch = append(batch, &input{apply: l.upkeep.tick, done: make(chan error, 1)})
 		case in := <-l.rest:
 			batch = append(batch, in)
 		case in := <-l.polls:
 			batch = append(batch, in)
 		}
-		if err := l.turn(ctx, l.gather(batch)); err != nil {
+		if err := l.process(ctx, l.addWaiting(batch)); err != nil {
 			return err
 		}
 	}
 }
 
-// gather adds the inputs that are waiting already, polls last.
-func (l *Loop) gather(batch []*input) []*input {
+// addWaiting adds the inputs that are waiting already, polls last.
+func (l *Loop) addWaiting(batch []*input) []*input {
 	return drain(l.polls, drain(l.rest, batch))
 }
 
@@ -197,17 +204,18 @@ func drain(waiting <-chan *input, batch []*input) []*input {
 	return batch
 }
 
-// turn makes one commit of a batch and tells everybody who waits for it.
-func (l *Loop) turn(ctx context.Context, batch []*input) error {
-	d := l.draft(l.o.Now())
+// process makes one commit of a batch and answers everybody who waits for it.
+func (l *Loop) process(ctx context.Context, batch []*input) error {
+	defer l.watchForStall()()
+	t := l.newTurn(l.o.Now())
 	var err error
 	for _, in := range batch {
-		if err = in.take(d); err != nil {
+		if err = in.apply(t); err != nil {
 			break
 		}
 	}
 	if err == nil {
-		err = l.commit(ctx, d)
+		err = l.commit(ctx, t)
 	}
 	for _, in := range batch {
 		in.done <- err
@@ -215,48 +223,48 @@ func (l *Loop) turn(ctx context.Context, batch []*input) error {
 	return err
 }
 
-// commit stores the draft, again and again until that succeeds, and then wakes
-// the sinks. Meanwhile no input is taken, so that polling pauses.
-func (l *Loop) commit(ctx context.Context, d *draft) error {
-	if d.empty() {
+// commit stores the turn, again and again until that succeeds, and then wakes the
+// sinks. Meanwhile no input is taken, so that polling pauses.
+func (l *Loop) commit(ctx context.Context, t *turn) error {
+	if t.empty() {
 		return nil
 	}
 	for attempt := 0; ; attempt++ {
 		l.o.Trace("commit:before")
 		start := time.Now()
-		err := l.o.Store.Commit(&d.commit)
+		err := l.o.Store.Commit(&t.commit)
 		l.o.Metrics.committed(time.Since(start), err)
 		if err == nil {
 			break
 		}
-		if err := l.stuck(ctx, attempt, err); err != nil {
+		if err := l.waitToRetry(ctx, attempt, err); err != nil {
 			return err
 		}
 	}
 	l.o.Trace("commit:after")
-	l.ready.Store(nil)
-	l.o.Committed(&d.commit)
-	if len(d.commit.Alerts) > 0 {
-		l.o.Board.Update(d.commit.Alerts)
+	l.failed.Store(nil)
+	l.o.Committed(&t.commit)
+	if len(t.commit.Alerts) > 0 {
+		l.o.Board.Update(t.commit.Alerts)
 	}
-	if len(d.commit.Events) > 0 {
+	if len(t.commit.Events) > 0 {
 		l.o.Wake()
 	}
-	for _, text := range d.notices {
+	for _, text := range t.notices {
 		l.o.Board.Notice(text)
 	}
-	for _, account := range d.roundsOver {
+	for _, account := range t.roundsOver {
 		l.o.Board.BaselineDone(account)
 	}
 	return nil
 }
 
-// stuck tells that a commit failed and waits for the next attempt. It returns
-// an error when ctx ends first.
-func (l *Loop) stuck(ctx context.Context, attempt int, cause error) error {
-	err := fmt.Errorf("storing what was seen: %w; polling pauses until the store can be written (is the disk full?)", cause)
-	l.ready.Store(&err)
-	l.o.Log.Error("the store cannot be written; polling pauses", "err", cause, "attempt", attempt+1)
+// waitToRetry reports that a commit failed and waits for the next attempt. It
+// returns an error when ctx ends first.
+func (l *Loop) waitToRetry(ctx context.Context, attempt int, cause error) error {
+	err := fmt.Errorf("the store cannot be written: %w; polling is paused until it can (is the disk full?)", cause)
+	l.failed.Store(&err)
+	l.o.Log.Error("the store cannot be written; polling is paused", "err", cause, "attempt", attempt+1)
 	if attempt == 0 {
 		l.o.Board.Notice("numwatch cannot write its store and has paused polling: " + cause.Error())
 	}
@@ -270,23 +278,46 @@ func (l *Loop) stuck(ctx context.Context, attempt int, cause error) error {
 	}
 }
 
+// watchForStall marks the beginning of a turn, and reports one that takes too long.
+// The function that it returns marks the end.
+func (l *Loop) watchForStall() (done func()) {
+	now := time.Now()
+	l.since.Store(&now)
+	timer := time.AfterFunc(stallAfter, func() {
+		if l.failed.Load() != nil {
+			return // it has been reported that commits fail
+		}
+		l.o.Log.Error("the store does not respond; polling is paused", "err", errStalled, "after", stallAfter)
+		l.o.Board.Notice("numwatch is not watching: " + errStalled.Error())
+	})
+	return func() {
+		l.since.Store(nil)
+		if !timer.Stop() {
+			l.o.Log.Info("the store responds again", "took", time.Since(now))
+		}
+	}
+}
+
 // Tick tells a loop with a time of its own that time has passed, and returns
-// once what came of it is committed.
+// once the consequences are committed.
 func (l *Loop) Tick(ctx context.Context) error {
-	return l.submit(ctx, l.rest, func(d *draft) error { return l.upkeep.tick(d) })
+	return l.submit(ctx, l.rest, func(t *turn) error { return l.upkeep.tick(t) })
 }
 
 // Ready returns why the loop cannot commit now, or nil.
 func (l *Loop) Ready() error {
-	if err := l.ready.Load(); err != nil {
+	if err := l.failed.Load(); err != nil {
 		return *err
+	}
+	if since := l.since.Load(); since != nil && time.Since(*since) >= stallAfter {
+		return fmt.Errorf("%w; polling is paused since %s", errStalled, since.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
 // submit hands an input to the loop and waits for its commit.
-func (l *Loop) submit(ctx context.Context, to chan<- *input, take func(*draft) error) error {
-	in := &input{take: take, done: make(chan error, 1)}
+func (l *Loop) submit(ctx context.Context, to chan<- *input, apply func(*turn) error) error {
+	in := &input{apply: apply, done: make(chan error, 1)}
 	select {
 	case to <- in:
 	case <-ctx.Done():
@@ -302,4 +333,7 @@ func (l *Loop) submit(ctx context.Context, to chan<- *input, take func(*draft) e
 	}
 }
 
-var errEnded = fmt.Errorf("the loop has ended")
+var (
+	errEnded   = errors.New("the loop has ended")
+	errStalled = errors.New("the store does not respond (does its disk or file system hang?)")
+)

@@ -9,14 +9,14 @@ import (
 	"numwatch/poller/schedule"
 )
 
-// observe compares a snapshot with what was known and drafts what changed.
-func (d *draft) observe(snap *phone.Snapshot) (schedule.Outcome, error) {
-	l := d.l
+// observe compares a snapshot with what was known and commits what changed.
+func (t *turn) observe(snap *phone.Snapshot) (schedule.Outcome, error) {
+	l := t.l
 	out := schedule.Outcome{Hot: hot(snap)}
 	seenBefore := l.seen[snap.Space]
 	l.seen[snap.Space] = snap.At
 
-	old, ahead := d.rosters[snap.Space]
+	old, ahead := t.states[snap.Space]
 	if !ahead {
 		same, err := l.o.Store.Same(snap)
 		if err != nil || same {
@@ -29,18 +29,18 @@ func (d *draft) observe(snap *phone.Snapshot) (schedule.Outcome, error) {
 	if old != nil && seenBefore.After(old.At) {
 		old.At = seenBefore // unchanged polls are not stored
 	}
-	roster, changes := diff.Compare(old, snap, l.o.Diff)
-	if old != nil && len(changes) == 0 && slices.Equal(roster.Numbers, old.Numbers) {
+	state, changes := diff.Compare(old, snap, l.o.Diff)
+	if old != nil && len(changes) == 0 && slices.Equal(state.Numbers, old.Numbers) {
 		return out, nil // the answer lacks a key for good, so it is never the Same
 	}
-	if err := d.follow(changes); err != nil {
+	if err := t.findMoves(changes); err != nil {
 		return out, err
 	}
-	d.rosters[snap.Space] = &roster
-	d.commit.SpaceStates = append(d.commit.SpaceStates, roster)
+	t.states[snap.Space] = &state
+	t.commit.SpaceStates = append(t.commit.SpaceStates, state)
 	out.Changes = len(changes)
 	if old == nil {
-		out.Changes = 0 // a first sight tells nothing of how often a space changes
+		out.Changes = 0 // a first sight says nothing about how often a space changes
 	}
 	space := l.o.Directory.Space(snap.Space)
 	for start := 0; start < len(changes); {
@@ -48,56 +48,56 @@ func (d *draft) observe(snap *phone.Snapshot) (schedule.Outcome, error) {
 		for end < len(changes) && changes[end].Subject == changes[start].Subject {
 			end++
 		}
-		d.changed(space, changes[start:end])
+		t.changed(space, changes[start:end])
 		start = end
 	}
 	return out, nil
 }
 
-// follow finds out which numbers moved from one space to another: one that
+// findMoves finds the numbers that moved from one space to another: one that
 // appears here while another space knows it comes from there, and one that is
 // missing here while another space lists it is not missing.
-func (d *draft) follow(changes []phone.Change) error {
+func (t *turn) findMoves(changes []phone.Change) error {
 	for i := range changes {
 		c := &changes[i]
 		if c.Field != phone.Presence {
 			continue
 		}
-		homes, err := d.homes(c.Subject.PhoneNumber)
+		known, err := t.spacesOf(c.Subject.PhoneNumber)
 		if err != nil {
 			return err
 		}
 		here := c.Subject.SpaceKey()
 		if c.New == phone.Appeared {
-			d.appeared[c.Subject.PhoneNumber] = append(d.appeared[c.Subject.PhoneNumber], here)
+			t.appeared[c.Subject.PhoneNumber] = append(t.appeared[c.Subject.PhoneNumber], here)
 		}
-		other := slices.IndexFunc(homes, func(k phone.SpaceKey) bool { return k != here })
+		other := slices.IndexFunc(known, func(k phone.SpaceKey) bool { return k != here })
 		switch {
 		case other < 0:
 		case c.New == phone.Missing:
 			c.New, c.Direction = phone.Moved, phone.NoDirection
 		default:
-			c.MovedFrom = homes[other].ID
+			c.MovedFrom = known[other].ID
 		}
 	}
 	return nil
 }
 
-// homes returns the spaces that know a number: by the draft, and where it says
-// nothing, by the store, which is behind it. What is stored of a space that
-// nobody polls any more says nothing of where its numbers are.
-func (d *draft) homes(phoneNumber string) ([]phone.SpaceKey, error) {
-	stored, err := d.l.o.Store.SpacesOf(phoneNumber)
+// spacesOf returns the spaces that know a number: by this turn, and where it has
+// nothing, by the store, which is behind it. What is stored of a space that is no
+// longer polled does not say where its numbers are.
+func (t *turn) spacesOf(phoneNumber string) ([]phone.SpaceKey, error) {
+	stored, err := t.l.o.Store.SpacesOf(phoneNumber)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(append(stored, d.appeared[phoneNumber]...), func(k phone.SpaceKey) bool {
-		r, ahead := d.rosters[k]
-		return ahead && !lists(r, phoneNumber) || !d.l.o.Directory.Has(k)
+	return slices.DeleteFunc(append(stored, t.appeared[phoneNumber]...), func(k phone.SpaceKey) bool {
+		r, ahead := t.states[k]
+		return ahead && !lists(r, phoneNumber) || !t.l.o.Directory.Has(k)
 	}), nil
 }
 
-// lists reports whether the number is in the roster, which may be nil.
+// lists reports whether the number is in the space state, which may be nil.
 func lists(r *phone.SpaceState, phoneNumber string) bool {
 	if r == nil {
 		return false

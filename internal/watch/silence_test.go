@@ -1,7 +1,6 @@
 package watch_test
 
 import (
-	"context"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller/cams"
 )
@@ -19,8 +17,7 @@ import (
 // held returns what holds back each open alert, by rule.
 func (b *bench) held() map[string][]string {
 	b.t.Helper()
-	open, err := b.loop.OpenAlerts(context.Background())
-	require.NoError(b.t, err)
+	open := b.open()
 	out := map[string][]string{}
 	for _, a := range open {
 		out[a.Rule] = a.HeldBy
@@ -35,10 +32,6 @@ func TestASilenceHoldsBackWhatItMatchesUntilItEnds(t *testing.T) {
 		ctx := t.Context()
 		b.poll("1", number("86", "BANNED", "GREEN"))
 		b.poll("2", number("87", "CONNECTED", "RED"))
-		covered, err := b.loop.Covered(ctx, alert.Matcher{Space: "1"})
-		require.NoError(t, err)
-		require.Len(t, covered, 1)
-
 		s, err := b.loop.Silence(ctx, alert.Silence{Match: alert.Matcher{Space: "1"}, By: "ada", Reason: "moving", Until: time.Now().Add(2 * time.Hour)})
 		require.NoError(t, err)
 		require.Regexp(t, `^s-[a-z2-7]{10}$`, s.ID)
@@ -52,7 +45,7 @@ func TestASilenceHoldsBackWhatItMatchesUntilItEnds(t *testing.T) {
 		time.Sleep(110 * time.Minute)
 		notices := b.board.told()
 		require.Len(t, notices, 1, "people hear before it runs out, once")
-		require.Contains(t, notices[0], "3 alerts under it still fire", "the two, and that the space is blind by now")
+		require.Contains(t, notices[0], "3 alerts under it are still firing", "the two, and that the space is blind by now")
 		b.board.said()
 		time.Sleep(11 * time.Minute)
 		require.Empty(t, restrict(b, "1")["banned"])
@@ -70,11 +63,11 @@ func TestASilenceHoldsBackWhatItMatchesUntilItEnds(t *testing.T) {
 // restrict is held, of the alerts in one space.
 func restrict(b *bench, space string) map[string][]string {
 	b.t.Helper()
-	covered, err := b.loop.Covered(context.Background(), alert.Matcher{Space: space})
-	require.NoError(b.t, err)
 	out := map[string][]string{}
-	for _, a := range covered {
-		out[a.Rule] = a.HeldBy
+	for _, a := range b.open() {
+		if a.Subject.Space == space {
+			out[a.Rule] = a.HeldBy
+		}
 	}
 	return out
 }
@@ -89,15 +82,15 @@ func TestASilenceThatIsEndedOrRefused(t *testing.T) {
 		{Match: alert.Matcher{Rule: "banned"}, Until: later},
 	} {
 		_, err := b.loop.Silence(ctx, s)
-		require.ErrorIs(t, err, watch.ErrRefused)
+		require.ErrorIs(t, err, alert.ErrRejected)
 	}
-	require.ErrorIs(t, b.loop.EndSilence(ctx, "s-none", "ada"), watch.ErrUnknown)
+	require.ErrorIs(t, b.loop.EndSilence(ctx, "s-none", "ada"), alert.ErrNotFound)
 
 	b.poll("1", number("86", "BANNED", "GREEN"))
 	s, err := b.loop.Silence(ctx, alert.Silence{By: "ada", Match: alert.Matcher{Rule: "banned"}, Until: later})
 	require.NoError(t, err)
 	require.NotEmpty(t, b.held()["banned"])
-	all, err := b.loop.Silences(ctx)
+	all, err := b.store.Silences()
 	require.NoError(t, err)
 	require.Equal(t, s.ID, all[0].ID)
 	require.NoError(t, b.loop.EndSilence(ctx, s.ID, "bob"))
@@ -137,8 +130,7 @@ func TestAnAcknowledgementEndsWithItsAlertOrWhenItGetsWorse(t *testing.T) {
 	b.fail("1", cams.Transient, "X")
 	b.fail("1", cams.Transient, "X")
 	b.fail("1", cams.Transient, "X")
-	open, err := b.loop.OpenAlerts(ctx)
-	require.NoError(t, err)
+	open := b.open()
 	require.Len(t, open, 1)
 	acked, err := b.loop.Ack(ctx, open[0].ID, "ada")
 	require.NoError(t, err)
@@ -149,25 +141,23 @@ func TestAnAcknowledgementEndsWithItsAlertOrWhenItGetsWorse(t *testing.T) {
 	require.Contains(t, b.log(), "acknowledged")
 
 	b.fail("1", cams.DeniedSpace, "X")
-	open, err = b.loop.OpenAlerts(ctx)
-	require.NoError(t, err)
+	open = b.open()
 	require.Equal(t, "DENIED", open[0].Change.New)
 	require.Nil(t, open[0].Ack, "it falls when the alert gets worse")
 	_, err = b.loop.Ack(ctx, open[0].ID, "")
-	require.ErrorIs(t, err, watch.ErrRefused)
+	require.ErrorIs(t, err, alert.ErrRejected)
 	_, err = b.loop.Ack(ctx, "a-none", "ada")
-	require.ErrorIs(t, err, watch.ErrUnknown)
+	require.ErrorIs(t, err, alert.ErrNotFound)
 	b.poll("1")
 	_, err = b.loop.Ack(ctx, open[0].ID, "ada")
-	require.ErrorIs(t, err, watch.ErrRefused)
+	require.ErrorIs(t, err, alert.ErrRejected)
 }
 
 func TestAnAcknowledgementIsTakenBack(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1", number("86", "BANNED", "GREEN"))
-	open, err := b.loop.OpenAlerts(t.Context())
-	require.NoError(t, err)
-	_, err = b.loop.Ack(t.Context(), open[0].ID, "ada")
+	open := b.open()
+	_, err := b.loop.Ack(t.Context(), open[0].ID, "ada")
 	require.NoError(t, err)
 	a, err := b.loop.Unack(t.Context(), open[0].ID, "ada")
 	require.NoError(t, err)

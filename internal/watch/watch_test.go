@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,9 +88,16 @@ type flaky struct {
 	commits int
 	drops   int // of spaces by one commit, at most
 	most    int
+	hang    chan struct{} // if it is there, a commit waits until it is closed
 }
 
 func (f *flaky) Commit(c *store.Commit) error {
+	f.mu.Lock()
+	hang := f.hang
+	f.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken != nil {
@@ -110,15 +118,50 @@ func (f *flaky) ReadLog(from uint64, limit int) ([]alert.Event, error) {
 // read is how many events were asked for at once, at most.
 func (f *flaky) read() int { f.mu.Lock(); defer f.mu.Unlock(); return f.most }
 
+// hangUntil has commits wait until the function it returns is called.
+func (f *flaky) hangUntil() (released func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hang = make(chan struct{})
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		close(f.hang)
+		f.hang = nil
+	}
+}
+
 func (f *flaky) breakWith(err error) { f.mu.Lock(); f.broken = err; f.mu.Unlock() }
 
 // bench is a loop at work on a real store.
 type bench struct {
-	t     *testing.T
-	loop  *watch.Loop
-	store *flaky
-	board *board
-	stop  func()
+	t      *testing.T
+	loop   *watch.Loop
+	store  *flaky
+	board  *board
+	logged *logged
+	stop   func()
+}
+
+// logged is what the loop has logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+func (l *logged) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
+
+// open returns the alerts that are pending or firing, by what is committed.
+func (b *bench) open() []alert.Alert {
+	b.t.Helper()
+	all, err := b.store.Alerts()
+	require.NoError(b.t, err)
+	return slices.DeleteFunc(all, func(a alert.Alert) bool { return a.State.Closed() })
 }
 
 var spaces = []phone.Space{
@@ -142,13 +185,13 @@ func run(t *testing.T, path string) *bench {
 	require.NoError(t, err)
 	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
-	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}}
+	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}, logged: &logged{}}
 	b.loop, err = watch.New(watch.Options{
 		Store: b.store, Rules: set, Directory: watch.NewDirectory(), Board: b.board, Wake: func() {},
 		Diff:       diff.Options{MissingAfter: 2, MissingFor: time.Minute},
 		BlindAfter: func(string) time.Duration { return 15 * time.Minute },
 		History:    24 * time.Hour,
-		Log:        slog.New(slog.DiscardHandler),
+		Log:        slog.New(slog.NewTextHandler(b.logged, nil)),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -403,8 +446,7 @@ func TestReceiptsAreStored(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	ctx := context.Background()
 	b.poll("1", number("86", "BANNED", "GREEN"))
-	open, err := b.loop.OpenAlerts(ctx)
-	require.NoError(t, err)
+	open := b.open()
 	require.Len(t, open, 1)
 	require.NoError(t, b.loop.Record(ctx, alert.DeliveryUpdate{
 		Messages: []alert.Message{{ID: "m1", Channel: "ops"}, {ID: "m2", Channel: "ops"}}, Cursor: &alert.Cursor{Seq: 2},
@@ -445,6 +487,36 @@ func TestAFailedCommitIsTriedAgainAndNothingIsLost(t *testing.T) {
 		require.NoError(t, b.loop.Ready())
 		require.Equal(t, []string{"banned main/1/86 opened"}, b.board.said())
 		require.Equal(t, []string{"Number →APPEARED", "Status CONNECTED→BANNED", "banned opened"}, b.log())
+		b.stop()
+	})
+}
+
+// On a disk or a network file system that hangs, a commit neither succeeds nor fails.
+func TestACommitThatHangsIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		released := b.store.hangUntil()
+		polled := make(chan struct{})
+		go func() {
+			b.poll("1", number("86", "BANNED", "GREEN"))
+			close(polled)
+		}()
+		time.Sleep(9 * time.Second)
+		require.NoError(t, b.loop.Ready())
+		require.Empty(t, b.board.told())
+		time.Sleep(2 * time.Second)
+		require.ErrorContains(t, b.loop.Ready(), "the store does not respond")
+		require.Len(t, b.board.told(), 1)
+		require.Contains(t, b.logged.String(), "the store does not respond")
+		time.Sleep(time.Hour)
+		require.Error(t, b.loop.Ready())
+		require.Len(t, b.board.told(), 1, "people are notified once")
+
+		released()
+		<-polled
+		synctest.Wait()
+		require.NoError(t, b.loop.Ready())
+		require.Contains(t, b.logged.String(), "the store responds again")
 		b.stop()
 	})
 }

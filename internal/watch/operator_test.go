@@ -7,22 +7,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/watch"
 )
 
 func TestADrillTouchesNoRealAlert(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1", number("86", "BANNED", "GREEN"))
-	before, err := b.loop.OpenAlerts(t.Context())
-	require.NoError(t, err)
+	before := b.open()
 	b.board.said()
 
 	a, err := b.loop.Drill(t.Context(), "banned", "1", "ada")
 	require.NoError(t, err)
 	require.True(t, a.Drill)
 	require.Equal(t, "1", a.Subject.Space)
-	after, err := b.loop.OpenAlerts(t.Context())
-	require.NoError(t, err)
+	after := b.open()
 	require.Equal(t, before, after)
 	require.Len(t, b.board.said(), 1, "it goes to the sinks")
 	stored, err := b.store.Alerts()
@@ -36,6 +33,6 @@ func TestADrillTouchesNoRealAlert(t *testing.T) {
 
 	for rule, space := range map[string]string{"no-such": "1", "banned": "no-such"} {
 		_, err = b.loop.Drill(t.Context(), rule, space, "ada")
-		require.ErrorIs(t, err, watch.ErrUnknown)
+		require.ErrorIs(t, err, alert.ErrNotFound)
 	}
 }

@@ -25,13 +25,13 @@ func TestASpaceThatIsBackAtOnceIsNew(t *testing.T) {
 	require.NoError(t, err)
 	l.o.Directory.replace("main", []phone.Space{{SpaceKey: k}})
 
-	d := l.draft(time.Now())
-	d.leave([]phone.SpaceKey{k})
+	d := l.newTurn(time.Now())
+	d.forgetSpaces([]phone.SpaceKey{k})
 	_, err = d.observe(&phone.Snapshot{Space: k, Numbers: []phone.Number{n}, At: d.now})
 	require.NoError(t, err)
 	require.Len(t, d.commit.Events, 1)
 	require.True(t, d.commit.Events[0].Change.Baseline)
 	require.Len(t, d.commit.SpaceStates, 1)
-	d.leave([]phone.SpaceKey{k})
+	d.forgetSpaces([]phone.SpaceKey{k})
 	require.Empty(t, d.commit.SpaceStates)
 }

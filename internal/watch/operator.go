@@ -1,0 +1,97 @@
+package watch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"numwatch/alert"
+	"numwatch/phone"
+)
+
+// Ack acknowledges an alert until it closes or gets worse. An unknown alert is
+// alert.ErrNotFound, a closed one alert.ErrRejected.
+func (l *Loop) Ack(ctx context.Context, id, by string) (alert.Alert, error) {
+	return l.acknowledge(ctx, id, "acknowledged", by, func(t *turn) *alert.Ack { return &alert.Ack{By: by, At: t.now} })
+}
+
+// Unack withdraws an acknowledgement.
+func (l *Loop) Unack(ctx context.Context, id, by string) (alert.Alert, error) {
+	return l.acknowledge(ctx, id, "unacknowledged", by, func(*turn) *alert.Ack { return nil })
+}
+
+func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*turn) *alert.Ack) (alert.Alert, error) {
+	return ask(ctx, l, func(t *turn) (alert.Alert, error) {
+		a, ok := l.state.Get(id)
+		switch {
+		case !ok:
+			return a, fmt.Errorf("%w: alert %s", alert.ErrNotFound, id)
+		case a.State.Closed():
+			return a, fmt.Errorf("%w: alert %s is %s", alert.ErrRejected, id, a.State)
+		case by == "":
+			return a, fmt.Errorf("%w: name is empty", alert.ErrRejected)
+		}
+		a.Ack = ack(t)
+		t.putAlert(a)
+		t.notice(alert.Notice{Kind: kind, Text: fmt.Sprintf("%s %s %s (%s, %s)", by, kind, a.ID, a.Rule, a.Subject)})
+		return a, nil
+	})
+}
+
+// Drill sends a made-up alert of a rule through all sinks, marked as a drill. Real
+// alerts stay as they are. The space, by its id, provides name and labels; "" is a
+// made-up one. An unknown rule or space is alert.ErrNotFound.
+func (l *Loop) Drill(ctx context.Context, rule, space, by string) (alert.Alert, error) {
+	return ask(ctx, l, func(t *turn) (alert.Alert, error) {
+		in := phone.Space{SpaceKey: phone.SpaceKey{Account: "drill", ID: cmp.Or(space, "drill")}, Name: "Drill"}
+		if space != "" {
+			var ok bool
+			if in, ok = l.configured(space); !ok {
+				return alert.Alert{}, fmt.Errorf("%w: space %s", alert.ErrNotFound, space)
+			}
+		}
+		a, ok := l.rules.Drill(rule, in, t.now)
+		if !ok {
+			return a, fmt.Errorf("%w: rule %s", alert.ErrNotFound, rule)
+		}
+		t.putAlert(a)
+		t.event(alert.Event{Kind: alert.KindAlert, Change: a.Change, Alert: &a})
+		t.notice(alert.Notice{Kind: "drill", Text: fmt.Sprintf("%s drills %s (%s)", by, rule, a.ID)})
+		return a, nil
+	})
+}
+
+// configured finds a space by its id.
+func (l *Loop) configured(id string) (phone.Space, bool) {
+	for k := range l.o.Directory.Keys() {
+		if k.ID == id {
+			return l.o.Directory.Space(k), true
+		}
+	}
+	return phone.Space{}, false
+}
+
+// ask submits a request and returns its answer once it is committed. A rejection
+// is the caller's error, and does not stop the loop.
+func ask[T any](ctx context.Context, l *Loop, request func(*turn) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	// A channel, because the loop may still be answering when ctx has ended.
+	answers := make(chan answer, 1)
+	err := l.submit(ctx, l.rest, func(t *turn) error {
+		value, err := request(t)
+		answers <- answer{value, err}
+		return nil
+	})
+	var none T
+	if err != nil {
+		return none, err
+	}
+	a := <-answers
+	if a.err != nil {
+		return none, a.err
+	}
+	return a.value, nil
+}

@@ -1,0 +1,92 @@
+package watch
+
+import (
+	"slices"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/rules"
+	"numwatch/store"
+)
+
+// turn collects what becomes one commit. What it changes in the loop's memory
+// holds even if the commit has to be tried again.
+type turn struct {
+	l          *Loop
+	now        time.Time
+	commit     store.Commit
+	states     map[phone.SpaceKey]*phone.SpaceState // of this turn, ahead of the store; nil: the space is forgotten
+	appeared   map[string][]phone.SpaceKey          // by number: the spaces where this turn saw it first
+	roundsOver []string                             // accounts
+	notices    []string                             // for people, once the commit is on disk
+}
+
+func (l *Loop) newTurn(now time.Time) *turn {
+	return &turn{l: l, now: now, states: map[phone.SpaceKey]*phone.SpaceState{}, appeared: map[string][]phone.SpaceKey{}}
+}
+
+// empty reports whether there is nothing to store.
+func (t *turn) empty() bool {
+	c := &t.commit
+	return len(c.SpaceStates)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.DropAlerts)+
+		len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences)+len(c.Conditions)+len(c.Checkpoints) == 0 &&
+		c.TrimBefore == 0 && len(t.roundsOver) == 0
+}
+
+// judge steps the rules and commits the transitions.
+func (t *turn) judge(in rules.Input) {
+	for _, a := range t.l.rules.Step(t.l.state, in, t.now) {
+		if rules.Unsaid(&a) {
+			t.dropAlert(a.ID)
+			continue
+		}
+		a.HeldBy = t.heldBy(&a)
+		before, _ := t.l.state.Get(a.ID)
+		t.putAlert(a)
+		if a.Revision > before.Revision && a.State != alert.Pending {
+			t.l.o.Metrics.transition(a)
+			t.event(alert.Event{Kind: alert.KindAlert, Change: a.Change, Alert: &a})
+		}
+	}
+}
+
+// changed logs the changes of one subject and judges them.
+func (t *turn) changed(space phone.Space, changes []phone.Change) {
+	for _, c := range changes {
+		t.l.o.Metrics.change(c)
+		t.event(alert.Event{Kind: alert.KindChange, Change: c})
+	}
+	t.judge(rules.Seen{Space: space, Changes: changes})
+}
+
+func (t *turn) notice(n alert.Notice) {
+	t.event(alert.Event{Kind: alert.KindBot, Notice: &n})
+}
+
+// event appends to the log.
+func (t *turn) event(e alert.Event) {
+	t.l.seq++
+	e.Seq = t.l.seq
+	e.Time = t.now
+	t.commit.Events = append(t.commit.Events, e)
+}
+
+func (t *turn) putAlert(a alert.Alert) {
+	t.l.state.Apply(a)
+	t.commit.Alerts = append(t.commit.Alerts, a)
+}
+
+// dropAlert drops an alert. A commit applies what it drops before what it puts.
+func (t *turn) dropAlert(id string) {
+	t.l.state.Drop(id)
+	t.commit.Alerts = slices.DeleteFunc(t.commit.Alerts, func(a alert.Alert) bool { return a.ID == id })
+	t.commit.DropAlerts = append(t.commit.DropAlerts, id)
+}
+
+func (t *turn) checkpoint(name string, value []byte) {
+	if t.commit.Checkpoints == nil {
+		t.commit.Checkpoints = map[string][]byte{}
+	}
+	t.commit.Checkpoints[name] = value
+}
