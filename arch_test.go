@@ -101,7 +101,7 @@ func allowed() map[string][]string {
 	arrows["poller/schedule"] = []string{"phone"}
 	arrows["poller/ratelimit"] = []string{}
 	arrows["alert/alerttest"] = vocabulary
-	arrows["rules/rulefile"] = append(slices.Clone(vocabulary), "rules")
+	arrows["rules/rulefile"] = append(slices.Clone(vocabulary), "rules", "internal/yamldoc")
 	arrows["rules/lint"] = append(slices.Clone(vocabulary), "rules", "rules/rulefile")
 	arrows["notify/card"] = vocabulary
 	arrows["notify/slack"] = slices.Concat(vocabulary, []string{"notify", "notify/card"})

@@ -126,16 +126,21 @@ func decode(d *yaml.Decoder, doc *yaml.Node) (err error) {
 
 var (
 	syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
-	quoted     = regexp.MustCompile(`["'\x60][^"'\x60]*["'\x60]`)
+	// parserError is what the library's parser says, as opposed to its scanner: it
+	// counts lines from 0.
+	parserError = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or|<)`)
+	quoted      = regexp.MustCompile(`["'\x60][^"'\x60]*["'\x60]`)
 )
 
 func (r *Reader) failSyntax(err error) {
 	text, line := err.Error(), 1
 	if m := syntaxLine.FindStringSubmatch(strings.SplitN(text, "\n", 2)[0]); m != nil {
 		text = m[2]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = min(max(n, 1), len(r.lines))
+		n, err := strconv.Atoi(m[1])
+		if err == nil && parserError.MatchString(text) {
+			n++
 		}
+		line = min(max(n, 1), len(r.lines))
 	}
 	if r.hide {
 		text = quoted.ReplaceAllString(text, "…")

@@ -108,10 +108,10 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
+var separators = strings.NewReplacer("_", "", "-", "")
+
 // folded makes maxAge, max-age and max_age the same word.
-func folded(s string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
-}
+func folded(s string) string { return strings.ToLower(separators.Replace(s)) }
 
 // editDistance counts the insertions, deletions, replacements and swaps of
 // neighbours that turn a into b; words too different in length cost limit.

@@ -113,6 +113,9 @@ func (r *Reader) Object(n *Node, what string, keys ...Key) bool {
 // unknownKey shows a key of a file with secrets only if it is a misspelt one: it
 // may be a value whose key or colon is missing.
 func (r *Reader) unknownKey(p Pair, what string, names []string) {
+	if len(r.problems) >= maxProblems {
+		return // to look for the nearest name of every key takes long
+	}
 	if r.hide && Nearest(p.Key, names) == "" {
 		r.Fail(p.At, DidYouMean("", names), "unknown key in %s", what)
 		return

@@ -3,9 +3,9 @@ package lint
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"numwatch/rules"
-	"numwatch/rules/rulefile"
 )
 
 // Comments that silence checks: `# numwatch:ignore CHECK …` for the line that
@@ -29,20 +29,43 @@ type ignores []ignore
 
 // readIgnores reads the comments of the file.
 func (l *linter) readIgnores() (list ignores) {
-	for _, c := range rulefile.Comments(l.spec.Lines) {
-		list = append(list, l.ignoresOf(c)...)
+	for i, line := range l.spec.Lines {
+		if at := commentStart(line); at >= 0 {
+			place := rules.Place{Line: i + 1, Column: utf8.RuneCountInString(line[:at]) + 1}
+			list = append(list, l.ignoresOf(strings.TrimSpace(line[at+1:]), place)...)
+		}
 	}
 	return list
 }
 
-func (l *linter) ignoresOf(c rulefile.Comment) (list ignores) {
-	word, rest, _ := strings.Cut(c.Text, " ")
+// commentStart finds the # of a comment, which stands behind a space and not in
+// quotes; -1 if the line has none.
+func commentStart(line string) int {
+	quote, before := byte(0), byte(' ')
+	for i := range len(line) {
+		switch c := line[i]; {
+		case quote != 0:
+			if c == quote && (quote == '\'' || before != '\\') {
+				quote = 0
+			}
+		case c == '#' && (before == ' ' || before == '\t'):
+			return i
+		case (c == '"' || c == '\'') && strings.IndexByte(" \t[{,'", before) >= 0:
+			quote = c
+		}
+		before = line[i]
+	}
+	return -1
+}
+
+func (l *linter) ignoresOf(comment string, at rules.Place) (list ignores) {
+	word, rest, _ := strings.Cut(comment, " ")
 	if word != ignoreLine && word != ignoreFile {
 		return nil
 	}
 	line := 0
 	if word == ignoreLine {
-		line = l.meantBy(c.At)
+		line = l.meantBy(at)
 	}
 	if i := strings.IndexAny(rest, ":—"); i >= 0 {
 		rest = rest[:i]
@@ -51,11 +74,11 @@ func (l *linter) ignoresOf(c rulefile.Comment) (list ignores) {
 	for _, name := range strings.FieldsFunc(rest, func(c rune) bool { return c == ',' || c == ' ' }) {
 		switch {
 		case !slices.Contains(checkNames(), name):
-			l.warn(c.At, "", ignoreNothing, rules.DidYouMean(name, checkNames()), "no check is called %q", name)
+			l.warn(at, "", ignoreNothing, rules.DidYouMean(name, checkNames()), "no check is called %q", name)
 		case name == rules.Invalid:
-			l.warn(c.At, "", ignoreNothing, "fix it", "what makes a file invalid cannot be ignored")
+			l.warn(at, "", ignoreNothing, "fix it", "what makes a file invalid cannot be ignored")
 		default:
-			list = append(list, ignore{check: name, line: line, at: c.At})
+			list = append(list, ignore{check: name, line: line, at: at})
 		}
 	}
 	return list

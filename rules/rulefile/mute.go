@@ -13,19 +13,17 @@ import (
 func (r *reader) muteTimes(n *node) {
 	r.named(n, "mute_times", func(name rules.Part[string], n *node) {
 		var days, times []rules.Part[string]
-		var location rules.Part[string]
-		r.object(n, "mute time "+name.Value,
-			key{"weekdays", false, r.texts("weekdays", false, &days)},
-			key{"times", false, r.texts("times", false, &times)},
-			key{"location", false, r.word("location", &location)},
-		)
 		m := rules.MuteTime{Name: name, Location: time.UTC}
+		r.Object(n, "mute time "+name.Value,
+			optional("weekdays", r.words("weekdays", false, &days)),
+			optional("times", r.words("times", false, &times)),
+			optional("location", r.word("location", func(w rules.Part[string]) { m.Location = r.location(w) })),
+		)
 		if len(days) == 0 && len(times) == 0 {
 			r.fail(name.At, "", "mute time %s names neither weekdays nor times", name.Value)
 		}
 		r.days(&m, days)
 		r.windows(&m, times)
-		r.location(&m, location)
 		r.spec.MuteTimes = append(r.spec.MuteTimes, m)
 	})
 }
@@ -90,14 +88,11 @@ func parseWindow(s string) (rules.Window, bool) {
 	return rules.Window{From: from, To: to}, ok && to-from <= minutesOfDay
 }
 
-func (r *reader) location(m *rules.MuteTime, name rules.Part[string]) {
-	if !name.Given() {
-		return
+func (r *reader) location(w rules.Part[string]) *time.Location {
+	location, err := time.LoadLocation(w.Value)
+	if err != nil || w.Value == "Local" {
+		r.fail(w.At, "a name like Asia/Singapore or UTC", "unknown location %q", w.Value)
+		return time.UTC
 	}
-	location, err := time.LoadLocation(name.Value)
-	if err != nil || name.Value == "Local" {
-		r.fail(name.At, "a name like Asia/Singapore or UTC", "unknown location %q", name.Value)
-		return
-	}
-	m.Location = location
+	return location
 }

@@ -1,9 +1,12 @@
 // Package rulefile reads rules.yaml: strictly, with the place of every part, and
-// reporting every problem at once. It imports rules, whose Spec it fills; whoever
-// takes a rules file from disk calls Load.
+// reporting every problem at once. It imports rules, whose Spec it fills, and
+// yamldoc; whoever takes a rules file from disk calls Load.
 package rulefile
 
 import (
+	"time"
+
+	"numwatch/internal/yamldoc"
 	"numwatch/rules"
 )
 
@@ -20,11 +23,78 @@ func Load(file string, data []byte) (*rules.Set, error) {
 
 // Parse reads a rules file. Of one with problems it returns what could be read.
 func Parse(file string, data []byte) (rules.Spec, rules.Problems) {
-	r := newReader(file, data)
-	if len(r.problems) == 0 {
-		if root := r.tree(); root != nil {
-			r.file(root)
+	r := reader{Reader: yamldoc.Parse(file, data, yamldoc.Options{})}
+	r.spec.File, r.spec.Lines = file, r.Lines()
+	if root := r.Root(); root != nil {
+		r.file(root)
+	}
+	var problems rules.Problems
+	for _, p := range r.Problems() {
+		problems = append(problems, r.spec.Problem(rules.Place{Line: p.Line, Column: p.Column}, p.Scope, p.Hint, p.Text))
+	}
+	return r.spec, problems
+}
+
+// reader reads one rules file. Its Scope is the rule that is being read.
+type reader struct {
+	*yamldoc.Reader
+	spec rules.Spec
+}
+
+// The longest texts: what Slack shows of one, and what is still an expression.
+const (
+	maxText       = 2000
+	maxExpression = 1000
+	maxWord       = 500
+)
+
+// part is a scalar of the file.
+func part(n *yamldoc.Node) rules.Part[string] {
+	return rules.Part[string]{Value: n.Text, At: rules.Place(n.At)}
+}
+
+// text reads a text that holds expressions, or is one.
+func (r *reader) text(what string, limit int, to *rules.Text) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		var text *yamldoc.Node
+		if r.Text(what, limit, &text)(n); text != nil {
+			to.Part = part(text)
+			to.Locate = func(offset int) rules.Place { return rules.Place(r.Locate(text, offset)) }
 		}
 	}
-	return r.spec, r.problems.Sorted()
+}
+
+// word reads a text that is checked, if it is there at all.
+func (r *reader) word(what string, check func(rules.Part[string])) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		var text *yamldoc.Node
+		if r.Text(what, maxWord, &text)(n); text != nil {
+			check(part(text))
+		}
+	}
+}
+
+// words reads one text or a list of them. Empty ones are let through where empty
+// is a value too.
+func (r *reader) words(what string, empty bool, to *[]rules.Part[string]) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		var texts []*yamldoc.Node
+		r.Texts(what, empty, &texts)(n)
+		for _, text := range texts {
+			*to = append(*to, part(text))
+		}
+	}
+}
+
+func (r *reader) duration(what string, to *rules.Part[time.Duration]) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		var span yamldoc.Span
+		if r.Duration(what, &span)(n); span.Node != nil {
+			*to = rules.Part[time.Duration]{Value: span.Value, At: rules.Place(n.At)}
+		}
+	}
+}
+
+func (r *reader) fail(at rules.Place, hint, format string, args ...any) {
+	r.Fail(yamldoc.Position(at), hint, format, args...)
 }

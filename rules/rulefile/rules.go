@@ -7,65 +7,87 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 	"numwatch/rules"
 )
 
+type node = yamldoc.Node
+
+func required(key string, read func(*node)) yamldoc.Key {
+	return yamldoc.Key{Name: key, Required: true, Read: read}
+}
+
+func optional(key string, read func(*node)) yamldoc.Key {
+	return yamldoc.Key{Name: key, Read: read}
+}
+
 // file reads the whole file.
 func (r *reader) file(n *node) {
-	r.object(n, "the file",
-		key{"version", true, r.version},
-		key{"defaults", false, r.defaults},
-		key{"channels", false, r.channels},
-		key{"mute_times", false, r.muteTimes},
-		key{"rules", true, r.rules},
+	r.Object(n, "the file",
+		required("version", r.version),
+		optional("defaults", r.defaults),
+		optional("channels", r.channels),
+		optional("mute_times", r.muteTimes),
+		required("rules", r.rules),
 	)
 }
 
 func (r *reader) version(n *node) {
-	if n.kind != aNumber || n.text != "1" {
-		r.fail(n.at, "this numwatch reads version 1", "version must be 1")
+	if n.Kind != yamldoc.Number || n.Text != "1" {
+		r.FailAt(n, "this numwatch reads version 1", "version must be 1")
 	}
 }
 
 func (r *reader) defaults(n *node) {
 	d := &r.spec.Defaults
-	r.object(n, "defaults",
-		key{"notify", false, r.texts("notify", false, &d.Notify)},
-		key{"remind_every", false, r.duration("remind_every", &d.RemindEvery)},
-		key{"reopen_within", false, r.duration("reopen_within", &d.ReopenWithin)},
-		key{"where", false, r.text("where", maxExpression, &d.Where)},
+	r.Object(n, "defaults",
+		optional("notify", r.words("notify", false, &d.Notify)),
+		optional("remind_every", r.duration("remind_every", &d.RemindEvery)),
+		optional("reopen_within", r.duration("reopen_within", &d.ReopenWithin)),
+		optional("where", r.text("where", maxExpression, &d.Where)),
 	)
 }
 
 // named reads a mapping from names to mappings.
 func (r *reader) named(n *node, what string, each func(name rules.Part[string], n *node)) {
-	if n.kind != aMapping {
-		r.fail(n.at, "", "%s must be a mapping of names, not %s", what, n.kind)
-		return
-	}
-	r.repeated(n)
-	for _, p := range n.pairs {
-		if name := (rules.Part[string]{Value: p.key, At: p.at}); r.checkName(name) {
-			each(name, p.value)
+	r.Named(n, what, func(name, value *node) {
+		if r.checkName(part(name)) {
+			each(part(name), value)
 		}
-	}
+	})
 }
+
+var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`) // fits a NATS subject
+
+func (r *reader) checkName(name rules.Part[string]) bool {
+	ok := nameForm.MatchString(name.Value)
+	if !ok {
+		r.fail(name.At, "a name has up to 64 of a-z, 0-9 and -, and does not begin with -", "bad name %q", name.Value)
+	}
+	return ok
+}
+
+var (
+	mentionForm = regexp.MustCompile(`^<(!here|!channel|(@U|@W|!subteam\^S)[0-9A-Z]+)>$`)
+	channelForm = regexp.MustCompile(`^([CGD][0-9A-Z]{8,}|#[^ #<>&\t\n]{1,80})$`)
+)
 
 func (r *reader) channels(n *node) {
 	r.named(n, "channels", func(name rules.Part[string], n *node) {
 		c := rules.ChannelSpec{Name: name}
 		var mentions []rules.Part[string]
-		r.object(n, "channel "+name.Value,
-			key{"slack", true, r.word("slack", &c.Slack)},
-			key{"mention", false, r.texts("mention", false, &mentions)},
-			key{"where", false, r.text("where", maxExpression, &c.Where)},
+		r.Object(n, "channel "+name.Value,
+			required("slack", r.word("slack", func(w rules.Part[string]) {
+				if c.Slack = w; !channelForm.MatchString(w.Value) {
+					r.fail(w.At, `an id like C0123456789, or a name like "#wa-ops"`, "%q is no channel of Slack", w.Value)
+				}
+			})),
+			optional("mention", r.words("mention", false, &mentions)),
+			optional("where", r.text("where", maxExpression, &c.Where)),
 		)
-		if c.Slack.Given() && !slackChannel.MatchString(c.Slack.Value) {
-			r.fail(c.Slack.At, `an id like C0123456789, or a name like "#wa-ops"`, "%q is no channel of Slack", c.Slack.Value)
-		}
 		for _, m := range mentions {
-			if !mention.MatchString(m.Value) {
+			if !mentionForm.MatchString(m.Value) {
 				r.fail(m.At, "<@U…>, <!subteam^S…>, <!here> or <!channel>", "%q is no mention", m.Value)
 			}
 			c.Mention = append(c.Mention, m.Value)
@@ -74,57 +96,52 @@ func (r *reader) channels(n *node) {
 	})
 }
 
-var (
-	mention      = regexp.MustCompile(`^<(!here|!channel|(@U|@W|!subteam\^S)[0-9A-Z]+)>$`)
-	slackChannel = regexp.MustCompile(`^([CGD][0-9A-Z]{8,}|#[^ #<>&\t\n]{1,80})$`)
-)
-
 func (r *reader) rules(n *node) {
-	if n.kind != aList {
-		r.fail(n.at, "begin each rule with `- name: …`", "rules must be a list, not %s", n.kind)
+	if n.Kind != yamldoc.List {
+		r.FailAt(n, "begin each rule with `- name: …`", "rules must be a list, not %s", n.Kind)
 		return
 	}
-	for _, item := range n.items {
-		if name := item.get("name"); name != nil && name.kind == aText {
-			r.rule = name.text
+	for _, item := range n.Items {
+		if name := item.Get("name"); name != nil && name.Kind == yamldoc.Text {
+			r.Scope = name.Text
 		}
 		r.spec.Rules = append(r.spec.Rules, r.ruleOf(item))
-		r.rule = ""
+		r.Scope = ""
 	}
 }
 
 func (r *reader) ruleOf(n *node) rules.RuleSpec {
-	s := rules.RuleSpec{At: n.at}
+	s := rules.RuleSpec{At: rules.Place(n.At)}
 	var fields []rules.Part[string]
-	r.object(n, "the rule",
-		key{"name", true, func(n *node) {
-			if r.word("name", &s.Name)(n); s.Name.Given() && !r.checkName(s.Name) {
-				s.Name = rules.Part[string]{}
+	r.Object(n, "the rule",
+		required("name", r.word("name", func(w rules.Part[string]) {
+			if r.checkName(w) {
+				s.Name = w
 			}
-		}},
-		key{"was", false, r.texts("was", false, &s.Was)},
-		key{"on", true, r.texts("on", false, &fields)},
-		key{"to", false, r.texts("to", true, &s.To)},
-		key{"from", false, r.texts("from", true, &s.From)},
-		key{"direction", false, r.direction(&s.Direction)},
-		key{"where", false, r.text("where", maxExpression, &s.Where)},
-		key{"for", false, r.duration("for", &s.For)},
-		key{"once", false, r.flag("once", &s.Once)},
-		key{"severity", true, r.severity(&s.Severity)},
-		key{"summary", true, r.text("summary", maxText, &s.Summary)},
-		key{"action", false, r.text("action", maxText, &s.Action)},
-		key{"runbook", false, r.runbook(&s.Runbook)},
-		key{"notify", false, r.texts("notify", false, &s.Notify)},
-		key{"mute", false, r.texts("mute", false, &s.Mute)},
-		key{"inhibited_by", false, r.texts("inhibited_by", false, &s.InhibitedBy)},
-		key{"remind_every", false, r.duration("remind_every", &s.RemindEvery)},
-		key{"escalate", false, func(n *node) { s.Escalate = r.escalation(n) }},
+		})),
+		optional("was", r.words("was", false, &s.Was)),
+		required("on", r.words("on", false, &fields)),
+		optional("to", r.words("to", true, &s.To)),
+		optional("from", r.words("from", true, &s.From)),
+		optional("direction", r.word("direction", func(w rules.Part[string]) { s.Direction = r.direction(w) })),
+		optional("where", r.text("where", maxExpression, &s.Where)),
+		optional("for", r.duration("for", &s.For)),
+		optional("once", r.Flag("once", &s.Once)),
+		required("severity", r.word("severity", func(w rules.Part[string]) { s.Severity = r.severity(w) })),
+		required("summary", r.text("summary", maxText, &s.Summary)),
+		optional("action", r.text("action", maxText, &s.Action)),
+		optional("runbook", r.word("runbook", func(w rules.Part[string]) { s.Runbook = r.runbook(w) })),
+		optional("notify", r.words("notify", false, &s.Notify)),
+		optional("mute", r.words("mute", false, &s.Mute)),
+		optional("inhibited_by", r.words("inhibited_by", false, &s.InhibitedBy)),
+		optional("remind_every", r.duration("remind_every", &s.RemindEvery)),
+		optional("escalate", func(n *node) { s.Escalate = r.escalation(n) }),
 	)
 	for _, name := range fields {
 		if f, ok := phone.ParseField(name.Value); ok {
 			s.On = append(s.On, rules.Part[phone.Field]{Value: f, At: name.At})
 		} else {
-			r.fail(name.At, rules.DidYouMean(name.Value, fieldNames()), "unknown field %q", name.Value)
+			r.fail(name.At, yamldoc.DidYouMean(name.Value, fieldNames()), "unknown field %q", name.Value)
 		}
 	}
 	r.checkOpening(n, &s, len(fields) > 0)
@@ -136,69 +153,51 @@ func (r *reader) ruleOf(n *node) rules.RuleSpec {
 func (r *reader) checkOpening(n *node, s *rules.RuleSpec, hasFields bool) {
 	opens := false
 	for _, key := range []string{"to", "from", "direction", "once"} {
-		v := n.get(key)
-		opens = opens || v != nil && !(v.kind == aBool && v.text == "false")
+		v := n.Get(key)
+		opens = opens || v != nil && !(v.Kind == yamldoc.Bool && v.Text == "false")
 	}
 	if hasFields && !opens {
-		r.fail(s.At, "name values with to or from, or direction: worse, or once: true", "the rule does not say when it opens")
+		r.FailAt(n, "name values with to or from, or direction: worse, or once: true", "the rule does not say when it opens")
 	}
 	if s.Once && s.For.Value > 0 {
-		r.fail(s.For.At, "leave one of them out", "a rule that speaks once cannot wait with for")
+		r.fail(s.For.At, "leave one of them out", "a rule with once cannot wait with for")
 	}
 	if s.Once && s.Escalate != nil {
-		r.fail(n.get("escalate").at, "leave one of them out", "a rule that speaks once cannot escalate")
+		r.FailAt(n.Get("escalate"), "leave one of them out", "a rule with once cannot escalate")
 	}
 }
 
-func (r *reader) direction(to *rules.Part[phone.Direction]) func(*node) {
-	return func(n *node) {
-		var word rules.Part[string]
-		if r.word("direction", &word)(n); !word.Given() {
-			return
-		}
-		d, ok := phone.ParseDirection(word.Value)
-		if !ok || d != phone.Better && d != phone.Worse {
-			r.fail(word.At, rules.DidYouMean(word.Value, []string{"better", "worse"}), "unknown direction %q", word.Value)
-			return
-		}
-		*to = rules.Part[phone.Direction]{Value: d, At: word.At}
+func (r *reader) direction(w rules.Part[string]) rules.Part[phone.Direction] {
+	d, ok := phone.ParseDirection(w.Value)
+	if !ok || d != phone.Better && d != phone.Worse {
+		r.fail(w.At, yamldoc.DidYouMean(w.Value, []string{"better", "worse"}), "unknown direction %q", w.Value)
+		return rules.Part[phone.Direction]{}
 	}
+	return rules.Part[phone.Direction]{Value: d, At: w.At}
 }
 
-func (r *reader) severity(to *alert.Severity) func(*node) {
-	return func(n *node) {
-		var word rules.Part[string]
-		if r.word("severity", &word)(n); !word.Given() {
-			return
-		}
-		if err := to.UnmarshalText([]byte(word.Value)); err != nil {
-			r.fail(word.At, rules.DidYouMean(word.Value, alert.Severities()), "unknown severity %q", word.Value)
-		}
+func (r *reader) severity(w rules.Part[string]) (s alert.Severity) {
+	if err := s.UnmarshalText([]byte(w.Value)); err != nil {
+		r.fail(w.At, yamldoc.DidYouMean(w.Value, alert.Severities()), "unknown severity %q", w.Value)
 	}
+	return s
 }
 
-func (r *reader) runbook(to *string) func(*node) {
-	return func(n *node) {
-		var t rules.Text
-		if r.text("runbook", maxText, &t)(n); !t.Given() {
-			return
-		}
-		u, err := url.Parse(t.Value)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(t.Value, "<>|\" \n") {
-			r.fail(t.At, "a whole URL, https://…", "runbook is no link")
-		}
-		*to = t.Value
+func (r *reader) runbook(w rules.Part[string]) string {
+	u, err := url.Parse(w.Value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(w.Value, "<>|\" \n") {
+		r.fail(w.At, "a whole URL, https://…", "runbook is no link")
 	}
+	return w.Value
 }
 
 func (r *reader) escalation(n *node) *rules.EscalateSpec {
 	var after rules.Part[time.Duration]
 	e := &rules.EscalateSpec{}
-	ok := r.object(n, "escalate",
-		key{"after", true, r.duration("after", &after)},
-		key{"to", true, r.texts("to", false, &e.To)},
-	)
-	if !ok {
+	if !r.Object(n, "escalate",
+		required("after", r.duration("after", &after)),
+		required("to", r.words("to", false, &e.To)),
+	) {
 		return nil
 	}
 	e.After = after.Value
@@ -210,14 +209,4 @@ func fieldNames() (names []string) {
 		names = append(names, f.String())
 	}
 	return names
-}
-
-var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`) // fits a NATS subject
-
-func (r *reader) checkName(name rules.Part[string]) bool {
-	ok := nameForm.MatchString(name.Value)
-	if !ok {
-		r.fail(name.At, "a name has up to 64 of a-z, 0-9 and -, and does not begin with -", "bad name %q", name.Value)
-	}
-	return ok
 }

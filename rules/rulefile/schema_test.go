@@ -1,14 +1,15 @@
 package rulefile_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 const schemaFile = "../../docs/rules.schema.json"
@@ -23,7 +24,9 @@ func schema(t *testing.T) *jsonschema.Schema {
 // document decodes YAML to what the schema validates.
 func document(t *testing.T, text string) any {
 	t.Helper()
-	data, err := yaml.YAMLToJSON([]byte(text))
+	var decoded any
+	require.NoError(t, yaml.Unmarshal([]byte(text), &decoded))
+	data, err := json.Marshal(decoded)
 	require.NoError(t, err)
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
 	require.NoError(t, err)
