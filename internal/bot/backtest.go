@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/internal/backtest"
+	"numwatch/internal/rulelab/backtest"
 	"numwatch/notify/card"
 	"numwatch/phone"
 	"numwatch/rules"

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"numwatch/internal/backtest"
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
+	"numwatch/internal/rulelab/backtest"
 	"numwatch/phone"
 	"numwatch/store"
 )

@@ -9,7 +9,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
-	"numwatch/internal/explain"
+	"numwatch/internal/rulelab/explain"
 	"numwatch/phone"
 )
 

@@ -11,7 +11,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
-	"numwatch/internal/explain"
+	"numwatch/internal/rulelab/explain"
 	"numwatch/notify"
 	"numwatch/notify/card"
 	"numwatch/phone"

@@ -13,7 +13,7 @@ import (
 
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
-	"numwatch/internal/rulestest"
+	"numwatch/internal/rulelab/timeline"
 	"numwatch/rules"
 )
 
@@ -36,7 +36,7 @@ func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 	if len(c.Files) == 0 {
 		c.Files = []string{"rules_test.yaml"}
 	}
-	var all []rulestest.Result
+	var all []timeline.Result
 	var broken []error
 	for _, name := range c.Files {
 		results, err := c.runFile(ctx, name, match)
@@ -59,19 +59,19 @@ func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 	if err := c.print(p.Stdout, all); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, func(r rulestest.Result) bool { return !r.Passed() }) {
+	if slices.ContainsFunc(all, func(r timeline.Result) bool { return !r.Passed() }) {
 		return command.ErrReported
 	}
 	return nil
 }
 
-func (c *TestCommand) runFile(ctx context.Context, name string, match *regexp.Regexp) ([]rulestest.Result, error) {
+func (c *TestCommand) runFile(ctx context.Context, name string, match *regexp.Regexp) ([]timeline.Result, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the tests: %w", err)
 	}
 	name = shortPath(name)
-	file, err := rulestest.Parse(name, data)
+	file, err := timeline.Parse(name, data)
 	if err != nil {
 		return nil, err
 	}
@@ -105,12 +105,12 @@ func shortPath(path string) string {
 	return short
 }
 
-func writeJUnit(path string, results []rulestest.Result) error {
+func writeJUnit(path string, results []timeline.Result) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("--junit: %w", err)
 	}
-	if err := errors.Join(rulestest.WriteJUnit(f, results), f.Close()); err != nil {
+	if err := errors.Join(timeline.WriteJUnit(f, results), f.Close()); err != nil {
 		return fmt.Errorf("--junit: %w", err)
 	}
 	return nil
@@ -126,7 +126,7 @@ type testResult struct {
 	Seconds  float64  `json:"seconds"`
 }
 
-func (c *TestCommand) print(w io.Writer, results []rulestest.Result) error {
+func (c *TestCommand) print(w io.Writer, results []timeline.Result) error {
 	if c.JSON() {
 		out := []testResult{}
 		for _, r := range results {

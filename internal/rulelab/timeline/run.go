@@ -1,11 +1,11 @@
-// Package rulestest runs unit tests of rules: files in YAML that say how a
+// Package timeline runs unit tests of rules: files in YAML that say how a
 // simulated cloud's numbers change, step by step in virtual time, and what the
 // rules must say of it at each step, and nothing else.
 //
 // The judging is not modelled: each test drives a real watch.Loop, with a store
 // in memory and a time that is set, through the very methods that pollers and
 // sinks call. So what passes here happens in a running bot.
-package rulestest
+package timeline
 
 import (
 	"context"

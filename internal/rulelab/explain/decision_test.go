@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/explain"
+	"numwatch/internal/rulelab/explain"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -153,7 +153,7 @@ func TestDecideOverANumberThatIsSeenForTheFirstTime(t *testing.T) {
 
 // Explaining changes nothing, and says nothing else than what happens.
 func TestDecisionsAreWhatStepDoes(t *testing.T) {
-	shipped, err := os.ReadFile("../../rules.yaml")
+	shipped, err := os.ReadFile("../../../rules.yaml")
 	require.NoError(t, err)
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))

@@ -1,4 +1,4 @@
-package rulestest_test
+package timeline_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/rulestest"
+	"numwatch/internal/rulelab/timeline"
 	"numwatch/rules/rulefile"
 )
 
@@ -16,13 +16,13 @@ func everyTest(string) bool { return true }
 
 // The tests of the shipped rules are run as any user would run theirs.
 func TestShippedRules(t *testing.T) {
-	data, err := os.ReadFile("../../rules.yaml")
+	data, err := os.ReadFile("../../../rules.yaml")
 	require.NoError(t, err)
 	set, err := rulefile.Load("rules.yaml", data)
 	require.NoError(t, err)
-	data, err = os.ReadFile("../../rules_test.yaml")
+	data, err = os.ReadFile("../../../rules_test.yaml")
 	require.NoError(t, err)
-	file, err := rulestest.Parse("rules_test.yaml", data)
+	file, err := timeline.Parse("rules_test.yaml", data)
 	require.NoError(t, err)
 	start := time.Now()
 	results, err := file.Run(context.Background(), set, everyTest)

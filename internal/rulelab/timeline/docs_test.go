@@ -1,4 +1,4 @@
-package rulestest_test
+package timeline_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/rulestest"
+	"numwatch/internal/rulelab/timeline"
 	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/rules/lint"
@@ -66,7 +66,7 @@ func (e example) complete() string {
 // Every example of docs/rules.md is read and linted, and those with tests do
 // what these say.
 func TestExamplesOfTheDocumentation(t *testing.T) {
-	const path = "../../docs/rules.md"
+	const path = "../../../docs/rules.md"
 	var set *rules.Set
 	judged := 0
 	for _, e := range examples(t, path) {
@@ -91,7 +91,7 @@ func TestExamplesOfTheDocumentation(t *testing.T) {
 
 func run(t *testing.T, set *rules.Set, tests string) {
 	t.Helper()
-	file, err := rulestest.Parse("docs/rules.md", []byte(tests))
+	file, err := timeline.Parse("docs/rules.md", []byte(tests))
 	require.NoError(t, err)
 	results, err := file.Run(context.Background(), set, everyTest)
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func run(t *testing.T, set *rules.Set, tests string) {
 
 // The documentation lists every check as lint does.
 func TestTheDocumentationListsTheChecks(t *testing.T) {
-	data, err := os.ReadFile("../../docs/rules.md")
+	data, err := os.ReadFile("../../../docs/rules.md")
 	require.NoError(t, err)
 	_, table, found := strings.Cut(string(data), "| check | level | finds |\n|---|---|---|\n")
 	require.True(t, found)

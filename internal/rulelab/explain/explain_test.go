@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/explain"
+	"numwatch/internal/rulelab/explain"
 	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"

@@ -1,4 +1,4 @@
-package rulestest
+package timeline
 
 import (
 	"os"
@@ -13,11 +13,11 @@ import (
 // Whoever adds a rule to rules.yaml adds its test: that it opens, that it worsens
 // where it can, and how it closes.
 func TestTheShippedTestsCoverEveryRule(t *testing.T) {
-	data, err := os.ReadFile("../../rules.yaml")
+	data, err := os.ReadFile("../../../rules.yaml")
 	require.NoError(t, err)
 	set, err := rulefile.Load("rules.yaml", data)
 	require.NoError(t, err)
-	data, err = os.ReadFile("../../rules_test.yaml")
+	data, err = os.ReadFile("../../../rules_test.yaml")
 	require.NoError(t, err)
 	file, err := Parse("rules_test.yaml", data)
 	require.NoError(t, err)
