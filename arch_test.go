@@ -83,13 +83,14 @@ var (
 // not in it (cli, watch, main) may import any below them.
 func allowed() map[string][]string {
 	arrows := map[string][]string{
-		"phone":            {},
-		"phone/phonetest":  {"phone"},
-		"alert":            {"phone"},
-		"internal/yamldoc": {},
-		"internal/config":  {"phone", "internal/yamldoc"},
-		"internal/watch":   slices.Concat(vocabulary, peers, rooms),
-		"internal/view":    append(slices.Clone(vocabulary), "store"),
+		"phone":               {},
+		"phone/phonetest":     {"phone"},
+		"alert":               {"phone"},
+		"internal/diagnostic": {},
+		"internal/yamldoc":    {"internal/diagnostic"},
+		"internal/config":     {"phone", "internal/yamldoc"},
+		"internal/watch":      slices.Concat(vocabulary, peers, rooms),
+		"internal/view":       append(slices.Clone(vocabulary), "store"),
 	}
 	for _, p := range peers {
 		arrows[p] = vocabulary
@@ -101,8 +102,9 @@ func allowed() map[string][]string {
 	arrows["poller/schedule"] = []string{"phone"}
 	arrows["poller/ratelimit"] = []string{}
 	arrows["alert/alerttest"] = vocabulary
-	arrows["rules/rulefile"] = append(slices.Clone(vocabulary), "rules", "internal/yamldoc")
-	arrows["rules/lint"] = append(slices.Clone(vocabulary), "rules", "rules/rulefile")
+	arrows["rules"] = append(slices.Clone(vocabulary), "internal/diagnostic")
+	arrows["rules/rulefile"] = append(slices.Clone(vocabulary), "rules", "internal/diagnostic", "internal/yamldoc")
+	arrows["rules/lint"] = append(slices.Clone(vocabulary), "rules", "rules/rulefile", "internal/diagnostic")
 	arrows["notify/card"] = vocabulary
 	arrows["notify/slack"] = slices.Concat(vocabulary, []string{"notify", "notify/card"})
 	arrows["internal/rulelab/backtest"] = append(slices.Clone(vocabulary), "rules", "internal/watch", "notify/slack")

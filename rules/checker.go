@@ -7,6 +7,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"numwatch/alert"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -127,7 +128,7 @@ func labelOf(n ast.Node) (key string, ok bool) {
 
 func (c *checker) oneOf(n *ast.StringNode, known []string) {
 	if !slices.Contains(known, n.Value) {
-		c.x.failAt(n.Location().From, DidYouMean(n.Value, known), "%q is none of the values that this can have", n.Value)
+		c.x.failAt(n.Location().From, diagnostic.DidYouMean(n.Value, known), "%q is none of the values that this can have", n.Value)
 	}
 }
 

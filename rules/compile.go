@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -113,7 +114,7 @@ func resolve[T any](c *compiler, names []Part[string], known map[string]T, what 
 		if v, ok := known[name.Value]; ok {
 			found = append(found, v)
 		} else {
-			c.fail(name.At, DidYouMean(name.Value, slices.Sorted(maps.Keys(known))), "unknown %s %q", what, name.Value)
+			c.fail(name.At, diagnostic.DidYouMean(name.Value, slices.Sorted(maps.Keys(known))), "unknown %s %q", what, name.Value)
 		}
 	}
 	return found
@@ -240,7 +241,7 @@ func (c *compiler) checkInhibition() {
 			if by.Value == c.rule {
 				c.fail(by.At, "", "a rule cannot hold back itself")
 			} else if c.rules[by.Value] == nil {
-				c.fail(by.At, DidYouMean(by.Value, slices.Sorted(maps.Keys(c.rules))), "unknown rule %q", by.Value)
+				c.fail(by.At, diagnostic.DidYouMean(by.Value, slices.Sorted(maps.Keys(c.rules))), "unknown rule %q", by.Value)
 			}
 		}
 		if r.Name.Given() {

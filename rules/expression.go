@@ -12,6 +12,7 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -111,7 +112,7 @@ func (x *expression) failCompile(err error) {
 	}
 	hint := ""
 	if name, ok := strings.CutPrefix(at.Message, "unknown name "); ok {
-		hint = DidYouMean(name, slices.Concat(names, functions))
+		hint = diagnostic.DidYouMean(name, slices.Concat(names, functions))
 		if isFunction(name) {
 			hint = "this function is not available in rules"
 		}

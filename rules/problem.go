@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
+
+	"numwatch/internal/diagnostic"
 )
 
 // Problem is one thing that is wrong in a rules file, or suspicious.
@@ -57,34 +58,8 @@ func (p Problem) Error() string {
 	if p.Hint != "" {
 		fmt.Fprintf(&b, " (%s)", p.Hint)
 	}
-	if line, caret := excerpt(p.Source, p.Column-1); line != "" {
-		fmt.Fprintf(&b, "\n%5d | %s\n      | %s^", p.Line, line, strings.Repeat(" ", caret))
-	}
+	b.WriteString(diagnostic.Excerpt(p.Source, p.Line, p.Column))
 	return b.String()
-}
-
-// excerptWidth is how much of a line is shown around the caret.
-const excerptWidth = 120
-
-// excerpt cuts a line around a column and makes it safe for terminals; caret is
-// where the column went.
-func excerpt(line string, column int) (shown string, caret int) {
-	runes := []rune(strings.TrimRight(line, " \t"))
-	caret = min(max(column, 0), len(runes))
-	from := 0
-	if caret > excerptWidth-20 {
-		from = caret - excerptWidth/2
-	}
-	runes = runes[from:min(len(runes), from+excerptWidth)]
-	for i, r := range runes {
-		switch {
-		case r == '\t':
-			runes[i] = ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			runes[i] = unicode.ReplacementChar
-		}
-	}
-	return string(runes), caret - from
 }
 
 // Problems is every problem of a file, in the order of the file.
@@ -109,51 +84,3 @@ func (ps Problems) Sorted() Problems {
 
 // MaxProblems bounds what a hopeless file makes of itself.
 const MaxProblems = 200
-
-// DidYouMean is the hint for a word that is not one of the known ones: the
-// nearest, or a short list.
-func DidYouMean(word string, known []string) string {
-	best, distance := "", len(word)/3+1
-	for _, k := range known {
-		if d := editDistance(strings.ToLower(word), strings.ToLower(k), distance); d < distance {
-			best, distance = k, d
-		}
-	}
-	switch {
-	case best != "":
-		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) == 0:
-		return ""
-	case len(known) <= 16:
-		return "one of " + strings.Join(known, ", ")
-	default:
-		return "for example " + strings.Join(known[:8], ", ")
-	}
-}
-
-// editDistance counts the insertions, deletions, replacements and swaps of
-// neighbours that turn a into b; words too different in length cost limit.
-func editDistance(a, b string, limit int) int {
-	if diff := len(a) - len(b); diff >= limit || -diff >= limit || len(b) > 100 {
-		return limit
-	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			same := 1
-			if a[i-1] == b[j-1] {
-				same = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+same)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
-}

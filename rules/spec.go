@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -117,7 +118,7 @@ func (s *Spec) Problem(at Place, rule, hint, text string) Problem {
 
 // Undocumented returns the warning of a value that is not documented.
 func (s *Spec) Undocumented(m Mention) Problem {
-	p := s.Problem(m.At, m.Rule, DidYouMean(m.Value, valuesOf(m.Fields)), fmt.Sprintf("%q is no documented value of %s", m.Value, fieldNames(m.Fields)))
+	p := s.Problem(m.At, m.Rule, diagnostic.DidYouMean(m.Value, valuesOf(m.Fields)), fmt.Sprintf("%q is no documented value of %s", m.Value, fieldNames(m.Fields)))
 	p.Check, p.Level = UndocumentedValue, Warning
 	return p
 }

@@ -2,7 +2,7 @@
 // tests of rules and the simulators' scenarios all go through it. A file is
 // parsed into nodes that know their line and column; a Reader then takes them
 // apart key by key and collects every problem, so that all of them are reported
-// at once. It imports nothing else of numwatch.
+// at once. Of numwatch it imports only diagnostic.
 package yamldoc
 
 import (

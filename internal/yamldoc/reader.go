@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"numwatch/internal/diagnostic"
 )
 
 // maxProblems bounds what a hopeless file makes of itself.
@@ -116,11 +118,11 @@ func (r *Reader) unknownKey(p Pair, what string, names []string) {
 	if len(r.problems) >= maxProblems {
 		return // to look for the nearest name of every key takes long
 	}
-	if r.hide && Nearest(p.Key, names) == "" {
-		r.Fail(p.At, DidYouMean("", names), "unknown key in %s", what)
+	if r.hide && diagnostic.Nearest(p.Key, names) == "" {
+		r.Fail(p.At, diagnostic.DidYouMean("", names), "unknown key in %s", what)
 		return
 	}
-	r.Fail(p.At, DidYouMean(p.Key, names), "unknown key %q in %s", p.Key, what)
+	r.Fail(p.At, diagnostic.DidYouMean(p.Key, names), "unknown key %q in %s", p.Key, what)
 }
 
 // eachPair visits each key of a mapping once and reports those that repeat.

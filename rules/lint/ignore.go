@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/rules"
 )
 
@@ -74,7 +75,7 @@ func (l *linter) ignoresOf(comment string, at rules.Place) (list ignores) {
 	for _, name := range strings.FieldsFunc(rest, func(c rune) bool { return c == ',' || c == ' ' }) {
 		switch {
 		case !slices.Contains(checkNames(), name):
-			l.warn(at, "", ignoreNothing, rules.DidYouMean(name, checkNames()), "no check is called %q", name)
+			l.warn(at, "", ignoreNothing, diagnostic.DidYouMean(name, checkNames()), "no check is called %q", name)
 		case name == rules.Invalid:
 			l.warn(at, "", ignoreNothing, "fix it", "what makes a file invalid cannot be ignored")
 		default:

@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
-	"numwatch/rules"
 )
 
 // values reports values that are not documented, less those that the log has.
@@ -45,9 +45,9 @@ func (l *linter) labels() {
 		switch {
 		case m.Label == "":
 		case !ok && !m.Compared:
-			l.warn(m.At, m.Rule, unknownLabel, rules.DidYouMean(m.Label, slices.Sorted(maps.Keys(known))), "no space has a label %q", m.Label)
+			l.warn(m.At, m.Rule, unknownLabel, diagnostic.DidYouMean(m.Label, slices.Sorted(maps.Keys(known))), "no space has a label %q", m.Label)
 		case ok && m.Compared && m.Value != "" && !values[m.Value]:
-			l.warn(m.At, m.Rule, unknownLabel, rules.DidYouMean(m.Value, slices.Sorted(maps.Keys(values))), "no space has %s %q", m.Label, m.Value)
+			l.warn(m.At, m.Rule, unknownLabel, diagnostic.DidYouMean(m.Value, slices.Sorted(maps.Keys(values))), "no space has %s %q", m.Label, m.Value)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/diagnostic"
 	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 	"numwatch/rules"
@@ -141,7 +142,7 @@ func (r *reader) ruleOf(n *node) rules.RuleSpec {
 		if f, ok := phone.ParseField(name.Value); ok {
 			s.On = append(s.On, rules.Part[phone.Field]{Value: f, At: name.At})
 		} else {
-			r.fail(name.At, yamldoc.DidYouMean(name.Value, fieldNames()), "unknown field %q", name.Value)
+			r.fail(name.At, diagnostic.DidYouMean(name.Value, fieldNames()), "unknown field %q", name.Value)
 		}
 	}
 	r.checkOpening(n, &s, len(fields) > 0)
@@ -170,7 +171,7 @@ func (r *reader) checkOpening(n *node, s *rules.RuleSpec, hasFields bool) {
 func (r *reader) direction(w rules.Part[string]) rules.Part[phone.Direction] {
 	d, ok := phone.ParseDirection(w.Value)
 	if !ok || d != phone.Better && d != phone.Worse {
-		r.fail(w.At, yamldoc.DidYouMean(w.Value, []string{"better", "worse"}), "unknown direction %q", w.Value)
+		r.fail(w.At, diagnostic.DidYouMean(w.Value, []string{"better", "worse"}), "unknown direction %q", w.Value)
 		return rules.Part[phone.Direction]{}
 	}
 	return rules.Part[phone.Direction]{Value: d, At: w.At}
@@ -178,7 +179,7 @@ func (r *reader) direction(w rules.Part[string]) rules.Part[phone.Direction] {
 
 func (r *reader) severity(w rules.Part[string]) (s alert.Severity) {
 	if err := s.UnmarshalText([]byte(w.Value)); err != nil {
-		r.fail(w.At, yamldoc.DidYouMean(w.Value, alert.Severities()), "unknown severity %q", w.Value)
+		r.fail(w.At, diagnostic.DidYouMean(w.Value, alert.Severities()), "unknown severity %q", w.Value)
 	}
 	return s
 }
