@@ -15,6 +15,7 @@ import (
 	"numwatch/internal/config"
 	"numwatch/notify"
 	"numwatch/notify/slack"
+	"numwatch/phone"
 	"numwatch/poller/ratelimit"
 	"numwatch/rules"
 	"numwatch/store"
@@ -79,7 +80,7 @@ func (c *checkCommand) Run(ctx context.Context, p *command.Program) error {
 	if l.failed {
 		return command.ErrReported
 	}
-	fmt.Fprintf(p.Stdout, "\nAll is well. Start the bot: numwatch run --config %s --rules %s\n", c.Config, c.Rules)
+	fmt.Fprintf(p.Stdout, "\nNo problems. Start the bot: numwatch run --config %s --rules %s\n", c.Config, c.Rules)
 	return nil
 }
 
@@ -125,19 +126,19 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", command.Count(len(fleet), "space"),
-		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), command.Count(len(snap.Numbers), "number"), snap.RequestId), nil
+	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", phone.Count(len(fleet), "space"),
+		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), phone.Count(len(snap.Numbers), "number"), snap.RequestId), nil
 }
 
 // checkStore opens the store where there is one. A running bot has it open, and
 // so also what else the configuration names.
 func checkStore(cfg *config.Config) (result string, running bool, err error) {
 	if _, err := os.Stat(cfg.Store.Path); errors.Is(err, os.ErrNotExist) {
-		return cfg.Store.Path + " will be made", false, nil
+		return cfg.Store.Path + " will be created", false, nil
 	}
 	s, err := store.Open(cfg.Store.Path, store.Options{})
 	if errors.Is(err, store.ErrLocked) {
-		return cfg.Store.Path + " is in use: a bot is running", true, nil
+		return cfg.Store.Path + " is in use: the bot is running", true, nil
 	}
 	if err != nil {
 		return "", false, err
@@ -175,7 +176,7 @@ func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Se
 	defer cancel()
 	api := slack.NewSlackAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL)
 	who, err := api.Check(ctx)
-	l.note("slack", "the token is of "+who, err)
+	l.note("slack", "the token belongs to "+who, err)
 	if err != nil {
 		return
 	}

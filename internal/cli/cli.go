@@ -29,24 +29,25 @@ const (
 
 // commands is the grammar of the command line.
 type commands struct {
-	Demo        demoCommand               `cmd:"" help:"Show the whole bot at work against a simulated cloud."`
-	Run         runCommand                `cmd:"" help:"Watch the numbers of the configuration and tell about changes."`
+	Demo        demoCommand               `cmd:"" help:"Run the whole bot against a simulated cloud."`
+	Run         runCommand                `cmd:"" help:"Run the bot: poll the configured numbers and alert on changes."`
 	Init        initCommand               `cmd:"" help:"Write a commented config.yaml and rules.yaml."`
 	Check       checkCommand              `cmd:"" help:"Check the configuration, the rules, the credentials (one real poll), NATS and Slack."`
 	Poll        pollCommand               `cmd:"" help:"Fetch one space once and print its numbers."`
 	Tail        remote.TailCommand        `cmd:"" help:"Follow the events on NATS."`
-	Status      remote.StatusCommand      `cmd:"" help:"Ask a running bot how it is."`
+	Status      remote.StatusCommand      `cmd:"" help:"Show the status of a running bot."`
 	Alerts      remote.AlertsCommand      `cmd:"" help:"List a running bot's alerts."`
-	Ack         remote.AckCommand         `cmd:"" help:"Say that you take care of an alert."`
-	Silence     remote.SilenceCommand     `cmd:"" help:"List, start and end silences, which hold back alerts from Slack."`
-	Numbers     remote.NumbersCommand     `cmd:"" help:"List the numbers as they stand, all or by any field."`
-	History     remote.HistoryCommand     `cmd:"" help:"Tell what happened to a number."`
-	DeadLetters remote.DeadLettersCommand `cmd:"" name:"deadletters" help:"List and retry the messages that Slack refuses for good."`
-	Drill       remote.DrillCommand       `cmd:"" help:"Send a marked drill of a rule through the real sinks, end to end."`
-	Rules       rulescmd.Command          `cmd:"" help:"Check, try out and explain the rules."`
-	DB          dbCommand                 `cmd:"" name:"db" help:"Check, compact, measure, back up and restore the store."`
-	Sim         simCommand                `cmd:"" help:"Run the simulated cloud or the simulated Slack on its own."`
-	Completion  completionCommand         `cmd:"" help:"Print a script by which a shell completes commands and flags."`
+	Ack         remote.AckCommand         `cmd:"" help:"Acknowledge an alert."`
+	Silence     remote.SilenceCommand     `cmd:"" help:"List, start and end silences. A silenced alert is not shown in Slack."`
+	Numbers     remote.NumbersCommand     `cmd:"" help:"List numbers with their current state, all or by any field."`
+	History     remote.HistoryCommand     `cmd:"" help:"Show the history of a number."`
+	DeadLetters remote.DeadLettersCommand `cmd:"" name:"deadletters" help:"List and retry messages that Slack has rejected for good."`
+	Drill       remote.DrillCommand       `cmd:"" help:"Send a drill: a marked test alert of a rule, through the real sinks."`
+	Rules       rulescmd.Command          `cmd:"" help:"Check, test and explain the rules."`
+	DB          dbCommand                 `cmd:"" name:"db" help:"Check, compact, back up and restore the store."`
+	Sim         simCommand                `cmd:"" help:"Run the simulated cloud or the simulated Slack alone."`
+	Complete    completeCommand           `cmd:"" hidden:"" help:"List what may follow some words, for completion scripts."`
+	Completion  completionCommand         `cmd:"" help:"Print a shell completion script."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
@@ -67,7 +68,7 @@ func Execute(ctx context.Context, p *command.Program, args []string) int {
 	exited := -1
 	parser, err := kong.New(&grammar,
 		kong.Name("numwatch"),
-		kong.Description("Watches WhatsApp Business phone numbers on Alibaba Cloud and tells when one changes."),
+		kong.Description("Watches WhatsApp Business phone numbers on Alibaba Cloud and alerts when one changes."),
 		kong.Vars{"version": version()},
 		kong.Writers(p.Stdout, p.Stderr),
 		kong.Exit(func(code int) { exited = code }),

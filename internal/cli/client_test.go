@@ -34,6 +34,6 @@ func TestABotThatDoesNotAnswerInTime(t *testing.T) {
 		<-r.Context().Done()
 	}, "ack", "a-1")
 	require.Equal(t, exitFailure, code)
-	require.Contains(t, said, "is there but does not answer in time: its log and numwatch status tell what is wrong")
+	require.Contains(t, said, "accepts connections but does not answer in time: see its log and numwatch status")
 	require.NotContains(t, said, "numwatch run")
 }

@@ -11,20 +11,21 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/cli/remote"
+	"numwatch/phone"
 	"numwatch/store"
 )
 
 type dbCommand struct {
-	Check   dbCheckCommand   `cmd:"" help:"Read the whole store and report what is damaged."`
+	Check   dbCheckCommand   `cmd:"" help:"Read the whole store and report damage."`
 	Compact dbCompactCommand `cmd:"" help:"Rewrite the store without its free space."`
-	Stats   dbStatsCommand   `cmd:"" help:"Print how much the store holds."`
+	Stats   dbStatsCommand   `cmd:"" help:"Print what the store holds."`
 	Backup  dbBackupCommand  `cmd:"" help:"Copy the store of a running bot to a file."`
-	Restore dbRestoreCommand `cmd:"" help:"Put a backup in the place of the store."`
+	Restore dbRestoreCommand `cmd:"" help:"Replace the store by a backup."`
 }
 
 // storeFile is the flag of the commands that open the store themselves.
 type storeFile struct {
-	DB string `name:"db" default:"data/numwatch.db" placeholder:"FILE" help:"The store's file (default: data/numwatch.db). No bot may be running on it."`
+	DB string `name:"db" default:"data/numwatch.db" placeholder:"FILE" help:"The store (default: data/numwatch.db). The bot must be stopped."`
 }
 
 type dbCheckCommand struct {
@@ -47,7 +48,7 @@ func (c *dbCheckCommand) Run(p *command.Program) error {
 		return err
 	}
 	if !r.OK() {
-		return errors.New("the store is damaged: keep the file, restore the last backup (numwatch db restore), and say what happened")
+		return errors.New("the store is damaged: keep the file, restore the last backup (numwatch db restore), and report the damage")
 	}
 	return nil
 }
@@ -61,7 +62,7 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 	}
 	fmt.Fprintf(p.Stdout, "%s is good\n\n", c.DB)
 	fmt.Fprintf(p.Stdout, "epoch     %s\nspaces    %d, with %s\nevents    %d%s\nalerts    %d\nmessages  %d\n",
-		r.Epoch, r.Spaces, command.Count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
+		r.Epoch, r.Spaces, phone.Count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
 }
 
 // span tells which events there are.
@@ -123,7 +124,7 @@ type dbBackupCommand struct {
 // Run copies the store of a running bot. The file is complete or not there.
 func (c *dbBackupCommand) Run(ctx context.Context, p *command.Program) error {
 	if _, err := os.Stat(c.File); err == nil {
-		return fmt.Errorf("%s is there already and was left as it is", c.File)
+		return fmt.Errorf("%s exists already and was not overwritten", c.File)
 	}
 	n, err := c.Backup(ctx, p, c.File)
 	if err != nil {
@@ -146,7 +147,7 @@ func (c *dbRestoreCommand) Run(p *command.Program) error {
 		return err
 	}
 	if !report.OK() {
-		return fmt.Errorf("%s is damaged and was not restored: numwatch db check --db %[1]s tells more", c.Backup)
+		return fmt.Errorf("%s is damaged and was not restored: see numwatch db check --db %[1]s", c.Backup)
 	}
 	fresh := c.DB + ".restoring"
 	defer os.Remove(fresh)
@@ -163,7 +164,7 @@ func (c *dbRestoreCommand) Run(p *command.Program) error {
 	if err := os.Rename(fresh, c.DB); err != nil {
 		return fmt.Errorf("putting the backup in place: %w", err)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "restored %s with the new epoch %s\nwhat changed since the backup is found by the next polls\n", c.DB, epoch)
+	_, err = fmt.Fprintf(p.Stdout, "restored %s with the new epoch %s\nthe next polls find what has changed since the backup\n", c.DB, epoch)
 	return err
 }
 
@@ -195,12 +196,12 @@ func (c *dbRestoreCommand) setAside(p *command.Program) error {
 	}
 	aside := c.DB + ".before-restore"
 	if _, err := os.Stat(aside); err == nil {
-		return fmt.Errorf("%s is there from an earlier restore: move it away first", aside)
+		return fmt.Errorf("%s exists from an earlier restore: move it away first", aside)
 	}
 	if err := os.Rename(c.DB, aside); err != nil {
 		return fmt.Errorf("setting the present store aside: %w", err)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "the store that was there is now %s\n", aside)
+	_, err = fmt.Fprintf(p.Stdout, "the previous store is now %s\n", aside)
 	return err
 }
 
@@ -209,7 +210,7 @@ func bytes(n int64) string {
 	const unit = 1000
 	switch {
 	case n < 10*unit:
-		return command.Count(int(n), "byte")
+		return phone.Count(int(n), "byte")
 	case n < unit*unit:
 		return fmt.Sprintf("%.1f kB", float64(n)/unit)
 	case n < unit*unit*unit:

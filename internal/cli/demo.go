@@ -24,9 +24,9 @@ import (
 )
 
 type demoCommand struct {
-	Speed float64       `default:"1" help:"How many times faster than written the scenario plays."`
-	For   time.Duration `placeholder:"30s" help:"End after this long; by default Ctrl-C ends it."`
-	Keep  string        `type:"path" placeholder:"DIR" help:"Keep the configuration, rules and data in this folder; by default they go with the demo."`
+	Speed float64       `default:"1" help:"Speed of the scenario."`
+	For   time.Duration `placeholder:"30s" help:"End after this time (default: on Ctrl-C)."`
+	Keep  string        `type:"path" placeholder:"DIR" help:"Keep the configuration, rules and data in this folder (default: they are removed at the end)."`
 }
 
 // demoConfig is the configuration of the demo: the real bot, with short

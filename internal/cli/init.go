@@ -66,5 +66,5 @@ func writeNew(path string, data []byte) error {
 }
 
 func thereAlready(path string) error {
-	return fmt.Errorf("%s is there already and was left as it is; name another folder: numwatch init DIR", path)
+	return fmt.Errorf("%s exists already and was not overwritten; name another folder: numwatch init DIR", path)
 }

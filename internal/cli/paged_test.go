@@ -30,18 +30,18 @@ func crowd(n int) http.HandlerFunc {
 // What is told below a table always leads on, to the last number of a large fleet.
 func TestALongListIsReadPartByPart(t *testing.T) {
 	for _, ask := range []struct{ args, says string }{
-		{"", "50 of 2345 numbers: --limit 1000 shows more"},
-		{"--limit=1000", "1000 of 2345 numbers: --offset 1000 shows the next"},
-		{"--limit=1000 --offset=1000", "1001 to 2000 of 2345 numbers: --offset 2000 shows the next"},
-		{"--offset=50", "51 to 100 of 2345 numbers: --offset 100 shows the next"},
-		{"--offset=5000", "no more: there are 2345 numbers"},
+		{"", "50 of 2,345 numbers: --limit 1000 shows more"},
+		{"--limit=1000", "1000 of 2,345 numbers: --offset 1000 shows the next"},
+		{"--limit=1000 --offset=1000", "1001 to 2000 of 2,345 numbers: --offset 2000 shows the next"},
+		{"--offset=50", "51 to 100 of 2,345 numbers: --offset 100 shows the next"},
+		{"--offset=5000", "no more: there are 2,345 numbers"},
 	} {
 		code, said, _ := asked(t, crowd(2345), append([]string{"numbers"}, strings.Fields(ask.args)...)...)
 		require.Equal(t, exitGood, code)
 		require.Contains(t, said, ask.says+"\n", ask.args)
 	}
 	_, said, _ := asked(t, crowd(2345), "numbers", "--limit=1000", "--offset=2000")
-	require.NotContains(t, said, "2345 numbers")
+	require.NotContains(t, said, "2,345 numbers")
 
 	var seen int
 	for offset := 0; offset == 0 || offset < 2345; offset += 1000 {

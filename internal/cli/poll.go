@@ -18,8 +18,8 @@ import (
 type pollCommand struct {
 	command.ConfigFile
 	command.Output
-	Space string        `arg:"" help:"The space's id, or account/id where several accounts have it."`
-	Watch bool          `short:"w" help:"Poll again and again and print what changes, until Ctrl-C."`
+	Space string        `arg:"" help:"The space's id, or account/id if several accounts have it."`
+	Watch bool          `short:"w" help:"Keep polling and print changes, until Ctrl-C."`
 	Every time.Duration `default:"30s" help:"How often to poll with --watch."`
 }
 
@@ -86,7 +86,7 @@ func printSnapshot(p *command.Program, snap *phone.Snapshot) error {
 		return err
 	}
 	_, err := fmt.Fprintf(p.Stdout, "\n%s in %s at %s\nRequestId %s; all fields: -o json\n",
-		command.Count(len(rows), "number"), snap.Space, snap.At.Local().Format(time.TimeOnly), snap.RequestId)
+		phone.Count(len(rows), "number"), snap.Space, snap.At.Local().Format(time.TimeOnly), snap.RequestId)
 	return err
 }
 

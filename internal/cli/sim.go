@@ -25,9 +25,9 @@ type simCommand struct {
 }
 
 type simCamsCommand struct {
-	Listen   string  `default:"127.0.0.1:9080" help:"Where to listen: an address of this machine."`
-	Scenario string  `type:"existingfile" placeholder:"FILE" help:"The scenario in YAML; by default the demo's."`
-	Speed    float64 `default:"1" help:"How many times faster than written the scenario plays."`
+	Listen   string  `default:"127.0.0.1:9080" help:"Address to listen on."`
+	Scenario string  `type:"existingfile" placeholder:"FILE" help:"The scenario, in YAML (default: the demo's)."`
+	Speed    float64 `default:"1" help:"Speed of the scenario."`
 }
 
 // Run serves the cloud API until ctx ends.
@@ -73,9 +73,9 @@ func played(err error) error {
 }
 
 type simSlackCommand struct {
-	Listen   string   `default:"127.0.0.1:9081" help:"Where to listen: an address of this machine."`
-	Token    string   `default:"xoxb-simulated" help:"The bot token that is accepted."`
-	Channels []string `default:"wa-ops,wa-oncall" help:"Names of the channels, without #."`
+	Listen   string   `default:"127.0.0.1:9081" help:"Address to listen on."`
+	Token    string   `default:"xoxb-simulated" help:"The bot token to accept."`
+	Channels []string `default:"wa-ops,wa-oncall" help:"Channel names, without #."`
 }
 
 // Run serves Slack's Web API until ctx ends, and logs what is posted.

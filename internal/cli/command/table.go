@@ -79,13 +79,5 @@ func Hanging(head, sentence string) string {
 	return b.String()
 }
 
-// Count is a number of things in words: 1 space, 2 spaces.
-func Count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
-}
-
 // Cell makes a text from outside fit for a column.
 func Cell(s string, width int) string { return alert.Cut(alert.Plain(s), width) }

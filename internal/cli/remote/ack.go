@@ -12,15 +12,15 @@ import (
 	"numwatch/web"
 )
 
-// person is the flag of the commands that decide something.
+// person is the flag of the commands that change something in the name of somebody.
 type person struct {
-	By string `placeholder:"NAME" help:"Who decides, as others see it (default: $$USER)."`
+	By string `placeholder:"NAME" help:"Your name, shown to others (default: $$USER)."`
 }
 
 func (w person) name(p *command.Program) (string, error) {
 	name := cmp.Or(w.By, p.Getenv("USER"))
 	if name == "" {
-		return "", command.UsageError("say who you are: --by NAME")
+		return "", command.UsageError("who are you? Give --by NAME")
 	}
 	return name, nil
 }
@@ -29,11 +29,11 @@ type AckCommand struct {
 	Client
 	command.Output
 	person
-	Undo bool   `help:"Take the acknowledgement back."`
+	Undo bool   `help:"Withdraw the acknowledgement."`
 	ID   string `arg:"" help:"The alert's id, such as a-7f31c0de00112233: numwatch alerts."`
 }
 
-// Run says who takes care of an alert.
+// Run acknowledges an alert.
 func (c *AckCommand) Run(ctx context.Context, p *command.Program) error {
 	by, err := c.name(p)
 	if err != nil {
@@ -41,7 +41,7 @@ func (c *AckCommand) Run(ctx context.Context, p *command.Program) error {
 	}
 	method, did := http.MethodPost, "acknowledged by "
 	if c.Undo {
-		method, did = http.MethodDelete, "acknowledgement taken back by "
+		method, did = http.MethodDelete, "acknowledgement withdrawn by "
 	}
 	var a web.Alert
 	if err := c.call(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", web.ByRequest{By: by}, &a); err != nil {

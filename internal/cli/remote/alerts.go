@@ -3,21 +3,20 @@ package remote
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
+	"numwatch/phone"
 	"numwatch/web"
 )
 
 type AlertsCommand struct {
 	Client
 	command.Output
-	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (lately) or all."`
+	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (recently) or all."`
 	Severity []string `placeholder:"NAME" help:"Only these: critical, high, warning, info."`
 	Rule     string   `placeholder:"NAME" help:"Only of this rule."`
 	Account  string   `placeholder:"NAME" help:"Only of this account."`
@@ -61,7 +60,7 @@ func printAlerts(p *command.Program, alerts []web.Alert) error {
 	for i := range alerts {
 		a := &alerts[i]
 		rows = append(rows, []string{
-			a.Alert.ID, a.Alert.Severity.String(), lasts(a.Alert.Since), command.Cell(a.Alert.Rule, 18), command.Cell(about(a), 16),
+			a.Alert.ID, a.Alert.Severity.String(), phone.Span(time.Since(a.Alert.Since)), command.Cell(a.Alert.Rule, 18), command.Cell(about(a), 16),
 			command.Cell(cmp.Or(a.New, "(empty)"), 14), command.Cell(marks(a), 12),
 		})
 	}
@@ -80,7 +79,7 @@ func about(a *web.Alert) string {
 	}
 }
 
-// marks tells what stands beside an alert, in a word or two.
+// marks says in a word or two what else is known of an alert.
 func marks(a *web.Alert) string {
 	var words []string
 	if a.Drill {
@@ -96,19 +95,4 @@ func marks(a *web.Alert) string {
 		words = append(words, "held")
 	}
 	return strings.Join(words, " ")
-}
-
-// lasts is how long ago something began, with its two largest units.
-func lasts(since time.Time) string {
-	d := max(time.Since(since), 0)
-	switch {
-	case d < time.Minute:
-		return strconv.Itoa(int(d.Seconds())) + "s"
-	case d < time.Hour:
-		return strconv.Itoa(int(d.Minutes())) + "m"
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	default:
-		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
-	}
 }

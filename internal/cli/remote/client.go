@@ -24,7 +24,7 @@ import (
 
 // Client is the flag of every command that asks a running bot.
 type Client struct {
-	URL string `name:"url" placeholder:"URL" help:"Where the bot listens (default: $$NUMWATCH_URL or http://127.0.0.1:8080). The token is taken from $$NUMWATCH_HTTP_TOKEN."`
+	URL string `name:"url" placeholder:"URL" help:"URL of the bot (default: $$NUMWATCH_URL or http://127.0.0.1:8080). The token is read from $$NUMWATCH_HTTP_TOKEN."`
 }
 
 // apiTimeout is how long to wait for an answer: longer than a bot that cannot
@@ -52,7 +52,7 @@ func (b Client) ask(ctx context.Context, p *command.Program, method, path string
 	base := cmp.Or(b.URL, p.Getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
 	if err != nil {
-		return nil, command.UsageError("the bot's URL is not one: want http://host:port")
+		return nil, command.UsageError("the bot's URL is not valid: want http://host:port")
 	}
 	if token := p.Getenv("NUMWATCH_HTTP_TOKEN"); token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -63,10 +63,10 @@ func (b Client) ask(ctx context.Context, p *command.Program, method, path string
 	}))
 	answer, err := http.DefaultClient.Do(request)
 	if connected.Load() && errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("the bot at %s is there but does not answer in time: its log and numwatch status tell what is wrong", phone.Redact(base))
+		return nil, fmt.Errorf("the bot at %s accepts connections but does not answer in time: see its log and numwatch status", phone.Redact(base))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no bot answers at %s: %w; start it (numwatch run), or say where it is with --url or NUMWATCH_URL",
+		return nil, fmt.Errorf("no bot answers at %s: %w; start it (numwatch run), or give its URL with --url or NUMWATCH_URL",
 			phone.Redact(base), withoutURL(err))
 	}
 	if answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusCreated {
@@ -74,7 +74,7 @@ func (b Client) ask(ctx context.Context, p *command.Program, method, path string
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusUnauthorized {
-		return nil, fmt.Errorf("the bot at %s does not let you in: set NUMWATCH_HTTP_TOKEN to its http.token", phone.Redact(base))
+		return nil, fmt.Errorf("the bot at %s rejects the token: set NUMWATCH_HTTP_TOKEN to its http.token", phone.Redact(base))
 	}
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 16<<10))
 	var said struct{ Error string }

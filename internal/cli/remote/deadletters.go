@@ -9,11 +9,12 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
+	"numwatch/phone"
 	"numwatch/web"
 )
 
 type DeadLettersCommand struct {
-	List  deadLettersListCommand  `cmd:"" default:"1" help:"List the messages that Slack refuses for good."`
+	List  deadLettersListCommand  `cmd:"" default:"1" help:"List messages that Slack has rejected for good."`
 	Retry deadLettersRetryCommand `cmd:"" help:"Post the alerts of dead letters again, in new messages."`
 }
 
@@ -37,12 +38,12 @@ func (c *deadLettersListCommand) Run(ctx context.Context, p *command.Program) er
 		return command.PrintJSON(p.Stdout, list)
 	}
 	if list.Total == 0 {
-		fmt.Fprintln(p.Stdout, "no dead letter")
+		fmt.Fprintln(p.Stdout, "no dead letters")
 		return nil
 	}
 	var rows [][]string
 	for _, d := range list.DeadLetters {
-		shows := command.Count(len(d.Alerts), "alert")
+		shows := phone.Count(len(d.Alerts), "alert")
 		if len(d.Alerts) == 1 {
 			shows = cmp.Or(d.Alerts[0].Rule, d.Alerts[0].ID)
 		}
@@ -51,22 +52,22 @@ func (c *deadLettersListCommand) Run(ctx context.Context, p *command.Program) er
 	if err := command.PrintTable(p.Stdout, []string{"LETTER", "CHANNEL", "SINCE", "SHOWS", "REASON"}, rows); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.Stdout, "\nmend the reason, then: numwatch deadletters retry --all")
+	_, err = fmt.Fprintln(p.Stdout, "\nfix the cause, then: numwatch deadletters retry --all")
 	return err
 }
 
 type deadLettersRetryCommand struct {
 	Client
-	All bool     `help:"All of them."`
+	All bool     `help:"Retry all of them."`
 	IDs []string `arg:"" optional:"" name:"id" help:"Dead letters: numwatch deadletters."`
 }
 
-// Run has dead letters posted again.
+// Run retries dead letters.
 func (c *deadLettersRetryCommand) Run(ctx context.Context, p *command.Program) error {
 	ids := c.IDs
 	switch {
 	case c.All == (len(ids) > 0):
-		return command.UsageError("name dead letters, or --all")
+		return command.UsageError("give the ids of dead letters, or --all")
 	case c.All:
 		list, err := c.letters(ctx, p)
 		if err != nil {
@@ -82,6 +83,6 @@ func (c *deadLettersRetryCommand) Run(ctx context.Context, p *command.Program) e
 			return fmt.Errorf("%s: %w", alert.Plain(id), err)
 		}
 	}
-	_, err := fmt.Fprintf(p.Stdout, "%s being posted again\n", command.Count(len(ids), "dead letter"))
+	_, err := fmt.Fprintf(p.Stdout, "%s being posted again\n", phone.Count(len(ids), "dead letter"))
 	return err
 }

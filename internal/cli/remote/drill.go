@@ -21,12 +21,12 @@ type DrillCommand struct {
 	Client
 	command.Output
 	person
-	Space string        `placeholder:"ID" help:"Take the name and labels of this space (default: a made-up one)."`
-	Wait  time.Duration `default:"20s" help:"How long to wait until every sink has it."`
+	Space string        `placeholder:"ID" help:"Use the name and labels of this space (default: an invented one)."`
+	Wait  time.Duration `default:"20s" help:"How long to wait for the sinks."`
 	Rule  string        `arg:"" help:"The rule's name."`
 }
 
-// drilled is what became of a drill.
+// drilled is the result of a drill.
 type drilled struct {
 	Alert web.AlertDetail `json:"alert"`
 	Sinks []drilledSink   `json:"sinks"`
@@ -38,7 +38,7 @@ type drilledSink struct {
 	done  bool
 }
 
-// Run sends a drill through the real sinks and tells what came of it. The exit
+// Run sends a drill through the real sinks and prints the result. The exit
 // code is 1 if not every sink has it in time.
 func (c *DrillCommand) Run(ctx context.Context, p *command.Program) error {
 	by, err := c.name(p)
@@ -59,7 +59,7 @@ func (c *DrillCommand) Run(ctx context.Context, p *command.Program) error {
 		err = c.print(p, &d)
 	}
 	if err == nil && !arrived {
-		return errors.New("not every sink has the drill yet: numwatch status tells what is wrong")
+		return errors.New("some sinks do not have the drill yet: see numwatch status")
 	}
 	return err
 }
@@ -84,7 +84,7 @@ func (c *DrillCommand) follow(ctx context.Context, p *command.Program, d *drille
 	}
 }
 
-// look asks what has become of the drill.
+// look asks how far the drill is.
 func (c *DrillCommand) look(ctx context.Context, p *command.Program, d *drilled) error {
 	if err := c.GetJSON(ctx, p, "/api/v1/alerts/"+url.PathEscape(d.Alert.Alert.Alert.ID), &d.Alert); err != nil {
 		return err
@@ -114,7 +114,7 @@ func inStream(k web.SinkStatus) drilledSink {
 	case k.State != phone.OK:
 		return drilledSink{k.Name, "parked: " + k.LastError, false}
 	case k.Lag > 0:
-		return drilledSink{k.Name, "waiting behind " + command.Count(int(k.Lag), "event"), false}
+		return drilledSink{k.Name, "waiting behind " + phone.Count(int(k.Lag), "event"), false}
 	default:
 		return drilledSink{k.Name, "published", true}
 	}

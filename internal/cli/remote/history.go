@@ -64,10 +64,10 @@ func (c *HistoryCommand) Run(ctx context.Context, p *command.Program) error {
 func (c *HistoryCommand) printMore(p *command.Program, before uint64) (err error) {
 	switch {
 	case before == 0:
-	case c.Before > 0 || c.Limit >= mostLimit:
+	case c.Before > 0 || c.Limit >= maxLimit:
 		_, err = fmt.Fprintf(p.Stdout, "\nthere may be more: --before %d shows it\n", before)
 	default:
-		_, err = fmt.Fprintf(p.Stdout, "\nthere may be more: --limit %d shows it\n", mostLimit)
+		_, err = fmt.Fprintf(p.Stdout, "\nthere may be more: --limit %d shows it\n", maxLimit)
 	}
 	return err
 }

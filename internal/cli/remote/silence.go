@@ -12,13 +12,14 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
+	"numwatch/phone"
 	"numwatch/web"
 )
 
 type SilenceCommand struct {
 	List silenceListCommand `cmd:"" default:"1" help:"List the silences in force."`
-	Add  silenceAddCommand  `cmd:"" help:"Hold back alerts from Slack for a time."`
-	End  silenceEndCommand  `cmd:"" help:"End a silence before its time."`
+	Add  silenceAddCommand  `cmd:"" help:"Keep matching alerts out of Slack for a time."`
+	End  silenceEndCommand  `cmd:"" help:"End a silence early."`
 }
 
 type silenceListCommand struct {
@@ -36,7 +37,7 @@ func (c *silenceListCommand) Run(ctx context.Context, p *command.Program) error 
 		return command.PrintJSON(p.Stdout, list)
 	}
 	if len(list.Silences) == 0 {
-		fmt.Fprintln(p.Stdout, "nothing is silenced")
+		fmt.Fprintln(p.Stdout, "no silences")
 		return nil
 	}
 	var rows [][]string
@@ -46,7 +47,7 @@ func (c *silenceListCommand) Run(ctx context.Context, p *command.Program) error 
 			s.ID, s.Until.Local().Format(command.Minutes), strconv.Itoa(s.Covers), command.Cell(s.By, 12), command.Cell(s.Match.String(), 28), command.Cell(s.Reason, 18),
 		})
 	}
-	return command.PrintTable(p.Stdout, []string{"SILENCE", "UNTIL", "COVERS", "BY", "ALERTS WITH", "REASON"}, rows)
+	return command.PrintTable(p.Stdout, []string{"SILENCE", "UNTIL", "MATCHES", "BY", "MATCHERS", "REASON"}, rows)
 }
 
 // period is a length of time as config.yaml has it: 30m, 2h, 1d.
@@ -63,14 +64,14 @@ type silenceAddCommand struct {
 	Client
 	command.Output
 	person
-	For     period   `placeholder:"TIME" help:"How long, such as 30m, 2h or 1d."`
-	Until   string   `placeholder:"TIME" help:"Until when instead: 2026-11-24T07:00 (local time) or with a zone, in RFC 3339."`
-	Reason  string   `placeholder:"TEXT" help:"Why, for the others."`
-	Preview bool     `help:"Only show which open alerts it would cover."`
-	Match   []string `arg:"" name:"name=value" help:"What alerts must have: account, space (id), number, rule, severity, label.NAME; all that are given."`
+	For     period   `placeholder:"TIME" help:"Duration, such as 30m, 2h or 1d."`
+	Until   string   `placeholder:"TIME" help:"End time instead of a duration: 2026-11-24T07:00 (local time), or RFC 3339 with a zone."`
+	Reason  string   `placeholder:"TEXT" help:"Reason, shown to others."`
+	Preview bool     `help:"Only show which open alerts it would match."`
+	Match   []string `arg:"" name:"name=value" help:"Matchers: account, space (id), number, rule, severity or label.NAME. An alert must match all of them."`
 }
 
-// Run starts a silence, or shows what it would cover.
+// Run starts a silence, or shows what it would match.
 func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 	match, err := matcher(c.Match)
 	if err != nil {
@@ -84,7 +85,7 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	if q.Until.IsZero() == (q.For == 0) {
-		return command.UsageError("say for how long: --for 2h, or --until a time")
+		return command.UsageError("give a duration, such as --for 2h, or an end: --until TIME")
 	}
 	if q.By, err = c.name(p); err != nil {
 		return err
@@ -96,8 +97,8 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.JSON() {
 		return command.PrintJSON(p.Stdout, made)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s until %s: %s\ncovers %s now; end it with: numwatch silence end %[1]s\n",
-		made.ID, made.Until.Local().Format(command.Minutes+" MST"), alert.Plain(made.Match.String()), command.Count(made.Covers, "open alert"))
+	_, err = fmt.Fprintf(p.Stdout, "%s until %s: %s\nmatches %s now; end it with: numwatch silence end %[1]s\n",
+		made.ID, made.Until.Local().Format(command.Minutes+" MST"), alert.Plain(made.Match.String()), phone.Count(made.Covers, "open alert"))
 	return err
 }
 
@@ -109,7 +110,7 @@ func (c *silenceAddCommand) preview(ctx context.Context, p *command.Program, mat
 	if c.JSON() {
 		return command.PrintJSON(p.Stdout, list)
 	}
-	fmt.Fprintf(p.Stdout, "%s would cover %s now\n", alert.Plain(match.String()), command.Count(list.Total, "open alert"))
+	fmt.Fprintf(p.Stdout, "%s would match %s now\n", alert.Plain(match.String()), phone.Count(list.Total, "open alert"))
 	if list.Total == 0 {
 		return nil
 	}
@@ -122,7 +123,7 @@ func matcher(args []string) (m alert.Matcher, err error) {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || value == "" {
-			return m, command.UsageError(fmt.Sprintf("%q does not choose alerts: want name=value, such as rule=quality-red or label.tier=gold", alert.Plain(arg)))
+			return m, command.UsageError(fmt.Sprintf("%q is not a matcher: want name=value, such as rule=quality-red or label.tier=gold", alert.Plain(arg)))
 		}
 		if err := m.Set(name, value); err != nil {
 			return m, command.UsageError(alert.Plain(err.Error()))
@@ -143,7 +144,7 @@ func moment(text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return t, command.UsageError(fmt.Sprintf("%q is no time: want 2026-11-24T07:00 or 2026-11-24T07:00:00+08:00", alert.Plain(text)))
+		return t, command.UsageError(fmt.Sprintf("%q is not a time: want 2026-11-24T07:00 or 2026-11-24T07:00:00+08:00", alert.Plain(text)))
 	}
 	return t, nil
 }
@@ -164,6 +165,6 @@ func (c *silenceEndCommand) Run(ctx context.Context, p *command.Program) error {
 	if err := c.call(ctx, p, http.MethodDelete, "/api/v1/silences/"+url.PathEscape(c.ID), web.ByRequest{By: by}, &nothing); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s is over: what it held back and still fires is shown now\n", alert.Plain(c.ID))
+	_, err = fmt.Fprintf(p.Stdout, "%s has ended: alerts that it held back and that still fire are shown now\n", alert.Plain(c.ID))
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
+	"numwatch/phone"
 	"numwatch/web"
 )
 
@@ -18,7 +19,7 @@ type StatusCommand struct {
 	Quiet bool `short:"q" help:"Print nothing; the exit code says whether the bot is ready."`
 }
 
-// Run asks a running bot how it is. The exit code is 1 if it is not ready.
+// Run prints the state of a running bot. The exit code is 1 if it is not ready.
 func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
 	var s web.Status
 	if err := c.GetJSON(ctx, p, "/api/v1/status", &s); err != nil {
@@ -46,12 +47,12 @@ func (c *StatusCommand) print(p *command.Program, s *web.Status) error {
 	if !s.Ready {
 		state = "NOT READY: " + alert.Plain(s.NotReady)
 	}
-	fmt.Fprintf(p.Stdout, "%s, up %s, %s\n", alert.Plain(s.Version), time.Since(s.Started).Round(time.Second), state)
+	fmt.Fprintf(p.Stdout, "%s, up %s, %s\n", alert.Plain(s.Version), phone.Span(time.Since(s.Started)), state)
 	fmt.Fprint(p.Stdout, "firing:")
 	for _, name := range alert.Severities() {
 		fmt.Fprintf(p.Stdout, "  %d %s", s.Alerts[name], name)
 	}
-	fmt.Fprintf(p.Stdout, "\nstore:   %s, %.1f MB\n\n", command.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
+	fmt.Fprintf(p.Stdout, "\nstore:   %s, %.1f MB\n\n", phone.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
 	if err := printAccounts(p, s.Accounts); err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func printAccounts(p *command.Program, accounts []web.AccountStatus) error {
 	for _, a := range accounts {
 		rows = append(rows, []string{
 			a.Name, strconv.Itoa(a.Spaces), fmt.Sprintf("%.1f of %.1f/s", a.Rate, a.Limit),
-			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest), brief(a.Expected), brief(a.Worst),
+			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest), phone.Span(time.Duration(a.Expected)), phone.Span(time.Duration(a.Worst)),
 		})
 	}
 	err := command.PrintTable(p.Stdout, []string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "DETECTS IN", "AT MOST"}, rows)
@@ -76,32 +77,32 @@ func printAccounts(p *command.Program, accounts []web.AccountStatus) error {
 	return nil
 }
 
-// mostFailing is how many failing spaces of an account are printed.
-const mostFailing = 20
+// maxFailing is how many failing spaces of an account are printed.
+const maxFailing = 20
 
-// printAccount tells what the limit can do for the account's spaces, and what
+// printAccount says what the limit can do for the account's spaces, and what
 // is wrong with them.
 func printAccount(p *command.Program, a *web.AccountStatus) {
 	name := alert.Plain(a.Name) + "  "
 	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, alert.Plain(a.Plan)))
 	if d := a.Discovery; d != nil && d.Error != "" {
-		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, "discovery failed, "+discovered(d)+" go on: "+alert.Plain(d.Error)))
+		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, "discovery failed, the last list stays in use ("+discovered(d)+"): "+alert.Plain(d.Error)))
 	} else if d != nil {
 		fmt.Fprintln(p.Stdout, command.Hanging(name, "discovery: "+discovered(d)))
 	}
-	for i := range a.Failing[:min(len(a.Failing), mostFailing)] {
+	for i := range a.Failing[:min(len(a.Failing), maxFailing)] {
 		printFailing(p, a.Name, &a.Failing[i])
 	}
-	if more := len(a.Failing) - mostFailing; more > 0 {
+	if more := len(a.Failing) - maxFailing; more > 0 {
 		fmt.Fprintf(p.Stdout, "\n%sand %d more: numwatch status -o json\n", name, more)
 	}
 }
 
 func discovered(d *web.DiscoveryStatus) string {
-	return command.Count(d.Spaces, "space") + ", listed " + ago(d.At)
+	return phone.Count(d.Spaces, "space") + ", listed " + ago(d.At)
 }
 
-// printFailing tells what is wrong with a space, or with a whole account.
+// printFailing says what is wrong with a space, or with a whole account.
 func printFailing(p *command.Program, account string, f *web.FailingSpace) {
 	where := account
 	if f.Space != "" {
@@ -117,7 +118,7 @@ func printFailing(p *command.Program, account string, f *web.FailingSpace) {
 		what += "; " + f.Advice
 	}
 	if !f.Since.IsZero() {
-		what += " (for " + time.Since(f.Since).Round(time.Second).String() + ")"
+		what += " (for " + phone.Span(time.Since(f.Since)) + ")"
 	}
 	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(alert.Plain(where)+"  ", alert.Plain(what)))
 }
@@ -143,14 +144,5 @@ func ago(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return time.Since(t).Round(time.Second).String() + " ago"
-}
-
-// brief shows a span with as many digits as people want to know.
-func brief(s web.Seconds) string {
-	d := time.Duration(s)
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
+	return phone.Span(time.Since(t)) + " ago"
 }

@@ -21,11 +21,11 @@ import (
 
 type TailCommand struct {
 	command.Output
-	NATS string `name:"nats" placeholder:"URL" help:"Where NATS is (default: $$NUMWATCH_NATS_URL or nats://127.0.0.1:4222)."`
+	NATS string `name:"nats" placeholder:"URL" help:"URL of NATS (default: $$NUMWATCH_NATS_URL or nats://127.0.0.1:4222)."`
 	login
-	Stream string        `default:"NUMWATCH" help:"The stream."`
-	Since  time.Duration `help:"Begin this long ago, such as 1h; by default only new events are shown."`
-	All    bool          `help:"Begin with the oldest event that the stream holds."`
+	Stream string        `default:"NUMWATCH" help:"Name of the stream."`
+	Since  time.Duration `help:"Start this long ago, such as 1h (default: only new events)."`
+	All    bool          `help:"Start with the oldest event in the stream."`
 	// Subject is last: it is the argument.
 	Subject string `arg:"" optional:"" default:"numwatch.v1.>" help:"Subjects to follow, such as 'numwatch.v1.alert.critical.>'."`
 }

@@ -24,20 +24,20 @@ type BacktestCommand struct {
 	command.Output
 	Since  string `default:"30d" placeholder:"30d" help:"How far to look back (default: 30d)."`
 	Rules  string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
-	With   string `placeholder:"FILE" help:"Other rules, to be shown beside them."`
-	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml if it is there)."`
-	HTML   string `name:"html" type:"path" placeholder:"FILE" help:"Write a report with charts as one file for browsers."`
+	With   string `placeholder:"FILE" help:"Other rules to compare with."`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml if it exists)."`
+	HTML   string `name:"html" type:"path" placeholder:"FILE" help:"Write a report with charts as an HTML file."`
 }
 
 // Help says what is counted.
 func (c *BacktestCommand) Help() string {
 	return `The log is replayed through the rules as the bot judges, and messages are
-planned as the bot plans them in Slack: alerts of one space from one poll by one
-rule are one message; what reopens soon goes on in its old message; who was told
-of an opening is told of its end in a thread (a reply); what waits for a full
-channel is folded into one message. Acknowledgements, silences and what Slack
-refuses are not replayed. Live state is not touched: a running bot is asked for a
-copy of its store, which is removed afterwards.`
+planned as for Slack: alerts of one rule on one space from one poll share a
+message; an alert that reopens soon continues in its old message; the end of an
+alert is a reply in its thread; alerts that wait for a full channel are combined
+into one message. Acknowledgements, silences and rejections by Slack are not
+replayed. Live state is not touched: a running bot provides a copy of its store,
+which is removed afterwards.`
 }
 
 // Run replays the log and prints what the rules would have said.
@@ -220,7 +220,7 @@ func writeReport(path string, reports []*backtest.Report) error {
 // printBacktest prints the reports, side by side where there are two.
 func printBacktest(w io.Writer, reports []*backtest.Report) error {
 	last := reports[len(reports)-1]
-	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n\n", minute(last.Since), minute(last.Until), command.Count(last.Changes, "change"), command.Count(last.Events, "event"))
+	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n\n", minute(last.Since), minute(last.Until), phone.Count(last.Changes, "change"), phone.Count(last.Events, "event"))
 	for _, table := range []func(*backtest.Report) ([]string, [][]string){rulesTable, channelsTable, daysTable} {
 		header, rows := beside(reports, table)
 		if err := command.PrintTable(w, header, rows); err != nil {

@@ -18,8 +18,8 @@ type ExplainCommand struct {
 	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	history
 	command.Output
-	Config string `short:"c" placeholder:"FILE" help:"The configuration, for the names and labels of spaces (default: config.yaml beside the rules, if it is there)."`
-	All    bool   `help:"Also the rules that have nothing to do with what changed."`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: config.yaml beside the rules, if it exists)."`
+	All    bool   `help:"Include rules that do not watch the changed field."`
 }
 
 // Run explains one thing from the log of a running bot or of a backup.
@@ -215,7 +215,7 @@ func (w *report) alert(a *explain.Alert) {
 	for _, s := range a.Shown {
 		text := fmt.Sprintf("%s: message of %s, %s", alert.Plain(s.Channel), s.At.UTC().Format("2006-01-02 15:04 UTC"), s.State)
 		if s.Others > 0 {
-			text += ", folded together with " + command.Count(s.Others, "other alert")
+			text += ", folded together with " + phone.Count(s.Others, "other alert")
 		}
 		if !s.Current {
 			text += ", about to be brought up to date"
@@ -238,7 +238,7 @@ func (w *report) alert(a *explain.Alert) {
 func (w *report) number(n *explain.Number) {
 	w.line("%s in %s", n.Number.PhoneNumber, n.Space.String())
 	if n.Missed > 0 {
-		w.line("  missing from the last %s", command.Count(n.Missed, "list"))
+		w.line("  missing from the last %s", phone.Count(n.Missed, "list"))
 	}
 	for f, v := range n.Number.All() {
 		w.line("  %-22s  %s", f.String(), shownCovered(v))

@@ -25,14 +25,14 @@ type LintCommand struct {
 	rulesFile
 	command.Output
 	Config string `short:"c" placeholder:"FILE" help:"The configuration, for labels and poll.max_age (default: config.yaml beside the rules, if it is there)."`
-	DB     string `name:"db" placeholder:"FILE" help:"A backup, or the store of a bot that is stopped, for the values that were ever seen."`
-	Live   bool   `help:"Take these values from the running bot."`
+	DB     string `name:"db" placeholder:"FILE" help:"A backup, or the store of a stopped bot, for the values seen so far."`
+	Live   bool   `help:"Take the values seen so far from the running bot."`
 	Strict bool   `help:"Exit with 1 on warnings as well."`
-	Checks bool   `help:"List the checks and end."`
+	Checks bool   `help:"List the checks and exit."`
 	remote.Client
 }
 
-// Run prints what is wrong or suspicious. The exit code is 1 on errors.
+// Run prints errors, warnings and notes. The exit code is 1 on errors.
 func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Checks {
 		return c.printChecks(p)
@@ -76,7 +76,7 @@ func (c *LintCommand) print(p *command.Program, found rules.Problems) error {
 		fmt.Fprintf(p.Stdout, "%s [%s] %s\n", problem.Level, problem.Check, problem.Error())
 	}
 	_, err := fmt.Fprintf(p.Stdout, "%s: %s, %s, %s\n", alert.Plain(c.File),
-		command.Count(n[rules.Error], "error"), command.Count(n[rules.Warning], "warning"), command.Count(n[rules.Note], "note"))
+		phone.Count(n[rules.Error], "error"), phone.Count(n[rules.Warning], "warning"), phone.Count(n[rules.Note], "note"))
 	return err
 }
 
@@ -144,7 +144,7 @@ func configBeside(p *command.Program, path, rulesPath string) (*config.Config, [
 		}
 	}
 	if !named {
-		_, err = fmt.Fprintf(p.Stderr, "numwatch: %s was left out of account: %v\n", path, err)
+		_, err = fmt.Fprintf(p.Stderr, "numwatch: %s was ignored: %v\n", path, err)
 	}
 	return nil, nil, err
 }

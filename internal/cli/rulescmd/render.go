@@ -24,7 +24,7 @@ type RenderCommand struct {
 	Field string            `placeholder:"FIELD" help:"Which of the rule's fields changes (default: the first)."`
 	Old   *string           `help:"The value before (default: one for which the rule opens)."`
 	New   *string           `help:"The value after (default: one for which the rule opens)."`
-	Set   map[string]string `placeholder:"FIELD=VALUE" help:"Another value of the number; also PhoneNumber, Account, Space, SpaceId, Code, Reason, Part."`
+	Set   map[string]string `placeholder:"FIELD=VALUE" help:"Set a field of the number, or PhoneNumber, Account, Space, SpaceId, Code, Reason, Part."`
 	Label map[string]string `placeholder:"KEY=VALUE" help:"A label of the space."`
 	command.Output
 }

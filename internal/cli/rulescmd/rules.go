@@ -13,17 +13,18 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/cli/remote"
+	"numwatch/phone"
 	"numwatch/rules/lint"
 	"numwatch/store"
 )
 
 type Command struct {
-	Lint     LintCommand     `cmd:"" help:"Check the rules: what is wrong, what has no effect, what says things twice."`
-	Coverage CoverageCommand `cmd:"" help:"Show which rules speak up for which values, and which values nobody hears of."`
-	Explain  ExplainCommand  `cmd:"" help:"Tell why a change, an alert or a number was told, and to whom it was not."`
-	Render   RenderCommand   `cmd:"" help:"Show the Slack message and the NATS event that a rule makes of a change."`
-	Test     TestCommand     `cmd:"" help:"Run the unit tests of rules."`
-	Backtest BacktestCommand `cmd:"" help:"Replay the log through rules: who would have heard how much."`
+	Lint     LintCommand     `cmd:"" help:"Check the rules for errors, rules without effect, and duplicates."`
+	Coverage CoverageCommand `cmd:"" help:"Show which rules fire for which values, and which values no rule covers."`
+	Explain  ExplainCommand  `cmd:"" help:"Explain why a change, an alert or a number was notified, or was not."`
+	Render   RenderCommand   `cmd:"" help:"Show the Slack message and the NATS event that a rule produces."`
+	Test     TestCommand     `cmd:"" help:"Run unit tests of the rules."`
+	Backtest BacktestCommand `cmd:"" help:"Replay the log through the rules and count the messages."`
 }
 
 // rulesFile is the argument of the commands that read a rules file.
@@ -35,7 +36,7 @@ type rulesFile struct {
 // bot has open, a backup, or a copy that a running bot hands out.
 type history struct {
 	remote.Client
-	DB string `name:"db" placeholder:"FILE" help:"A backup, or the store of a bot that is stopped. Without it, a running bot is asked for a copy."`
+	DB string `name:"db" placeholder:"FILE" help:"A backup, or the store of a stopped bot (default: a copy from the running bot)."`
 }
 
 // open opens the history. The store must not be written to; done closes it.
@@ -74,7 +75,7 @@ func openHistory(path string, then func()) (*store.Store, func(), error) {
 type CoverageCommand struct {
 	rulesFile
 	command.Output
-	Strict bool `help:"Exit with 1 if there is a hole."`
+	Strict bool `help:"Exit with 1 if a value is not covered."`
 }
 
 // Run prints the matrix of values and rules.
@@ -102,14 +103,14 @@ func printCoverage(p *command.Program, coverage lint.Coverage) error {
 		for _, v := range f.Values {
 			text := strings.Join(covers(v), ", ")
 			if v.Hole {
-				text = "HOLE: nobody hears of it"
+				text = "HOLE: no rule covers it"
 				holes++
 			}
 			fmt.Fprintln(p.Stdout, strings.TrimRight(command.Hanging(fmt.Sprintf("  %-26s  ", alert.Plain(shownCovered(v.Value))), text), " "))
 		}
 	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%s. Beside each value are the rules that may open for it, and the\n"+
-		"clauses on which that depends. A value without a rule that is no hole is the\nbest one, or says nothing.\n", command.Count(holes, "hole"))
+	_, err := fmt.Fprintf(p.Stdout, "\n%s. Beside each value are the rules that may open an alert for it, and\n"+
+		"the clauses on which that depends. A value without a rule that is not a hole\nis the best one, or has no meaning of its own.\n", phone.Count(holes, "hole"))
 	return err
 }
 

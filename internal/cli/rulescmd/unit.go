@@ -14,16 +14,17 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/rulelab/timeline"
+	"numwatch/phone"
 	"numwatch/rules"
 )
 
 type TestCommand struct {
 	command.Output
 	Files []string `arg:"" optional:"" type:"path" help:"The tests (default: rules_test.yaml)."`
-	Rules string   `short:"r" placeholder:"FILE" help:"The rules to test (default: those that each file of tests names, or the rules.yaml beside it)."`
+	Rules string   `short:"r" placeholder:"FILE" help:"The rules to test (default: those that the test file names, or rules.yaml beside it)."`
 	Match string   `name:"run" placeholder:"REGEXP" help:"Run only the tests whose names match."`
-	JUnit string   `name:"junit" placeholder:"FILE" help:"Write the results as JUnit's XML, too."`
-	All   bool     `short:"v" name:"verbose" help:"List the tests that pass, too."`
+	JUnit string   `name:"junit" placeholder:"FILE" help:"Also write the results as JUnit XML."`
+	All   bool     `short:"v" name:"verbose" help:"Also list the tests that pass."`
 }
 
 // Run runs the tests. A test that fails gives exit code 1, and so does a file
@@ -148,13 +149,13 @@ func (c *TestCommand) print(w io.Writer, results []timeline.Result) error {
 				fmt.Fprintf(w, "  %s\n\n", strings.ReplaceAll(f.Error(), "\n", "\n  "))
 			}
 		case c.All:
-			fmt.Fprintf(w, "ok    %s (%s)\n", r.Name, command.Count(r.Steps, "step"))
+			fmt.Fprintf(w, "ok    %s (%s)\n", r.Name, phone.Count(r.Steps, "step"))
 		}
 	}
 	verdict := "all pass"
 	if failed > 0 {
 		verdict = fmt.Sprintf("%d failed", failed)
 	}
-	_, err := fmt.Fprintf(w, "%s, %s\n", command.Count(len(results), "test"), verdict)
+	_, err := fmt.Fprintf(w, "%s, %s\n", phone.Count(len(results), "test"), verdict)
 	return err
 }
