@@ -106,6 +106,7 @@ func allowed() map[string][]string {
 	arrows["rules/rulefile"] = append(slices.Clone(vocabulary), "rules", "internal/diagnostic", "internal/yamldoc")
 	arrows["rules/lint"] = append(slices.Clone(vocabulary), "rules", "rules/rulefile", "internal/diagnostic")
 	arrows["notify/card"] = vocabulary
+	arrows["notify/jetstream"] = append(slices.Clone(vocabulary), "notify")
 	arrows["notify/slack"] = slices.Concat(vocabulary, []string{"notify", "notify/card"})
 	arrows["internal/rulelab/backtest"] = append(slices.Clone(vocabulary), "rules", "internal/watch", "notify/slack")
 	arrows["internal/rulelab/explain"] = append(slices.Clone(vocabulary), "rules", "store")

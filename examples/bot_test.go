@@ -12,7 +12,7 @@ import (
 	"numwatch/alert"
 	"numwatch/diff"
 	"numwatch/internal/watch"
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/rules"
@@ -33,7 +33,7 @@ type bot struct {
 	url       string
 	loop      *watch.Loop
 	store     *store.Store
-	publisher *notify.NATS
+	publisher *jetstream.Publisher
 }
 
 // show is a Slack that nobody looks at.
@@ -46,7 +46,7 @@ func (show) Channels([]rules.Channel) {}
 
 func startBot(t *testing.T) *bot {
 	b := &bot{t: t}
-	server, err := notify.StartEmbedded(notify.EmbeddedOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
+	server, err := jetstream.StartServer(jetstream.ServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
 	b.url = server.URL()
@@ -61,10 +61,10 @@ func startBot(t *testing.T) *bot {
 		Diff: diff.Options{MissingAfter: 3, MissingFor: time.Hour}, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	b.publisher = notify.NewNATS(notify.NATSOptions{
-		Log: b.store, Keeper: b.loop, Login: notify.NATSLogin{Server: server}, PublishChanges: true,
-		Renderer: &notify.Renderer{Epoch: b.store.Epoch(), Space: directory.Space},
-		Stream:   notify.StreamOptions{Name: "NUMWATCH", Create: true},
+	b.publisher = jetstream.New(jetstream.Options{
+		Log: b.store, Keeper: b.loop, Login: jetstream.Login{Server: server}, PublishChanges: true,
+		Renderer: &jetstream.Renderer{Epoch: b.store.Epoch(), Space: directory.Space},
+		Stream:   jetstream.StreamOptions{Name: "NUMWATCH", Create: true},
 	})
 	b.run(b.loop.Run) // outlives what reports to it
 	b.run(b.publisher.Run)

@@ -1,8 +1,7 @@
-// Package notify tells the world what happened. NATS carries events: a cursor
-// over the store's log, every event once and in order per subject. Slack shows
-// state: an alert has a revision, a message knows the revisions it shows, and
-// what differs is made true; there is no queue. Console prints what Slack would
-// show. Sinks deliver first and report afterwards, through Keeper.
+// Package notify has what every sink needs: the log that sinks read, the recorder
+// they report to, back-off, and an HTTP transport; and the heartbeat. Sinks
+// deliver first and report afterwards. It imports phone and alert; the sinks
+// jetstream and slack use it.
 package notify
 
 import (

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func NewHeartbeat(o HeartbeatOptions) *Heartbeat {
 		o.Transport = NewTransport()
 	}
 	return &Heartbeat{
-		o: o, log: loggerOr(o.Logger), client: &http.Client{Timeout: heartbeatWithin, Transport: o.Transport},
+		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), client: &http.Client{Timeout: heartbeatWithin, Transport: o.Transport},
 		calls: promauto.With(o.Registerer).NewCounterVec(prometheus.CounterOpts{
 			Name: "numwatch_heartbeats_total", Help: "Calls to heartbeat_url, by outcome; withheld while the bot is not well.",
 		}, []string{"outcome"}),
@@ -93,7 +94,7 @@ func (h *Heartbeat) call(ctx context.Context) error {
 	if err != nil {
 		return errors.New("heartbeat_url is no URL")
 	}
-	request.Header.Set("User-Agent", clientName)
+	request.Header.Set("User-Agent", "numwatch")
 	answer, err := h.client.Do(request)
 	if failed := new(url.Error); errors.As(err, &failed) {
 		return failed.Err

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 	bolt "go.etcd.io/bbolt"
 
 	"numwatch/alert"
 	"numwatch/internal/watch"
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 	"numwatch/phone"
 	"numwatch/poller"
 )
@@ -57,8 +57,8 @@ type keeper struct{ l *watch.Loop }
 
 func (k *keeper) Record(ctx context.Context, r alert.DeliveryUpdate) error { return k.l.Record(ctx, r) }
 
-func embedded(b *testing.B) *notify.Embedded {
-	server, err := notify.StartEmbedded(notify.EmbeddedOptions{Listen: "127.0.0.1:0", Dir: filepath.Join(b.TempDir(), "nats")})
+func embedded(b *testing.B) *jetstream.Server {
+	server, err := jetstream.StartServer(jetstream.ServerOptions{Listen: "127.0.0.1:0", Dir: filepath.Join(b.TempDir(), "nats")})
 	require.NoError(b, err)
 	b.Cleanup(server.Shutdown)
 	return server
@@ -70,12 +70,12 @@ func changeToAck(b *testing.B) []time.Duration {
 		spaces = append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: fmt.Sprint(i)}, Name: "Customer"})
 	}
 	server := embedded(b)
-	var publisher *notify.NATS
+	var publisher *jetstream.Publisher
 	l, s, directory := loop(b, spaces, func() { publisher.Wake() })
-	publisher = notify.NewNATS(notify.NATSOptions{
-		Log: s, Keeper: &keeper{l}, Login: notify.NATSLogin{Server: server}, PublishChanges: true,
-		Renderer: &notify.Renderer{Epoch: s.Epoch(), Space: directory.Space},
-		Stream:   notify.StreamOptions{Name: "NUMWATCH", Create: true},
+	publisher = jetstream.New(jetstream.Options{
+		Log: s, Keeper: &keeper{l}, Login: jetstream.Login{Server: server}, PublishChanges: true,
+		Renderer: &jetstream.Renderer{Epoch: s.Epoch(), Space: directory.Space},
+		Stream:   jetstream.StreamOptions{Name: "NUMWATCH", Create: true},
 		Logger:   slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(b.Context())
@@ -123,7 +123,7 @@ func deliver(b *testing.B, l *watch.Loop, space *phone.Space, quality string) {
 }
 
 // caughtUp waits until NATS has acknowledged every event up to seq.
-func caughtUp(b *testing.B, n *notify.NATS, seq uint64) {
+func caughtUp(b *testing.B, n *jetstream.Publisher, seq uint64) {
 	for deadline := time.Now().Add(10 * time.Second); n.Status().Cursor < seq; {
 		if time.Now().After(deadline) {
 			b.Fatalf("NATS has acknowledged %d of %d", n.Status().Cursor, seq)
@@ -154,9 +154,9 @@ func barePublish(b *testing.B) []time.Duration {
 	nc, err := nats.Connect(embedded(b).URL())
 	require.NoError(b, err)
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := natsjs.New(nc)
 	require.NoError(b, err)
-	_, err = js.CreateStream(b.Context(), jetstream.StreamConfig{Name: "BARE", Subjects: []string{"bare"}})
+	_, err = js.CreateStream(b.Context(), natsjs.StreamConfig{Name: "BARE", Subjects: []string{"bare"}})
 	require.NoError(b, err)
 	value := make([]byte, 1500)
 	return paced(b, func(int) error {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/internal/watch"
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/store"
@@ -51,7 +51,7 @@ type fleet struct {
 	ratings   []atomic.Int32 // how often a space was polled
 	loop      *watch.Loop
 	store     *store.Store
-	publisher *notify.NATS
+	publisher *jetstream.Publisher
 }
 
 func newFleet(b *testing.B, n int) *fleet {
@@ -63,10 +63,10 @@ func newFleet(b *testing.B, n int) *fleet {
 	f.seed(b, path)
 	l, s, directory := loopOn(b, path, f.spaces, func() { f.publisher.Wake() })
 	f.loop, f.store = l, s
-	f.publisher = notify.NewNATS(notify.NATSOptions{
-		Log: s, Keeper: &keeper{l}, Login: notify.NATSLogin{Server: embedded(b)}, PublishChanges: true,
-		Renderer: &notify.Renderer{Epoch: s.Epoch(), Space: directory.Space},
-		Stream:   notify.StreamOptions{Name: "NUMWATCH", Create: true},
+	f.publisher = jetstream.New(jetstream.Options{
+		Log: s, Keeper: &keeper{l}, Login: jetstream.Login{Server: embedded(b)}, PublishChanges: true,
+		Renderer: &jetstream.Renderer{Epoch: s.Epoch(), Space: directory.Space},
+		Stream:   jetstream.StreamOptions{Name: "NUMWATCH", Create: true},
 		Logger:   slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -20,7 +20,7 @@ import (
 	"numwatch/internal/config"
 	"numwatch/internal/view"
 	"numwatch/internal/watch"
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/store"
@@ -52,8 +52,8 @@ type Bot struct {
 	directory *watch.Directory
 	view      *view.View
 	loop      *watch.Loop
-	embedded  *notify.Embedded // nil where NATS is external
-	nats      *notify.NATS
+	embedded  *jetstream.Server // nil where NATS is external
+	nats      *jetstream.Publisher
 	slack     *slack.Slack
 	buttons   *slack.Buttons // nil where nobody can press any
 	accounts  []*account

@@ -2,7 +2,7 @@ package bot
 
 import (
 	"numwatch/internal/config"
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 	"numwatch/poller/cams"
 	"numwatch/poller/ratelimit"
 )
@@ -25,14 +25,14 @@ func NewClient(c *config.Config, a *config.Account, pace *ratelimit.Pace, releas
 }
 
 // NATSLogin is how the configuration says to log in to NATS.
-func NATSLogin(c *config.NATS) notify.NATSLogin {
-	return notify.NATSLogin{
+func NATSLogin(c *config.NATS) jetstream.Login {
+	return jetstream.Login{
 		URL: c.URL.Reveal(), CredsFile: c.CredsFile, NKeyFile: c.NkeyFile, Token: c.Token.Reveal(),
 		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile,
 	}
 }
 
 // StreamOptions is the stream that the configuration wants.
-func StreamOptions(c *config.NATS) notify.StreamOptions {
-	return notify.StreamOptions{Name: c.Stream, Create: c.CreateStream, MaxAge: c.MaxAge.Std(), MaxBytes: int64(c.MaxBytes)}
+func StreamOptions(c *config.NATS) jetstream.StreamOptions {
+	return jetstream.StreamOptions{Name: c.Stream, Create: c.CreateStream, MaxAge: c.MaxAge.Std(), MaxBytes: int64(c.MaxBytes)}
 }

@@ -8,8 +8,8 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/watch"
-	"numwatch/notify"
 	"numwatch/notify/card"
+	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/rules"
@@ -20,7 +20,7 @@ func (b *Bot) makeNATS() (err error) {
 	c := &b.config.NATS
 	login := NATSLogin(c)
 	if c.Embedded() {
-		b.embedded, err = notify.NewEmbedded(notify.EmbeddedOptions{
+		b.embedded, err = jetstream.NewServer(jetstream.ServerOptions{
 			Listen: c.Listen, Dir: c.Dir, Token: c.Token.Reveal(), Logger: b.log,
 		})
 		if err != nil {
@@ -32,9 +32,9 @@ func (b *Bot) makeNATS() (err error) {
 	if err != nil {
 		return err
 	}
-	b.nats = notify.NewNATS(notify.NATSOptions{
+	b.nats = jetstream.New(jetstream.Options{
 		Log: b.store, Keeper: b.loop, Cursor: cursor, Login: login,
-		Renderer:       &notify.Renderer{Epoch: b.store.Epoch(), Space: b.directory.Space, RedactURLs: c.RedactURLs},
+		Renderer:       &jetstream.Renderer{Epoch: b.store.Epoch(), Space: b.directory.Space, RedactURLs: c.RedactURLs},
 		Stream:         StreamOptions(c),
 		PublishChanges: c.PublishChanges,
 		Logger:         b.log, Registerer: b.registry, Trace: b.o.Trace,

@@ -13,7 +13,7 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/poller/ratelimit"
@@ -150,7 +150,7 @@ func checkStore(cfg *config.Config) (result string, running bool, err error) {
 func checkNATS(ctx context.Context, cfg *config.Config, running bool) (string, error) {
 	c := &cfg.NATS
 	if !c.Embedded() {
-		return notify.CheckNATS(ctx, bot.NATSLogin(c), bot.StreamOptions(c))
+		return jetstream.Check(ctx, bot.NATSLogin(c), bot.StreamOptions(c))
 	}
 	if running || c.Listen == "" {
 		return "embedded", nil

@@ -13,10 +13,10 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 )
 
 // ownServer runs NATS with the accounts and permissions of docs/nats.md, and
@@ -75,11 +75,11 @@ func TestServerOfYourOwn(t *testing.T) {
 	require.NotContains(t, text(b.err), "Permissions Violation")
 }
 
-func stream(t *testing.T, nc *nats.Conn) jetstream.Stream {
+func stream(t *testing.T, nc *nats.Conn) natsjs.Stream {
 	t.Helper()
-	js, err := jetstream.New(nc)
+	js, err := natsjs.New(nc)
 	require.NoError(t, err)
-	var s jetstream.Stream
+	var s natsjs.Stream
 	there := func() bool { s, err = js.Stream(t.Context(), "NUMWATCH"); return err == nil }
 	require.Eventually(t, there, patience, look, "there is no stream")
 	return s
@@ -93,9 +93,9 @@ func streamAsDescribed(t *testing.T, nc *nats.Conn) {
 	}
 	require.Equal(t, "`"+strings.Join(c.Subjects, " ")+"`", rows["subjects"])
 	require.Equal(t, "file, limits", rows["storage, retention"])
-	require.Equal(t, jetstream.FileStorage, c.Storage)
-	require.Equal(t, jetstream.LimitsPolicy, c.Retention)
-	require.Equal(t, jetstream.DiscardOld, c.Discard)
+	require.Equal(t, natsjs.FileStorage, c.Storage)
+	require.Equal(t, natsjs.LimitsPolicy, c.Retention)
+	require.Equal(t, natsjs.DiscardOld, c.Discard)
 	require.Contains(t, rows["discard"], "old")
 	require.Equal(t, 30*24*time.Hour, c.MaxAge)
 	require.Contains(t, rows["max age"], "30 days by default")
@@ -111,7 +111,7 @@ func subjectsAsDescribed(t *testing.T, nc *nats.Conn) {
 	forms := map[string]*regexp.Regexp{}
 	for _, row := range tables(string(read(t, "docs/nats.md")))["subject"] {
 		form := strings.Trim(row[0], "`")
-		if form == notify.SubjectHeartbeat {
+		if form == jetstream.SubjectHeartbeat {
 			continue
 		}
 		pattern := regexp.MustCompile(`<[a-z]+>`).ReplaceAllString(regexp.QuoteMeta(form), `[A-Za-z0-9_-]+`)
@@ -120,14 +120,14 @@ func subjectsAsDescribed(t *testing.T, nc *nats.Conn) {
 	require.Len(t, forms, 3)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	consumer, err := stream(t, nc).OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	consumer, err := stream(t, nc).OrderedConsumer(ctx, natsjs.OrderedConsumerConfig{})
 	require.NoError(t, err)
 	messages, err := consumer.Messages()
 	require.NoError(t, err)
 	defer messages.Stop()
 	met := map[string]bool{}
 	for len(met) < len(forms) {
-		m, err := messages.Next(jetstream.NextContext(ctx))
+		m, err := messages.Next(natsjs.NextContext(ctx))
 		require.NoError(t, err, "met only %v", met)
 		form := ""
 		for f, re := range forms {

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
-	"numwatch/notify"
+	"numwatch/notify/jetstream"
 	"numwatch/phone"
 )
 
@@ -58,15 +58,15 @@ func (c *TailCommand) Run(ctx context.Context, p *command.Program) error {
 	})
 }
 
-func (c *TailCommand) begin() jetstream.OrderedConsumerConfig {
+func (c *TailCommand) begin() natsjs.OrderedConsumerConfig {
 	switch {
 	case c.All:
-		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+		return natsjs.OrderedConsumerConfig{DeliverPolicy: natsjs.DeliverAllPolicy}
 	case c.Since > 0:
 		from := time.Now().Add(-c.Since)
-		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
+		return natsjs.OrderedConsumerConfig{DeliverPolicy: natsjs.DeliverByStartTimePolicy, OptStartTime: &from}
 	default:
-		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy}
+		return natsjs.OrderedConsumerConfig{DeliverPolicy: natsjs.DeliverNewPolicy}
 	}
 }
 
@@ -83,17 +83,17 @@ func shownURL(servers string) string {
 }
 
 // consume begins to read a stream, in order.
-func consume(ctx context.Context, conn *nats.Conn, stream, subject string, begin jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
-	js, err := jetstream.New(conn)
+func consume(ctx context.Context, conn *nats.Conn, stream, subject string, begin natsjs.OrderedConsumerConfig) (natsjs.Consumer, error) {
+	js, err := natsjs.New(conn)
 	if err != nil {
 		return nil, fmt.Errorf("using JetStream: %w", err)
 	}
 	begin.FilterSubjects = []string{subject}
 	consumer, err := js.OrderedConsumer(ctx, stream, begin)
 	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
+	case errors.Is(err, natsjs.ErrStreamNotFound):
 		return nil, fmt.Errorf("there is no stream %s at %s: has a bot published there yet? --stream names another", stream, shownURL(conn.ConnectedUrl()))
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
+	case errors.Is(err, natsjs.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
 		return nil, fmt.Errorf("the server at %s has no JetStream: numwatch publishes to a stream", shownURL(conn.ConnectedUrl()))
 	case err != nil:
 		return nil, fmt.Errorf("following %s: %w", subject, err)
@@ -102,7 +102,7 @@ func consume(ctx context.Context, conn *nats.Conn, stream, subject string, begin
 }
 
 // follow hands messages on until ctx ends, which is no error.
-func follow(ctx context.Context, consumer jetstream.Consumer, each func(subject string, data []byte) error) error {
+func follow(ctx context.Context, consumer natsjs.Consumer, each func(subject string, data []byte) error) error {
 	messages, err := consumer.Messages()
 	if err != nil {
 		return fmt.Errorf("following the stream: %w", err)
@@ -159,7 +159,7 @@ func printEvent(w io.Writer, subject string, data []byte) error {
 	switch {
 	case e.Data.Alert != nil:
 		what = e.Data.Alert.Transition + ": " + e.Data.Alert.Summary
-	case e.Type == notify.TypeBot:
+	case e.Type == jetstream.TypeBot:
 		what = e.Data.Text
 	default:
 		what = fmt.Sprintf("%s → %s", e.shown(e.Data.Old), e.shown(e.Data.New))
@@ -176,11 +176,11 @@ func FollowAlerts(ctx context.Context, url string, w io.Writer) error {
 		return fmt.Errorf("subscribing to NATS: %w", err)
 	}
 	defer conn.Close()
-	begin := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+	begin := natsjs.OrderedConsumerConfig{DeliverPolicy: natsjs.DeliverAllPolicy}
 	const alerts = "numwatch.v1.alert.>"
 	err = waitForStream(ctx, conn)
 	if err == nil {
-		var consumer jetstream.Consumer
+		var consumer natsjs.Consumer
 		if consumer, err = consume(ctx, conn, "NUMWATCH", alerts, begin); err == nil {
 			err = follow(ctx, consumer, func(subject string, data []byte) error { return printEvent(w, subject, data) })
 		}
@@ -195,7 +195,7 @@ const streamWithin = 10 * time.Second
 
 // waitForStream waits until the bot has made its stream.
 func waitForStream(ctx context.Context, conn *nats.Conn) error {
-	js, err := jetstream.New(conn)
+	js, err := natsjs.New(conn)
 	if err != nil {
 		return fmt.Errorf("using JetStream: %w", err)
 	}

@@ -12,8 +12,8 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/rulelab/explain"
-	"numwatch/notify"
 	"numwatch/notify/card"
+	"numwatch/notify/jetstream"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -173,8 +173,8 @@ func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.
 func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
 	describe := func(phone.SpaceKey) phone.Space { return space }
 	event := alert.Event{Seq: 1, Time: now, Kind: alert.KindAlert, Change: a.Change, Alert: a}
-	raw := (&notify.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
-	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{notify.Subject(&event), raw}}
+	raw := (&jetstream.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
+	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{jetstream.Subject(&event), raw}}
 	maker := card.Maker{Space: describe}
 	printer := card.NewPrinter(p.Stdout, p.Coloured(p.Stdout))
 	for _, ch := range set.Channels() {

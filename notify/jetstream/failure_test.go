@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"context"
@@ -31,7 +31,7 @@ func TestNATSRefusesAnOldCopyOfTheStore(t *testing.T) {
 	b.published(50)
 	b.stopSink()
 	b.memory.events = b.memory.events[:30]
-	n := NewNATS(b.options())
+	n := New(b.options())
 	n.patient = 0
 	b.run(n)
 	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
@@ -49,7 +49,7 @@ func TestNATSParksOnAStreamThatDoesNotFit(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			b := newBench(t)
 			s := b.stream(change)
-			n := NewNATS(b.options())
+			n := New(b.options())
 			n.patient = 0
 			b.run(n)
 			require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
@@ -65,7 +65,7 @@ func TestNATSNeedsAStream(t *testing.T) {
 	b := newBench(t)
 	o := b.options()
 	o.Stream.Create = false
-	n := NewNATS(o)
+	n := New(o)
 	n.patient = 0
 	b.run(n)
 	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
@@ -81,7 +81,7 @@ func TestNATSFullStreamIsBackPressure(t *testing.T) {
 	b := newBench(t)
 	s := b.stream(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 10, jetstream.DiscardNew })
 	b.add(b.mixed(30, 5)...)
-	n := NewNATS(b.options())
+	n := New(b.options())
 	n.patient = 0
 	b.run(n)
 	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
@@ -96,7 +96,7 @@ func TestNATSOutage(t *testing.T) {
 	b := newBench(t)
 	dir, listen, o := t.TempDir(), b.server.server.Addr().String(), b.options()
 	b.server.Shutdown()
-	n := NewNATS(o)
+	n := New(o)
 	n.patient = 50 * time.Millisecond
 	b.run(n) // unreachable at start is no error
 	b.add(b.mixed(300, 10)...)
@@ -160,7 +160,7 @@ func TestNATSCrashes(t *testing.T) {
 	for b.memory.keptCursor().Seq < 400 {
 		o := b.options()
 		left := 1 + rand.N(150)
-		var n *NATS
+		var n *Publisher
 		o.Trace = func(string) {
 			if left--; left == 0 {
 				b.memory.mu.Lock()
@@ -169,7 +169,7 @@ func TestNATSCrashes(t *testing.T) {
 				n.conn.Close()
 			}
 		}
-		n = NewNATS(o)
+		n = New(o)
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		_ = n.Run(ctx)
 		cancel()
@@ -236,7 +236,7 @@ func TestNATSHeartbeat(t *testing.T) {
 	sub, err := nc.SubscribeSync(SubjectHeartbeat)
 	require.NoError(t, err)
 	require.NoError(t, nc.Flush())
-	n := NewNATS(b.options())
+	n := New(b.options())
 	n.beat = 10 * time.Millisecond
 	b.run(n)
 	m, err := sub.NextMsg(soon)
@@ -247,26 +247,26 @@ func TestNATSHeartbeat(t *testing.T) {
 }
 
 func TestEmbeddedAsksForItsToken(t *testing.T) {
-	s, err := StartEmbedded(EmbeddedOptions{Listen: "127.0.0.1:0", Dir: t.TempDir(), Token: "s3cret"})
+	s, err := StartServer(ServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir(), Token: "s3cret"})
 	require.NoError(t, err)
 	defer s.Shutdown()
 	_, err = nats.Connect(s.URL())
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 	b := &bench{t: t, memory: newMemory(), server: s}
 	o := b.options()
-	o.Login = NATSLogin{Server: s}
+	o.Login = Login{Server: s}
 	b.add(changeEvent(1))
 	b.start(o)
 	b.caughtUp()
 	b.stopSink()
-	o.Login = NATSLogin{URL: s.URL(), Token: "s3cret"}
+	o.Login = Login{URL: s.URL(), Token: "s3cret"}
 	b.add(changeEvent(1))
 	b.start(o)
 	b.caughtUp()
 	b.stopSink()
-	_, err = StartEmbedded(EmbeddedOptions{Listen: "nowhere", Dir: t.TempDir()})
+	_, err = StartServer(ServerOptions{Listen: "nowhere", Dir: t.TempDir()})
 	require.ErrorContains(t, err, "nats.listen")
-	_, err = StartEmbedded(EmbeddedOptions{Listen: "127.0.0.1:x", Dir: t.TempDir()})
+	_, err = StartServer(ServerOptions{Listen: "127.0.0.1:x", Dir: t.TempDir()})
 	require.ErrorContains(t, err, "port")
 }
 
@@ -274,14 +274,14 @@ func TestEmbeddedSaysThatAPortIsTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	_, err = StartEmbedded(EmbeddedOptions{Listen: l.Addr().String(), Dir: t.TempDir()})
+	_, err = StartServer(ServerOptions{Listen: l.Addr().String(), Dir: t.TempDir()})
 	require.ErrorContains(t, err, "address already in use")
 }
 
 func TestNATSHidesPasswords(t *testing.T) {
 	require.Equal(t, "nats://a:4222,tls://b", redactServers("nats://user:secret@a:4222, tls://token@b/"))
 	require.NotContains(t, redactServers("user:secret@host:4222"), "secret")
-	n := NewNATS(NATSOptions{Log: newMemory(), Renderer: &Renderer{}, Login: NATSLogin{URL: "nats://u:secret@127.0.0.1:1", NKeyFile: "/nowhere"}})
+	n := New(Options{Log: newMemory(), Renderer: &Renderer{}, Login: Login{URL: "nats://u:secret@127.0.0.1:1", NKeyFile: "/nowhere"}})
 	_, err := n.connect()
 	require.ErrorContains(t, err, "nats.nkey_file /nowhere")
 	require.NotContains(t, err.Error(), "secret")
@@ -290,26 +290,26 @@ func TestNATSHidesPasswords(t *testing.T) {
 func TestCheckNATS(t *testing.T) {
 	b := newBench(t)
 	o := b.options()
-	said, err := CheckNATS(t.Context(), o.Login, o.Stream)
+	said, err := Check(t.Context(), o.Login, o.Stream)
 	require.NoError(t, err)
 	require.Contains(t, said, "stream NUMWATCH will be made")
 	_, err = b.js.Stream(t.Context(), "NUMWATCH")
 	require.ErrorIs(t, err, jetstream.ErrStreamNotFound, "a check makes nothing")
 	o.Stream.Create = false
-	_, err = CheckNATS(t.Context(), o.Login, o.Stream)
+	_, err = Check(t.Context(), o.Login, o.Stream)
 	require.ErrorContains(t, err, "nats.create_stream")
 	b.stream(nil)
-	said, err = CheckNATS(t.Context(), o.Login, o.Stream)
+	said, err = Check(t.Context(), o.Login, o.Stream)
 	require.NoError(t, err)
 	require.Contains(t, said, "fits")
-	_, err = CheckNATS(t.Context(), NATSLogin{URL: "nats://127.0.0.1:1"}, o.Stream)
+	_, err = Check(t.Context(), Login{URL: "nats://127.0.0.1:1"}, o.Stream)
 	require.ErrorContains(t, err, "connecting to nats at nats://127.0.0.1:1")
 }
 
 func TestNATSNoticesAnOutageWhileIdle(t *testing.T) {
 	b := newBench(t)
 	b.add(changeEvent(1))
-	n := NewNATS(b.options())
+	n := New(b.options())
 	n.patient = 50 * time.Millisecond
 	b.run(n)
 	b.caughtUp()
@@ -319,13 +319,13 @@ func TestNATSNoticesAnOutageWhileIdle(t *testing.T) {
 }
 
 func TestEmbeddedWithoutAListener(t *testing.T) {
-	s, err := StartEmbedded(EmbeddedOptions{Dir: t.TempDir()})
+	s, err := StartServer(ServerOptions{Dir: t.TempDir()})
 	require.NoError(t, err)
 	defer s.Shutdown()
 	require.Empty(t, s.URL())
 	b := &bench{t: t, memory: newMemory(), server: s}
 	o := b.options()
-	o.Login = NATSLogin{Server: s}
+	o.Login = Login{Server: s}
 	b.add(changeEvent(1))
 	b.start(o)
 	b.caughtUp()
@@ -335,13 +335,13 @@ func TestEmbeddedWithoutAListener(t *testing.T) {
 // The bot does not wait for a server that has much to read: what it sees
 // meanwhile goes out once the server is up.
 func TestPublishingWaitsForTheEmbeddedServer(t *testing.T) {
-	e, err := NewEmbedded(EmbeddedOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
+	e, err := NewServer(ServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	defer e.Shutdown()
 	require.Empty(t, e.URL())
 	b := &bench{t: t, memory: newMemory(), server: e}
 	b.add(changeEvent(1))
-	b.start(b.optionsFor(NATSLogin{Server: e}))
+	b.start(b.optionsFor(Login{Server: e}))
 	status := b.sink.Status()
 	require.False(t, status.Connected)
 	require.EqualValues(t, 1, status.Lag)
@@ -353,18 +353,18 @@ func TestPublishingWaitsForTheEmbeddedServer(t *testing.T) {
 }
 
 func TestAServerThatNeverComesUpIsLeft(t *testing.T) {
-	e, err := NewEmbedded(EmbeddedOptions{Dir: t.TempDir()})
+	e, err := NewServer(ServerOptions{Dir: t.TempDir()})
 	require.NoError(t, err)
 	defer e.Shutdown()
 	b := &bench{t: t, memory: newMemory(), server: e}
-	b.start(b.optionsFor(NATSLogin{Server: e}))
+	b.start(b.optionsFor(Login{Server: e}))
 	b.stopSink() // Run returns although there was nothing to connect to
 }
 
 func TestAnEmbeddedServerThatCannotWriteSaysSo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	_, err := StartEmbedded(EmbeddedOptions{Dir: filepath.Join(file, "nats")})
+	_, err := StartServer(ServerOptions{Dir: filepath.Join(file, "nats")})
 	require.ErrorContains(t, err, "embedded nats server")
 	require.ErrorContains(t, err, file)
 }

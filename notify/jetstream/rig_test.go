@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"context"
@@ -19,10 +19,10 @@ const soon = 10 * time.Second
 // bench is a real server, a log in memory and what publishes the one to the other.
 type bench struct {
 	t      *testing.T
-	server *Embedded
+	server *Server
 	memory *memory
 	js     jetstream.JetStream
-	sink   *NATS
+	sink   *Publisher
 	stop   func()
 }
 
@@ -57,7 +57,7 @@ func (b *bench) caughtUp() {
 }
 
 func (b *bench) startServer(dir, listen string) {
-	s, err := StartEmbedded(EmbeddedOptions{Listen: listen, Dir: dir})
+	s, err := StartServer(ServerOptions{Listen: listen, Dir: dir})
 	require.NoError(b.t, err)
 	b.server = s
 	b.t.Cleanup(s.Shutdown)
@@ -72,13 +72,13 @@ func (b *bench) dial() jetstream.JetStream {
 	return js
 }
 
-func (b *bench) options() NATSOptions { return b.optionsFor(NATSLogin{URL: b.server.URL()}) }
+func (b *bench) options() Options { return b.optionsFor(Login{URL: b.server.URL()}) }
 
-func (b *bench) start(o NATSOptions) {
-	b.run(NewNATS(o))
+func (b *bench) start(o Options) {
+	b.run(New(o))
 }
 
-func (b *bench) run(n *NATS) {
+func (b *bench) run(n *Publisher) {
 	b.sink = n
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)

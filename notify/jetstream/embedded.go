@@ -1,6 +1,7 @@
-package notify
+package jetstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,27 +16,27 @@ import (
 // embeddedLook is how often a server that starts is looked at.
 const embeddedLook = 100 * time.Millisecond
 
-// EmbeddedOptions configures the NATS server that runs within the process where
+// ServerOptions configures the NATS server that runs within the process where
 // no other is configured.
-type EmbeddedOptions struct {
+type ServerOptions struct {
 	Listen string // host:port for consumers; port 0 takes a free one; "": none
 	Dir    string // JetStream's files; no other server may use it, which nothing checks
 	Token  string // asked of every client, if set
 	Logger *slog.Logger
 }
 
-// Embedded is a NATS server with JetStream in this process.
-type Embedded struct {
+// Server is a NATS server with JetStream in this process.
+type Server struct {
 	server *server.Server
 	said   *serverLog
-	o      EmbeddedOptions
+	o      ServerOptions
 	up     chan struct{} // closed when it takes connections
 	url    string        // from then on
 }
 
-// StartEmbedded makes a server and starts it.
-func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
-	e, err := NewEmbedded(o)
+// StartServer makes a server and starts it.
+func StartServer(o ServerOptions) (*Server, error) {
+	e, err := NewServer(o)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +47,9 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	return e, nil
 }
 
-// NewEmbedded makes a server that does nothing until Start. The address is tried
+// NewServer makes a server that does nothing until Start. The address is tried
 // at once.
-func NewEmbedded(o EmbeddedOptions) (*Embedded, error) {
+func NewServer(o ServerOptions) (*Server, error) {
 	options := &server.Options{
 		ServerName: "numwatch", Authorization: o.Token, DontListen: o.Listen == "",
 		JetStream: true, StoreDir: o.Dir, NoSigs: true, NoSystemAccount: true,
@@ -66,16 +67,16 @@ func NewEmbedded(o EmbeddedOptions) (*Embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded nats server: %w", err)
 	}
-	said := &serverLog{log: loggerOr(o.Logger), fatal: make(chan string, 1)}
+	said := &serverLog{log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), fatal: make(chan string, 1)}
 	s.SetLoggerV2(said, false, false, false)
-	return &Embedded{server: s, said: said, o: o, up: make(chan struct{})}, nil
+	return &Server{server: s, said: said, o: o, up: make(chan struct{})}, nil
 }
 
 // Start starts the server and returns once it takes connections. Where the
 // stream holds a million messages that takes seconds, since the server reads
 // what it has. One that is up already is left as it is. Shutdown is due after an
 // error, too.
-func (e *Embedded) Start(ctx context.Context) error {
+func (e *Server) Start(ctx context.Context) error {
 	select {
 	case <-e.up:
 		return nil
@@ -101,12 +102,12 @@ func (e *Embedded) Start(ctx context.Context) error {
 	return nil
 }
 
-func (e *Embedded) failed(why string) error {
+func (e *Server) failed(why string) error {
 	return fmt.Errorf("embedded nats server on %s: %s; check that its folder, %s, can be written and that no other server uses it", e.o.Listen, why, e.o.Dir)
 }
 
 // Up is closed once the server takes connections.
-func (e *Embedded) Up() <-chan struct{} { return e.up }
+func (e *Server) Up() <-chan struct{} { return e.up }
 
 // checkFree finds out beforehand what the server would tell in its own words.
 func checkFree(listen string) error {
@@ -134,7 +135,7 @@ func splitListen(listen string) (string, int, error) {
 
 // URL is where clients connect, also once it is shut down; "" before it is up,
 // and if it takes none from outside the process.
-func (e *Embedded) URL() string {
+func (e *Server) URL() string {
 	select {
 	case <-e.up:
 		return e.url
@@ -144,7 +145,7 @@ func (e *Embedded) URL() string {
 }
 
 // Shutdown stops the server and waits until its files are closed.
-func (e *Embedded) Shutdown() {
+func (e *Server) Shutdown() {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
 }
@@ -165,7 +166,7 @@ func (l *serverLog) say(level slog.Level, format string, v []any) {
 func (l *serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
 
-// Fatalf keeps what the server would end the process for: StartEmbedded returns
+// Fatalf keeps what the server would end the process for: StartServer returns
 // it as an error.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	select {
@@ -178,10 +179,3 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 func (l *serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v) }
 func (l *serverLog) Debugf(string, ...any)          {}
 func (l *serverLog) Tracef(string, ...any)          {}
-
-func loggerOr(l *slog.Logger) *slog.Logger {
-	if l == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return l
-}

@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 const checkWithin = 5 * time.Second
 
 // unreached says where nats could not be reached, why, and what to do.
-func unreached(login *NATSLogin, err error) error {
+func unreached(login *Login, err error) error {
 	advice := "check nats.url, and that the server is up"
 	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) {
 		advice = "check what lets the bot in: nats.token, nats.creds_file, nats.nkey_file, or the user in nats.url"
@@ -21,9 +21,9 @@ func unreached(login *NATSLogin, err error) error {
 	return fmt.Errorf("connecting to nats at %s: %w; %s", login.where(), err, advice)
 }
 
-// CheckNATS connects once and tells whether the stream can be used, in words
+// Check connects once and tells whether the stream can be used, in words
 // for people. It makes and changes nothing.
-func CheckNATS(ctx context.Context, login NATSLogin, stream StreamOptions) (string, error) {
+func Check(ctx context.Context, login Login, stream StreamOptions) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
 	o, err := login.options()

@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"context"
@@ -52,7 +52,7 @@ func strikeNATS(t *testing.T, f fate, n int) {
 	o := b.options()
 	o.Login.URL = "nats://" + w.address
 	b.add(b.mixed(30, 4)...)
-	var sink *NATS
+	var sink *Publisher
 	var hit atomic.Bool
 	left := n
 	o.Trace = func(point string) {
@@ -79,7 +79,7 @@ func strikeNATS(t *testing.T, f fate, n int) {
 			sink.conn.Close()
 		}
 	}
-	sink = NewNATS(o)
+	sink = New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- sink.Run(ctx) }()

@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"crypto/ecdsa"
@@ -26,8 +26,8 @@ import (
 // A login is a server that demands something, who has it, and who has not.
 type login struct {
 	demand  func(*server.Options)
-	good    NATSLogin
-	refused map[string]NATSLogin
+	good    Login
+	refused map[string]Login
 }
 
 func TestNATSLogins(t *testing.T) {
@@ -46,7 +46,7 @@ func TestNATSLogins(t *testing.T) {
 			b.start(o)
 			b.caughtUp()
 			b.stopSink()
-			_, err := CheckNATS(t.Context(), good, o.Stream)
+			_, err := Check(t.Context(), good, o.Stream)
 			require.NoError(t, err)
 			for who, bad := range l.refused {
 				bad.URL = addressed(bad.URL, s)
@@ -58,10 +58,10 @@ func TestNATSLogins(t *testing.T) {
 
 // requireRefused checks that a bot that is not let in parks and says what to do,
 // and goes on trying.
-func requireRefused(t *testing.T, who string, bad NATSLogin) {
+func requireRefused(t *testing.T, who string, bad Login) {
 	t.Helper()
 	b := &bench{t: t, memory: newMemory()}
-	n := NewNATS(b.optionsFor(bad))
+	n := New(b.optionsFor(bad))
 	n.patient = 0
 	b.add(changeEvent(1))
 	b.run(n)
@@ -70,13 +70,13 @@ func requireRefused(t *testing.T, who string, bad NATSLogin) {
 	require.NotContains(t, b.memory.reason("nats"), "s3cret")
 	require.False(t, n.Status().Connected, who)
 	b.stopSink()
-	_, err := CheckNATS(t.Context(), bad, StreamOptions{Name: "NUMWATCH"})
+	_, err := Check(t.Context(), bad, StreamOptions{Name: "NUMWATCH"})
 	require.Error(t, err, who)
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
-func (b *bench) optionsFor(l NATSLogin) NATSOptions {
-	return NATSOptions{
+func (b *bench) optionsFor(l Login) Options {
+	return Options{
 		Log: b.memory, Keeper: b.memory, Renderer: &Renderer{Epoch: "k3v9q2", Space: spaceOf},
 		Cursor: b.memory.keptCursor(), Login: l, Stream: StreamOptions{Name: "NUMWATCH", Create: true}, PublishChanges: true,
 	}
@@ -113,16 +113,16 @@ func write(t *testing.T, name string, data []byte) string {
 func tokenLogin(*testing.T) login {
 	return login{
 		demand:  func(o *server.Options) { o.Authorization = "s3cret" },
-		good:    NATSLogin{Token: "s3cret"},
-		refused: map[string]NATSLogin{"nothing": {}, "another token": {Token: "s3cret-no"}},
+		good:    Login{Token: "s3cret"},
+		refused: map[string]Login{"nothing": {}, "another token": {Token: "s3cret-no"}},
 	}
 }
 
 func userLogin(*testing.T) login {
 	return login{
 		demand:  func(o *server.Options) { o.Username, o.Password = "bot", "s3cret" },
-		good:    NATSLogin{URL: "nats://bot:s3cret@"},
-		refused: map[string]NATSLogin{"another password": {URL: "nats://bot:s3cret-no@"}},
+		good:    Login{URL: "nats://bot:s3cret@"},
+		refused: map[string]Login{"another password": {URL: "nats://bot:s3cret-no@"}},
 	}
 }
 
@@ -141,8 +141,8 @@ func nkeyLogin(t *testing.T) login {
 	require.NoError(t, err)
 	return login{
 		demand: func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: public}} },
-		good:   NATSLogin{NKeyFile: seedFile(t, k)},
-		refused: map[string]NATSLogin{
+		good:   Login{NKeyFile: seedFile(t, k)},
+		refused: map[string]Login{
 			"another key": {NKeyFile: seedFile(t, other)}, "no file": {NKeyFile: "/nowhere/bot.nk"}, "no seed": {NKeyFile: write(t, "x.nk", []byte("hello"))},
 		},
 	}
@@ -179,8 +179,8 @@ func credsLogin(t *testing.T) login {
 		demand: func(o *server.Options) {
 			o.TrustedKeys, o.AccountResolver, o.SystemAccount = []string{operatorKey}, resolver, system
 		},
-		good: NATSLogin{CredsFile: creds(account, later)},
-		refused: map[string]NATSLogin{
+		good: Login{CredsFile: creds(account, later)},
+		refused: map[string]Login{
 			"of another account": {CredsFile: creds(stranger, later)},
 			"expired":            {CredsFile: creds(account, time.Now().Add(-time.Hour))},
 			"no file":            {CredsFile: "/nowhere/bot.creds"},
@@ -257,8 +257,8 @@ func tlsLogin(t *testing.T) login {
 	ca, other := newAuthority(t), newAuthority(t)
 	return login{
 		demand: ca.serverTLS(false),
-		good:   NATSLogin{URL: "tls://", CAFile: ca.file},
-		refused: map[string]NATSLogin{
+		good:   Login{URL: "tls://", CAFile: ca.file},
+		refused: map[string]Login{
 			"no authority": {URL: "tls://"}, "another authority": {CAFile: other.file}, "no file": {CAFile: "/nowhere/ca.pem"},
 		},
 	}
@@ -270,8 +270,8 @@ func certificateLogin(t *testing.T) login {
 	wrongCert, wrongKey := other.sign("bot")
 	return login{
 		demand: ca.serverTLS(true),
-		good:   NATSLogin{CAFile: ca.file, CertFile: certFile, KeyFile: keyFile},
-		refused: map[string]NATSLogin{
+		good:   Login{CAFile: ca.file, CertFile: certFile, KeyFile: keyFile},
+		refused: map[string]Login{
 			"no certificate": {CAFile: ca.file},
 			"of another":     {CAFile: ca.file, CertFile: wrongCert, KeyFile: wrongKey},
 			"no key":         {CAFile: ca.file, CertFile: certFile, KeyFile: "/nowhere/key.pem"},

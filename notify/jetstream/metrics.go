@@ -1,22 +1,22 @@
-package notify
+package jetstream
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// natsMetrics counts what the cursor does. Outcomes: ok, held (the stream had
+// metrics counts what the cursor does. Outcomes: ok, held (the stream had
 // it), failed (an attempt), dead (passed over for good), trimmed (left the log
 // unpublished).
-type natsMetrics struct {
+type metrics struct {
 	published *prometheus.CounterVec
 	lag       prometheus.Gauge
 	parked    prometheus.Gauge
 }
 
-func newNATSMetrics(r prometheus.Registerer) *natsMetrics {
+func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
-	m := &natsMetrics{
+	m := &metrics{
 		published: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "numwatch_nats_events_total", Help: "Events taken to NATS, by outcome.",
 		}, []string{"outcome"}),
@@ -34,7 +34,7 @@ func newNATSMetrics(r prometheus.Registerer) *natsMetrics {
 	return m
 }
 
-func (m *natsMetrics) setParked(parked bool) { m.parked.Set(truth(parked)) }
+func (m *metrics) setParked(parked bool) { m.parked.Set(truth(parked)) }
 
 func truth(b bool) float64 {
 	if b {

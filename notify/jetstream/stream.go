@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"context"
@@ -99,7 +99,7 @@ type tail struct {
 // store was restored, or another bot shares the stream), tells nothing. Then
 // the stored cursor counts, for a stream made anew as well: what the old one
 // had acknowledged is not repeated.
-func (n *NATS) look(ctx context.Context, s jetstream.Stream) (*tail, error) {
+func (n *Publisher) look(ctx context.Context, s jetstream.Stream) (*tail, error) {
 	info, err := s.Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of stream %s: %w", n.stream.Name, err)

@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"context"
@@ -30,7 +30,7 @@ const (
 // course is one stretch of publishing, from a look at the stream to the first
 // failure. Events of one subject go one by one, others side by side.
 type course struct {
-	n     *NATS
+	n     *Publisher
 	js    jetstream.JetStream
 	tail  *tail
 	next  uint64 // the first event not read from the log
@@ -49,7 +49,7 @@ type flight struct {
 	done  bool
 }
 
-func (n *NATS) newCourse(js jetstream.JetStream, t *tail) *course {
+func (n *Publisher) newCourse(js jetstream.JetStream, t *tail) *course {
 	return &course{n: n, js: js, tail: t, next: t.from, acked: t.from - 1, last: t.at, lanes: make(map[phone.Subject][]*flight)}
 }
 

@@ -1,36 +1,36 @@
-package notify
+package jetstream
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"time"
+
+	"numwatch/notify"
 
 	"github.com/nats-io/nats.go"
 )
 
 const (
-	clientName    = "numwatch"
-	closeWithin   = 5 * time.Second
-	reconnectMin  = 100 * time.Millisecond
-	reconnectMax  = 5 * time.Second
-	reconnectStep = 6 // attempts after which the longest wait is reached
+	clientName   = "numwatch"
+	closeWithin  = 5 * time.Second
+	reconnectMin = 100 * time.Millisecond
+	reconnectMax = 5 * time.Second
 )
 
-// NATSLogin says where NATS is and how to be let in. Files are read when
+// Login says where NATS is and how to be let in. Files are read when
 // connecting. Nothing of it is ever logged but the URL, redacted.
-type NATSLogin struct {
-	Server *Embedded // in this process; the URL and files are then unused
-	URL    string    // one or more, separated by commas
+type Login struct {
+	Server *Server // in this process; the URL and files are then unused
+	URL    string  // one or more, separated by commas
 
 	CredsFile, NKeyFile, Token string
 	CAFile, CertFile, KeyFile  string
 }
 
-func (l *NATSLogin) where() string {
+func (l *Login) where() string {
 	if l.Server != nil {
 		return "the embedded server"
 	}
@@ -39,7 +39,7 @@ func (l *NATSLogin) where() string {
 
 // connect returns a connection that keeps trying for ever, connected or not. An
 // error says that the files or the URL are no good.
-func (n *NATS) connect() (*nats.Conn, error) {
+func (n *Publisher) connect() (*nats.Conn, error) {
 	o, err := n.login.options()
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (n *NATS) connect() (*nats.Conn, error) {
 	return nc, nil
 }
 
-func (l *NATSLogin) options() ([]nats.Option, error) {
+func (l *Login) options() ([]nats.Option, error) {
 	o := []nats.Option{
 		nats.Name(clientName),
 		nats.MaxReconnects(-1),
@@ -99,20 +99,17 @@ func setting(name string, option nats.Option) nats.Option {
 }
 
 func reconnectDelay(attempts int) time.Duration {
-	return jitter(min(reconnectMax, reconnectMin<<min(attempts, reconnectStep)))
+	return notify.Backoff(attempts, reconnectMin, reconnectMax)
 }
 
-// jitter returns between half of d and d.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
-func (n *NATS) handlers() []nats.Option {
+func (n *Publisher) handlers() []nats.Option {
 	log := n.log.With("url", n.login.where())
-	up := func(*nats.Conn) { log.Info("nats is connected"); n.looked.signal() }
+	up := func(*nats.Conn) { log.Info("nats is connected"); n.looked.Send() }
 	return []nats.Option{
 		nats.ConnectHandler(up),
 		nats.ReconnectHandler(up),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			n.lost.signal()
+			n.lost.Send()
 			if err != nil {
 				log.Warn("nats is disconnected", "err", err)
 			}
@@ -126,7 +123,7 @@ func (n *NATS) handlers() []nats.Option {
 }
 
 // disconnect closes the connection and waits for it, for a bounded time.
-func (n *NATS) disconnect(nc *nats.Conn) error {
+func (n *Publisher) disconnect(nc *nats.Conn) error {
 	if err := nc.Drain(); err != nil { // not connected
 		nc.Close()
 	}
@@ -140,7 +137,7 @@ func (n *NATS) disconnect(nc *nats.Conn) error {
 }
 
 // heartbeat tells, outside the log, that the bot lives.
-func (n *NATS) heartbeat(ctx context.Context, nc *nats.Conn) error {
+func (n *Publisher) heartbeat(ctx context.Context, nc *nats.Conn) error {
 	tick := time.NewTicker(n.beat)
 	defer tick.Stop()
 	for {
@@ -155,17 +152,5 @@ func (n *NATS) heartbeat(ctx context.Context, nc *nats.Conn) error {
 			return nil
 		case <-tick.C:
 		}
-	}
-}
-
-// signal is a wake-up call that is never lost and never blocks.
-type signal chan struct{}
-
-func newSignal() signal { return make(signal, 1) }
-
-func (s signal) signal() {
-	select {
-	case s <- struct{}{}:
-	default:
 	}
 }

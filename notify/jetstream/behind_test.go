@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"testing"
@@ -20,12 +20,12 @@ func TestNATSTellsThatItFallsBehind(t *testing.T) {
 	}
 	var told []alert.SinkReport
 	b.memory.kept = func(r alert.DeliveryUpdate) {
-		if r.Sink != nil && r.Sink.Component == natsPart {
+		if r.Sink != nil && r.Sink.Component == component {
 			told = append(told, *r.Sink)
 		}
 	}
 	b.add(b.mixed(1000, 400)...)
-	n := NewNATS(o)
+	n := New(o)
 	n.slow = 100 * time.Millisecond
 	b.run(n)
 	b.published(1000)

@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 	"numwatch/phone"
 )
 
-const eventDocs = "../docs/events"
+const eventDocs = "../../docs/events"
 
 // eventSchema compiles the published schemas.
 func eventSchema(t *testing.T) *jsonschema.Schema {

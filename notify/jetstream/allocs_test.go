@@ -1,6 +1,6 @@
 //go:build !race
 
-package notify
+package jetstream
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"errors"
@@ -50,7 +50,7 @@ func TestNATSClearsDeadLettersAfterAnOutage(t *testing.T) {
 	dir, listen, o := t.TempDir(), b.server.server.Addr().String(), b.options()
 	b.server.Shutdown()
 	b.memory.conditions[lettersPart] = phone.Parked
-	n := NewNATS(o)
+	n := New(o)
 	n.patient = 0
 	b.run(n)
 	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)

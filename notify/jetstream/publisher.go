@@ -1,4 +1,4 @@
-package notify
+package jetstream
 
 import (
 	"cmp"
@@ -17,11 +17,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"numwatch/alert"
+	"numwatch/notify"
 	"numwatch/phone"
 )
 
 const (
-	natsPart    = "nats"
+	component   = "nats"
 	parkAfter   = 10 * time.Second
 	backoffMin  = 200 * time.Millisecond
 	backoffMax  = 15 * time.Second
@@ -30,13 +31,13 @@ const (
 	behindAfter = 5 * time.Minute
 )
 
-// NATSOptions configures the cursor over the log.
-type NATSOptions struct {
-	Log      Log
-	Keeper   Recorder
+// Options configures the cursor over the log.
+type Options struct {
+	Log      notify.Log
+	Keeper   notify.Recorder
 	Renderer *Renderer
 	Cursor   alert.Cursor // as stored, zero if none is
-	Login    NATSLogin
+	Login    Login
 	Stream   StreamOptions
 	// PublishChanges false passes over change events: only alerts and the bot's
 	// own notices are published.
@@ -47,26 +48,26 @@ type NATSOptions struct {
 	Trace      func(point string)    // nil: none; for tests
 }
 
-// NATS publishes the log to a JetStream stream, every event once and in order
+// Publisher publishes the log to a JetStream stream, every event once and in order
 // per subject. An event that can never be published (too large for the server)
 // is logged, counted and passed over. Its methods are safe for concurrent use.
-type NATS struct {
-	events  Log
-	keeper  Recorder
+type Publisher struct {
+	events  notify.Log
+	keeper  notify.Recorder
 	render  *Renderer
-	login   NATSLogin
+	login   Login
 	stream  StreamOptions
 	changes bool
 	log     *slog.Logger
 	trace   func(string)
-	metrics *natsMetrics
+	metrics *metrics
 	beat    time.Duration
 	patient time.Duration // how long it may fail before it counts as parked
 	slow    time.Duration // how old what it publishes may be before it counts as behind
 
-	wake   signal // something was appended to the log
-	looked signal // the connection came up: look again at once
-	lost   signal // the connection broke
+	wake   notify.Signal // something was appended to the log
+	looked notify.Signal // the connection came up: look again at once
+	lost   notify.Signal // the connection broke
 	closed chan struct{}
 
 	// Of the publishing goroutine alone.
@@ -83,11 +84,11 @@ type NATS struct {
 
 	mu     sync.Mutex
 	conn   *nats.Conn
-	status NATSStatus
+	status Status
 }
 
-// NATSStatus is a view for pages.
-type NATSStatus struct {
+// Status is a view for pages.
+type Status struct {
 	Connected bool
 	Parked    bool
 	Cursor    uint64 // every event up to here is acknowledged
@@ -96,13 +97,13 @@ type NATSStatus struct {
 	ErrorAt   time.Time
 }
 
-// NewNATS returns a cursor that does nothing until Run.
-func NewNATS(o NATSOptions) *NATS {
-	n := &NATS{
+// New returns a cursor that does nothing until Run.
+func New(o Options) *Publisher {
+	n := &Publisher{
 		events: o.Log, keeper: o.Keeper, render: o.Renderer, login: o.Login, stream: o.Stream, changes: o.PublishChanges,
-		log: loggerOr(o.Logger), trace: o.Trace, metrics: newNATSMetrics(o.Registerer), beat: heartbeat, patient: parkAfter, slow: behindAfter,
-		wake: newSignal(), looked: newSignal(), lost: newSignal(), closed: make(chan struct{}),
-		cursor: o.Cursor, saved: o.Cursor, status: NATSStatus{Cursor: o.Cursor.Seq},
+		log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), trace: o.Trace, metrics: newMetrics(o.Registerer), beat: heartbeat, patient: parkAfter, slow: behindAfter,
+		wake: notify.NewSignal(), looked: notify.NewSignal(), lost: notify.NewSignal(), closed: make(chan struct{}),
+		cursor: o.Cursor, saved: o.Cursor, status: Status{Cursor: o.Cursor.Seq},
 		letters: alert.SinkReport{Value: phone.OK},
 	}
 	if n.trace == nil {
@@ -112,10 +113,10 @@ func NewNATS(o NATSOptions) *NATS {
 }
 
 // Wake says that the log has grown. It never blocks.
-func (n *NATS) Wake() { n.wake.signal() }
+func (n *Publisher) Wake() { n.wake.Send() }
 
 // Status returns how publishing stands.
-func (n *NATS) Status() NATSStatus {
+func (n *Publisher) Status() Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s := n.status
@@ -127,7 +128,7 @@ func (n *NATS) Status() NATSStatus {
 // Run publishes until ctx ends, through outages of any length. It then waits a
 // bounded time for what is in flight, reports the cursor and closes the
 // connection. It is called once.
-func (n *NATS) Run(ctx context.Context) error {
+func (n *Publisher) Run(ctx context.Context) error {
 	nc, err := n.reach(ctx)
 	if err != nil {
 		return nil // ctx ended before anything was begun
@@ -140,7 +141,7 @@ func (n *NATS) Run(ctx context.Context) error {
 
 // reach makes the connection, trying until the files it needs are there. The
 // server in this process may still be reading what it has.
-func (n *NATS) reach(ctx context.Context) (*nats.Conn, error) {
+func (n *Publisher) reach(ctx context.Context) (*nats.Conn, error) {
 	if s := n.login.Server; s != nil {
 		select {
 		case <-ctx.Done():
@@ -162,7 +163,7 @@ func (n *NATS) reach(ctx context.Context) (*nats.Conn, error) {
 	}
 }
 
-func (n *NATS) publish(ctx context.Context, nc *nats.Conn) error {
+func (n *Publisher) publish(ctx context.Context, nc *nats.Conn) error {
 	for attempt := 0; ; attempt++ {
 		before := n.cursor
 		err := n.session(ctx, nc)
@@ -179,7 +180,7 @@ func (n *NATS) publish(ctx context.Context, nc *nats.Conn) error {
 }
 
 // session goes from a look at the stream to the next failure.
-func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
+func (n *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 	if !nc.IsConnected() {
 		return unreached(&n.login, cmp.Or(nc.LastError(), nats.ErrNoServers))
 	}
@@ -213,7 +214,7 @@ func (n *NATS) session(ctx context.Context, nc *nats.Conn) error {
 // disavow takes back what the stored cursor says of the stream's end where that
 // is not the end that was found: the stream may come to have as many messages
 // again, and others.
-func (n *NATS) disavow(ctx context.Context, t *tail) error {
+func (n *Publisher) disavow(ctx context.Context, t *tail) error {
 	if t.doubtful == 0 || n.saved.Last == 0 {
 		return nil
 	}
@@ -223,7 +224,7 @@ func (n *NATS) disavow(ctx context.Context, t *tail) error {
 
 // fail notes a failure and waits a while, or until the connection is up again.
 // It returns an error only when ctx ended.
-func (n *NATS) fail(ctx context.Context, err error, attempt int) error {
+func (n *Publisher) fail(ctx context.Context, err error, attempt int) error {
 	n.metrics.published.WithLabelValues("failed").Inc()
 	now := time.Now()
 	if n.failing.IsZero() {
@@ -241,13 +242,13 @@ func (n *NATS) fail(ctx context.Context, err error, attempt int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-n.looked:
-	case <-time.After(jitter(min(backoffMax, backoffMin<<min(attempt, 10)))):
+	case <-time.After(notify.Backoff(attempt, backoffMin, backoffMax)):
 	}
 	return nil
 }
 
 // working notes that it works again.
-func (n *NATS) working(ctx context.Context) {
+func (n *Publisher) working(ctx context.Context) {
 	n.tellLetters(ctx)
 	if n.failing.IsZero() && n.told == phone.OK {
 		return
@@ -266,7 +267,7 @@ func (n *NATS) working(ctx context.Context) {
 
 // keepUp tells when what goes out is old although nothing fails, and not just
 // because it begins to make up for an outage; zero: nothing waits.
-func (n *NATS) keepUp(ctx context.Context, oldest time.Time) {
+func (n *Publisher) keepUp(ctx context.Context, oldest time.Time) {
 	age := time.Since(latest(oldest, n.resumed))
 	switch {
 	case !n.behind && !oldest.IsZero() && age > n.slow:
@@ -281,11 +282,11 @@ func (n *NATS) keepUp(ctx context.Context, oldest time.Time) {
 
 // tell reports a change of fortune once. What the store last knew is not known
 // here, so the first report is always made.
-func (n *NATS) tell(ctx context.Context, r alert.SinkReport) {
+func (n *Publisher) tell(ctx context.Context, r alert.SinkReport) {
 	if n.told == r.Value {
 		return
 	}
-	r.Component, r.At = natsPart, time.Now()
+	r.Component, r.At = component, time.Now()
 	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
 		n.log.Warn("the state of nats could not be kept", "err", err)
 		return
@@ -295,7 +296,7 @@ func (n *NATS) tell(ctx context.Context, r alert.SinkReport) {
 }
 
 // save reports the cursor if it moved and the last report is old enough.
-func (n *NATS) save(ctx context.Context, c alert.Cursor) {
+func (n *Publisher) save(ctx context.Context, c alert.Cursor) {
 	n.cursor = c
 	if !n.unsaved() || time.Since(n.savedAt) < saveEvery {
 		return
@@ -305,7 +306,7 @@ func (n *NATS) save(ctx context.Context, c alert.Cursor) {
 	}
 }
 
-func (n *NATS) keep(ctx context.Context) error {
+func (n *Publisher) keep(ctx context.Context) error {
 	n.savedAt = time.Now()
 	c := n.cursor
 	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Cursor: &c}); err != nil {
@@ -315,11 +316,11 @@ func (n *NATS) keep(ctx context.Context) error {
 	return nil
 }
 
-func (n *NATS) unsaved() bool {
+func (n *Publisher) unsaved() bool {
 	return n.cursor.Seq != n.saved.Seq || n.cursor.Last != n.saved.Last || !n.cursor.Stream.Equal(n.saved.Stream)
 }
 
-func (n *NATS) lastSave(ctx context.Context) error {
+func (n *Publisher) lastSave(ctx context.Context) error {
 	if !n.unsaved() {
 		return nil
 	}
@@ -330,11 +331,11 @@ func (n *NATS) lastSave(ctx context.Context) error {
 
 // bury passes over an event that can never be published. The first one is told
 // through the rules, until the next start: where one is too large others are.
-func (n *NATS) bury(ctx context.Context, e *alert.Event, err error) {
+func (n *Publisher) bury(ctx context.Context, e *alert.Event, err error) {
 	n.metrics.published.WithLabelValues("dead").Inc()
 	n.log.Error("an event can never be published and is passed over", "event_id", n.render.ID(e.Seq), "err", err)
 	if n.letters.Value == phone.OK {
-		n.letters = alert.SinkReport{Value: phone.Parked, Code: CodeDead, Reason: fmt.Sprintf(
+		n.letters = alert.SinkReport{Value: phone.Parked, Code: notify.CodeDead, Reason: fmt.Sprintf(
 			"event %s can never be published and is passed over: %v; the history has it. If the server or the stream limits the size "+
 				"of messages, raise that. The log names all such events", n.render.ID(e.Seq), err)}
 	}
@@ -343,12 +344,12 @@ func (n *NATS) bury(ctx context.Context, e *alert.Event, err error) {
 
 // tellLetters reports how it stands with events that were passed over, until
 // that is kept: an earlier run may have left the part parked.
-func (n *NATS) tellLetters(ctx context.Context) {
+func (n *Publisher) tellLetters(ctx context.Context) {
 	if n.lettersTold == n.letters.Value {
 		return
 	}
 	r := n.letters
-	r.Component, r.At = natsPart+DeadSuffix, time.Now()
+	r.Component, r.At = component+notify.DeadSuffix, time.Now()
 	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
 		n.log.Warn("the state of nats could not be kept", "err", err)
 		return
@@ -356,7 +357,7 @@ func (n *NATS) tellLetters(ctx context.Context) {
 	n.lettersTold = r.Value
 }
 
-func (n *NATS) progress(acked, end uint64) {
+func (n *Publisher) progress(acked, end uint64) {
 	lag := end - min(end, acked)
 	n.metrics.lag.Set(float64(lag))
 	n.mu.Lock()
@@ -364,7 +365,7 @@ func (n *NATS) progress(acked, end uint64) {
 	n.mu.Unlock()
 }
 
-func (n *NATS) connectFailed(err error) {
+func (n *Publisher) connectFailed(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.status.LastError, n.status.ErrorAt = unreached(&n.login, err).Error(), time.Now()
