@@ -16,12 +16,12 @@ const (
 	heldByRule = "rule:"
 )
 
-// updateHolds brings HeldBy, reminders and escalations up to date: of what moved and of
-// what shares its subject, on a Tick of everything that time may change, and
-// of everything for new rules.
+// updateHolds brings HeldBy, reminders and escalations up to date: of what moved
+// and of what shares its subject; otherwise of everything that time may change,
+// and of everything for new rules.
 func (s *step) updateHolds(in Input) {
-	s.after = make(map[alert.Key]alert.State, len(s.out))
 	s.ids = make(map[string]bool, len(s.out))
+	s.after = make(map[alert.Key]alert.State, len(s.out))
 	for i := range s.out {
 		a := &s.out[i]
 		s.ids[a.ID] = true
@@ -34,52 +34,48 @@ func (s *step) updateHolds(in Input) {
 			a.HeldBy, a.RemindEvery = s.heldBy(a), s.remindEvery(a)
 		}
 	}
-	switch in := in.(type) {
-	case Seen:
+	if in, ok := in.(Seen); ok {
 		if len(in.Changes) > 0 {
-			s.refresh(s.state.bySubject[in.Changes[0].Subject])
-		}
-	case Reloaded:
-		s.refresh(slices.Collect(s.state.open()))
-	case Tick:
-		for _, u := range s.set.rules {
-			if u.held() {
-				for _, a := range s.state.byRule[u.Name] {
-					s.refresh([]*alert.Alert{a})
-				}
+			for _, a := range s.state.bySubject[in.Changes[0].Subject] {
+				s.refresh(a)
 			}
+		}
+		return
+	}
+	_, reloaded := in.(Reloaded)
+	for a := range s.state.open() {
+		if r := s.set.byName[a.Rule]; reloaded || r != nil && r.held() {
+			s.refresh(a)
 		}
 	}
 }
 
-// refresh adds the alerts whose holds or channels changed and that did not
-// move otherwise.
-func (s *step) refresh(alerts []*alert.Alert) {
-	for _, old := range alerts {
-		if s.ids[old.ID] {
-			continue
-		}
-		a := *old
-		a.HeldBy, a.RemindEvery = s.heldBy(&a), s.remindEvery(&a)
-		a.Channels = s.escalated(&a)
-		if !slices.Equal(a.HeldBy, old.HeldBy) || !slices.Equal(a.Channels, old.Channels) || a.RemindEvery != old.RemindEvery {
-			s.out = append(s.out, a)
-		}
+// refresh adds an alert whose holds or channels changed and that did not move
+// otherwise.
+func (s *step) refresh(old *alert.Alert) {
+	if s.ids[old.ID] {
+		return
+	}
+	a := *old
+	a.HeldBy, a.RemindEvery = s.heldBy(&a), s.remindEvery(&a)
+	a.Channels = s.escalated(&a)
+	if !slices.Equal(a.HeldBy, old.HeldBy) || !slices.Equal(a.Channels, old.Channels) || a.RemindEvery != old.RemindEvery {
+		s.out = append(s.out, a)
 	}
 }
 
 // remindEvery is what the alert's rule says now.
 func (s *step) remindEvery(a *alert.Alert) time.Duration {
-	if u := s.set.byName[a.Rule]; u != nil {
-		return u.Remind
+	if r := s.set.byName[a.Rule]; r != nil {
+		return r.Remind
 	}
 	return a.RemindEvery
 }
 
 // heldBy lists what holds back an alert now, sorted.
 func (s *step) heldBy(a *alert.Alert) []string {
-	u := s.set.byName[a.Rule]
-	if u == nil {
+	r := s.set.byName[a.Rule]
+	if r == nil {
 		return a.HeldBy
 	}
 	var held []string
@@ -88,12 +84,12 @@ func (s *step) heldBy(a *alert.Alert) []string {
 			held = append(held, h)
 		}
 	}
-	for _, m := range u.mute {
+	for _, m := range r.mute {
 		if m.holds(s.now) {
 			held = append(held, heldByMute+m.Name.Value)
 		}
 	}
-	for _, rule := range u.inhibitedBy {
+	for _, rule := range r.inhibitedBy {
 		if s.fires(rule, a.Subject) {
 			held = append(held, heldByRule+rule)
 		}
@@ -134,11 +130,11 @@ func (s *step) firesOn(rule string, subject phone.Subject) bool {
 // has been firing for long enough and nobody takes care of it. These are named
 // for that purpose: their own where is not asked.
 func (s *step) escalated(a *alert.Alert) []string {
-	u := s.set.byName[a.Rule]
-	if u == nil || u.escalate == nil || a.State != alert.Firing || a.Ack != nil || s.now.Sub(a.Since) < u.escalate.after {
+	r := s.set.byName[a.Rule]
+	if r == nil || r.escalate == nil || a.State != alert.Firing || a.Ack != nil || s.now.Sub(a.Since) < r.escalate.after {
 		return a.Channels
 	}
-	return union(a.Channels, u.escalate.to)
+	return union(a.Channels, r.escalate.to)
 }
 
 const minutesOfDay = 24 * 60

@@ -2,7 +2,8 @@ package rules
 
 import (
 	"slices"
-	"strings"
+
+	"github.com/expr-lang/expr/ast"
 
 	"numwatch/phone"
 )
@@ -82,55 +83,112 @@ func (r *fieldRule) named(m *matcher) []string {
 	})
 }
 
-// Example returns a change of a field on which a rule may open, of the values
-// that are given (nil: any). Where there is none, it returns a change that has
-// them.
-func (s *Set) Example(rule string, f phone.Field, old, now *string) (before, after string) {
-	best := -1
-	values := s.Values(f, rule)
-	for _, a := range values {
-		for _, b := range values {
-			fits := (old == nil || f.Canonical(*old) == b) && (now == nil || f.Canonical(*now) == a)
-			if !fits || a == b && a != OtherValue || plainness(f, b)+plainness(f, a) <= best {
-				continue
-			}
-			if clause, _ := s.Opens(rule, f, b, a); clause == None {
-				best, before, after = plainness(f, b)+plainness(f, a), b, a
-			}
+// facts is what is known of an environment while nobody has filled it: the
+// texts under some names, and whether they are known.
+type facts func(name string) (value string, known bool)
+
+// factsOf is what a rule on the field can see of a change before it happens.
+func factsOf(r *fieldRule, old, now string) facts {
+	return func(name string) (string, bool) {
+		switch name {
+		case "Field":
+			return r.field.String(), true
+		case "Old":
+			return old, true
+		case "New", r.field.String():
+			return now, true
+		case "Direction":
+			return r.field.Direction(old, now).String(), true
+		case "Severity":
+			return r.Severity.String(), true
+		default:
+			return "", absent(r.field, name)
 		}
 	}
-	before, after = exampleText(f, before, "old"), exampleText(f, after, "new")
-	if old != nil {
-		before = f.Canonical(*old)
-	}
-	if now != nil {
-		after = f.Canonical(*now)
-	}
-	return before, after
 }
 
-// plainness is higher for what shows better what a rule is about.
-func plainness(f phone.Field, v string) int {
-	switch _, on := f.Rank(v); {
-	case on || !f.IsEnum() && v == OtherValue:
-		return 2
-	case v != "" && f.IsEnum() && f.Listed(v):
-		return 1
-	default:
-		return 0
-	}
-}
-
-// exampleText is a value that stands for any that nobody has named.
-func exampleText(f phone.Field, v, which string) string {
+// absent reports whether the name is empty for every subject of the field.
+func absent(f phone.Field, name string) bool {
+	other, isField := phone.ParseField(name)
 	switch {
-	case v != OtherValue:
-		return v
-	case f.IsEnum():
-		return "SOMETHING_" + strings.ToUpper(which)
-	case f.IsURL():
-		return "https://" + which + ".example.com/hook"
+	case isField && other.OfNumber(), name == "PhoneNumber":
+		return !f.OfNumber() && f != phone.Presence
+	case name == "Space", name == "SpaceId", name == "Account":
+		return f == phone.Sink
+	case name == "Part":
+		return f != phone.Sink
+	case name == "Code", name == "Reason":
+		return f.OfNumber() || f == phone.Presence
 	default:
-		return which + "-value"
+		return false
 	}
+}
+
+// eval returns an expression's value, a string or bool, as far as it follows
+// from what is known; else nil.
+func (k facts) eval(n ast.Node) any {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value
+	case *ast.BoolNode:
+		return n.Value
+	case *ast.IdentifierNode:
+		if v, known := k(n.Value); known {
+			return v
+		}
+	case *ast.UnaryNode:
+		if v, ok := k.eval(n.Node).(bool); ok && (n.Operator == "not" || n.Operator == "!") {
+			return !v
+		}
+	case *ast.BinaryNode:
+		return k.binary(n)
+	}
+	return nil
+}
+
+func (k facts) binary(n *ast.BinaryNode) any {
+	left := k.eval(n.Left)
+	if n.Operator == "in" {
+		return k.in(left, n.Right)
+	}
+	right := k.eval(n.Right)
+	switch n.Operator {
+	case "and", "&&":
+		return decided(left, right, false)
+	case "or", "||":
+		return decided(left, right, true)
+	case "==", "!=":
+		if left != nil && right != nil {
+			return (left == right) == (n.Operator == "==")
+		}
+	}
+	return nil
+}
+
+// decided is what two sides make of `or` (one that is true decides) or `and`
+// (one that is false does).
+func decided(a, b any, by bool) any {
+	switch {
+	case a == by || b == by:
+		return by
+	case a == !by && b == !by:
+		return !by
+	default:
+		return nil
+	}
+}
+
+// in looks a value up in a list of constants, which the compiler has made a set.
+func (k facts) in(value any, list ast.Node) any {
+	v, known := value.(string)
+	constant, _ := list.(*ast.ConstantNode)
+	if !known || constant == nil {
+		return nil
+	}
+	set, ok := constant.Value.(map[string]struct{})
+	if !ok {
+		return nil
+	}
+	_, found := set[v]
+	return found
 }

@@ -17,7 +17,6 @@ import (
 type State struct {
 	all       map[string]*alert.Alert          // by ID
 	bySubject map[phone.Subject][]*alert.Alert // open ones
-	byRule    map[string]map[string]*alert.Alert
 	pending   map[string]*alert.Alert
 	closed    map[alert.Key]*alert.Alert // the last one that was closed
 
@@ -29,7 +28,6 @@ func NewState(alerts []alert.Alert) *State {
 	s := &State{
 		all:       make(map[string]*alert.Alert, len(alerts)),
 		bySubject: make(map[phone.Subject][]*alert.Alert, len(alerts)),
-		byRule:    map[string]map[string]*alert.Alert{},
 		pending:   map[string]*alert.Alert{},
 		closed:    map[alert.Key]*alert.Alert{},
 	}
@@ -58,10 +56,6 @@ func (s *State) Apply(a alert.Alert) {
 		return
 	}
 	s.bySubject[a.Subject] = append(s.bySubject[a.Subject], &a)
-	if s.byRule[a.Rule] == nil {
-		s.byRule[a.Rule] = map[string]*alert.Alert{}
-	}
-	s.byRule[a.Rule][a.ID] = &a
 	if a.State == alert.Pending {
 		s.pending[a.ID] = &a
 	}
@@ -84,9 +78,6 @@ func (s *State) Drop(id string) {
 	open := slices.DeleteFunc(s.bySubject[a.Subject], func(o *alert.Alert) bool { return o == a })
 	if s.bySubject[a.Subject] = open; len(open) == 0 {
 		delete(s.bySubject, a.Subject)
-	}
-	if delete(s.byRule[a.Rule], id); len(s.byRule[a.Rule]) == 0 {
-		delete(s.byRule, a.Rule)
 	}
 }
 

@@ -1,11 +1,65 @@
 package rules
 
 import (
+	"strings"
 	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
 )
+
+// Example returns a change of a field on which a rule may open, of the values
+// that are given (nil: any). Where there is none, it returns a change that has
+// them.
+func (s *Set) Example(rule string, f phone.Field, old, now *string) (before, after string) {
+	best := -1
+	values := s.Values(f, rule)
+	for _, a := range values {
+		for _, b := range values {
+			fits := (old == nil || f.Canonical(*old) == b) && (now == nil || f.Canonical(*now) == a)
+			if !fits || a == b && a != OtherValue || plainness(f, b)+plainness(f, a) <= best {
+				continue
+			}
+			if clause, _ := s.Opens(rule, f, b, a); clause == None {
+				best, before, after = plainness(f, b)+plainness(f, a), b, a
+			}
+		}
+	}
+	before, after = exampleText(f, before, "old"), exampleText(f, after, "new")
+	if old != nil {
+		before = f.Canonical(*old)
+	}
+	if now != nil {
+		after = f.Canonical(*now)
+	}
+	return before, after
+}
+
+// plainness is higher for what shows better what a rule is about.
+func plainness(f phone.Field, v string) int {
+	switch _, on := f.Rank(v); {
+	case on || !f.IsEnum() && v == OtherValue:
+		return 2
+	case v != "" && f.IsEnum() && f.Listed(v):
+		return 1
+	default:
+		return 0
+	}
+}
+
+// exampleText is a value that stands for any that nobody has named.
+func exampleText(f phone.Field, v, which string) string {
+	switch {
+	case v != OtherValue:
+		return v
+	case f.IsEnum():
+		return "SOMETHING_" + strings.ToUpper(which)
+	case f.IsURL():
+		return "https://" + which + ".example.com/hook"
+	default:
+		return which + "-value"
+	}
+}
 
 // DrillNumber is the phone number that drills are about. Nobody has it.
 const DrillNumber = "0000000000"
