@@ -2,63 +2,17 @@ package web
 
 import (
 	"cmp"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
-
+	"context"
+	"net/http"
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/web/api"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
 )
-
-// Alert is an alert in /api/v1/alerts: of the same form as the data of its events
-// on NATS, with callback URLs redacted.
-type Alert struct {
-	Account   string          `json:"account,omitempty"`
-	Space     *Space          `json:"space,omitempty"`
-	Number    *phone.Number   `json:"number,omitempty"`
-	Part      string          `json:"part,omitempty"` // of the bot
-	Field     phone.Field     `json:"field"`
-	Old       string          `json:"old"`
-	New       string          `json:"new"`
-	Direction phone.Direction `json:"direction"`
-	SeenAfter time.Time       `json:"seen_after,omitzero"`
-	SeenAt    time.Time       `json:"seen_at"`
-	RequestId string          `json:"request_id,omitempty"`
-	MovedFrom string          `json:"moved_from,omitempty"`
-	Baseline  bool            `json:"baseline"`
-	Drill     bool            `json:"drill"`
-	Code      string          `json:"code,omitempty"`
-	Reason    string          `json:"reason,omitempty"`
-	Alert     Detail          `json:"alert"`
-}
-
-// Space is a space as it is configured.
-type Space struct {
-	ID     string            `json:"id"`
-	Name   string            `json:"name,omitempty"`
-	Labels map[string]string `json:"labels,omitempty"`
-}
-
-// Detail is what is said about an alert itself.
-type Detail struct {
-	ID         string           `json:"id"`
-	Rule       string           `json:"rule"`
-	Severity   alert.Severity   `json:"severity"`
-	Transition alert.Transition `json:"transition"`
-	State      alert.State      `json:"state"`
-	Since      time.Time        `json:"since"`
-	Changed    time.Time        `json:"changed"` // of the last transition
-	Closing    string           `json:"closing,omitempty"`
-	Channels   []string         `json:"channels"`
-	Revision   uint64           `json:"revision"`
-	Openings   int              `json:"openings"`
-	HeldBy     []string         `json:"held_by"`
-	Ack        *alert.Ack       `json:"ack"`
-	Summary    string           `json:"summary"`
-	Action     string           `json:"action,omitempty"`
-	Runbook    string           `json:"runbook,omitempty"`
-}
 
 // Which alerts a list shows.
 const (
@@ -112,7 +66,7 @@ func (c *selection) has(a *alert.Alert) bool {
 func (s *site) selected(c selection) []*alert.Alert {
 	var alerts []*alert.Alert
 	text := strings.ToLower(strings.TrimSpace(c.Text))
-	for _, a := range s.Alerts() {
+	for _, a := range s.View.Alerts() {
 		if c.has(a) && (text == "" || strings.Contains(s.searchable(a), text)) {
 			alerts = append(alerts, a)
 		}
@@ -124,17 +78,6 @@ func (s *site) selected(c selection) []*alert.Alert {
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.Since.Compare(a.Since), cmp.Compare(a.ID, b.ID))
 	})
 	return alerts
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	default:
-		return 1
-	}
 }
 
 // searchable is what a search looks for a text in.
@@ -149,15 +92,15 @@ func (s *site) searchable(a *alert.Alert) string {
 	return strings.ToLower(strings.Join(parts, "\n"))
 }
 
-func (s *site) render(a *alert.Alert) Alert {
+func (s *site) render(a *alert.Alert) api.Alert {
 	c := &a.Change
-	out := Alert{
+	out := api.Alert{
 		Account: a.Subject.Account, Part: a.Subject.Component,
 		Field: a.Field, Old: a.Field.Shown(c.Old), New: a.Field.Shown(c.New), Direction: c.Direction,
 		SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId, MovedFrom: c.MovedFrom,
 		Baseline: a.Baseline, Drill: a.Drill, Code: c.Code, Reason: shown(c.Reason),
 		Number: redacted(c.Number),
-		Alert: Detail{
+		Alert: api.Detail{
 			ID: a.ID, Rule: a.Rule, Severity: a.Severity, Transition: a.Transition, State: a.State,
 			Since: a.Since, Changed: a.Changed, Closing: shown(a.Closing), Channels: append([]string{}, a.Channels...), Revision: a.Revision, Openings: a.Openings, HeldBy: append([]string{}, a.HeldBy...), Ack: a.Ack,
 			Summary: a.Summary.Render(shown), Action: a.Action.Render(shown), Runbook: a.Runbook,
@@ -165,29 +108,277 @@ func (s *site) render(a *alert.Alert) Alert {
 	}
 	if a.Subject.Space != "" {
 		space := s.Space(a.Subject.SpaceKey())
-		out.Space = &Space{ID: a.Subject.Space, Name: space.Name, Labels: space.Labels}
+		out.Space = &api.Space{ID: a.Subject.Space, Name: space.Name, Labels: space.Labels}
 	}
 	return out
 }
 
-// redacted returns a copy of a number whose URLs may be shown.
-func redacted(n *phone.Number) *phone.Number {
-	if n == nil {
-		return nil
-	}
-	out := *n
-	for f, v := range n.All() {
-		if f.IsURL() {
-			out.Set(f, phone.Redact(v))
-		}
-	}
-	return &out
+func (s *site) detail(a *alert.Alert) api.AlertDetail {
+	return api.AlertDetail{Alert: s.render(a), Told: s.told([]*alert.Alert{a})}
 }
 
-var anyURL = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://\S+`)
+func (s *site) told(alerts []*alert.Alert) []api.Told {
+	told := []api.Told{}
+	for _, a := range alerts {
+		for _, m := range s.View.MessagesOf(a.ID) {
+			t := api.Told{Alert: a.ID, Rule: a.Rule, Channel: m.Channel, State: m.State, At: m.At, Reason: shown(m.Reason)}
+			if i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID }); i >= 0 {
+				t.Shows = m.Alerts[i].Revision
+			}
+			told = append(told, t)
+		}
+	}
+	sort.Slice(told, func(i, j int) bool {
+		a, b := &told[i], &told[j]
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Alert, b.Alert)) < 0
+	})
+	return told
+}
 
-// shown makes a text from outside fit to be shown: on one line, with nothing
-// that steers the eye, and with the URLs in it redacted.
-func shown(s string) string {
-	return anyURL.ReplaceAllStringFunc(alert.Plain(s), phone.Redact)
+func (s *site) getAlerts(w http.ResponseWriter, r *http.Request) {
+	p := paramsOf(r)
+	selection := p.selection()
+	offset, limit := p.page()
+	if refused(w, p) {
+		return
+	}
+	all := s.selected(selection)
+	list := api.AlertList{Total: len(all), Alerts: []api.Alert{}}
+	for _, a := range part(all, offset, limit) {
+		list.Alerts = append(list.Alerts, s.render(a))
+	}
+	answer(w, http.StatusOK, list)
+}
+
+func (s *site) getAlert(w http.ResponseWriter, r *http.Request) {
+	a, ok := s.View.Alert(r.PathValue("id"))
+	if !ok {
+		fail(w, http.StatusNotFound, "there is no such alert; it may have closed long ago: /api/v1/alerts?state=all lists those that are kept")
+		return
+	}
+	answer(w, http.StatusOK, s.detail(a))
+}
+
+func (s *site) postDrill(w http.ResponseWriter, r *http.Request) {
+	var q api.DrillRequest
+	if !read(w, r, &q) {
+		return
+	}
+	by, err := who(q.By)
+	var a alert.Alert
+	if err == nil {
+		a, err = s.Operator.Drill(r.Context(), q.Rule, q.Space, by)
+	}
+	if err != nil {
+		s.undecided(w, r, err)
+		return
+	}
+	answer(w, http.StatusCreated, s.detail(&a))
+}
+
+func (s *site) postAck(w http.ResponseWriter, r *http.Request) { s.acked(w, r, s.Operator.Ack) }
+
+func (s *site) deleteAck(w http.ResponseWriter, r *http.Request) { s.acked(w, r, s.Operator.Unack) }
+
+func (s *site) acked(w http.ResponseWriter, r *http.Request, do func(context.Context, string, string) (alert.Alert, error)) {
+	var q api.ByRequest
+	if !read(w, r, &q) {
+		return
+	}
+	by, err := who(q.By)
+	if err != nil {
+		s.undecided(w, r, err)
+		return
+	}
+	a, err := do(r.Context(), r.PathValue("id"), by)
+	if err != nil {
+		s.undecided(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, s.render(&a))
+}
+
+func (s *site) ackForm(w http.ResponseWriter, r *http.Request) {
+	s.ackedForm(w, r, "acked", s.Operator.Ack)
+}
+
+func (s *site) unackForm(w http.ResponseWriter, r *http.Request) {
+	s.ackedForm(w, r, "unacked", s.Operator.Unack)
+}
+
+func (s *site) ackedForm(w http.ResponseWriter, r *http.Request, done string, do func(context.Context, string, string) (alert.Alert, error)) {
+	by, err := named(w, r)
+	if err == nil {
+		_, err = do(r.Context(), r.PathValue("id"), by)
+	}
+	s.decided(w, r, done, err)
+}
+
+type alertsPage struct {
+	States     []link
+	Severities choice
+	Rules      choice
+	Selection  selection
+	Rows       []alertRow
+	Pager      pager
+	Who        string // decides, as last time
+	Silences   []silenceRow
+}
+
+func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
+	params, now := paramsOf(r), s.Now()
+	c := params.selection()
+	offset := params.pageNumber()
+	found := s.selected(c)
+	rows := part(found, offset, rowsPerPage)
+	values := r.URL.Query()
+	body := alertsPage{
+		Who: nameOf(r), Silences: s.silenceRows(),
+		Selection:  c,
+		Severities: choose("severity", "Severity", "any", alert.Severities(), params.list("severity")),
+		Rules:      choose("rule", "Rule", "any", s.rulesWithAlerts(), nonEmpty(c.Rule)),
+		Pager:      newPager(values, offset, len(rows), len(found)),
+	}
+	for _, one := range []struct{ state, text string }{
+		{stateOpen, "Open"}, {stateClosed, "Lately closed"}, {stateAll, "All"},
+	} {
+		of := c
+		of.State = one.state
+		body.States = append(body.States, link{
+			Text: one.text, Href: with(values, "state", one.state), Here: c.State == one.state, Count: len(s.selected(of)),
+		})
+	}
+	for _, a := range rows {
+		row := s.alertRow(a, now)
+		row.Told = s.toldRows([]*alert.Alert{a}, now)
+		row.Decide = !row.Closed
+		body.Rows = append(body.Rows, row)
+	}
+	p := s.frame(r, "alerts", "Alerts")
+	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
+	s.show(w, http.StatusOK, p)
+}
+
+func (s *site) rulesWithAlerts() (names []string) {
+	for _, a := range s.View.Alerts() {
+		names = append(names, a.Rule)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// alertRow is an alert on a page.
+type alertRow struct {
+	Severity, State      string
+	Tone                 tone
+	Closed               bool
+	Number, Name         string
+	Path                 string // of the number's page, from the root
+	Space, Account       string
+	Field, Old, New      string
+	Mark                 string
+	Summary, Action      string
+	Rule, Runbook, Notes string
+	Closing              string
+	Since, Changed       stamp
+	Told                 []toldRow
+
+	ID      string
+	Decide  bool // it can be acknowledged and silenced here
+	Acked   bool
+	Silence string // where it is silenced until a time
+}
+
+type toldRow struct {
+	Rule, Channel, State, Reason string
+	Tone                         tone
+	At                           stamp
+}
+
+func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
+	row := alertRow{
+		Severity: a.Severity.String(), State: a.State.String(), Tone: severityTone(a.Severity), Closed: a.State.Closed(),
+		Number: text(a.Subject.PhoneNumber), Account: text(a.Subject.Account),
+		Field: a.Field.String(), Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
+		Mark:    directionMark(a.Change.Direction),
+		Summary: a.Summary.Render(text), Action: a.Action.Render(text),
+		Rule: a.Rule, Runbook: a.Runbook, Notes: s.notes(a), Closing: text(a.Closing),
+		Since: since(a.Since, now), Changed: since(a.Changed, now), ID: a.ID, Acked: a.Ack != nil,
+	}
+	match := matchAlert(a)
+	row.Silence = "silences?" + matchQuery(&match).Encode()
+	if row.Closed {
+		row.Tone = off
+	}
+	if a.Change.Number != nil {
+		row.Name = text(a.Change.Number.Get(phone.VerifiedName))
+	}
+	switch a.Subject.Kind() {
+	case phone.OfNumber:
+		row.Path = numberPath(a.Subject)
+		row.Space = text(s.Space(a.Subject.SpaceKey()).Title())
+	case phone.OfSpace:
+		row.Space = text(s.Space(a.Subject.SpaceKey()).Title())
+	case phone.OfAccount:
+		row.Space = "the whole account"
+	case phone.OfBot:
+		row.Space = "numwatch " + text(a.Subject.Component)
+	}
+	return row
+}
+
+// notes tells what a reader must know beside the change.
+func (s *site) notes(a *alert.Alert) string {
+	var notes []string
+	if a.State == alert.Pending {
+		notes = append(notes, "pending: not for long enough yet")
+	}
+	if a.Ack != nil {
+		notes = append(notes, "acknowledged by "+text(a.Ack.By)+" at "+clock(a.Ack.At))
+	}
+	if len(a.HeldBy) > 0 {
+		notes = append(notes, "held by "+text(strings.Join(s.holds(a.HeldBy), ", ")))
+	}
+	if a.Openings > 1 {
+		notes = append(notes, "opened "+strconv.Itoa(a.Openings)+" times")
+	}
+	if a.Baseline {
+		notes = append(notes, "so since its first sight")
+	}
+	if a.Drill {
+		notes = append(notes, "DRILL")
+	}
+	if a.Change.Reason != "" {
+		notes = append(notes, text(a.Change.Reason))
+	}
+	return strings.Join(notes, " · ")
+}
+
+// holds names what holds an alert back; of a silence, who and until when.
+func (s *site) holds(by []string) (names []string) {
+	for _, name := range by {
+		if id, ok := strings.CutPrefix(name, alert.SilenceHold); ok {
+			name = "a silence that has ended"
+			if one, ok := s.View.Silence(id); ok {
+				name = "a silence of " + one.By + " until " + clock(one.Until)
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func (s *site) toldRows(alerts []*alert.Alert, now time.Time) []toldRow {
+	var rows []toldRow
+	for _, t := range s.told(alerts) {
+		row := toldRow{Rule: t.Rule, Channel: text(t.Channel), State: t.State.String(), Reason: text(t.Reason), At: since(t.At, now), Tone: good}
+		switch t.State {
+		case alert.Sending:
+			row.Tone = watch
+		case alert.Dead:
+			row.Tone = dire
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }

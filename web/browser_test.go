@@ -43,7 +43,7 @@ func (l look) set() step {
 
 // serveTown serves a bot on a port of its own, until the test ends.
 func serveTown(t *testing.T, b *bot) string {
-	server := httptest.NewServer(New(b.options()))
+	server := httptest.NewServer(New(b.options(t)))
 	t.Cleanup(func() {
 		close(b.ending)
 		server.Close()
@@ -54,7 +54,7 @@ func serveTown(t *testing.T, b *bot) string {
 // Every page, light and dark, wide and narrow: no error, nothing that an
 // accessibility check finds serious, nothing wider than the screen.
 func TestPagesInABrowser(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	address := serveTown(t, b)
 	tab := openTab(t)
 	pages, looks := pagesOf(b), looks
@@ -108,7 +108,7 @@ func requireAccessible(t *testing.T, tab *tab) {
 // What happens while somebody looks is there without a reload, and a hostile
 // name is text.
 func TestLiveUpdateInABrowser(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	address := serveTown(t, b)
 	tab := openTab(t)
 	tab.do(t, looks[0].set(), chromedp.Navigate(address+"/"), chromedp.Evaluate[chromedp.Void](`window.untouched = true`))
@@ -129,7 +129,7 @@ func TestLiveUpdateInABrowser(t *testing.T) {
 // A page that waits for its reader says so; one that nobody sees holds no
 // connection, and catches up when it is seen again.
 func TestPausedAndHiddenInABrowser(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	address := serveTown(t, b)
 	tab := openTab(t)
 	word := func(is string) { tab.eventually(t, `document.querySelector("#live .word").textContent === "`+is+`"`) }
@@ -160,19 +160,19 @@ func TestPausedAndHiddenInABrowser(t *testing.T) {
 
 // A form works with the page's strict policy, and what it did is said.
 func TestFormInABrowser(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	address := serveTown(t, b)
 	tab := openTab(t)
 	tab.do(t, looks[0].set(), chromedp.Navigate(address+"/delivery"), chromedp.Click(".dead button"), chromedp.WaitVisible("[data-done]"))
 	require.Contains(t, ask(t, tab, chromedp.Text("[data-done]")), "being posted again")
-	require.Equal(t, []string{"m-dead"}, b.town.retried)
+	require.Equal(t, []string{"m-dead"}, b.retried)
 	tab.requireCalm(t)
 }
 
 // An acknowledgement and silences, as somebody makes them who has given a name
 // once.
 func TestDecisionsInABrowser(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	address, id := serveTown(t, b), b.alerts[0].ID
 	tab := openTab(t)
 	button := func(what string) string { return `button[formaction="./alerts/` + id + "/" + what + `"]` }
@@ -209,7 +209,7 @@ func TestDecisionsInABrowser(t *testing.T) {
 
 // By keyboard: the first stop leads to the content, the next are the pages.
 func TestKeyboardInABrowser(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	tab := openTab(t)
 	tab.do(t, looks[0].set(), chromedp.Navigate(serveTown(t, b)+"/numbers"), chromedp.WaitReady("main"))
 	var stops []string

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"numwatch/internal/view"
 	"slices"
 	"strconv"
 	"time"
@@ -55,7 +56,7 @@ var chartRanges = []chartRange{
 func (s *site) chart(r *http.Request, now time.Time) chart {
 	chosen := chartRanges[0]
 	c := chart{Height: 2*chartHalf + chartMargin, Middle: chartHalf, Base: 2*chartHalf + chartMargin - 5}
-	bars := s.Fleet.Activity(now, chosen.bars, chosen.width)
+	bars := s.View.Activity(now, chosen.bars, chosen.width)
 	wanted := r.URL.Query().Get("over")
 	if wanted == "" && young(bars) {
 		wanted = "1h"
@@ -63,7 +64,7 @@ func (s *site) chart(r *http.Request, now time.Time) chart {
 	for _, one := range chartRanges[1:] {
 		if one.name == wanted {
 			chosen = one
-			bars = s.Fleet.Activity(now, one.bars, one.width)
+			bars = s.View.Activity(now, one.bars, one.width)
 		}
 	}
 	for _, i := range []int{1, 0, 2, 3} { // by length
@@ -89,13 +90,13 @@ func (s *site) chart(r *http.Request, now time.Time) chart {
 
 // young reports whether all changes are of the last two bars: a bot that has just
 // begun shows more within an hour.
-func young(bars []Bar) bool {
+func young(bars []view.Bar) bool {
 	last := len(bars) - 2
-	busy := func(b Bar) bool { return b.Better+b.Worse+b.Other > 0 }
+	busy := func(b view.Bar) bool { return b.Better+b.Worse+b.Other > 0 }
 	return slices.ContainsFunc(bars[last:], busy) && !slices.ContainsFunc(bars[:last], busy)
 }
 
-func (c *chart) bar(b Bar, i, n int, now time.Time) chartBar {
+func (c *chart) bar(b view.Bar, i, n int, now time.Time) chartBar {
 	height := func(count int) int {
 		if count == 0 {
 			return 0

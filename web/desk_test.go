@@ -1,10 +1,8 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,82 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
+	"numwatch/web/api"
 )
-
-// As a Desk, bot decides in memory.
-
-func (b *bot) inForce() []alert.Silence {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.silences)
-}
-
-func (b *bot) Ack(_ context.Context, id, by string) (alert.Alert, error) {
-	return b.acked(id, &alert.Ack{By: by, At: noon})
-}
-
-func (b *bot) Unack(_ context.Context, id, _ string) (alert.Alert, error) { return b.acked(id, nil) }
-
-func (b *bot) acked(id string, ack *alert.Ack) (alert.Alert, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := slices.IndexFunc(b.alerts, func(a alert.Alert) bool { return a.ID == id })
-	switch {
-	case b.refuse != nil:
-		return alert.Alert{}, b.refuse
-	case i < 0:
-		return alert.Alert{}, fmt.Errorf("%w: alert %s", alert.ErrNotFound, id)
-	case b.alerts[i].State.Closed():
-		return alert.Alert{}, fmt.Errorf("%w: alert %s is closed", alert.ErrRejected, id)
-	}
-	b.alerts[i].Ack = ack
-	return b.alerts[i], nil
-}
-
-func (b *bot) Silence(_ context.Context, s alert.Silence) (alert.Silence, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.refuse != nil {
-		return alert.Silence{}, b.refuse
-	}
-	if !s.Until.After(noon) {
-		return alert.Silence{}, fmt.Errorf("%w: the silence would end before it begins", alert.ErrRejected)
-	}
-	s.ID, s.From = fmt.Sprintf("s-%d", len(b.silences)+1), noon
-	b.silences = append(b.silences, s)
-	for i := range b.alerts {
-		if s.Match.Matches(&b.alerts[i], nil) {
-			b.alerts[i].HeldBy = append(b.alerts[i].HeldBy, alert.SilenceHold+s.ID)
-		}
-	}
-	return s, nil
-}
-
-func (b *bot) Drill(_ context.Context, rule, space, _ string) (alert.Alert, error) {
-	if rule == "no-such" {
-		return alert.Alert{}, fmt.Errorf("%w: rule %s", alert.ErrNotFound, rule)
-	}
-	a := redAlert()
-	a.ID, a.Rule, a.Drill, a.State, a.Subject.Space = "a-drill", rule, true, alert.Ended, cmp.Or(space, "drill")
-	b.alerts = append(b.alerts, a)
-	return a, nil
-}
-
-func (b *bot) EndSilence(_ context.Context, id, _ string) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := len(b.silences)
-	b.silences = slices.DeleteFunc(b.silences, func(s alert.Silence) bool { return s.ID == id })
-	if len(b.silences) == n {
-		return fmt.Errorf("%w: silence %s", alert.ErrNotFound, id)
-	}
-	return nil
-}
 
 // What is asked of the API is done, and what it says fits its description.
 func TestDecisionsThroughTheAPI(t *testing.T) {
-	d, b := readDocument(t), busyTown()
-	h := New(b.options())
+	d, b := readDocument(t), busyBot()
+	h := New(b.options(t))
 	id := b.alerts[0].ID
 	do := func(method, path, body string, code int, asks, says string) string {
 		t.Helper()
@@ -114,7 +43,7 @@ func TestDecisionsThroughTheAPI(t *testing.T) {
 	require.Contains(t, made, `"covers": 2`)
 	require.Contains(t, made, `"until": "2026-11-23T14:00:00Z"`)
 	do("POST", "/api/v1/silences", `{"match":{"severity":"high"},"until":"2026-11-24T00:00:00+08:00","by":"Ada"}`, 201, "SilenceRequest", "Silence")
-	var list SilenceList
+	var list api.SilenceList
 	require.NoError(t, json.Unmarshal([]byte(do("GET", "/api/v1/silences", "", 200, "", "SilenceList")), &list))
 	require.Equal(t, 2, list.Total)
 	require.Equal(t, "moving", list.Silences[0].Reason)
@@ -124,8 +53,8 @@ func TestDecisionsThroughTheAPI(t *testing.T) {
 }
 
 func TestDrillThroughTheAPI(t *testing.T) {
-	d, b := readDocument(t), busyTown()
-	h := New(b.options())
+	d, b := readDocument(t), busyBot()
+	h := New(b.options(t))
 	const body = `{"rule":"quality-red","space":"1001","by":"Ada"}`
 	d.requireFits(t, "/components/schemas/DrillRequest", body)
 	w := request{method: "POST", path: "/api/v1/drill", body: body}.to(h)
@@ -142,8 +71,8 @@ func TestDrillThroughTheAPI(t *testing.T) {
 }
 
 func TestDecisionsThatCannotBeDone(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	closed := b.alerts[slices.IndexFunc(b.alerts, func(a alert.Alert) bool { return a.State.Closed() })].ID
 	type try struct {
 		request
@@ -165,7 +94,7 @@ func TestDecisionsThatCannotBeDone(t *testing.T) {
 		post("silences", `{"match":{"colour":"red"},"for_seconds":60,"by":"Ada"}`, 400, "colour"),
 		post("silences", `{"match":{"rule":"x"},"by":"Ada"}`, 422, "until when"),
 		post("silences", `{"match":{"rule":"x"},"by":"Ada","for_seconds":1,"until":"2030-01-01T00:00:00Z"}`, 422, "not both"),
-		post("silences", `{"match":{"rule":"x"},"by":"Ada","for_seconds":-1}`, 422, "before it begins"),
+		post("silences", `{"match":{"rule":"x"},"by":"Ada","for_seconds":-1}`, 422, "the end is in the past"),
 		post("silences", `{"match":{"rule":"x"},"for_seconds":60}`, 422, "who asks"),
 		post("silences/preview", `{"match":{}}`, 422, "at least one of"),
 		{request{method: "DELETE", path: "/api/v1/silences/s-9", body: `{"by":"Ada"}`}, 404, "/api/v1/silences list"},
@@ -204,9 +133,9 @@ func (stuck) EndSilence(ctx context.Context, _, _ string) error {
 // A bot that cannot store what is decided says so before who asks gives up.
 func TestDecisionsWhileTheStoreCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, b := readDocument(t), busyTown()
-		o := b.options()
-		o.Desk = stuck{b}
+		d, b := readDocument(t), busyBot()
+		o := b.options(t)
+		o.Operator = stuck{b}
 		h := New(o)
 		for _, ask := range []request{
 			{method: "POST", path: "/api/v1/alerts/a-1/ack", body: `{"by":"Ada"}`},
@@ -233,8 +162,8 @@ func TestDecisionsWhileTheStoreCannotBeWritten(t *testing.T) {
 
 // Whatever decides is guarded as a reload is.
 func TestDecisionsAreGuarded(t *testing.T) {
-	b := busyTown()
-	o := b.options()
+	b := busyBot()
+	o := b.options(t)
 	o.Token = token
 	h := New(o)
 	ack := request{method: "POST", path: "/api/v1/alerts/" + b.alerts[0].ID + "/ack", body: `{"by":"Ada"}`}
@@ -250,21 +179,11 @@ func TestDecisionsAreGuarded(t *testing.T) {
 	require.Empty(t, b.silences)
 }
 
-// post fills in a form.
-func (r request) post(fields string) request {
-	r.method, r.body = "POST", fields
-	if r.header == nil {
-		r.header = map[string]string{}
-	}
-	r.header["Content-Type"] = "application/x-www-form-urlencoded"
-	return r
-}
-
 // Without scripts: what forms on pages ask for is done, and the name is asked
 // for once.
 func TestDecisionsOnThePages(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	first := b.alerts[0]
 	path := "/alerts/" + first.ID
 	w := request{path: path + "/ack", header: map[string]string{"Referer": "http://x/alerts?severity=critical&done=gone"}}.post("by=+Ada%0a").to(h)
@@ -315,14 +234,14 @@ func TestDecisionsOnThePages(t *testing.T) {
 
 // What is refused is said on the form, which stays as it was filled in.
 func TestASilenceThatIsRefusedOnThePage(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	for fields, says := range map[string]string{
 		"by=Ada&for=1h":                                    "at least one of account",
 		"by=&for=1h&rule=quality-red":                      "who asks",
 		"by=Ada&rule=quality-red":                          "choose for how long",
 		"by=Ada&rule=quality-red&until=soon":               "must be a time",
-		"by=Ada&rule=quality-red&until=2020-01-01T00%3A00": "end before it begins",
+		"by=Ada&rule=quality-red&until=2020-01-01T00%3A00": "the end is in the past",
 		"by=Ada&labels=gold&for=1h":                        "labels must be name=value",
 		"by=Ada&severity=dire&for=1h":                      "unknown severity",
 	} {

@@ -23,7 +23,7 @@ func basic(password string) map[string]string {
 }
 
 func TestWithAToken(t *testing.T) {
-	o := (&bot{}).options()
+	o := (&bot{}).options(t)
 	o.Token = token
 	h := New(o)
 	probes := map[string]bool{"/healthz": true, "/readyz": true}
@@ -56,7 +56,7 @@ func TestWithAToken(t *testing.T) {
 
 // A proxy on this machine speaks for others: what is free here is not for them.
 func TestAProxyIsNotThisMachine(t *testing.T) {
-	o := (&bot{}).options()
+	o := (&bot{}).options(t)
 	o.Token = token
 	h := New(o)
 	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"} {
@@ -73,14 +73,14 @@ func TestAProxyIsNotThisMachine(t *testing.T) {
 	require.Equal(t, 403, request{path: "/debug/pprof/", header: bearer(token)}.to(New(o)).Code)
 	o.Token = ""
 	require.Equal(t, 401, request{path: "/api/v1/backup"}.to(New(o)).Code)
-	h = New((&bot{}).options())
+	h = New((&bot{}).options(t))
 	proxied := map[string]string{"X-Forwarded-For": "203.0.113.7"}
 	require.Equal(t, 401, request{path: "/api/v1/backup", header: proxied}.to(h).Code)
 	require.Equal(t, 200, request{path: "/api/v1/alerts", header: proxied}.to(h).Code)
 }
 
 func TestWithoutATokenOnlyThisMachine(t *testing.T) {
-	h := New((&bot{}).options())
+	h := New((&bot{}).options(t))
 	for _, path := range everyPath {
 		require.Equal(t, 200, request{path: path}.to(h).Code, path)
 		beyond := 401
@@ -94,7 +94,7 @@ func TestWithoutATokenOnlyThisMachine(t *testing.T) {
 // A page elsewhere may make a browser here ask for its own name, resolved to
 // this machine.
 func TestDNSRebinding(t *testing.T) {
-	o := (&bot{}).options()
+	o := (&bot{}).options(t)
 	o.PublicURL = "https://wa.example.com"
 	h := New(o)
 	for host, code := range map[string]int{
@@ -114,7 +114,7 @@ func TestDNSRebinding(t *testing.T) {
 
 func TestAnotherSiteCannotReload(t *testing.T) {
 	b := &bot{}
-	o := b.options()
+	o := b.options(t)
 	o.PublicURL = "https://wa.example.com"
 	h := New(o)
 	post := func(header map[string]string) int {
@@ -131,7 +131,7 @@ func TestAnotherSiteCannotReload(t *testing.T) {
 }
 
 func TestEveryAnswerHasTheHeaders(t *testing.T) {
-	h := New((&bot{}).options())
+	h := New((&bot{}).options(t))
 	for _, r := range []request{{path: "/"}, {path: "/nowhere"}, {path: "/api/v1/status"}, {path: "/", from: elsewhere}, {path: "/", host: "evil"}} {
 		header := r.to(h).Header()
 		require.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
@@ -144,7 +144,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 
 // Whoever probes from elsewhere hears that the bot is not ready, but not why.
 func TestStrangersDoNotHearWhy(t *testing.T) {
-	o := (&bot{}).options()
+	o := (&bot{}).options(t)
 	o.Token = token
 	o.Ready = func() error { return errors.New("no space left on /data") }
 	h := New(o)

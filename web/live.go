@@ -30,7 +30,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetReadDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx keeps events until there are many
-	changed := s.Changed()
+	changed := s.View.Changed()
 	for event := fmt.Sprintf("retry: %d\n\n", (2 * time.Second).Milliseconds()); ; event = "event: changed\ndata:\n\n" {
 		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if _, err := io.WriteString(w, event); err != nil || control.Flush() != nil {
@@ -39,7 +39,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 		if !s.pause(r, calm, nil) || !s.pause(r, still, changed) {
 			return
 		}
-		changed = s.Changed()
+		changed = s.View.Changed()
 	}
 }
 

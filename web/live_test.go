@@ -29,8 +29,8 @@ func openStream(t *testing.T, url string) (*http.Response, *bufio.Reader) {
 // What happens is told, also what happened while the stream was calm, and the
 // stream ends with the bot.
 func TestLiveTellsOfChanges(t *testing.T) {
-	b := busyTown()
-	server := httptest.NewServer(New(b.options()))
+	b := busyBot()
+	server := httptest.NewServer(New(b.options(t)))
 	defer server.Close()
 	resp, lines := openStream(t, server.URL)
 	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
@@ -46,8 +46,8 @@ func TestLiveTellsOfChanges(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	b := busyTown()
-	server := httptest.NewServer(New(b.options()))
+	b := busyBot()
+	server := httptest.NewServer(New(b.options(t)))
 	defer server.Close()
 	defer close(b.ending)
 	for range mostStreams {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 // document is the API's description, to hold the handlers against.
@@ -60,7 +61,7 @@ func answerOf(path, method, code string) string {
 func TestEveryRouteIsDocumentedAndThere(t *testing.T) {
 	d := readDocument(t)
 	var served, documented []string
-	for _, r := range (&site{Options: (&bot{}).options()}).routes() {
+	for _, r := range (&site{Options: (&bot{}).options(t)}).routes() {
 		if method, path, _ := strings.Cut(r.pattern, " "); strings.HasPrefix(path, apiPrefix) {
 			served = append(served, method+" "+path)
 		}
@@ -77,9 +78,9 @@ func TestEveryRouteIsDocumentedAndThere(t *testing.T) {
 
 // Real answers, as full as they come, fit what is written of them.
 func TestAnswersFitTheirSchemas(t *testing.T) {
-	d, b := readDocument(t), busyTown()
+	d, b := readDocument(t), busyBot()
 	b.notReady = errDisk
-	h := New(b.options())
+	h := New(b.options(t))
 	about := b.alerts[0].Subject
 	path := "/api/v1/numbers/" + about.Account + "/" + about.Space + "/" + about.PhoneNumber
 	named := "/api/v1/numbers/{account}/{space}/{number}"
@@ -103,7 +104,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		d.requireFits(t, answerOf(documented, ask.method, "200"), w.Body.String())
 	}
 	// And as empty as they come.
-	h = New((&bot{}).options())
+	h = New((&bot{}).options(t))
 	for _, path := range []string{"/api/v1/status", "/api/v1/spaces", "/api/v1/numbers", "/api/v1/alerts", "/api/v1/rules", "/api/v1/deadletters"} {
 		d.requireFits(t, answerOf(path, "GET", "200"), request{path: path}.to(h).Body.String())
 	}
@@ -111,8 +112,8 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 }
 
 func TestErrorsSayWhatToDo(t *testing.T) {
-	d, b := readDocument(t), busyTown()
-	h := New(b.options())
+	d, b := readDocument(t), busyBot()
+	h := New(b.options(t))
 	for _, ask := range []struct {
 		request
 		code int
@@ -134,33 +135,35 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		require.Contains(t, w.Body.String(), ask.says)
 		d.requireFits(t, "/components/schemas/Error", w.Body.String())
 	}
-	b.town.broken, b.town.refuse = errDisk, errDisk
+	b.broken, b.refuse = errDisk, errDisk
 	require.Equal(t, 500, request{path: "/api/v1/numbers"}.to(h).Code)
 	require.Contains(t, b.log.String(), "the disk is gone")
 	require.Equal(t, 503, request{method: "POST", path: "/api/v1/deadletters/m-dead/retry"}.to(h).Code)
-	for _, path := range []string{"/api/v1/numbers/main/x/1", "/api/v1/numbers/main/x/1/history"} {
+	of := "/api/v1/" + numberPath(b.alerts[0].Subject)
+	for _, path := range []string{of, of + "/history"} {
 		require.Equal(t, 500, request{path: path}.to(h).Code)
 	}
 }
 
 // Every field of a number can be asked for, and is documented.
 func TestEveryFieldFilters(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	content, err := json.Marshal(readDocument(t).paths["/api/v1/numbers"])
 	require.NoError(t, err)
 	for f := range phone.FieldsOfNumber() {
-		w := request{path: "/api/v1/numbers?" + url.Values{f.String(): {"x,y"}}.Encode()}.to(h)
-		require.Equal(t, 200, w.Code)
-		require.Equal(t, map[phone.Field][]string{f: {"x", "y"}}, b.town.query.Fields)
+		query := url.Values{f.String(): {"x,y"}}
+		require.Equal(t, 200, request{path: "/api/v1/numbers?" + query.Encode()}.to(h).Code)
+		p := params{values: query, known: map[string]bool{}}
+		require.Equal(t, map[phone.Field][]string{f: {"x", "y"}}, p.query().Fields)
 		require.Contains(t, string(content), `"name":"`+f.String()+`"`)
 	}
 }
 
 func TestSpacesList(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
-	get := func(query string) (list SpaceList) {
+	b := busyBot()
+	h := New(b.options(t))
+	get := func(query string) (list api.SpaceList) {
 		w := request{path: "/api/v1/spaces?" + query}.to(h)
 		require.Equal(t, http.StatusOK, w.Code, w.Body.String())
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &list))
@@ -180,12 +183,12 @@ func TestSpacesList(t *testing.T) {
 }
 
 func TestAlertsList(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	rules := func(query string) (names []string) {
 		w := request{path: "/api/v1/alerts?" + query}.to(h)
 		require.Equal(t, http.StatusOK, w.Code, w.Body.String())
-		var list AlertList
+		var list api.AlertList
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &list))
 		for _, a := range list.Alerts {
 			names = append(names, a.Alert.Rule)

@@ -6,15 +6,17 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
-	"strings"
-	"time"
-
+	"net/url"
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/web/api"
+	"strings"
+	"time"
 )
 
 //go:embed pages assets
@@ -24,7 +26,7 @@ var files embed.FS
 var templates = parsePages()
 
 func parsePages() map[string]*template.Template {
-	functions := template.FuncMap{"grouped": grouped, "many": many, "tab": newTab, "pill": newPill, "row": newAlertView, "silences": newSilencesView}
+	functions := template.FuncMap{"grouped": phone.Grouped, "many": phone.Count, "tab": newTab, "pill": newPill, "row": newAlertView, "silences": newSilencesView}
 	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range []string{"overview", "numbers", "number", "alerts", "silences", "rules", "delivery", "spaces", "lost"} {
@@ -92,7 +94,7 @@ func (s *site) frame(r *http.Request, name, title string) page {
 		Root: root(r), Name: name, Title: title, Headline: headline(status), Worst: good,
 		NotReady: status.NotReady, Done: outcomes[r.URL.Query().Get("done")],
 		Version: status.Version, Now: since(now, now), Started: since(status.Started, now),
-		Store: fmt.Sprintf("%s in the log, %.1f MB", many(int(status.Store.Seq), "record"), float64(status.Store.Size)/1e6),
+		Store: fmt.Sprintf("%s in the log, %.1f MB", phone.Count(int(status.Store.Seq), "record"), float64(status.Store.Size)/1e6),
 	}
 	for i, name := range alert.Severities() {
 		if n := status.Alerts[name]; n > 0 {
@@ -112,11 +114,11 @@ func root(r *http.Request) string {
 	return cmp.Or(strings.Repeat("../", max(up, 0)), "./")
 }
 
-func headline(s Status) string {
+func headline(s api.Status) string {
 	var counts []string
 	for _, severity := range alert.Severities() {
 		if n := s.Alerts[severity]; n > 0 {
-			counts = append(counts, grouped(n)+" "+severity)
+			counts = append(counts, phone.Grouped(n)+" "+severity)
 		}
 	}
 	return cmp.Or(strings.Join(counts, ", "), "Nothing is wrong")
@@ -166,7 +168,90 @@ func getAsset(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }
 
-// numberPath is where the page of a number is, from the root.
-func numberPath(about phone.Subject) string {
-	return "numbers/" + escape(about.Account) + "/" + escape(about.Space) + "/" + escape(about.PhoneNumber)
+func escape(segment string) string { return url.PathEscape(segment) }
+
+// What a form has brought about, by the word that is in the address afterwards.
+var outcomes = map[string]string{
+	"reloaded": "The rules were read again and are in force.",
+	"refused":  "The rules were refused: the last good ones go on. What is wrong stands below.",
+	"retried":  "The parked channels are being tried again.",
+	"posted":   "The alerts of the dead letter are being posted again.",
+	"gone":     "This dead letter is not there any more.",
+	"named":    "Your name is kept in this browser.",
+	"acked":    "Acknowledged: reminders and escalation stop until it gets worse.",
+	"unacked":  "The acknowledgement is taken back.",
+	"silenced": "Silenced: what still fires when the silence ends is shown then.",
+	"ended":    "The silence is over: what it held back and still fires is shown now.",
+	"over":     "That is over already: nothing was changed.",
+	"undone":   "That cannot be done: say who you are, and see whether it is still open.",
+	"failed":   "That did not work; the log says why. Try again once numwatch is ready.",
+}
+
+// back leads the browser to a page, so that reading it again repeats nothing.
+func back(w http.ResponseWriter, r *http.Request, to, done string) {
+	// Relative, unlike what http.Redirect makes of it: see root.
+	w.Header().Set("Location", root(r)+to+"?done="+done)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// decided leads back to the page that the form stood on.
+func (s *site) decided(w http.ResponseWriter, r *http.Request, done string, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, alert.ErrNotFound):
+		done = "over"
+	case errors.Is(err, alert.ErrRejected):
+		done = "undone"
+	default:
+		s.Logger.WarnContext(r.Context(), "a decision could not be stored", "path", r.URL.Path, "err", err)
+		done = "failed"
+	}
+	page, values := "alerts", url.Values{}
+	if from, err := url.Parse(r.Referer()); err == nil {
+		// With what was chosen there. The address is written anew: nothing of it
+		// is taken but which of two pages it is, and the query.
+		if strings.HasSuffix(from.Path, "/silences") {
+			page = "silences"
+		}
+		values = from.Query()
+	}
+	values.Set("done", done)
+	w.Header().Set("Location", root(r)+page+"?"+values.Encode())
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// The cookie that keeps the name of who decides, so that it is asked for once.
+const (
+	nameCookie = "numwatch-name"
+	nameFor    = 365 * 24 * time.Hour
+)
+
+func nameOf(r *http.Request) string {
+	c, err := r.Cookie(nameCookie)
+	if err != nil {
+		return ""
+	}
+	name, err := url.QueryUnescape(c.Value)
+	if err != nil {
+		return ""
+	}
+	return alert.Cut(shown(name), mostName)
+}
+
+// named reads from a form who decides, and keeps it for the next time.
+func named(w http.ResponseWriter, r *http.Request) (string, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, mostAsked)
+	by, err := who(r.PostFormValue("by"))
+	if err != nil {
+		return "", err
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: nameCookie, Value: url.QueryEscape(by), Path: "/", MaxAge: int(nameFor.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+	return by, nil
+}
+
+func (s *site) nameForm(w http.ResponseWriter, r *http.Request) {
+	_, err := named(w, r)
+	s.decided(w, r, "named", err)
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -10,20 +11,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
+	"numwatch/internal/view"
 	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 // every page, with a number that has a hostile name.
 func pagesOf(b *bot) map[string]string {
 	return map[string]string{
-		"overview": "/", "numbers": "/numbers", "number": "/" + numberPath(phone.SubjectOf(b.town.numbers[0].Space, b.town.numbers[0].Number.PhoneNumber)),
+		"overview": "/", "numbers": "/numbers", "number": "/" + numberPath(phone.SubjectOf(b.numbers[0].Space, b.numbers[0].Number.PhoneNumber)),
 		"alerts": "/alerts?state=all", "rules": "/rules", "delivery": "/delivery", "spaces": "/spaces", "silences": "/silences?rule=quality-red",
 	}
 }
 
 func TestPages(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	wants := map[string][]string{
 		"overview": {"4 critical, 3 high", "All 11 alerts", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
 		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
@@ -52,11 +55,11 @@ func TestPages(t *testing.T) {
 
 func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
 	b := &bot{status: fullStatus(), alerts: []alert.Alert{callbackAlert(), redAlert()}, notReady: errors.New("store <full>")}
-	body := request{path: "/"}.to(New(b.options())).Body.String()
+	body := request{path: "/"}.to(New(b.options(t))).Body.String()
 	for _, want := range []string{
 		"1 critical, 1 warning", "Not ready:", "store &lt;full&gt;", "8613800001111", "YELLOW", "RED", "Acme &lt;i&gt;",
 		"1 h 30 min", "2026-11-23 10:30:00 UTC", "(empty)", "https://hook.example.com/in?…",
-		"acknowledged by &lt;b&gt;Joe&lt;/b&gt;", "held by silence s-1", "0.5 %", "1 min 15 s", "5 min", "1 failing space",
+		"acknowledged by &lt;b&gt;Joe&lt;/b&gt;", "held by silence s-1", "0.5 %", ">1 min<", "5 min", "1 failing space",
 		"v1.2.3", "1 d 2 h", "42 records in the log, 5.0 MB",
 	} {
 		require.Contains(t, body, want)
@@ -70,9 +73,9 @@ func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
 // An account whose spaces cannot be listed is not well, even if all are polled
 // that are known.
 func TestSpacesThatCannotBeListed(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	b.status.Accounts[0].Failing = nil
-	h := New(b.options())
+	h := New(b.options(t))
 	for _, path := range []string{"/", "/spaces"} {
 		body := request{path: path}.to(h).Body.String()
 		require.Contains(t, body, "spaces not listed", path)
@@ -97,8 +100,8 @@ func TestHostileNames(t *testing.T) {
 		n.Set(phone.VerifiedName, name)
 		a.Change.Number = &n
 		b := &bot{alerts: []alert.Alert{a}}
-		body := request{path: "/"}.to(New(b.options())).Body.String()
-		calm := request{path: "/"}.to(New((&bot{alerts: []alert.Alert{redAlert()}}).options())).Body.String()
+		body := request{path: "/"}.to(New(b.options(t))).Body.String()
+		calm := request{path: "/"}.to(New((&bot{alerts: []alert.Alert{redAlert()}}).options(t))).Body.String()
 		require.Equal(t, strings.Count(calm, "<"), strings.Count(body, "<"), "no tag more than with any other name: %q", name)
 		require.Equal(t, strings.Count(calm, "\n"), strings.Count(body, "\n"))
 		require.Less(t, len(body), len(calm)+6*mostText)
@@ -109,88 +112,91 @@ func TestPageWhenAllIsWell(t *testing.T) {
 	pending := redAlert()
 	pending.State = alert.Pending
 	b := &bot{alerts: []alert.Alert{pending}}
-	body := request{path: "/"}.to(New(b.options())).Body.String()
+	body := request{path: "/"}.to(New(b.options(t))).Body.String()
 	require.Contains(t, body, "<h1>Nothing is wrong</h1>")
 	require.Contains(t, body, "No alert is firing.")
 	require.NotContains(t, body, "Not ready")
 	require.NotContains(t, body, "8613800001111", "a pending alert is not bad news yet")
 	for _, path := range []string{"/numbers", "/alerts", "/rules", "/delivery", "/spaces"} {
-		require.Equal(t, 200, request{path: path}.to(New((&bot{}).options())).Code, path)
+		require.Equal(t, 200, request{path: path}.to(New((&bot{}).options(t))).Code, path)
 	}
 }
 
 // A bot that has just begun shows its first hour.
 func TestChartOfTheFirstHour(t *testing.T) {
-	b := busyTown()
+	b := busyBot()
 	here := func(path, text string) {
 		t.Helper()
-		require.Contains(t, request{path: path}.to(New(b.options())).Body.String(), `aria-current="true">`+text+"<")
+		require.Contains(t, request{path: path}.to(New(b.options(t))).Body.String(), `aria-current="true">`+text+"<")
 	}
 	here("/", "24 hours")
 	here("/?over=7d", "7 days")
-	b.town.bars = make([]Bar, 48)
+	b.bars, b.events = make([]view.Bar, 48), nil
 	here("/", "24 hours")
-	b.town.bars[46].Worse = 1
+	b.bars[46].Worse = 1
 	here("/", "1 hour")
 	here("/?over=24h", "24 hours")
 }
 
 func TestPagesAreBounded(t *testing.T) {
-	b := &bot{status: Status{Accounts: []AccountStatus{{Name: "main"}}}}
+	b := &bot{status: api.Status{Accounts: []api.AccountStatus{{Name: "main"}}}}
 	for i := range 5000 {
 		a := redAlert()
 		a.ID = fmt.Sprintf("a-%d", i)
 		b.alerts = append(b.alerts, a)
 	}
-	h := New(b.options())
+	h := New(b.options(t))
 	body := request{path: "/"}.to(h).Body.String()
 	require.Equal(t, mostAlerts, strings.Count(body, `class="alert dire"`))
-	require.Contains(t, body, "All 5\u202f000 alerts")
+	require.Contains(t, body, "All 5,000 alerts")
 	body = request{path: "/alerts?page=3"}.to(h).Body.String()
 	require.Equal(t, rowsPerPage, strings.Count(body, `class="alert dire"`))
-	require.Contains(t, body, "101–150 of 5\u202f000")
+	require.Contains(t, body, "101–150 of 5,000")
 	require.Contains(t, body, `href="?page=2"`)
 	require.Contains(t, body, `href="?page=4"`)
 }
 
 func TestNumbersPageFilters(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	get := func(path string) string {
 		w := request{path: path}.to(h)
 		require.Equal(t, 200, w.Code)
 		return w.Body.String()
 	}
 	body := get("/numbers?q=coffee&Status=BANNED,FLAGGED&label.tier=gold&UpQueue=(empty)&page=2")
-	require.Equal(t, Query{
-		Text: "coffee", Labels: map[string]string{"tier": "gold"}, Offset: rowsPerPage, Limit: rowsPerPage,
+	asked, err := url.ParseQuery("q=coffee&Status=BANNED,FLAGGED&label.tier=gold&UpQueue=(empty)")
+	require.NoError(t, err)
+	p := params{values: asked, known: map[string]bool{}}
+	require.Equal(t, view.Query{
+		Text: "coffee", Labels: map[string]string{"tier": "gold"},
 		Fields: map[phone.Field][]string{phone.Status: {"BANNED", "FLAGGED"}, phone.UpQueue: {"(empty)"}},
-	}, b.town.query)
+	}, p.query())
 	require.Contains(t, body, "No number matches.")
 	require.Contains(t, body, `<option value="BANNED,FLAGGED" selected>BANNED or FLAGGED</option>`)
 	require.Contains(t, body, `<details id="more-fields" open>`)
 	require.Contains(t, get("/numbers?q=%22%3E%3Cb%3E"), `value="&#34;&gt;&lt;b&gt;"`)
 	require.Contains(t, get("/numbers?page=x"), "page must be a number from 1")
-	b.town.counting = true
-	require.Contains(t, get("/numbers"), "Still counting")
-	b.town.broken = errDisk
+	b.broken = errDisk
 	require.Equal(t, 500, request{path: "/numbers"}.to(h).Code)
+	b.counting, b.broken = true, nil
+	require.Contains(t, request{path: "/numbers"}.to(New(b.options(t))).Body.String(), "Still counting")
 }
 
 func TestNumberThatIsNoMore(t *testing.T) {
-	b := busyTown()
-	about := phone.SubjectOf(b.town.numbers[0].Space, b.town.numbers[0].Number.PhoneNumber)
-	b.town.numbers = nil
-	body := request{path: "/" + numberPath(about)}.to(New(b.options())).Body.String()
+	b := busyBot()
+	about := phone.SubjectOf(b.numbers[0].Space, b.numbers[0].Number.PhoneNumber)
+	b.numbers = nil
+	body := request{path: "/" + numberPath(about)}.to(New(b.options(t))).Body.String()
 	require.Contains(t, body, "not listed any more")
 	require.Contains(t, body, "name-changed")
-	w := request{path: "/numbers/main/nowhere/1"}.to(New(b.options()))
+	w := request{path: "/numbers/main/nowhere/1"}.to(New(b.options(t)))
 	require.Equal(t, 404, w.Code)
 	require.Contains(t, w.Body.String(), "To the overview")
 }
 
 func TestWhatIsNotThere(t *testing.T) {
-	h := New((&bot{}).options())
+	h := New((&bot{}).options(t))
 	w := request{path: "/nowhere/at/all"}.to(h)
 	require.Equal(t, 404, w.Code)
 	require.Contains(t, w.Body.String(), `href="../../assets/style.css"`)
@@ -205,8 +211,8 @@ func TestWhatIsNotThere(t *testing.T) {
 }
 
 func TestForms(t *testing.T) {
-	b := busyTown()
-	h := New(b.options())
+	b := busyBot()
+	h := New(b.options(t))
 	post := func(path string) string {
 		w := request{method: "POST", path: path}.to(h)
 		require.Equal(t, 303, w.Code, path)
@@ -215,13 +221,14 @@ func TestForms(t *testing.T) {
 	require.Equal(t, "../rules?done=reloaded", post("/rules/reload"))
 	b.refuse = errDisk
 	require.Equal(t, "../rules?done=refused", post("/rules/reload"))
+	b.refuse = nil
 	require.Equal(t, 2, b.reloads)
 	require.Equal(t, "../delivery?done=retried", post("/delivery/retry"))
-	require.Equal(t, 1, b.town.parked)
+	require.Equal(t, 1, b.retries)
 	require.Equal(t, "../../../delivery?done=posted", post("/delivery/dead/m-dead/retry"))
-	require.Equal(t, []string{"m-dead"}, b.town.retried)
+	require.Equal(t, []string{"m-dead"}, b.retried)
 	require.Equal(t, "../../../delivery?done=gone", post("/delivery/dead/m-other/retry"))
-	b.town.refuse = errDisk
+	b.refuse = errDisk
 	require.Equal(t, "../../../delivery?done=failed", post("/delivery/dead/m-dead/retry"))
 	require.Contains(t, request{path: "/delivery?done=retried"}.to(h).Body.String(), "being tried again")
 	require.NotContains(t, request{path: "/delivery?done=<b>x"}.to(h).Body.String(), "<b>x")
@@ -231,15 +238,15 @@ func TestForms(t *testing.T) {
 
 func TestAlertsOfTheBotAndOfSpaces(t *testing.T) {
 	parked := alert.Alert{
-		State: alert.Firing, Severity: alert.High, Field: phone.Sink, Subject: phone.Subject{Component: "slack:ops"}, Since: noon,
+		ID: "a-1", State: alert.Firing, Severity: alert.High, Field: phone.Sink, Subject: phone.Subject{Component: "slack:ops"}, Since: noon,
 		Change: phone.Change{Old: phone.OK, New: phone.Parked, Reason: "channel_not_found: invite the bot"},
 	}
 	blind := alert.Alert{
-		State: alert.Firing, Severity: alert.High, Field: phone.Poll, Subject: phone.Subject{Account: "main"}, Since: noon,
+		ID: "a-2", State: alert.Firing, Severity: alert.High, Field: phone.Poll, Subject: phone.Subject{Account: "main"}, Since: noon,
 		Change: phone.Change{New: phone.Denied},
 	}
 	b := &bot{alerts: []alert.Alert{parked, blind}}
-	h := New(b.options())
+	h := New(b.options(t))
 	body := request{path: "/"}.to(h).Body.String()
 	require.Contains(t, body, "numwatch slack:ops")
 	require.Contains(t, body, "channel_not_found: invite the bot")
@@ -248,7 +255,7 @@ func TestAlertsOfTheBotAndOfSpaces(t *testing.T) {
 }
 
 func TestAssets(t *testing.T) {
-	h := New((&bot{}).options())
+	h := New((&bot{}).options(t))
 	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		w := request{path: "/assets/" + name}.to(h)
 		require.Equal(t, 200, w.Code)
@@ -261,14 +268,5 @@ func TestAssets(t *testing.T) {
 	}
 	for _, name := range []string{"nothing", "..%2fpages%2fframe.html", ""} {
 		require.Equal(t, 404, request{path: "/assets/" + name}.to(h).Code, name)
-	}
-}
-
-func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 400 * time.Millisecond: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min",
-		time.Hour - time.Millisecond: "1 h", 61 * time.Minute: "1 h 1 min", 90 * time.Second: "1 min 30 s", 25 * time.Hour: "1 d 1 h", 100 * 24 * time.Hour: "100 d",
-	} {
-		require.Equal(t, want, span(d))
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func TestProfilesAreForThisMachine(t *testing.T) {
-	o := (&bot{}).options()
+	o := (&bot{}).options(t)
 	o.Token = token
 	h := New(o)
 	path := "/debug/pprof/goroutine?debug=1"
@@ -16,5 +16,5 @@ func TestProfilesAreForThisMachine(t *testing.T) {
 	answer := request{path: path, header: bearer(token)}.to(h)
 	require.Equal(t, 200, answer.Code)
 	require.Contains(t, answer.Body.String(), "goroutine profile")
-	require.Equal(t, 200, request{path: "/debug/pprof/"}.to(New((&bot{}).options())).Code)
+	require.Equal(t, 200, request{path: "/debug/pprof/"}.to(New((&bot{}).options(t))).Code)
 }

@@ -7,8 +7,12 @@ package web
 
 import (
 	"context"
+	_ "embed"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,7 +22,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"numwatch/alert"
+	"numwatch/internal/view"
 	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 // Options is what the handler shows and does. Everything is needed but where it
@@ -28,23 +34,19 @@ type Options struct {
 	Token     string // "": only clients of this machine are served
 	PublicURL string // how browsers reach the page through a proxy; may be empty
 
+	View     *view.View
 	Ready    func() error                     // nil: the bot does its work
-	Status   func() Status                    // Ready, Alerts and Fleet of it are filled in here
-	Alerts   func() []*alert.Alert            // open, and lately closed, in any order; not to be modified
+	Status   func() api.Status                // Ready, Alerts and Fleet of it are filled in here
 	Space    func(phone.SpaceKey) phone.Space // as configured; only the key of one that is not
-	Fleet    Fleet
-	Rules    func() Rules
-	Delivery Delivery
-	Silences func() []alert.Silence // in force, the one that ends first in front
-	Desk     Desk
+	Spaces   func() []phone.Space             // of the configuration, in any order; not to be modified
+	Rules    func() api.Rules
+	Slack    Slack
+	Operator Operator
 	Backup   func(io.Writer) (int64, error) // writes a consistent copy of the store
 	Reload   func(context.Context) error    // reads the rules anew; an error leaves the old ones
 	Gatherer prometheus.Gatherer
 
-	// Changed returns a channel that is closed by the next change of anything
-	// that pages show, and Ending one that is closed when the bot stops.
-	Changed func() <-chan struct{}
-	Ending  <-chan struct{}
+	Ending <-chan struct{} // closed when the bot stops
 
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
@@ -180,4 +182,95 @@ func (s *site) readyz(g guard) http.HandlerFunc {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}
 	}
+}
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+func getOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	// The client went away: nobody is left to be told.
+	_, _ = w.Write(openAPI)
+}
+
+// getBackup streams a copy of the store. A copy that breaks off breaks the
+// connection, so that nobody takes it for a whole one.
+func (s *site) getBackup(w http.ResponseWriter, r *http.Request) {
+	if !s.backup.TryLock() {
+		fail(w, http.StatusConflict, "another backup is under way: try again when it is done")
+		return
+	}
+	defer s.backup.Unlock()
+	name := s.Now().UTC().Format("numwatch-20060102T150405Z.db")
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
+	if _, err := s.Backup(&patientWriter{w, http.NewResponseController(w)}); err != nil {
+		s.Logger.WarnContext(r.Context(), "backup failed", "err", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// A patientWriter lets an answer take as long as it needs, if the client goes on
+// taking it.
+type patientWriter struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func (p *patientWriter) Write(b []byte) (int, error) {
+	// Not every writer has deadlines; one that has none needs no patience.
+	_ = p.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return p.w.Write(b)
+}
+
+// Operator does what people ask for. Its errors are alert.ErrNotFound and
+// alert.ErrRejected where it is the request's fault.
+type Operator interface {
+	Ack(ctx context.Context, id, by string) (alert.Alert, error)
+	Unack(ctx context.Context, id, by string) (alert.Alert, error)
+	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
+	EndSilence(ctx context.Context, id, by string) error
+	// Drill sends what a rule would say, marked as a drill. The space is an id,
+	// or "".
+	Drill(ctx context.Context, rule, space, by string) (alert.Alert, error)
+}
+
+const (
+	headerTimeout   = 5 * time.Second
+	readTimeout     = 15 * time.Second
+	writeTimeout    = 30 * time.Second
+	idleTimeout     = time.Minute
+	shutdownTimeout = 5 * time.Second
+	headerBytes     = 16 << 10
+	bodyBytes       = 1 << 20
+)
+
+// Serve answers requests on the listener until ctx ends, then lets those that
+// are under way finish, for a few seconds, and breaks off the rest. It closes
+// the listener. The error is nil after a shutdown in which all could finish.
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
+	server := &http.Server{
+		Handler:           http.MaxBytesHandler(handler, bodyBytes),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving HTTP on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := server.Shutdown(bounded)
+	if err != nil {
+		err = fmt.Errorf("stopping HTTP on %s: %w", listener.Addr(), errors.Join(err, server.Close()))
+	}
+	<-served
+	return err
 }

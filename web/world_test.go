@@ -1,135 +1,326 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
 	"numwatch/alert"
+	"numwatch/internal/view"
 	"numwatch/phone"
+	"numwatch/store"
+	"numwatch/web/api"
 )
 
-// town is a small fleet with a past, as the handler sees it.
-type town struct {
-	spaces   []SpaceState
-	numbers  []FoundNumber
-	events   map[phone.Subject][]alert.Event // newest first
-	bars     []Bar                           // by the half hour; zero: none
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// bot is a running bot as the handler sees it: what is set before options is in its
+// store and view, and what operators ask for is committed to the view.
+type bot struct {
+	mu       sync.Mutex // guards alerts and silences, which change while pages look on
+	notReady error
+	status   api.Status
+	alerts   []alert.Alert
+	spaces   []phone.Space
+	polled   map[phone.SpaceKey]time.Time
+	numbers  []view.Row
+	events   []alert.Event
+	bars     []view.Bar // changes by the half hour up to noon
 	messages []alert.Message
-	counting bool
-	broken   error
-	query    Query // the last
-	retried  []string
-	refuse   error
-	parked   int // how often parked channels were tried
+	silences []alert.Silence
+	rules    api.Rules
+	counting bool  // the view is not built yet
+	broken   error // of the store, when it is read
+	refuse   error // of what operators ask for
+	copies   func(io.Writer) error
+	reloads  int
+	retried  []string // dead letters
+	retries  int      // of parked channels
+	ending   chan struct{}
+	log      strings.Builder
+
+	view *view.View
 }
 
-func (t *town) space(k phone.SpaceKey) (phone.Space, bool) {
-	for _, s := range t.spaces {
-		if s.SpaceKey == k {
-			return s.Space, true
-		}
+// brokenStore is a store that fails to be read when the bot says so.
+type brokenStore struct {
+	*store.Store
+	b *bot
+}
+
+func (s brokenStore) EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *store.Line) bool) error {
+	return cmp.Or(s.b.broken, s.Store.EachNumber(enter, visit))
+}
+
+func (s brokenStore) SpaceState(k phone.SpaceKey) (*phone.SpaceState, error) {
+	state, err := s.Store.SpaceState(k)
+	return state, cmp.Or(s.b.broken, err)
+}
+
+func (s brokenStore) ReadLog(from uint64, limit int) ([]alert.Event, error) {
+	events, err := s.Store.ReadLog(from, limit)
+	return events, cmp.Or(s.b.broken, err)
+}
+
+func (b *bot) options(t testing.TB) Options {
+	t.Helper()
+	s, err := store.Open(filepath.Join(t.TempDir(), "numwatch.db"), store.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.Commit(&store.Commit{
+		SpaceStates: b.spaceStates(), Events: b.logged(), Alerts: b.alerts, Messages: b.messages, Silences: b.silences,
+	}))
+	b.view, err = view.New(brokenStore{s, b})
+	require.NoError(t, err)
+	for k, at := range b.polled {
+		b.view.Polled(k, at)
 	}
-	return phone.Space{}, false
-}
-
-func (t *town) Complete() bool       { return !t.counting }
-func (t *town) Spaces() []SpaceState { return slices.Clone(t.spaces) }
-
-func (t *town) Counts() (all []Count) {
-	for _, n := range t.numbers {
-		c := Count{n.Number.Get(phone.Status), n.Number.Get(phone.QualityRating), 1}
-		i := slices.IndexFunc(all, func(o Count) bool { return o.Status == c.Status && o.QualityRating == c.QualityRating })
-		if i < 0 {
-			all = append(all, c)
-		} else {
-			all[i].Numbers++
-		}
+	if !b.counting {
+		require.NoError(t, b.view.Build(t.Context()))
 	}
-	slices.SortFunc(all, func(a, b Count) int {
-		x, _ := phone.Status.Rank(a.Status)
-		y, _ := phone.Status.Rank(b.Status)
-		return x - y
-	})
-	return all
-}
-
-func (t *town) Find(q Query) (Found, error) {
-	t.query = q
-	var found Found
-	for _, n := range t.numbers {
-		fits := q.Text == "" || strings.Contains(strings.ToLower(n.Number.PhoneNumber+n.Number.Get(phone.VerifiedName)), strings.ToLower(q.Text))
-		for f, wanted := range q.Fields {
-			fits = fits && slices.Contains(wanted, n.Number.Get(f))
-		}
-		if fits && (q.Space == "" || q.Space == n.Space.ID) {
-			if found.Total >= q.Offset && len(found.Rows) < q.Limit {
-				found.Rows = append(found.Rows, n)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "numwatch_test_total", Help: "A test."}))
+	return Options{
+		View:   b.view,
+		Ready:  func() error { return b.notReady },
+		Status: func() api.Status { return b.status },
+		Spaces: func() []phone.Space { return b.spaces },
+		Space:  b.space,
+		Slack:  b, Operator: b, Rules: func() api.Rules { return b.rules }, Ending: b.ending,
+		Backup: func(w io.Writer) (int64, error) {
+			if b.copies != nil {
+				return 0, b.copies(w)
 			}
-			found.Total++
+			n, err := io.WriteString(w, "the store")
+			return int64(n), err
+		},
+		Reload:   func(context.Context) error { b.reloads++; return b.refuse },
+		Gatherer: registry,
+		Logger:   slog.New(slog.NewTextHandler(&b.log, nil)),
+		Now:      func() time.Time { return noon },
+	}
+}
+
+func (b *bot) space(k phone.SpaceKey) phone.Space {
+	i := slices.IndexFunc(b.spaces, func(s phone.Space) bool { return s.SpaceKey == k })
+	if i < 0 {
+		return phone.Space{SpaceKey: k, Name: "Acme <i>", Labels: map[string]string{"tier": "gold"}}
+	}
+	return b.spaces[i]
+}
+
+func (b *bot) spaceStates() (states []phone.SpaceState) {
+	for _, s := range b.spaces {
+		state := phone.SpaceState{Space: s.SpaceKey, At: noon.Add(-time.Hour)}
+		for _, n := range b.numbers {
+			if n.Space == s.SpaceKey {
+				state.Numbers = append(state.Numbers, phone.TrackedNumber{Number: n.Number})
+			}
+		}
+		slices.SortFunc(state.Numbers, func(a, b phone.TrackedNumber) int { return cmp.Compare(a.PhoneNumber, b.PhoneNumber) })
+		states = append(states, state)
+	}
+	return states
+}
+
+// logged is the events, and changes of some number for the bars, in order.
+func (b *bot) logged() []alert.Event {
+	events := slices.Clone(b.events)
+	n := plainNumber("6580000000", "Some Customer")
+	for i, bar := range b.bars {
+		for d, count := range map[phone.Direction]int{phone.Better: bar.Better, phone.Worse: bar.Worse, phone.Sideways: bar.Other} {
+			at := noon.Add(time.Duration(i+1-len(b.bars))*30*time.Minute + time.Second)
+			for range count {
+				events = append(events, alert.Event{Time: at, Kind: alert.KindChange, Change: phone.Change{
+					Subject: phone.SubjectOf(phone.SpaceKey{Account: "main", ID: "some"}, n.PhoneNumber), Field: phone.Status, Direction: d, Number: &n, SeenAt: at,
+				}})
+			}
 		}
 	}
-	return found, t.broken
+	slices.SortStableFunc(events, func(a, b alert.Event) int { return a.Time.Compare(b.Time) })
+	for i := range events {
+		events[i].Seq = uint64(i + 1)
+	}
+	return events
 }
 
-func (t *town) Number(k phone.SpaceKey, phoneNumber string) (*Known, error) {
-	for _, n := range t.numbers {
-		if n.Space == k && n.Number.PhoneNumber == phoneNumber {
-			return &Known{TrackedNumber: phone.TrackedNumber{Number: n.Number}, At: noon.Add(-time.Hour)}, t.broken
+// As Slack and the operator, the bot decides in memory.
+
+func (b *bot) RetryDead(_ context.Context, id string) error {
+	b.retried = append(b.retried, id)
+	return b.refuse
+}
+
+func (b *bot) Retry() { b.retries++ }
+
+func (b *bot) Ack(_ context.Context, id, by string) (alert.Alert, error) {
+	return b.acked(id, &alert.Ack{By: by, At: noon})
+}
+
+func (b *bot) Unack(_ context.Context, id, _ string) (alert.Alert, error) { return b.acked(id, nil) }
+
+func (b *bot) acked(id string, ack *alert.Ack) (alert.Alert, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.IndexFunc(b.alerts, func(a alert.Alert) bool { return a.ID == id })
+	switch {
+	case b.refuse != nil:
+		return alert.Alert{}, b.refuse
+	case i < 0:
+		return alert.Alert{}, fmt.Errorf("%w: alert %s", alert.ErrNotFound, id)
+	case b.alerts[i].State.Closed():
+		return alert.Alert{}, fmt.Errorf("%w: alert %s is closed", alert.ErrRejected, id)
+	}
+	b.alerts[i].Ack = ack
+	b.view.Committed(&store.Commit{Alerts: b.alerts[i : i+1]})
+	return b.alerts[i], nil
+}
+
+func (b *bot) Silence(_ context.Context, s alert.Silence) (alert.Silence, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.refuse != nil {
+		return alert.Silence{}, b.refuse
+	}
+	if !s.Until.After(noon) {
+		return alert.Silence{}, fmt.Errorf("%w: the end is in the past", alert.ErrRejected)
+	}
+	s.ID, s.From = fmt.Sprintf("s-%d", len(b.silences)+1), noon
+	b.silences = append(b.silences, s)
+	for i := range b.alerts {
+		if s.Match.Matches(&b.alerts[i], nil) {
+			b.alerts[i].HeldBy = append(b.alerts[i].HeldBy, alert.SilenceHold+s.ID)
 		}
 	}
-	return nil, t.broken
+	b.view.Committed(&store.Commit{Alerts: b.alerts, Silences: []alert.Silence{s}})
+	return s, nil
 }
 
-func (t *town) History(s phone.Subject, before uint64, limit int) (found []alert.Event, err error) {
-	for _, e := range t.events[s] {
-		if (before == 0 || e.Seq < before) && len(found) < limit {
-			found = append(found, e)
-		}
+func (b *bot) EndSilence(_ context.Context, id, _ string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.silences)
+	b.silences = slices.DeleteFunc(b.silences, func(s alert.Silence) bool { return s.ID == id })
+	if len(b.silences) == n {
+		return fmt.Errorf("%w: silence %s", alert.ErrNotFound, id)
 	}
-	return found, t.broken
+	b.view.Committed(&store.Commit{DropSilences: []string{id}})
+	return nil
 }
 
-func (t *town) Activity(now time.Time, n int, width time.Duration) []Bar {
-	bars := make([]Bar, n)
-	for i := range bars {
-		bars[i].From = now.Add(-time.Duration(n-i) * width).Truncate(width)
-		bars[i].To = bars[i].From.Add(width)
-		if i < len(t.bars) {
-			bars[i].Better, bars[i].Worse, bars[i].Other = t.bars[i].Better, t.bars[i].Worse, t.bars[i].Other
-		}
+func (b *bot) inForce() []alert.Silence {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.silences)
+}
+
+func (b *bot) Drill(_ context.Context, rule, space, _ string) (alert.Alert, error) {
+	if rule == "no-such" {
+		return alert.Alert{}, fmt.Errorf("%w: rule %s", alert.ErrNotFound, rule)
 	}
-	return bars
+	a := redAlert()
+	a.ID, a.Rule, a.Drill, a.State, a.Subject.Space = "a-drill", rule, true, alert.Ended, cmp.Or(space, "drill")
+	b.alerts = append(b.alerts, a)
+	b.view.Committed(&store.Commit{Alerts: []alert.Alert{a}})
+	return a, nil
 }
 
-func (t *town) Messages(id string) (all []*alert.Message) {
-	for i := range t.messages {
-		if slices.ContainsFunc(t.messages[i].Alerts, func(s alert.ShownAlert) bool { return s.Alert == id }) {
-			all = append(all, &t.messages[i])
-		}
+// request asks as a client of this machine does, unless told otherwise.
+type request struct {
+	method, path, host, from string
+	body                     string
+	header                   map[string]string
+}
+
+func (r request) to(h http.Handler) *httptest.ResponseRecorder {
+	if r.method == "" {
+		r.method = http.MethodGet
 	}
-	return all
-}
-
-func (t *town) DeadLetters() (dead []alert.Message) {
-	for _, m := range t.messages {
-		if m.State == alert.Dead {
-			dead = append(dead, m)
-		}
+	req := httptest.NewRequest(r.method, r.path, strings.NewReader(r.body))
+	req.Host, req.RemoteAddr = "127.0.0.1:8080", "127.0.0.1:40000"
+	if r.host != "" {
+		req.Host = r.host
 	}
-	return dead
+	if r.from != "" {
+		req.RemoteAddr = r.from
+	}
+	for k, v := range r.header {
+		req.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	return w
 }
 
-func (t *town) RetryDead(_ context.Context, id string) error {
-	t.retried = append(t.retried, id)
-	return t.refuse
+// post fills in a form.
+func (r request) post(fields string) request {
+	r.method, r.body = "POST", fields
+	if r.header == nil {
+		r.header = map[string]string{}
+	}
+	r.header["Content-Type"] = "application/x-www-form-urlencoded"
+	return r
 }
 
-func (t *town) RetryParked() { t.parked++ }
+func redAlert() alert.Alert {
+	n := phone.Number{PhoneNumber: "8613800001111"}
+	n.Set(phone.VerifiedName, "<script>alert(1)</script>\u202eevil\x1b[31m")
+	n.Set(phone.QualityRating, "RED")
+	n.Set(phone.UpCallbackUrl, "https://hook.example.com/in?token=TOPSECRET")
+	space := phone.SpaceKey{Account: "main", ID: "29"}
+	subject := phone.SubjectOf(space, n.PhoneNumber)
+	return alert.Alert{
+		ID: "a-1", Rule: "quality-red", Severity: alert.Critical, State: alert.Firing, Subject: subject,
+		Field: phone.QualityRating, Transition: alert.Opened, Revision: 1, Since: noon.Add(-90 * time.Minute),
+		Change: phone.Change{
+			Subject: subject, Field: phone.QualityRating, Old: "YELLOW", New: "RED", Direction: phone.Worse,
+			SeenAt: noon.Add(-90 * time.Minute), RequestId: "90E6", Number: &n,
+		},
+		Summary: alert.Text{"Quality of ", n.PhoneNumber, " is ", "bad, see https://x.example.com/?k=TOPSECRET"},
+		Runbook: "javascript:alert(1)",
+	}
+}
+
+func callbackAlert() alert.Alert {
+	a := redAlert()
+	a.ID, a.Rule, a.Severity, a.Field = "a-2", "callback-moved", alert.Warning, phone.UpCallbackUrl
+	a.Change.Field, a.Change.Old, a.Change.New = phone.UpCallbackUrl, "", "https://joe:TOPSECRET@hook.example.com/in?token=TOPSECRET"
+	a.Change.Reason = "moved to https://hook.example.com/?token=TOPSECRET"
+	a.HeldBy = []string{"silence s-1"}
+	a.Ack = &alert.Ack{By: "<b>Joe</b>", At: noon}
+	return a
+}
+
+func fullStatus() api.Status {
+	return api.Status{
+		Version: "v1.2.3", Started: noon.Add(-26 * time.Hour),
+		Accounts: []api.AccountStatus{{
+			Name: "main", Limit: 8, Rate: 3.25, Throttled: 0.005, Spaces: 12, Oldest: noon.Add(-2 * time.Minute),
+			Expected: api.Seconds(75 * time.Second), Worst: api.Seconds(5 * time.Minute), Plan: "12 spaces at 8/s", Holds: true,
+			Failing: []api.FailingSpace{{
+				Space: "29", Class: "denied-space", Code: "Unknown.ResourceOwnerId", Message: "<b>no</b> https://x.example.com/?a=TOPSECRET",
+				Advice: "Check the id.", RequestId: "R-1", Since: noon.Add(-time.Hour),
+			}},
+		}},
+		Sinks: []api.SinkStatus{{Name: "nats", State: "OK", Lag: 3, LastError: "nats://joe:TOPSECRET@host: refused"}},
+		Store: api.StoreStatus{Seq: 42, Size: 5_000_000},
+	}
+}
 
 // hostile is a name that tries everything at once.
 const hostile = "<script>document.title='owned'</script><img src=x onerror=alert(1)>\u202eevil\x1b[31m"
@@ -139,30 +330,30 @@ var customers = []string{
 	"Orchid Clinics", "Kopi & Co", "Straits Logistics", "Garuda Tickets", "Peranakan Kitchen", "Batam Ferries",
 }
 
-// busyTown is a bot in the middle of a bad morning: something of everything that
+// busyBot is a bot in the middle of a bad morning: something of everything that
 // pages have to show.
-func busyTown() *bot {
+func busyBot() *bot {
 	r := rand.New(rand.NewPCG(7, 7))
-	b := &bot{status: fullStatus(), changed: make(chan struct{}), ending: make(chan struct{})}
+	b := &bot{status: fullStatus(), ending: make(chan struct{})}
 	b.status.Accounts[0].Failing = nil
-	b.town.events = map[phone.Subject][]alert.Event{}
+	b.polled = map[phone.SpaceKey]time.Time{}
 	for i, name := range customers {
-		s := SpaceState{Space: phone.Space{
+		s := phone.Space{
 			SpaceKey: phone.SpaceKey{Account: "main", ID: fmt.Sprintf("2934839388494%02d", i)}, Name: name,
 			Labels: map[string]string{"tier": []string{"gold", "silver"}[i%2]},
-		}, Known: true, Polled: noon.Add(-time.Duration(r.IntN(240)) * time.Second)}
+		}
+		b.polled[s.SpaceKey] = noon.Add(-time.Duration(r.IntN(240)) * time.Second)
 		for j := range 6 + r.IntN(9) {
 			n := plainNumber(fmt.Sprintf("65%d%02d%04d", 8+j%2, i, 1000+r.IntN(9000)), name)
-			b.town.numbers = append(b.town.numbers, FoundNumber{s.SpaceKey, n})
-			s.Numbers++
+			b.numbers = append(b.numbers, view.Row{Space: s.SpaceKey, Number: n})
 		}
-		b.town.spaces = append(b.town.spaces, s)
+		b.spaces = append(b.spaces, s)
 	}
 	for range 48 {
-		b.town.bars = append(b.town.bars, Bar{Better: r.IntN(4), Worse: r.IntN(3), Other: r.IntN(2) * r.IntN(3)})
+		b.bars = append(b.bars, view.Bar{Better: r.IntN(4), Worse: r.IntN(3), Other: r.IntN(2) * r.IntN(3)})
 	}
-	b.town.bars[37] = Bar{Better: 1, Worse: 14, Other: 2}
-	b.town.bars[40] = Bar{Better: 11, Worse: 3}
+	b.bars[37] = view.Bar{Better: 1, Worse: 14, Other: 2}
+	b.bars[40] = view.Bar{Better: 11, Worse: 3}
 	b.trouble()
 	b.deliveries()
 	b.rules = busyRules()
@@ -195,7 +386,7 @@ func (b *bot) trouble() {
 	b.alerts[1].Ack = &alert.Ack{By: "Wei Ling", At: noon.Add(-20 * time.Minute)}
 	b.alerts[3].HeldBy = []string{"mute nights"}
 
-	n := &b.town.numbers[0].Number
+	n := &b.numbers[0].Number
 	n.Set(phone.VerifiedName, hostile)
 	b.befall(0, "name-changed", alert.Warning, phone.VerifiedName, "Harbour Coffee", hostile, 6*time.Minute)
 
@@ -208,19 +399,19 @@ func (b *bot) trouble() {
 		Change:  phone.Change{Old: phone.OK, New: phone.Parked, Direction: phone.Worse, Code: "channel_not_found", Reason: "channel_not_found: invite the bot into the channel", SeenAt: noon.Add(-14 * time.Minute)},
 		Summary: alert.Text{"numwatch cannot deliver through ", "slack:gold"}, Action: alert.Text{"Nothing is lost: what waits goes out once it works again."},
 	})
-	b.status.Accounts[0].Discovery = &DiscoveryStatus{
+	b.status.Accounts[0].Discovery = &api.DiscoveryStatus{
 		Spaces: len(customers), At: noon.Add(-3 * time.Hour),
 		Error: "account main: NoPermission: see https://x.example.com/?a=TOPSECRET; grant the RAM user or role the action cams:ListInstance",
 	}
-	b.status.Accounts[0].Failing = []FailingSpace{{
-		Space: b.town.spaces[4].ID, Class: "denied_space", Code: "Forbidden.RAM", Message: "You are not authorised to operate on this CustSpaceId.",
+	b.status.Accounts[0].Failing = []api.FailingSpace{{
+		Space: b.spaces[4].ID, Class: "denied_space", Code: "Forbidden.RAM", Message: "You are not authorised to operate on this CustSpaceId.",
 		Advice: "Grant the RAM user cams:ChatappSyncPhoneNumber on this space, or take it out of the configuration.", RequestId: "90E63D28-E31D-1EB2", Since: noon.Add(-2 * time.Hour),
 	}}
 }
 
 // befall lets a field of a number go from old to new, and an alert with it.
 func (b *bot) befall(i int, rule string, severity alert.Severity, f phone.Field, old, now string, ago time.Duration) *alert.Alert {
-	entry := &b.town.numbers[i]
+	entry := &b.numbers[i]
 	entry.Number.Set(f, now)
 	n := entry.Number
 	subject := phone.SubjectOf(entry.Space, n.PhoneNumber)
@@ -257,24 +448,24 @@ func (b *bot) befall(i int, rule string, severity alert.Severity, f phone.Field,
 		story = slices.Insert(story, 2, alert.Event{Seq: seq + 1, Time: fell.SeenAt, Kind: alert.KindChange, Change: fell})
 		story[3].Seq = seq
 	}
-	b.town.events[subject] = story
+	b.events = append(b.events, story...)
 	return &b.alerts[len(b.alerts)-1]
 }
 
 func (b *bot) deliveries() {
 	for i, a := range b.alerts {
 		for j, channel := range a.Channels {
-			b.town.messages = append(b.town.messages, alert.Message{
+			b.messages = append(b.messages, alert.Message{
 				ID: fmt.Sprintf("m-%d-%d", i, j), Channel: channel, Target: "C0123456789", State: alert.Posted, At: a.Since.Add(2 * time.Second),
 				Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: a.Revision, NotifiedRevision: a.Revision}},
 			})
 		}
 	}
-	b.town.messages = append(b.town.messages, alert.Message{
+	b.messages = append(b.messages, alert.Message{
 		ID: "m-dead", Channel: "gold", State: alert.Dead, At: noon.Add(-40 * time.Minute), Reason: "invalid_blocks: https://hooks.example.com/?token=TOPSECRET",
 		Alerts: []alert.ShownAlert{{Alert: b.alerts[1].ID, Revision: 1}, {Alert: "a-forgotten", Revision: 1}},
 	})
-	b.status.Sinks = []SinkStatus{
+	b.status.Sinks = []api.SinkStatus{
 		{Name: "nats", State: "OK"},
 		{Name: "slack:oncall", State: "OK"},
 		{Name: "slack:ops", State: "OK", Lag: 2},
@@ -282,17 +473,17 @@ func (b *bot) deliveries() {
 	}
 }
 
-func busyRules() Rules {
-	rule := func(name string, s alert.Severity, hits int, on ...phone.Field) Rule {
-		r := Rule{Name: name, On: on, Severity: s, Summary: "{Field} of {PhoneNumber} ({VerifiedName}, {Space}) is {New}, was {Old}", Channels: []string{"oncall", "ops"}}
+func busyRules() api.Rules {
+	rule := func(name string, s alert.Severity, hits int, on ...phone.Field) api.Rule {
+		r := api.Rule{Name: name, On: on, Severity: s, Summary: "{Field} of {PhoneNumber} ({VerifiedName}, {Space}) is {New}, was {Old}", Channels: []string{"oncall", "ops"}}
 		if hits > 0 {
-			r.Hits = Hits{Today: hits / 3, Month: hits, Last: noon.Add(-time.Duration(hits) * time.Minute)}
+			r.Hits = api.Hits{Today: hits / 3, Month: hits, Last: noon.Add(-time.Duration(hits) * time.Minute)}
 		}
 		return r
 	}
-	return Rules{
+	return api.Rules{
 		File: "rules.yaml", Loaded: noon.Add(-26 * time.Hour),
-		Rules: []Rule{
+		Rules: []api.Rule{
 			rule("limit-lowered", alert.Warning, 6, phone.MessagingLimitTier), rule("name-changed", alert.Warning, 1, phone.VerifiedName),
 			rule("name-rejected", alert.High, 4, phone.NameStatus), rule("quality-red", alert.Critical, 34, phone.QualityRating),
 			rule("quality-yellow", alert.Warning, 121, phone.QualityRating),
@@ -300,10 +491,10 @@ func busyRules() Rules {
 			rule("sink-parked", alert.Critical, 1, phone.Sink), rule("space-blind", alert.High, 2, phone.Poll),
 			rule("status-banned", alert.Critical, 9, phone.Status), rule("status-flagged", alert.High, 17, phone.Status),
 		},
-		Channels: []Channel{{Name: "oncall", Slack: "#wa-oncall"}, {Name: "ops", Slack: "#wa-ops"}, {Name: "gold", Slack: "#wa-gold"}},
-		Warnings: []Problem{{Line: 41, Column: 12, Rule: "status-flagged", Text: `"FLAGED" is not documented for Status`, Hint: `did you mean "FLAGGED"?`, Source: "    to: [FLAGGED, FLAGED]"}},
-		Compared: &Compared{At: noon.Add(-2 * time.Minute), Text: "In the last week the new rules would have sent 412 messages, the old ones 3"},
-		Refused: &Refusal{At: noon.Add(-3 * time.Minute), Text: "rules.yaml:12:9: no", Problems: []Problem{
+		Channels: []api.Channel{{Name: "oncall", Slack: "#wa-oncall"}, {Name: "ops", Slack: "#wa-ops"}, {Name: "gold", Slack: "#wa-gold"}},
+		Warnings: []api.Problem{{Line: 41, Column: 12, Rule: "status-flagged", Text: `"FLAGED" is not documented for Status`, Hint: `did you mean "FLAGGED"?`, Source: "    to: [FLAGGED, FLAGED]"}},
+		Compared: &api.Compared{At: noon.Add(-2 * time.Minute), Text: "In the last week the new rules would have sent 412 messages, the old ones 3"},
+		Refused: &api.Refusal{At: noon.Add(-3 * time.Minute), Text: "rules.yaml:12:9: no", Problems: []api.Problem{
 			{Line: 12, Column: 9, Rule: "quality-red", Text: `there is no field "QualityRatin"`, Hint: `did you mean "QualityRating"?`, Source: "    on: QualityRatin"},
 			{Line: 19, Column: 15, Rule: "status-banned", Text: `there is no severity "urgent"`, Hint: "one of critical, high, warning, info", Source: "    severity: urgent"},
 		}},
@@ -315,14 +506,13 @@ func (b *bot) happen(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := plainNumber("6590009999", name)
-	subject := phone.SubjectOf(b.town.spaces[2].SpaceKey, n.PhoneNumber)
+	subject := phone.SubjectOf(b.spaces[2].SpaceKey, n.PhoneNumber)
 	a := alert.Alert{
 		ID: "a-new", Rule: "status-banned", Severity: alert.Critical, State: alert.Firing, Subject: subject, Field: phone.Status, Revision: 1, Since: noon, Changed: noon,
 		Change: phone.Change{Subject: subject, Field: phone.Status, Old: "CONNECTED", New: "BANNED", Direction: phone.Worse, SeenAt: noon, Number: &n},
 	}
 	b.alerts = append(b.alerts, a)
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.view.Committed(&store.Commit{Alerts: []alert.Alert{a}})
 }
 
 var errDisk = errors.New("the disk is gone")

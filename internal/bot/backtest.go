@@ -15,7 +15,7 @@ import (
 	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/store"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // backtests compares new rules with the old ones in the background, by what
@@ -31,7 +31,7 @@ type backtests struct {
 
 	mu       sync.Mutex
 	old, new *rules.Set // to be compared; nil: nothing
-	last     *web.Compared
+	last     *api.Compared
 }
 
 // request asks for a comparison. Of rules that replace each other quickly, only
@@ -60,7 +60,7 @@ func (b *backtests) next() (old, set *rules.Set) {
 
 // latest is what the last reload changed; nil: there was none, or it is not known
 // yet.
-func (b *backtests) latest() *web.Compared {
+func (b *backtests) latest() *api.Compared {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.last
@@ -138,7 +138,7 @@ func (b *backtests) compare(ctx context.Context, now time.Time, old, set *rules.
 func (b *backtests) publish(ctx context.Context, now time.Time, d backtest.Difference) {
 	text := d.String()
 	b.mu.Lock()
-	b.last = &web.Compared{At: now, Text: capitalised(text)}
+	b.last = &api.Compared{At: now, Text: capitalised(text)}
 	b.mu.Unlock()
 	b.log.Info("the new rules were back-tested", "before", d.Before, "after", d.After, "difference", text)
 	if err := b.note(ctx, alert.Notice{Kind: "rules-backtested", Text: text}); err != nil && !errors.Is(err, context.Canceled) {

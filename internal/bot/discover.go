@@ -16,7 +16,7 @@ import (
 	"numwatch/internal/config"
 	"numwatch/phone"
 	"numwatch/poller/cams"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 const (
@@ -85,11 +85,11 @@ func (d *discovery) count() (n int) {
 }
 
 // status tells how it goes; nil where it is not enabled.
-func (d *discovery) status() *web.DiscoveryStatus {
+func (d *discovery) status() *api.DiscoveryStatus {
 	if d == nil {
 		return nil
 	}
-	s := &web.DiscoveryStatus{Spaces: d.count()}
+	s := &api.DiscoveryStatus{Spaces: d.count()}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.At = d.last.At

@@ -9,6 +9,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller/cams"
 	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // serve answers HTTP until ctx ends.
@@ -20,11 +21,9 @@ func (b *Bot) serve(ctx context.Context) error {
 func (b *Bot) handler(ctx context.Context) http.Handler {
 	return web.New(web.Options{
 		Token: b.config.HTTP.Token.Reveal(), PublicURL: b.config.HTTP.PublicURL,
-		Ready: b.loop.Ready, Status: b.status, Alerts: b.view.Alerts, Space: b.directory.Space,
-		Fleet: fleetPages{b.view, b.directory}, Delivery: deliveryPages{b}, Silences: b.view.Silences, Desk: b.loop,
-		Rules:  b.rulesStatus,
-		Backup: b.store.Backup, Reload: b.reloadRules, Gatherer: b.registry,
-		Changed: b.view.Changed, Ending: ctx.Done(), Logger: b.log,
+		View: b.view, Space: b.directory.Space, Spaces: b.directory.All,
+		Ready: b.loop.Ready, Status: b.status, Rules: b.rulesStatus, Slack: b.slack, Operator: b.loop,
+		Backup: b.store.Backup, Reload: b.reloadRules, Gatherer: b.registry, Ending: ctx.Done(), Logger: b.log,
 	})
 }
 
@@ -37,33 +36,33 @@ func (b *Bot) reloadRules(ctx context.Context) error {
 	return b.rules.take(ctx, data, err)
 }
 
-func (b *Bot) rulesStatus() web.Rules {
-	r := b.rules.status(func(rule string, now time.Time) web.Hits {
+func (b *Bot) rulesStatus() api.Rules {
+	r := b.rules.status(func(rule string, now time.Time) api.Hits {
 		hits := b.view.Hits(rule, now)
-		return web.Hits{Today: hits.Day, Month: hits.Month, Last: hits.Last}
+		return api.Hits{Today: hits.Day, Month: hits.Month, Last: hits.Last}
 	})
 	r.Compared = b.backtests.latest()
 	return r
 }
 
 // status says how the parts are.
-func (b *Bot) status() web.Status {
-	s := web.Status{Version: b.o.Version, Started: b.started, Sinks: b.sinkStatus()}
+func (b *Bot) status() api.Status {
+	s := api.Status{Version: b.o.Version, Started: b.started, Sinks: b.sinkStatus()}
 	for _, a := range b.accounts {
 		s.Accounts = append(s.Accounts, accountStatus(a))
 	}
 	if st, err := b.store.Stats(); err == nil {
-		s.Store = web.StoreStatus{Seq: st.LastSeq, Size: st.FileSize}
+		s.Store = api.StoreStatus{Seq: st.LastSeq, Size: st.FileSize}
 	}
 	return s
 }
 
-func accountStatus(a *account) web.AccountStatus {
+func accountStatus(a *account) api.AccountStatus {
 	p := a.poller.Status()
-	s := web.AccountStatus{
+	s := api.AccountStatus{
 		Name: a.name, Limit: a.config.RequestsPerSecond, Rate: p.Used, Throttled: p.Throttled, Spaces: p.Plan.Spaces,
-		Oldest: p.Oldest, Expected: web.Seconds(p.Plan.Expected), Worst: web.Seconds(p.Plan.Worst),
-		Plan: p.Plan.String(), Holds: p.Plan.Feasible, Failing: []web.FailingSpace{}, Discovery: a.discovery.status(),
+		Oldest: p.Oldest, Expected: api.Seconds(p.Plan.Expected), Worst: api.Seconds(p.Plan.Worst),
+		Plan: p.Plan.String(), Holds: p.Plan.Feasible, Failing: []api.FailingSpace{}, Discovery: a.discovery.status(),
 	}
 	if p.Denied != nil {
 		s.Failing = append(s.Failing, failing("", p.Denied, time.Time{}))
@@ -74,26 +73,26 @@ func accountStatus(a *account) web.AccountStatus {
 	return s
 }
 
-func failing(space string, err *cams.Error, since time.Time) web.FailingSpace {
-	return web.FailingSpace{
+func failing(space string, err *cams.Error, since time.Time) api.FailingSpace {
+	return api.FailingSpace{
 		Space: space, Class: err.Class.String(), Code: err.Code, Message: err.Message,
 		Advice: err.Advice, RequestId: err.RequestId, Since: since,
 	}
 }
 
-func (b *Bot) sinkStatus() []web.SinkStatus {
+func (b *Bot) sinkStatus() []api.SinkStatus {
 	n := b.nats.Status()
-	out := []web.SinkStatus{{Name: "nats", State: sinkState(n.Parked), Lag: n.Lag, LastError: n.LastError}}
+	out := []api.SinkStatus{{Name: "nats", State: sinkState(n.Parked), Lag: n.Lag, LastError: n.LastError}}
 	posting := b.slack.Status()
 	for _, c := range posting.Channels {
 		reason := posting.Parked
 		if reason == "" {
 			reason = c.Parked
 		}
-		out = append(out, web.SinkStatus{Name: "slack:" + c.Name, State: sinkState(reason != ""), Lag: uint64(c.Waiting), LastError: reason})
+		out = append(out, api.SinkStatus{Name: "slack:" + c.Name, State: sinkState(reason != ""), Lag: uint64(c.Waiting), LastError: reason})
 	}
 	if b.buttons != nil {
-		out = append(out, web.SinkStatus{Name: slack.SocketPart, State: sinkState(posting.Buttons != ""), LastError: posting.Buttons})
+		out = append(out, api.SinkStatus{Name: slack.SocketPart, State: sinkState(posting.Buttons != ""), LastError: posting.Buttons})
 	}
 	return out
 }

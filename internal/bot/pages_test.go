@@ -58,7 +58,7 @@ func TestPagesOfALargeFleet(t *testing.T) {
 		require.Less(t, answer.Body.Len(), withinBytes, path)
 		require.NotContains(t, answer.Body.String(), "TOPSECRET", path)
 	}
-	require.Contains(t, get(handler, "/").Body.String(), fmt.Sprintf("%d\u202f000 numbers in", spaces/100))
+	require.Contains(t, get(handler, "/").Body.String(), fmt.Sprintf("%d,000 numbers in", spaces/100))
 	require.True(t, m.view.Built())
 }
 

@@ -13,7 +13,7 @@ import (
 	"numwatch/notify/card"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // rulesFile is rules.yaml: it knows which rules are in force and how the last
@@ -34,7 +34,7 @@ type rulesFile struct {
 	set     *rules.Set  // in force
 	content fingerprint // of the file that set came from
 	loaded  time.Time
-	refused *web.Refusal // the last reading failed
+	refused *api.Refusal // the last reading failed
 }
 
 // LoadRules reads and compiles a rules file.
@@ -103,7 +103,7 @@ func (f *rulesFile) accept(set *rules.Set, content fingerprint) {
 // else once.
 func (f *rulesFile) refuse(ctx context.Context, cause error) {
 	f.log.Error("the rules were refused, the last good ones go on", "err", cause)
-	r := &web.Refusal{At: time.Now(), Text: cause.Error(), Problems: []web.Problem{}}
+	r := &api.Refusal{At: time.Now(), Text: cause.Error(), Problems: []api.Problem{}}
 	var problems rules.Problems
 	if errors.As(cause, &problems) {
 		r.Problems = problemsOf(problems)
@@ -132,27 +132,27 @@ func (f *rulesFile) inForce() *rules.Set {
 }
 
 // status is what pages show of the file, with how often each rule fired.
-func (f *rulesFile) status(hits func(rule string, now time.Time) web.Hits) web.Rules {
+func (f *rulesFile) status(hits func(rule string, now time.Time) api.Hits) api.Rules {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := web.Rules{File: f.path, Loaded: f.loaded, Refused: f.refused, Warnings: problemsOf(f.set.Warnings())}
+	out := api.Rules{File: f.path, Loaded: f.loaded, Refused: f.refused, Warnings: problemsOf(f.set.Warnings())}
 	now := time.Now()
 	for _, r := range f.set.Rules() {
-		out.Rules = append(out.Rules, web.Rule{
-			Name: r.Name, On: r.On, Severity: r.Severity, For: web.Seconds(r.For), Once: r.Once, Summary: r.Summary, Action: r.Action,
+		out.Rules = append(out.Rules, api.Rule{
+			Name: r.Name, On: r.On, Severity: r.Severity, For: api.Seconds(r.For), Once: r.Once, Summary: r.Summary, Action: r.Action,
 			Runbook: r.Runbook, Channels: r.Channels, Hits: hits(r.Name, now),
 		})
 	}
 	for _, c := range f.set.Channels() {
-		out.Channels = append(out.Channels, web.Channel{Name: c.Name, Slack: c.Slack})
+		out.Channels = append(out.Channels, api.Channel{Name: c.Name, Slack: c.Slack})
 	}
 	return out
 }
 
-func problemsOf(problems rules.Problems) []web.Problem {
-	out := []web.Problem{}
+func problemsOf(problems rules.Problems) []api.Problem {
+	out := []api.Problem{}
 	for _, p := range problems {
-		out = append(out, web.Problem{Line: p.Line, Column: p.Column, Rule: p.Rule, Text: p.Text, Hint: p.Hint, Source: p.Source})
+		out = append(out, api.Problem{Line: p.Line, Column: p.Column, Rule: p.Rule, Text: p.Text, Hint: p.Hint, Source: p.Source})
 	}
 	return out
 }

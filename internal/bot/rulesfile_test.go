@@ -23,7 +23,7 @@ import (
 	"numwatch/poller"
 	"numwatch/rules"
 	"numwatch/store"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // The two rules of a version speak of every change, so that a change judged by
@@ -260,7 +260,7 @@ func (r *recordedFile) takeText(text string) error {
 	return r.take(context.Background(), []byte(text), nil)
 }
 
-func noHits(string, time.Time) web.Hits { return web.Hits{} }
+func noHits(string, time.Time) api.Hits { return api.Hits{} }
 
 func TestRefusedRulesAreAnnouncedOnce(t *testing.T) {
 	r := newRecordedFile(t)

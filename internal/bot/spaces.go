@@ -15,6 +15,7 @@ import (
 	"numwatch/poller"
 	"numwatch/poller/cams"
 	"numwatch/poller/ratelimit"
+	"numwatch/poller/schedule"
 )
 
 // account is the polling of one account, and which spaces it has.
@@ -177,4 +178,14 @@ func (b *Bot) saveCheckpoint(ctx context.Context, a *account) error {
 		return err
 	}
 	return b.loop.Save(ctx, checkpointName(a.name), checkpoint)
+}
+
+// deliver hands the result of a poll to the loop, and tells the view when the space
+// was polled.
+func (b *Bot) deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
+	out, err := b.loop.Deliver(ctx, r)
+	if err == nil && r.Err == nil && b.directory.Has(r.Space) {
+		b.view.Polled(r.Space, r.At)
+	}
+	return out, err
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	slacksim "numwatch/internal/sim/slack"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // crashRules have one rule for each channel, so that what a message says of a
@@ -257,7 +257,7 @@ func (v *visits) open() int {
 }
 
 // status asks the running bot how it is.
-func (b *bot) status() (s web.Status, err error) {
+func (b *bot) status() (s api.Status, err error) {
 	resp, err := http.Get(b.Page + "api/v1/status")
 	if err != nil {
 		return s, err

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // crowd is a bot with many numbers, of which it gives a part as the real one does.
@@ -19,9 +19,9 @@ func crowd(n int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		offset, _ := strconv.Atoi(r.FormValue("offset"))
 		limit, _ := strconv.Atoi(r.FormValue("limit"))
-		list := web.NumberList{Total: n, Numbers: []web.NumberEntry{}}
+		list := api.NumberList{Total: n, Numbers: []api.NumberEntry{}}
 		for i := offset; i < min(offset+limit, n); i++ {
-			list.Numbers = append(list.Numbers, web.NumberEntry{Account: "main", Number: &phone.Number{PhoneNumber: fmt.Sprint(i)}})
+			list.Numbers = append(list.Numbers, api.NumberEntry{Account: "main", Number: &phone.Number{PhoneNumber: fmt.Sprint(i)}})
 		}
 		_ = json.NewEncoder(w).Encode(list)
 	}
@@ -46,7 +46,7 @@ func TestALongListIsReadPartByPart(t *testing.T) {
 	var seen int
 	for offset := 0; offset == 0 || offset < 2345; offset += 1000 {
 		_, said, _ := asked(t, crowd(2345), "numbers", "-o", "json", "--limit=1000", fmt.Sprintf("--offset=%d", offset))
-		var list web.NumberList
+		var list api.NumberList
 		require.NoError(t, json.Unmarshal([]byte(said), &list))
 		seen += len(list.Numbers)
 	}

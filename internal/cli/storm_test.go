@@ -16,7 +16,7 @@ import (
 
 	camssim "numwatch/internal/sim/cams"
 	slacksim "numwatch/internal/sim/slack"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // The fleet that the storm hits, and how long it blows. Every space is polled
@@ -167,7 +167,7 @@ func (f *fleet) told(b *bot) bool {
 	return err == nil && s.Alerts["critical"] == f.size() && sinksDone(&s)
 }
 
-func sinksDone(s *web.Status) bool {
+func sinksDone(s *api.Status) bool {
 	for _, k := range s.Sinks {
 		if k.Lag > 0 || k.State != "OK" {
 			return false

@@ -123,8 +123,8 @@ func (s *spaces) polled(k phone.SpaceKey, at time.Time) { s.of(k).polled = at.Un
 
 // Count is how many numbers stand in one state.
 type Count struct {
-	Status, Quality string
-	Numbers         int
+	Status, QualityRating string
+	Numbers               int
 }
 
 // Counts returns how many numbers stand in which state, by Status and then
@@ -143,7 +143,7 @@ func (v *View) Counts() []Count {
 		if c := compareValues(phone.Status, a.Status, b.Status); c != 0 {
 			return c
 		}
-		return compareValues(phone.QualityRating, a.Quality, b.Quality)
+		return compareValues(phone.QualityRating, a.QualityRating, b.QualityRating)
 	})
 	return all
 }
@@ -203,7 +203,7 @@ func badness(c Count) int {
 	if !onScale {
 		status = 0
 	}
-	quality, onScale := phone.QualityRating.Rank(c.Quality)
+	quality, onScale := phone.QualityRating.Rank(c.QualityRating)
 	if !onScale {
 		quality = 0
 	}

@@ -69,12 +69,12 @@ func TestCountsFollowCommits(t *testing.T) {
 		roster("2", number("c", "CONNECTED", "GREEN"), number("d", "NEWLY_MADE", "GREEN")),
 	}})
 	require.Equal(t, []view.Count{
-		{Status: "CONNECTED", Quality: "GREEN", Numbers: 2}, {Status: "BANNED", Quality: "RED", Numbers: 1}, {Status: "NEWLY_MADE", Quality: "GREEN", Numbers: 1},
+		{Status: "CONNECTED", QualityRating: "GREEN", Numbers: 2}, {Status: "BANNED", QualityRating: "RED", Numbers: 1}, {Status: "NEWLY_MADE", QualityRating: "GREEN", Numbers: 1},
 	}, w.view.Counts())
-	require.Equal(t, view.Space{Known: true, Numbers: 2, Worst: view.Count{Status: "BANNED", Quality: "RED", Numbers: 1}}, w.view.Space(key("1")))
+	require.Equal(t, view.Space{Known: true, Numbers: 2, Worst: view.Count{Status: "BANNED", QualityRating: "RED", Numbers: 1}}, w.view.Space(key("1")))
 
 	w.commit(t, &store.Commit{SpaceStates: []phone.SpaceState{roster("1", number("a", "FLAGGED", "YELLOW"))}, DropSpaces: []phone.SpaceKey{key("2")}})
-	require.Equal(t, []view.Count{{Status: "FLAGGED", Quality: "YELLOW", Numbers: 1}}, w.view.Counts())
+	require.Equal(t, []view.Count{{Status: "FLAGGED", QualityRating: "YELLOW", Numbers: 1}}, w.view.Counts())
 	require.Zero(t, w.view.Space(key("2")))
 }
 
@@ -98,7 +98,7 @@ func TestBuildAfterCommits(t *testing.T) {
 	require.NoError(t, w.view.Build(t.Context()))
 	require.True(t, w.view.Built())
 	require.Equal(t, []view.Count{
-		{Status: "CONNECTED", Quality: "GREEN", Numbers: 48}, {Status: "BANNED", Quality: "GREEN", Numbers: 1},
+		{Status: "CONNECTED", QualityRating: "GREEN", Numbers: 48}, {Status: "BANNED", QualityRating: "GREEN", Numbers: 1},
 	}, w.view.Counts())
 	bars := w.view.Activity(noon, 1, time.Hour)
 	require.Equal(t, 50, bars[0].Worse)

@@ -9,14 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"numwatch/web/api"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-
-	"numwatch/web"
 )
 
 const (
@@ -139,7 +138,7 @@ func (b *bot) stop() error {
 }
 
 // status asks the bot how it is.
-func (b *bot) status(ctx context.Context) (s web.Status, err error) {
+func (b *bot) status(ctx context.Context) (s api.Status, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(b.page, "/")+"/api/v1/status", nil)
 	if err != nil {
 		return s, err
@@ -153,7 +152,7 @@ func (b *bot) status(ctx context.Context) (s web.Status, err error) {
 }
 
 // until asks again and again until the bot is as wanted.
-func (b *bot) until(ctx context.Context, within time.Duration, wanted func(web.Status) bool) error {
+func (b *bot) until(ctx context.Context, within time.Duration, wanted func(api.Status) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
@@ -174,7 +173,7 @@ func (b *bot) until(ctx context.Context, within time.Duration, wanted func(web.S
 }
 
 // lag is what NATS has still to acknowledge.
-func lag(s web.Status) uint64 {
+func lag(s api.Status) uint64 {
 	for _, sink := range s.Sinks {
 		if sink.Name == "nats" {
 			return sink.Lag

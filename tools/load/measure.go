@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"numwatch/web/api"
 	"os"
 	"path/filepath"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-
-	"numwatch/web"
 )
 
 // figures are what one measurement found.
@@ -101,7 +100,7 @@ func (f *figures) firstLife(ctx context.Context, p plan, cloud *cloud) error {
 	}
 	within := 10*time.Minute + 3*p.shape.round()
 	f.first, err = b.during(ctx, cloud, func() error {
-		return b.until(ctx, within, func(s web.Status) bool { return s.Fleet.Numbers == p.shape.total() && lag(s) == 0 })
+		return b.until(ctx, within, func(s api.Status) bool { return s.Fleet.Numbers == p.shape.total() && lag(s) == 0 })
 	})
 	begun := time.Now()
 	err = errors.Join(err, b.stop())
@@ -147,11 +146,11 @@ func (f *figures) secondLife(ctx context.Context, p plan, cloud *cloud) error {
 }
 
 func (f *figures) live(ctx context.Context, p plan, b *bot, cloud *cloud) (err error) {
-	if err := b.until(ctx, 5*time.Minute, func(s web.Status) bool { return s.Fleet.Complete }); err != nil {
+	if err := b.until(ctx, 5*time.Minute, func(s api.Status) bool { return s.Fleet.Complete }); err != nil {
 		return fmt.Errorf("counting the fleet: %w", err)
 	}
 	f.toCounted = time.Since(b.launched)
-	polled := func(web.Status) bool { return !cloud.firstAsked().IsZero() }
+	polled := func(api.Status) bool { return !cloud.firstAsked().IsZero() }
 	if err := b.until(ctx, startWithin, polled); err != nil {
 		return fmt.Errorf("the first poll: %w", err)
 	}
@@ -169,7 +168,7 @@ func (f *figures) live(ctx context.Context, p plan, b *bot, cloud *cloud) (err e
 	if f.busy, err = b.during(ctx, cloud, func() error { return keepChanging(ctx, p, cloud) }); err != nil {
 		return err
 	}
-	err = b.until(ctx, time.Minute, func(s web.Status) bool { return lag(s) == 0 })
+	err = b.until(ctx, time.Minute, func(s api.Status) bool { return lag(s) == 0 })
 	f.delays = consumer.delays(cloud)
 	return err
 }

@@ -9,7 +9,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // person is the flag of the commands that change something in the name of somebody.
@@ -43,8 +43,8 @@ func (c *AckCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Undo {
 		method, did = http.MethodDelete, "acknowledgement withdrawn by "
 	}
-	var a web.Alert
-	if err := c.call(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", web.ByRequest{By: by}, &a); err != nil {
+	var a api.Alert
+	if err := c.call(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", api.ByRequest{By: by}, &a); err != nil {
 		return err
 	}
 	if c.JSON() {

@@ -10,7 +10,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 type AlertsCommand struct {
@@ -30,7 +30,7 @@ type AlertsCommand struct {
 func (c *AlertsCommand) Run(ctx context.Context, p *command.Program) error {
 	q := c.query()
 	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
-	var list web.AlertList
+	var list api.AlertList
 	if err := c.GetJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func set(q url.Values, pairs ...string) {
 	}
 }
 
-func printAlerts(p *command.Program, alerts []web.Alert) error {
+func printAlerts(p *command.Program, alerts []api.Alert) error {
 	var rows [][]string
 	for i := range alerts {
 		a := &alerts[i]
@@ -68,7 +68,7 @@ func printAlerts(p *command.Program, alerts []web.Alert) error {
 }
 
 // about names an alert's subject.
-func about(a *web.Alert) string {
+func about(a *api.Alert) string {
 	switch {
 	case a.Number != nil:
 		return a.Number.PhoneNumber
@@ -80,7 +80,7 @@ func about(a *web.Alert) string {
 }
 
 // marks says in a word or two what else is known of an alert.
-func marks(a *web.Alert) string {
+func marks(a *api.Alert) string {
 	var words []string
 	if a.Drill {
 		words = append(words, "drill")

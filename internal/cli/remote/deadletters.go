@@ -10,7 +10,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 type DeadLettersCommand struct {
@@ -24,7 +24,7 @@ type deadLettersListCommand struct {
 }
 
 // letters asks for the dead letters.
-func (b Client) letters(ctx context.Context, p *command.Program) (list web.DeadLetterList, err error) {
+func (b Client) letters(ctx context.Context, p *command.Program) (list api.DeadLetterList, err error) {
 	return list, b.GetJSON(ctx, p, "/api/v1/deadletters?limit=1000", &list)
 }
 

@@ -14,7 +14,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/notify/slack"
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 type DrillCommand struct {
@@ -28,7 +28,7 @@ type DrillCommand struct {
 
 // drilled is the result of a drill.
 type drilled struct {
-	Alert web.AlertDetail `json:"alert"`
+	Alert api.AlertDetail `json:"alert"`
 	Sinks []drilledSink   `json:"sinks"`
 }
 
@@ -46,7 +46,7 @@ func (c *DrillCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	var d drilled
-	if err := c.call(ctx, p, http.MethodPost, "/api/v1/drill", web.DrillRequest{Rule: c.Rule, Space: c.Space, By: by}, &d.Alert); err != nil {
+	if err := c.call(ctx, p, http.MethodPost, "/api/v1/drill", api.DrillRequest{Rule: c.Rule, Space: c.Space, By: by}, &d.Alert); err != nil {
 		return err
 	}
 	arrived, err := c.follow(ctx, p, &d)
@@ -89,7 +89,7 @@ func (c *DrillCommand) look(ctx context.Context, p *command.Program, d *drilled)
 	if err := c.GetJSON(ctx, p, "/api/v1/alerts/"+url.PathEscape(d.Alert.Alert.Alert.ID), &d.Alert); err != nil {
 		return err
 	}
-	var s web.Status
+	var s api.Status
 	if err := c.GetJSON(ctx, p, "/api/v1/status", &s); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *DrillCommand) look(ctx context.Context, p *command.Program, d *drilled)
 
 // inStream is how far NATS is: it has everything up to the drill if nothing
 // waits.
-func inStream(k web.SinkStatus) drilledSink {
+func inStream(k api.SinkStatus) drilledSink {
 	switch {
 	case k.State != phone.OK:
 		return drilledSink{k.Name, "parked: " + k.LastError, false}
@@ -120,7 +120,7 @@ func inStream(k web.SinkStatus) drilledSink {
 	}
 }
 
-func inChannel(k web.SinkStatus, channel string, told []web.Told) drilledSink {
+func inChannel(k api.SinkStatus, channel string, told []api.Told) drilledSink {
 	for _, t := range told {
 		switch {
 		case t.Channel != channel:

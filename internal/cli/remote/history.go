@@ -14,7 +14,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 type HistoryCommand struct {
@@ -35,7 +35,7 @@ func (c *HistoryCommand) Run(ctx context.Context, p *command.Program) error {
 	}
 	path := "/api/v1/numbers/" + url.PathEscape(where.Account) + "/" + url.PathEscape(where.ID) + "/" + url.PathEscape(c.Number) +
 		"/history?limit=" + strconv.Itoa(c.Limit) + "&before=" + strconv.FormatUint(c.Before, 10)
-	var h web.History
+	var h api.History
 	if err := c.GetJSON(ctx, p, path, &h); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (c *HistoryCommand) printMore(p *command.Program, before uint64) (err error
 }
 
 // happening is an event in a row.
-func happening(e *web.Event) []string {
+func happening(e *api.Event) []string {
 	kind, what := e.Kind, e.Field.String()
 	if e.Alert != nil {
 		kind, what = e.Alert.Transition.String(), e.Alert.Rule
@@ -93,21 +93,21 @@ func (c *HistoryCommand) find(ctx context.Context, p *command.Program) (phone.Sp
 		return phone.SpaceKey{Account: c.Account, ID: c.Space}, nil
 	}
 	found := map[phone.SpaceKey]bool{}
-	note := func(account string, space *web.Space, n *phone.Number) {
+	note := func(account string, space *api.Space, n *phone.Number) {
 		if space == nil || n == nil || n.PhoneNumber != c.Number ||
 			c.Account != "" && account != c.Account || c.Space != "" && space.ID != c.Space {
 			return
 		}
 		found[phone.SpaceKey{Account: account, ID: space.ID}] = true
 	}
-	var numbers web.NumberList
+	var numbers api.NumberList
 	if err := c.GetJSON(ctx, p, "/api/v1/numbers?limit=1000&"+url.Values{"q": {c.Number}}.Encode(), &numbers); err != nil {
 		return phone.SpaceKey{}, err
 	}
 	for i := range numbers.Numbers {
 		note(numbers.Numbers[i].Account, &numbers.Numbers[i].Space, numbers.Numbers[i].Number)
 	}
-	var alerts web.AlertList
+	var alerts api.AlertList
 	if err := c.GetJSON(ctx, p, "/api/v1/alerts?state=all&limit=1000&"+url.Values{"number": {c.Number}}.Encode(), &alerts); err != nil {
 		return phone.SpaceKey{}, err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"numwatch/internal/cli/command"
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 // fieldFlags are the fields by which numbers are found, under the cloud's names.
@@ -54,7 +54,7 @@ func (c *NumbersCommand) Run(ctx context.Context, p *command.Program) error {
 	for _, k := range slices.Sorted(maps.Keys(c.Label)) {
 		q.Set("label."+k, c.Label[k])
 	}
-	var list web.NumberList
+	var list api.NumberList
 	if err := c.GetJSON(ctx, p, "/api/v1/numbers?"+q.Encode(), &list); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 type SilenceCommand struct {
@@ -29,7 +29,7 @@ type silenceListCommand struct {
 
 // Run lists the silences.
 func (c *silenceListCommand) Run(ctx context.Context, p *command.Program) error {
-	var list web.SilenceList
+	var list api.SilenceList
 	if err := c.GetJSON(ctx, p, "/api/v1/silences", &list); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Preview {
 		return c.preview(ctx, p, match)
 	}
-	q := web.SilenceRequest{Match: match, For: web.Seconds(c.For), Reason: c.Reason}
+	q := api.SilenceRequest{Match: match, For: api.Seconds(c.For), Reason: c.Reason}
 	if q.Until, err = moment(c.Until); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 	if q.By, err = c.name(p); err != nil {
 		return err
 	}
-	var made web.Silence
+	var made api.Silence
 	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences", q, &made); err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 }
 
 func (c *silenceAddCommand) preview(ctx context.Context, p *command.Program, match alert.Matcher) error {
-	var list web.AlertList
-	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences/preview", web.PreviewRequest{Match: match}, &list); err != nil {
+	var list api.AlertList
+	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences/preview", api.PreviewRequest{Match: match}, &list); err != nil {
 		return err
 	}
 	if c.JSON() {
@@ -162,7 +162,7 @@ func (c *silenceEndCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	var nothing struct{}
-	if err := c.call(ctx, p, http.MethodDelete, "/api/v1/silences/"+url.PathEscape(c.ID), web.ByRequest{By: by}, &nothing); err != nil {
+	if err := c.call(ctx, p, http.MethodDelete, "/api/v1/silences/"+url.PathEscape(c.ID), api.ByRequest{By: by}, &nothing); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.Stdout, "%s has ended: alerts that it held back and that still fire are shown now\n", alert.Plain(c.ID))

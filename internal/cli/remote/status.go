@@ -10,7 +10,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/phone"
-	"numwatch/web"
+	"numwatch/web/api"
 )
 
 type StatusCommand struct {
@@ -21,7 +21,7 @@ type StatusCommand struct {
 
 // Run prints the state of a running bot. The exit code is 1 if it is not ready.
 func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
-	var s web.Status
+	var s api.Status
 	if err := c.GetJSON(ctx, p, "/api/v1/status", &s); err != nil {
 		if c.Quiet {
 			return command.ErrReported
@@ -39,7 +39,7 @@ func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
 	return nil
 }
 
-func (c *StatusCommand) print(p *command.Program, s *web.Status) error {
+func (c *StatusCommand) print(p *command.Program, s *api.Status) error {
 	if c.JSON() {
 		return command.PrintJSON(p.Stdout, s)
 	}
@@ -59,7 +59,7 @@ func (c *StatusCommand) print(p *command.Program, s *web.Status) error {
 	return printSinks(p, s.Sinks)
 }
 
-func printAccounts(p *command.Program, accounts []web.AccountStatus) error {
+func printAccounts(p *command.Program, accounts []api.AccountStatus) error {
 	var rows [][]string
 	for _, a := range accounts {
 		rows = append(rows, []string{
@@ -82,7 +82,7 @@ const maxFailing = 20
 
 // printAccount says what the limit can do for the account's spaces, and what
 // is wrong with them.
-func printAccount(p *command.Program, a *web.AccountStatus) {
+func printAccount(p *command.Program, a *api.AccountStatus) {
 	name := alert.Plain(a.Name) + "  "
 	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, alert.Plain(a.Plan)))
 	if d := a.Discovery; d != nil && d.Error != "" {
@@ -98,12 +98,12 @@ func printAccount(p *command.Program, a *web.AccountStatus) {
 	}
 }
 
-func discovered(d *web.DiscoveryStatus) string {
+func discovered(d *api.DiscoveryStatus) string {
 	return phone.Count(d.Spaces, "space") + ", listed " + ago(d.At)
 }
 
 // printFailing says what is wrong with a space, or with a whole account.
-func printFailing(p *command.Program, account string, f *web.FailingSpace) {
+func printFailing(p *command.Program, account string, f *api.FailingSpace) {
 	where := account
 	if f.Space != "" {
 		where += "/" + f.Space
@@ -123,7 +123,7 @@ func printFailing(p *command.Program, account string, f *web.FailingSpace) {
 	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(alert.Plain(where)+"  ", alert.Plain(what)))
 }
 
-func printSinks(p *command.Program, sinks []web.SinkStatus) error {
+func printSinks(p *command.Program, sinks []api.SinkStatus) error {
 	var rows [][]string
 	for _, k := range sinks {
 		rows = append(rows, []string{k.Name, k.State, strconv.FormatUint(k.Lag, 10)})

@@ -3,14 +3,52 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"numwatch/internal/view"
+	"numwatch/phone"
+	"numwatch/web/api"
 	"slices"
 	"strings"
-
-	"numwatch/phone"
 )
 
+// query reads what selects numbers.
+func (p *params) query() view.Query {
+	q := view.Query{Text: p.text("q"), Account: p.text("account"), Space: p.text("space"), Labels: p.labels(), Fields: map[phone.Field][]string{}}
+	for f := range phone.FieldsOfNumber() {
+		if values := p.list(f.String()); len(values) > 0 {
+			q.Fields[f] = values
+		}
+	}
+	return q
+}
+
+func (s *site) entry(k phone.SpaceKey, n *phone.Number) api.NumberEntry {
+	space := s.Space(k)
+	return api.NumberEntry{
+		Account: k.Account, Space: api.Space{ID: k.ID, Name: space.Name, Labels: space.Labels}, Number: redacted(n),
+	}
+}
+
+func (s *site) getNumbers(w http.ResponseWriter, r *http.Request) {
+	p := paramsOf(r)
+	q := p.query()
+	q.Offset, q.Limit = p.page()
+	if refused(w, p) {
+		return
+	}
+	found, err := s.View.Find(q, s.Space)
+	if err != nil {
+		s.broken(w, r, err)
+		return
+	}
+	list := api.NumberList{Total: found.Total, Numbers: []api.NumberEntry{}}
+	for i := range found.Rows {
+		list.Numbers = append(list.Numbers, s.entry(found.Rows[i].Space, &found.Rows[i].Number))
+	}
+	answer(w, http.StatusOK, list)
+}
+
 type numbersPage struct {
-	Query    Query
+	Query    view.Query
 	Choices  []choice // first the usual ones
 	More     []choice // the other fields
 	MoreOpen bool
@@ -47,13 +85,13 @@ func (s *site) numbersPage(w http.ResponseWriter, r *http.Request) {
 	params := paramsOf(r)
 	q := params.query()
 	q.Offset, q.Limit = params.pageNumber(), rowsPerPage
-	found, err := s.Fleet.Find(q)
+	found, err := s.View.Find(q, s.Space)
 	if err != nil {
 		s.unreadable(w, r, err)
 		return
 	}
 	body := numbersPage{
-		Query: q, Pager: newPager(r.URL.Query(), q.Offset, len(found.Rows), found.Total), Complete: s.Fleet.Complete(),
+		Query: q, Pager: newPager(r.URL.Query(), q.Offset, len(found.Rows), found.Total), Complete: s.View.Built(),
 		Filtered: q.Text != "" || q.Account != "" || q.Space != "" || len(q.Fields)+len(q.Labels) > 0,
 	}
 	body.fill(&q, s.accountNames())
@@ -67,7 +105,7 @@ func (s *site) numbersPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // fill makes the form show what is searched for.
-func (b *numbersPage) fill(q *Query, accounts []string) {
+func (b *numbersPage) fill(q *view.Query, accounts []string) {
 	b.ManyAccounts = len(accounts) > 1
 	if b.ManyAccounts {
 		b.Choices = append(b.Choices, choose("account", "Account", "any account", accounts, nonEmpty(q.Account)))
@@ -101,13 +139,6 @@ func fieldChoices(f phone.Field) []string {
 	return append(values, "(absent)")
 }
 
-func nonEmpty(v string) []string {
-	if v == "" {
-		return nil
-	}
-	return []string{v}
-}
-
 func (s *site) accountNames() (names []string) {
 	for _, a := range s.Status().Accounts {
 		names = append(names, a.Name)
@@ -115,7 +146,7 @@ func (s *site) accountNames() (names []string) {
 	return names
 }
 
-func (s *site) numberRow(found *FoundNumber) numberRow {
+func (s *site) numberRow(found *view.Row) numberRow {
 	n := &found.Number
 	row := numberRow{
 		Number: text(n.PhoneNumber), Name: text(n.Get(phone.VerifiedName)), Account: found.Space.Account,
@@ -130,4 +161,9 @@ func (s *site) numberRow(found *FoundNumber) numberRow {
 		row.States = append(row.States, c)
 	}
 	return row
+}
+
+// numberPath is where the page of a number is, from the root.
+func numberPath(about phone.Subject) string {
+	return "numbers/" + escape(about.Account) + "/" + escape(about.Space) + "/" + escape(about.PhoneNumber)
 }

@@ -3,13 +3,81 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"numwatch/alert"
+	"numwatch/internal/view"
+	"numwatch/phone"
+	"numwatch/web/api"
 	"strconv"
 	"strings"
 	"time"
-
-	"numwatch/alert"
-	"numwatch/phone"
 )
+
+// subject reads which number a path names.
+func subject(r *http.Request) phone.Subject {
+	return phone.Subject{Account: r.PathValue("account"), Space: r.PathValue("space"), PhoneNumber: r.PathValue("number")}
+}
+
+// alertsOf returns all alerts of a number.
+func (s *site) alertsOf(about phone.Subject) []*alert.Alert {
+	return s.selected(selection{State: stateAll, Account: about.Account, Space: about.Space, Number: about.PhoneNumber})
+}
+
+func (s *site) getNumber(w http.ResponseWriter, r *http.Request) {
+	about := subject(r)
+	known, err := s.View.Number(about.SpaceKey(), about.PhoneNumber)
+	switch {
+	case err != nil:
+		s.broken(w, r, err)
+		return
+	case known == nil:
+		fail(w, http.StatusNotFound, "this space does not list the number now; its history may still be there, and /api/v1/numbers?q=… finds where it is")
+		return
+	}
+	alerts := s.alertsOf(about)
+	d := api.NumberDetail{
+		NumberEntry: s.entry(about.SpaceKey(), &known.Number), Missed: known.Missed, MissedSince: known.MissedSince,
+		ListChanged: known.At, Alerts: []api.Alert{}, Told: s.told(alerts),
+	}
+	for _, a := range alerts {
+		d.Alerts = append(d.Alerts, s.render(a))
+	}
+	answer(w, http.StatusOK, d)
+}
+
+func (s *site) event(e *alert.Event) api.Event {
+	c := &e.Change
+	out := api.Event{
+		Seq: e.Seq, Time: e.Time, Kind: e.Kind.String(), Field: c.Field, Old: c.Field.Shown(c.Old), New: c.Field.Shown(c.New),
+		Direction: c.Direction, SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId,
+		Baseline: c.Baseline, MovedFrom: c.MovedFrom, Code: c.Code, Reason: shown(c.Reason),
+	}
+	if e.Alert != nil {
+		d := s.render(e.Alert).Alert
+		out.Alert = &d
+	}
+	return out
+}
+
+func (s *site) getHistory(w http.ResponseWriter, r *http.Request) {
+	p := paramsOf(r)
+	before, limit := p.number("before", 0, mostOffset, 0), p.number("limit", 1, mostLimit, defaultLimit)
+	if refused(w, p) {
+		return
+	}
+	events, err := s.View.History(subject(r), uint64(before), limit)
+	if err != nil {
+		s.broken(w, r, err)
+		return
+	}
+	h := api.History{Events: []api.Event{}}
+	for i := range events {
+		h.Events = append(h.Events, s.event(&events[i]))
+	}
+	if len(events) == limit {
+		h.Before = events[limit-1].Seq
+	}
+	answer(w, http.StatusOK, h)
+}
 
 type numberPage struct {
 	Number, Name   string
@@ -56,12 +124,12 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	about, now := subject(r), s.Now()
 	params := paramsOf(r)
 	before := params.number("before", 0, mostOffset, 0)
-	known, err := s.Fleet.Number(about.SpaceKey(), about.PhoneNumber)
+	known, err := s.View.Number(about.SpaceKey(), about.PhoneNumber)
 	if err != nil {
 		s.unreadable(w, r, err)
 		return
 	}
-	events, err := s.Fleet.History(about, 0, historyRead)
+	events, err := s.View.History(about, 0, historyRead)
 	if err != nil {
 		s.unreadable(w, r, err)
 		return
@@ -72,7 +140,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := s.numberHead(about)
-	body.Complete = s.Fleet.Complete()
+	body.Complete = s.View.Built()
 	n := lastSeen(known, events)
 	body.Name = text(n.Get(phone.VerifiedName))
 	if known != nil {
@@ -86,7 +154,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	}
 	body.Told = s.toldRows(alerts, now)
 	if before > 0 {
-		if events, err = s.Fleet.History(about, uint64(before), rowsPerPage); err != nil {
+		if events, err = s.View.History(about, uint64(before), rowsPerPage); err != nil {
 			s.unreadable(w, r, err)
 			return
 		}
@@ -117,7 +185,7 @@ func (s *site) numberHead(about phone.Subject) numberPage {
 
 // lastSeen is the number as it was seen last, from the history where its space
 // does not list it any more.
-func lastSeen(known *Known, events []alert.Event) *phone.Number {
+func lastSeen(known *view.Known, events []alert.Event) *phone.Number {
 	if known != nil {
 		return &known.Number
 	}

@@ -5,13 +5,62 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web/api"
 	"slices"
 	"strconv"
 	"time"
-
-	"numwatch/alert"
-	"numwatch/phone"
 )
+
+func (s *site) getStatus(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, s.status())
+}
+
+// status is what the bot reports, with what the handler itself knows.
+func (s *site) status() api.Status {
+	status := s.Status()
+	err := s.Ready()
+	status.Ready = err == nil
+	if err != nil {
+		status.NotReady = shown(err.Error())
+	}
+	status.Alerts = map[string]int{}
+	for _, name := range alert.Severities() {
+		status.Alerts[name] = 0
+	}
+	for _, a := range s.View.Alerts() {
+		if a.State == alert.Firing {
+			status.Alerts[a.Severity.String()]++
+		}
+	}
+	status.Fleet = s.fleet(status.Accounts)
+	status.Accounts = append([]api.AccountStatus{}, status.Accounts...)
+	for i := range status.Accounts {
+		a := &status.Accounts[i]
+		a.Failing = cleaned(a.Failing)
+		if d := a.Discovery; d != nil {
+			a.Discovery = &api.DiscoveryStatus{Spaces: d.Spaces, At: d.At, Error: shown(d.Error)}
+		}
+	}
+	status.Sinks = append([]api.SinkStatus{}, status.Sinks...)
+	for i := range status.Sinks {
+		status.Sinks[i].LastError = shown(status.Sinks[i].LastError)
+	}
+	return status
+}
+
+func (s *site) fleet(accounts []api.AccountStatus) api.FleetStatus {
+	f := api.FleetStatus{Complete: s.View.Built(), By: []api.Count{}}
+	for _, c := range s.View.Counts() {
+		f.By = append(f.By, api.Count(c))
+		f.Numbers += c.Numbers
+	}
+	for _, a := range accounts {
+		f.Spaces += a.Spaces
+	}
+	return f
+}
 
 // mostAlerts is how many alerts the overview shows in full.
 const mostAlerts = 10
@@ -21,7 +70,7 @@ type overview struct {
 	Alerts     []alertRow
 	More       int
 	Rules      []link // which speak, where not all alerts are shown
-	Fleet      FleetStatus
+	Fleet      api.FleetStatus
 	Matrix     matrix
 	Chart      chart
 	Accounts   []accountRow
@@ -56,7 +105,7 @@ type cell struct {
 }
 
 type accountRow struct {
-	AccountStatus
+	api.AccountStatus
 	Budget, Share, Detect, AtWorst string
 	Used                           string // percent, of the limit
 	Oldest                         stamp
@@ -107,7 +156,7 @@ func byRule(alerts []*alert.Alert) []link {
 	return all
 }
 
-func newMatrix(f FleetStatus) matrix {
+func newMatrix(f api.FleetStatus) matrix {
 	m := matrix{Numbers: f.Numbers}
 	var qualities, statuses []string
 	for _, c := range f.By {
@@ -131,7 +180,7 @@ func newMatrix(f FleetStatus) matrix {
 	return m
 }
 
-func (m *matrix) row(f FleetStatus, status string, qualities []string) matrixRow {
+func (m *matrix) row(f api.FleetStatus, status string, qualities []string) matrixRow {
 	row := matrixRow{
 		heading: heading{value(phone.Status, status), toneOf(phone.Status, status)},
 		Href:    "numbers?" + url.Values{"Status": {orEmpty(status)}}.Encode(),
@@ -145,7 +194,7 @@ func (m *matrix) row(f FleetStatus, status string, qualities []string) matrixRow
 		row.Cells[i] = cell{
 			Numbers: c.Numbers, Tone: worstTone(row.Tone, m.Qualities[i].Tone),
 			Href:  "numbers?" + url.Values{"Status": {orEmpty(status)}, "QualityRating": {orEmpty(c.QualityRating)}}.Encode(),
-			Label: fmt.Sprintf("%s, %s and %s", many(c.Numbers, "number"), row.Text, m.Qualities[i].Text),
+			Label: fmt.Sprintf("%s, %s and %s", phone.Count(c.Numbers, "number"), row.Text, m.Qualities[i].Text),
 		}
 		row.Total += c.Numbers
 		m.Totals[i] += c.Numbers
@@ -153,17 +202,17 @@ func (m *matrix) row(f FleetStatus, status string, qualities []string) matrixRow
 	return row
 }
 
-// orEmpty names an empty value, so that it can be searched for.
-func orEmpty(v string) string { return cmp.Or(v, "(empty)") }
+// longest orders counts by size, the greatest first.
+func longest(a, b link) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Text, b.Text)) }
 
-func newAccountRow(a AccountStatus, now time.Time) accountRow {
+func newAccountRow(a api.AccountStatus, now time.Time) accountRow {
 	return accountRow{
 		AccountStatus: a, Failing: len(a.Failing),
 		Budget:  fmt.Sprintf("%.1f of %s requests a second", a.Rate, strconv.FormatFloat(a.Limit, 'g', 3, 64)),
 		Used:    percent(int(1000*min(a.Rate, a.Limit)), int(1000*a.Limit)),
 		Share:   fmt.Sprintf("%.1f %%", 100*a.Throttled),
-		Detect:  span(time.Duration(a.Expected)),
-		AtWorst: span(time.Duration(a.Worst)),
+		Detect:  phone.Span(time.Duration(a.Expected)),
+		AtWorst: phone.Span(time.Duration(a.Worst)),
 		Oldest:  since(a.Oldest, now),
 	}
 }

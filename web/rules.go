@@ -1,19 +1,66 @@
 package web
 
 import (
-	"maps"
 	"net/http"
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web/api"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"numwatch/alert"
-	"numwatch/phone"
 )
 
+func (s *site) getRules(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, s.rules())
+}
+
+// rules is what is known of the rules, fit to be shown.
+func (s *site) rules() api.Rules {
+	r := s.Rules()
+	r.Rules = append([]api.Rule{}, r.Rules...)
+	r.Channels = append([]api.Channel{}, r.Channels...)
+	r.Warnings = cleanedProblems(r.Warnings)
+	if r.Refused != nil {
+		refused := *r.Refused
+		refused.Text = shownLines(refused.Text)
+		refused.Problems = cleanedProblems(refused.Problems)
+		r.Refused = &refused
+	}
+	if r.Compared != nil {
+		r.Compared = &api.Compared{At: r.Compared.At, Text: shown(r.Compared.Text)}
+	}
+	return r
+}
+
+func cleanedProblems(problems []api.Problem) []api.Problem {
+	out := append([]api.Problem{}, problems...)
+	for i := range out {
+		p := &out[i]
+		p.Text, p.Hint, p.Rule = shown(p.Text), shown(p.Hint), shown(p.Rule)
+		p.Source = alert.Plain(p.Source)
+	}
+	return out
+}
+
+func (s *site) postReload(w http.ResponseWriter, r *http.Request) {
+	if err := s.Reload(r.Context()); err != nil {
+		fail(w, http.StatusUnprocessableEntity, "the rules were refused and the last good ones go on: "+shownLines(err.Error()))
+		return
+	}
+	answer(w, http.StatusOK, struct{}{})
+}
+
+func (s *site) reloadForm(w http.ResponseWriter, r *http.Request) {
+	done := "reloaded"
+	if s.Reload(r.Context()) != nil { // the page shows it, and it has been logged
+		done = "refused"
+	}
+	back(w, r, "rules", done)
+}
+
 type rulesPage struct {
-	Rules
+	api.Rules
 	Loaded   stamp
 	Rows     []ruleRow
 	Refused  *refusedRow
@@ -25,7 +72,7 @@ type rulesPage struct {
 }
 
 type ruleRow struct {
-	Rule
+	api.Rule
 	Severity string
 	Tone     tone
 	On       string
@@ -71,7 +118,7 @@ func (s *site) rulesPage(w http.ResponseWriter, r *http.Request) {
 		}
 		row.On = fieldNames(one.On)
 		if one.For > 0 {
-			row.For = "after " + span(time.Duration(one.For))
+			row.For = "after " + phone.Span(time.Duration(one.For))
 		}
 		body.Rows = append(body.Rows, row)
 	}
@@ -90,7 +137,7 @@ func fieldNames(fields []phone.Field) string {
 }
 
 // cover finds which field is looked at by which rules.
-func (b *rulesPage) cover(rules []Rule) {
+func (b *rulesPage) cover(rules []api.Rule) {
 	for i, name := range alert.Severities() {
 		b.Levels = append(b.Levels, heading{name, severityTone(alert.Severity(i))})
 	}
@@ -113,7 +160,7 @@ func (b *rulesPage) cover(rules []Rule) {
 // excerptWidth is how much of a line of the rules is shown.
 const excerptWidth = 100
 
-func problemRows(file string, problems []Problem) []problemRow {
+func problemRows(file string, problems []api.Problem) []problemRow {
 	var rows []problemRow
 	for _, p := range problems {
 		row := problemRow{
@@ -138,92 +185,4 @@ func excerpt(line string, column int) (shown, before string) {
 		from = column - excerptWidth/2
 	}
 	return string(runes[from:min(from+excerptWidth, len(runes))]), strings.Repeat(" ", column-from)
-}
-
-type deliveryPage struct {
-	Sinks  []sinkRow
-	Parked int
-	Dead   []deadRow
-	Pager  pager
-}
-
-type sinkRow struct {
-	SinkStatus
-	Tone tone
-	What string
-}
-
-type deadRow struct {
-	ID, Channel, Reason string
-	At                  stamp
-	Path                string // of the form
-	Alerts              []DeadAlert
-	More                int
-}
-
-// mostDeadAlerts is how many alerts of a dead letter a page lists.
-const mostDeadAlerts = 5
-
-func sinkRows(sinks []SinkStatus) []sinkRow {
-	var rows []sinkRow
-	for _, k := range sinks {
-		row := sinkRow{SinkStatus: k, Tone: good, What: "events for programs"}
-		if channel, ok := strings.CutPrefix(k.Name, "slack:"); ok {
-			row.What = "messages in channel " + channel
-		} else if k.Name == "slack-socket" {
-			row.What = "buttons on messages"
-		}
-		switch {
-		case k.State == phone.Parked:
-			row.Tone = dire
-		case k.State != phone.OK || k.LastError != "":
-			row.Tone = watch
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
-	params, now := paramsOf(r), s.Now()
-	offset := params.pageNumber()
-	all := s.deadLetters()
-	letters := part(all, offset, rowsPerPage)
-	body := deliveryPage{Sinks: sinkRows(s.status().Sinks), Pager: newPager(r.URL.Query(), offset, len(letters), len(all))}
-	for _, k := range body.Sinks {
-		if k.State == phone.Parked {
-			body.Parked++
-		}
-	}
-	for _, d := range letters {
-		row := deadRow{
-			ID: d.ID, Channel: text(d.Channel), Reason: text(d.Reason), At: since(d.At, now), Path: "delivery/dead/" + escape(d.ID) + "/retry",
-			More: max(len(d.Alerts)-mostDeadAlerts, 0),
-		}
-		row.Alerts = d.Alerts[:len(d.Alerts)-row.More]
-		for i := range row.Alerts {
-			row.Alerts[i].Summary = text(row.Alerts[i].Summary)
-		}
-		body.Dead = append(body.Dead, row)
-	}
-	p := s.frame(r, "delivery", "Delivery")
-	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
-	s.show(w, http.StatusOK, p)
-}
-
-// labelTexts writes labels as name=value, in order.
-func labelTexts(labels map[string]string) (all []string) {
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		all = append(all, text(name+"="+labels[name]))
-	}
-	return all
-}
-
-// worstText says what the worst numbers of a space are.
-func worstText(c *Count) (string, tone) {
-	t := worstTone(toneOf(phone.Status, c.Status), toneOf(phone.QualityRating, c.QualityRating))
-	if t == good || t == off {
-		return "", t
-	}
-	return strconv.Itoa(c.Numbers) + " " + value(phone.Status, c.Status) + ", " + value(phone.QualityRating, c.QualityRating), t
 }

@@ -1,0 +1,161 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"numwatch/phone"
+	"numwatch/web/api"
+	"strings"
+)
+
+// Slack takes requests to try again what could not be delivered.
+type Slack interface {
+	// RetryDead posts the alerts of a dead letter again.
+	RetryDead(ctx context.Context, id string) error
+	// Retry tries all parked channels again now.
+	Retry()
+}
+
+func (s *site) deadLetters() []api.DeadLetter {
+	out := []api.DeadLetter{}
+	for _, m := range s.View.DeadLetters() {
+		letter := api.DeadLetter{ID: m.ID, Channel: m.Channel, At: m.At, Reason: shown(m.Reason), Alerts: []api.DeadAlert{}}
+		for _, one := range m.Alerts {
+			d := api.DeadAlert{ID: one.Alert}
+			if a, ok := s.View.Alert(one.Alert); ok {
+				d.Rule, d.Summary = a.Rule, a.Summary.Render(shown)
+			}
+			letter.Alerts = append(letter.Alerts, d)
+		}
+		out = append(out, letter)
+	}
+	return out
+}
+
+func (s *site) getDeadLetters(w http.ResponseWriter, r *http.Request) {
+	p := paramsOf(r)
+	offset, limit := p.page()
+	if refused(w, p) {
+		return
+	}
+	all := s.deadLetters()
+	answer(w, http.StatusOK, api.DeadLetterList{Total: len(all), DeadLetters: part(all, offset, limit)})
+}
+
+func (s *site) postRetryDead(w http.ResponseWriter, r *http.Request) {
+	code, problem := s.retryDead(r)
+	if problem != "" {
+		fail(w, code, problem)
+		return
+	}
+	answer(w, code, struct{}{})
+}
+
+// retryDead tries the dead letter that the path names again.
+func (s *site) retryDead(r *http.Request) (code int, problem string) {
+	id := r.PathValue("id")
+	there := false
+	for _, m := range s.View.DeadLetters() {
+		there = there || m.ID == id
+	}
+	if !there {
+		return http.StatusNotFound, "there is no dead letter with this id: it may have been retried already; /api/v1/deadletters lists those there are"
+	}
+	if err := s.Slack.RetryDead(r.Context(), id); err != nil {
+		s.Logger.WarnContext(r.Context(), "a dead letter could not be retried", "message", id, "err", err)
+		return http.StatusServiceUnavailable, s.unstored(err)
+	}
+	return http.StatusOK, ""
+}
+
+func (s *site) postRetryParked(w http.ResponseWriter, _ *http.Request) {
+	s.Slack.Retry()
+	answer(w, http.StatusOK, struct{}{})
+}
+
+func (s *site) retryForm(w http.ResponseWriter, r *http.Request) {
+	s.Slack.Retry()
+	back(w, r, "delivery", "retried")
+}
+
+func (s *site) retryDeadForm(w http.ResponseWriter, r *http.Request) {
+	switch code, problem := s.retryDead(r); {
+	case problem == "":
+		back(w, r, "delivery", "posted")
+	case code == http.StatusNotFound:
+		back(w, r, "delivery", "gone")
+	default:
+		back(w, r, "delivery", "failed")
+	}
+}
+
+type deliveryPage struct {
+	Sinks  []sinkRow
+	Parked int
+	Dead   []deadRow
+	Pager  pager
+}
+
+type sinkRow struct {
+	api.SinkStatus
+	Tone tone
+	What string
+}
+
+type deadRow struct {
+	ID, Channel, Reason string
+	At                  stamp
+	Path                string // of the form
+	Alerts              []api.DeadAlert
+	More                int
+}
+
+// mostDeadAlerts is how many alerts of a dead letter a page lists.
+const mostDeadAlerts = 5
+
+func sinkRows(sinks []api.SinkStatus) []sinkRow {
+	var rows []sinkRow
+	for _, k := range sinks {
+		row := sinkRow{SinkStatus: k, Tone: good, What: "events for programs"}
+		if channel, ok := strings.CutPrefix(k.Name, "slack:"); ok {
+			row.What = "messages in channel " + channel
+		} else if k.Name == "slack-socket" {
+			row.What = "buttons on messages"
+		}
+		switch {
+		case k.State == phone.Parked:
+			row.Tone = dire
+		case k.State != phone.OK || k.LastError != "":
+			row.Tone = watch
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
+	params, now := paramsOf(r), s.Now()
+	offset := params.pageNumber()
+	all := s.deadLetters()
+	letters := part(all, offset, rowsPerPage)
+	body := deliveryPage{Sinks: sinkRows(s.status().Sinks), Pager: newPager(r.URL.Query(), offset, len(letters), len(all))}
+	for _, k := range body.Sinks {
+		if k.State == phone.Parked {
+			body.Parked++
+		}
+	}
+	for _, d := range letters {
+		row := deadRow{
+			ID: d.ID, Channel: text(d.Channel), Reason: text(d.Reason), At: since(d.At, now), Path: "delivery/dead/" + escape(d.ID) + "/retry",
+			More: max(len(d.Alerts)-mostDeadAlerts, 0),
+		}
+		row.Alerts = d.Alerts[:len(d.Alerts)-row.More]
+		for i := range row.Alerts {
+			row.Alerts[i].Summary = text(row.Alerts[i].Summary)
+		}
+		body.Dead = append(body.Dead, row)
+	}
+	p := s.frame(r, "delivery", "Delivery")
+	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
+	s.show(w, http.StatusOK, p)
+}
