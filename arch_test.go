@@ -75,8 +75,8 @@ var (
 	vocabulary = []string{"phone", "alert"}
 	peers      = []string{"poller", "diff", "rules", "store", "notify", "web"}
 	simulators = []string{"internal/sim/cams", "internal/sim/slack", "internal/sim/fault"}
-	rooms      = []string{"poller/cams", "poller/schedule", "poller/ratelimit"} // of the poller
-	pure       = []string{"phone", "alert", "diff", "rules", "rules/rulefile", "rules/lint", "poller/schedule"}
+	rooms      = []string{"poller/cams", "poller/health", "poller/schedule", "poller/ratelimit"} // of the poller
+	pure       = []string{"phone", "alert", "diff", "rules", "rules/rulefile", "rules/lint", "poller/schedule", "poller/health"}
 )
 
 // allowed says which of this module's packages each may import; those that are
@@ -100,6 +100,7 @@ func allowed() map[string][]string {
 	arrows["poller"] = slices.Concat(vocabulary, rooms)
 	arrows["poller/cams"] = append(slices.Clone(vocabulary), "poller/ratelimit")
 	arrows["poller/schedule"] = []string{"phone"}
+	arrows["poller/health"] = []string{"phone"}
 	arrows["poller/ratelimit"] = []string{}
 	arrows["alert/alerttest"] = vocabulary
 	arrows["rules"] = append(slices.Clone(vocabulary), "internal/diagnostic")
@@ -110,7 +111,7 @@ func allowed() map[string][]string {
 	arrows["notify/slack"] = slices.Concat(vocabulary, []string{"notify", "notify/card"})
 	arrows["internal/rulelab/backtest"] = append(slices.Clone(vocabulary), "rules", "internal/watch", "notify/slack")
 	arrows["internal/rulelab/explain"] = append(slices.Clone(vocabulary), "rules", "store")
-	arrows["internal/rulelab/timeline"] = slices.Concat(vocabulary, []string{"rules", "diff", "store", "poller", "poller/cams", "internal/watch", "internal/yamldoc"})
+	arrows["internal/rulelab/timeline"] = slices.Concat(vocabulary, []string{"rules", "diff", "store", "poller", "poller/cams", "poller/health", "internal/watch", "internal/yamldoc"})
 	for _, p := range simulators {
 		arrows[p] = []string{"internal/sim/fault", "internal/yamldoc"} // what the two share is theirs alone
 	}
@@ -132,7 +133,7 @@ func TestImportArrows(t *testing.T) {
 			mayInTests = append(mayInTests, rooms...)
 		}
 		if strings.HasPrefix(p.path, "internal/rulelab/") { // they compare with what a real loop does
-			mayInTests = append(mayInTests, "diff", "poller", "poller/cams", "store", "rules/lint", "internal/watch")
+			mayInTests = append(mayInTests, "diff", "poller", "poller/cams", "poller/health", "store", "rules/lint", "internal/watch")
 		}
 		if p.path == "web" {
 			mayInTests = append(mayInTests, "store") // behind the view

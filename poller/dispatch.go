@@ -69,8 +69,8 @@ func (p *Poller) untilDue() (time.Duration, bool) {
 	if !ok || p.inFlight >= p.o.Concurrency {
 		return 0, false
 	}
-	if p.refusal.until.After(at) {
-		at = p.refusal.until
+	if probe := p.o.Health.ProbeAt(); probe.After(at) {
+		at = probe
 	}
 	return at.Sub(now), true
 }
@@ -80,14 +80,14 @@ func (p *Poller) pick() (id string, previous time.Time, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if p.refusal.until.After(now) {
+	if p.o.Health.ProbeAt().After(now) {
 		return "", time.Time{}, false
 	}
 	p.schedule.SetRate(p.o.Pace.Rate())
 	if id, ok = p.schedule.Next(now); !ok {
 		return "", time.Time{}, false
 	}
-	p.refusal.tried(now)
+	p.o.Health.Sending(now)
 	p.meter.sent(now)
 	p.inFlight++
 	return id, p.schedule.Answered(id), true
@@ -106,7 +106,7 @@ func (p *Poller) poll(ctx context.Context, id string, previous time.Time, turn r
 	if ctx.Err() != nil {
 		return nil
 	}
-	p.note(r)
+	p.observe(r)
 	outcome, err := p.o.Deliver(ctx, r)
 	if ctx.Err() != nil {
 		return nil
@@ -152,5 +152,21 @@ func (p *Poller) wake() {
 	select {
 	case p.changed <- struct{}{}:
 	default: // it will look anyway
+	}
+}
+
+// observe takes a result into account before it is handed on, so that no poll is
+// sent to an account that has just denied one.
+func (p *Poller) observe(r Result) {
+	Observe(p.o.Health, r)
+	p.metrics.polled(r)
+	if r.Err == nil {
+		return
+	}
+	p.log.Debug("poll failed", "space", r.Space.ID, "err", r.Err)
+	if r.Err.Class == cams.Throttled {
+		p.mu.Lock()
+		p.meter.throttled(r.At)
+		p.mu.Unlock()
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"numwatch/phone"
-	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/poller/ratelimit"
 	"numwatch/poller/schedule"
 )
@@ -33,7 +33,10 @@ type Options struct {
 	Pace *ratelimit.Pace
 	// Deliver hands a result on and returns once what came of it is committed;
 	// it is called for several spaces at once. Its error ends the run.
-	Deliver     func(ctx context.Context, r Result) (schedule.Outcome, error)
+	Deliver func(ctx context.Context, r Result) (schedule.Outcome, error)
+	// Health is what polls are reported to, and whose changes the receiver of the
+	// results takes; nil: the poller's own.
+	Health      *health.Account
 	MaxAge      time.Duration // 0: 5 min
 	MinInterval time.Duration // 0: 30 s
 	Timeout     time.Duration // of one poll; 0: 10 s
@@ -58,8 +61,6 @@ type Poller struct {
 	inFlight int
 	schedule *schedule.Schedule
 	meter    meter
-	refusal  refusal
-	failing  map[string]Failure
 }
 
 // New makes a poller without spaces. It starts nothing.
@@ -70,6 +71,9 @@ func New(o Options) *Poller {
 	if o.Concurrency <= 0 {
 		o.Concurrency = min(max(int(math.Ceil(o.Pace.Rate()*o.Timeout.Seconds())), 4), 256)
 	}
+	if o.Health == nil {
+		o.Health = health.New(o.Account, nil)
+	}
 	p := &Poller{
 		o:       o,
 		log:     o.Log,
@@ -77,7 +81,6 @@ func New(o Options) *Poller {
 		schedule: schedule.New(schedule.Options{
 			MaxAge: o.MaxAge, MinInterval: o.MinInterval, Rate: o.Pace.Rate(), Seed: o.Seed,
 		}),
-		failing: map[string]Failure{},
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -101,19 +104,14 @@ func or(d, otherwise time.Duration) time.Duration {
 // SetSpaces replaces the set of spaces, before or during a run. Those that stay
 // keep their place.
 func (p *Poller) SetSpaces(spaces []phone.SpaceKey) {
-	ids := make([]string, 0, len(spaces))
-	keep := make(map[string]bool, len(spaces))
-	for _, k := range spaces {
-		ids = append(ids, k.ID)
-		keep[k.ID] = true
+	ids := make([]string, len(spaces))
+	for i, k := range spaces {
+		ids[i] = k.ID
 	}
+	now := time.Now()
+	p.o.Health.SetSpaces(ids, now)
 	p.mu.Lock()
-	p.schedule.SetSpaces(ids, time.Now())
-	for id := range p.failing {
-		if !keep[id] {
-			delete(p.failing, id)
-		}
-	}
+	p.schedule.SetSpaces(ids, now)
 	p.mu.Unlock()
 	p.wake()
 }
@@ -140,38 +138,4 @@ func (p *Poller) restore(checkpoint []byte) error {
 		return fmt.Errorf("decoding the schedule: %w", err)
 	}
 	return p.schedule.Restore(c)
-}
-
-// note keeps what a result says about the account and the space.
-func (p *Poller) note(r Result) {
-	p.metrics.polled(r)
-	if r.Err != nil {
-		p.log.Debug("poll failed", "space", r.Space.ID, "err", r.Err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r.Err == nil {
-		p.refusal.lifted(r)
-		delete(p.failing, r.Space.ID)
-		return
-	}
-	switch r.Err.Class {
-	case cams.Throttled:
-		p.meter.throttled(r.At)
-		return
-	case cams.DeniedAccount:
-		p.refusal.refused(r)
-		return
-	case cams.DeniedSpace, cams.Inconsistent:
-		p.refusal.lifted(r) // the account was let in
-	}
-	if !p.schedule.Has(r.Space.ID) {
-		return // it was taken out meanwhile, and nothing would end the failure
-	}
-	f := p.failing[r.Space.ID]
-	if f.Failures++; f.Failures == 1 {
-		f.Space, f.Since = r.Space, r.At
-	}
-	f.Err = r.Err
-	p.failing[r.Space.ID] = f
 }

@@ -5,6 +5,7 @@ import (
 
 	"numwatch/phone"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 )
 
 // Result is what a poll of a space brought: exactly one of Snapshot and Err.
@@ -17,4 +18,24 @@ type Result struct {
 	// Previous is the time of the last answer that was handed on before, in an
 	// earlier run too; zero if it is not known.
 	Previous time.Time
+}
+
+// verdicts says what a class of errors means for the health of an account.
+var verdicts = map[cams.Class]health.Verdict{
+	cams.Transient:     health.Failed,
+	cams.Throttled:     health.Throttled,
+	cams.DeniedAccount: health.AccountDenied,
+	cams.DeniedSpace:   health.SpaceDenied,
+	cams.Clock:         health.Failed,
+	cams.Inconsistent:  health.Unusable,
+}
+
+// Observe reports a result to the health of its account. Whoever delivers results
+// that come from no Poller calls it first.
+func Observe(h *health.Account, r Result) {
+	p := health.Poll{Space: r.Space.ID, Started: r.Started, At: r.At}
+	if r.Err != nil {
+		p.Verdict, p.Code, p.Err = verdicts[r.Err.Class], r.Err.Code, r.Err
+	}
+	h.Polled(p)
 }

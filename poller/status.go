@@ -1,11 +1,11 @@
 package poller
 
 import (
-	"sort"
 	"time"
 
 	"numwatch/phone"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/poller/schedule"
 )
 
@@ -20,12 +20,12 @@ type Status struct {
 	Used      float64
 	Throttled float64
 	InFlight  int
-	// Oldest is the time of the oldest last answer of the spaces that wait,
-	// counted from its start for a space without one; zero if none waits.
+	// Oldest is the time of the oldest last answer of all spaces, counted from when
+	// it was added for a space without one; zero if there is no space.
 	Oldest  time.Time
 	Failing []Failure // spaces whose last poll failed, by id
-	// Denied tells why the account is refused, nil if it is not; it is tried
-	// again at DeniedUntil.
+	// Denied tells why the account is denied, nil if it is not; it is tried again
+	// at DeniedUntil.
 	Denied      *cams.Error
 	DeniedUntil time.Time
 }
@@ -40,21 +40,27 @@ type Failure struct {
 
 // Status returns how the account is being polled.
 func (p *Poller) Status() Status {
-	pace := p.o.Pace.Rate()
+	s := Status{Account: p.o.Account, Pace: p.o.Pace.Rate(), DeniedUntil: p.o.Health.ProbeAt()}
+	for _, f := range p.o.Health.Failing() {
+		s.Failing = append(s.Failing, Failure{f.Space, cams.AsError(f.Space, f.Err), f.Since, f.Failures})
+	}
+	if f := p.o.Health.Denied(); f != nil {
+		s.Denied = denial(p.o.Account, f)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.schedule.SetRate(pace)
-	used, throttled := p.meter.read(time.Now())
-	s := Status{
-		Account: p.o.Account, Plan: p.schedule.Plan(), Pace: pace, Used: used, Throttled: throttled,
-		InFlight: p.schedule.InFlight(), Oldest: p.schedule.Oldest(),
-		Denied: p.refusal.err, DeniedUntil: p.refusal.until,
-	}
-	for _, f := range p.failing {
-		s.Failing = append(s.Failing, f)
-	}
-	sort.Slice(s.Failing, func(i, j int) bool { return s.Failing[i].Space.Compare(s.Failing[j].Space) < 0 })
+	p.schedule.SetRate(s.Pace)
+	s.Used, s.Throttled = p.meter.read(time.Now())
+	s.Plan, s.InFlight, s.Oldest = p.schedule.Plan(), p.inFlight, p.schedule.Oldest()
 	return s
+}
+
+// denial is the error of a denied account, which an earlier run may have stored.
+func denial(account string, f *health.Failure) *cams.Error {
+	if f.Err == nil {
+		return &cams.Error{Class: cams.DeniedAccount, Account: account, Code: f.Code, Message: f.Reason}
+	}
+	return cams.AsError(f.Space, f.Err)
 }
 
 // meter counts the requests of the last minute, second by second.

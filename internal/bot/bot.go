@@ -23,6 +23,7 @@ import (
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
+	"numwatch/poller/health"
 	"numwatch/store"
 )
 
@@ -136,8 +137,8 @@ func (b *Bot) listen() (err error) {
 func (b *Bot) makeLoop() (err error) {
 	b.loop, err = watch.New(watch.Options{
 		Store: b.store, Rules: b.rules.set, Directory: b.directory, Board: board{b}, Wake: func() { b.nats.Wake() }, Committed: b.view.Committed,
-		Diff:       diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor.Std()},
-		BlindAfter: b.blindAfter, History: b.config.Store.History.Std(),
+		Diff:   diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor.Std()},
+		Health: b.health, BlindAfter: b.blindAfter, History: b.config.Store.History.Std(),
 		Metrics: watch.NewMetrics(b.registry), Log: b.log, Trace: b.o.Trace,
 	})
 	if err == nil {
@@ -146,13 +147,28 @@ func (b *Bot) makeLoop() (err error) {
 	return err
 }
 
+// account returns an account by name, nil if there is none.
+func (b *Bot) account(name string) *account {
+	for _, a := range b.accounts {
+		if a.name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+func (b *Bot) health(name string) *health.Account {
+	if a := b.account(name); a != nil {
+		return a.health
+	}
+	return nil
+}
+
 // blindAfter is when a space without a successful poll counts as failing: after
 // several of the longest waits that its schedule can promise.
 func (b *Bot) blindAfter(name string) time.Duration {
-	for _, a := range b.accounts {
-		if a.name == name {
-			return 3 * max(b.config.Poll.MaxAge.Std(), a.poller.Status().Plan.Worst)
-		}
+	if a := b.account(name); a != nil {
+		return 3 * max(b.config.Poll.MaxAge.Std(), a.poller.Status().Plan.Worst)
 	}
 	return 0
 }

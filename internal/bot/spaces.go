@@ -14,6 +14,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/poller/ratelimit"
 	"numwatch/poller/schedule"
 )
@@ -24,6 +25,7 @@ type account struct {
 	config *config.Account
 	client *cams.Client
 	poller *poller.Poller
+	health *health.Account
 
 	discovery *discovery    // nil where it is not enabled
 	updating  sync.Mutex    // held while the spaces change
@@ -62,8 +64,13 @@ func (b *Bot) makeAccount(c *config.Account) error {
 	if err != nil {
 		return err
 	}
+	conditions, err := b.store.Conditions()
+	if err != nil {
+		return err
+	}
+	a.health = health.New(c.Name, conditions)
 	a.poller = poller.New(poller.Options{
-		Account: c.Name, Fetcher: a.client, Pace: pace, Deliver: b.deliver, Checkpoint: checkpoint,
+		Account: c.Name, Fetcher: a.client, Pace: pace, Deliver: b.deliver, Checkpoint: checkpoint, Health: a.health,
 		MaxAge: b.config.Poll.MaxAge.Std(), MinInterval: b.config.Poll.MinInterval.Std(), Timeout: b.config.Poll.Timeout.Std(),
 		Seed: rand.Uint64(), Log: b.log, Metrics: b.registry,
 	})

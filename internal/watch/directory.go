@@ -49,6 +49,9 @@ func (d *Directory) hasAccount(name string) bool {
 	return ok
 }
 
+// accountNames returns the names of the accounts, in order. Only the loop calls it.
+func (d *Directory) accountNames() []string { return slices.Sorted(maps.Keys(d.accounts)) }
+
 // All returns every space, in no order.
 func (d *Directory) All() []phone.Space {
 	d.mu.RLock()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/poller/ratelimit"
 	"numwatch/rules/rulefile"
 	"numwatch/store"
@@ -45,6 +47,7 @@ type rig struct {
 	directory *watch.Directory
 	loop      *watch.Loop
 	board     *board
+	health    atomic.Pointer[health.Account]
 	poller    *poller.Poller
 	interval  time.Duration // the least between two polls of a space
 	timeout   time.Duration // of one request
@@ -91,7 +94,8 @@ func newRig(t *testing.T, interval, timeout time.Duration) *rig {
 	require.NoError(t, err)
 	r.loop, err = watch.New(watch.Options{
 		Store: r.store, Rules: set, Directory: r.directory, Board: r.board, Wake: func() {},
-		Diff: diff.Options{MissingAfter: 3, MissingFor: 5 * rigInterval}, Log: slog.New(slog.DiscardHandler),
+		Health: func(string) *health.Account { return r.health.Load() },
+		Diff:   diff.Options{MissingAfter: 3, MissingFor: 5 * rigInterval}, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -118,8 +122,11 @@ func (r *rig) poll() {
 		Credentials: cams.Credentials{Type: "access_key", AccessKeyId: rigKey.AccessKeyId, AccessKeySecret: rigKey.AccessKeySecret},
 	})
 	require.NoError(r.t, err)
+	stored, err := r.store.Conditions()
+	require.NoError(r.t, err)
+	r.health.Store(health.New("main", stored))
 	r.poller = poller.New(poller.Options{
-		Account: "main", Fetcher: client, Pace: pace, Deliver: r.loop.Deliver,
+		Account: "main", Fetcher: client, Pace: pace, Deliver: r.loop.Deliver, Health: r.health.Load(),
 		MaxAge: rigMaxAge, MinInterval: r.interval, Timeout: 2 * r.timeout,
 	})
 	var keys []phone.SpaceKey

@@ -34,7 +34,7 @@ func refused(code string, e effect, says ...string) faulty {
 	return faulty{camssim.Fault{Kind: camssim.Refuse, Code: code}, e, code, append(says, code, "RequestId")}
 }
 
-const lost, odd = "failed: ", "the answer is doubtful: "
+const lost, odd = "poll failed: ", "inconsistent answer: "
 
 // documented are the errors of the cloud's pages.
 func documented() []faulty {

@@ -25,7 +25,6 @@ func (t *turn) forgetSpaces(spaces []phone.SpaceKey) {
 	t.commit.DropSpaces = append(t.commit.DropSpaces, spaces...)
 	for _, k := range spaces {
 		t.states[k] = nil // should it come back at once, the store still has the old one
-		delete(t.l.seen, k)
 		t.dropCondition(k)
 	}
 	t.commit.SpaceStates = slices.DeleteFunc(t.commit.SpaceStates, func(r phone.SpaceState) bool { return t.states[r.Space] == nil })
@@ -41,8 +40,14 @@ func (t *turn) forgetAccounts(accounts []phone.SpaceKey) {
 }
 
 func (t *turn) dropCondition(k phone.SpaceKey) {
-	if c, ok := t.l.health.forget(k); ok {
-		t.commit.Conditions = append(t.commit.Conditions, c)
+	if h := t.l.o.health(k.Account); h != nil && k.ID != "" {
+		h.Forget(k.ID)
+	}
+	s := phone.Subject{Account: k.Account, Space: k.ID}
+	if _, ok := t.l.conditions[s]; ok {
+		ended := phone.Condition{Subject: s, Field: phone.Poll, Value: phone.OK}
+		t.l.conditions.set(ended)
+		t.commit.Conditions = append(t.commit.Conditions, ended)
 	}
 }
 
@@ -55,7 +60,7 @@ func (t *turn) forgetUnlisted() int {
 			gone[k] = true
 		}
 	}
-	for s := range t.l.health.conditions {
+	for s := range t.l.conditions {
 		if k := s.SpaceKey(); t.l.unlisted(k) {
 			gone[k] = true
 		}

@@ -24,11 +24,11 @@ func TestASpaceThatLeavesEndsItsAlerts(t *testing.T) {
 	b.poll("1", number("86", "BANNED", "GREEN"))
 	b.poll("2", number("87", "BANNED", "GREEN"))
 	b.board.said()
-	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces[1:]))
+	b.setSpaces("main", spaces[1:])
 	require.Equal(t, []string{"banned main/1/86 ended"}, b.board.said())
 	b.poll("1", number("86", "BANNED", "GREEN"))
 	require.Empty(t, b.board.said(), "a late answer for a space that left counts for nothing")
-	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces))
+	b.setSpaces("main", spaces)
 	b.poll("1", number("86", "CONNECTED", "GREEN"))
 	require.Contains(t, b.log(), "Number →APPEARED")
 	require.NotContains(t, b.log(), "Status BANNED→CONNECTED", "what was known of it is gone")
@@ -38,7 +38,7 @@ func TestASpaceThatLeftWhileTheBotWasDown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	b := start(t, path)
 	b.poll("1", number("86", "BANNED", "GREEN"))
-	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "9"}})))
+	b.setSpaces("main", append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "9"}}))
 	b.poll("9", number("99", "BANNED", "GREEN"))
 	b.stop()
 	b = start(t, path)
@@ -49,11 +49,10 @@ func TestAnAccountThatLeftWhileTheBotWasDown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	b := start(t, path)
 	k := phone.SpaceKey{Account: "other", ID: "9"}
-	require.NoError(t, b.loop.SetSpaces(t.Context(), "other", []phone.Space{{SpaceKey: k}}))
-	_, err := b.loop.Deliver(t.Context(), poller.Result{
+	b.setSpaces("other", []phone.Space{{SpaceKey: k}})
+	b.deliver(poller.Result{
 		Space: k, Started: time.Now(), At: time.Now(), Err: &cams.Error{Class: cams.DeniedAccount, Account: "other", Code: "NoPermission"},
 	})
-	require.NoError(t, err)
 	parked := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, At: time.Now()}
 	require.NoError(t, b.loop.Record(t.Context(), alert.DeliveryUpdate{Sink: &parked}))
 	require.Equal(t, []string{"blind other opened", "parked slack:ops opened"}, b.board.said())
@@ -90,7 +89,7 @@ func TestASpaceThatLeftWhileTheBotWasDownIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "db")
 		b := start(t, path)
-		require.NoError(t, b.loop.SetSpaces(t.Context(), "main", append(spaces[:3:3], ninth)))
+		b.setSpaces("main", append(spaces[:3:3], ninth))
 		b.poll("9", connected("86", "90")...)
 		b.poll("1", connected("86", "87", "88")...)
 		b.stop()
@@ -121,7 +120,7 @@ func TestASpaceThatLeftWhileTheBotWasDownIsForgotten(t *testing.T) {
 func TestASpaceThatWasBlindWhenItLeftIsForgotten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	b := start(t, path)
-	require.NoError(t, b.loop.SetSpaces(t.Context(), "main", append(spaces[:3:3], ninth)))
+	b.setSpaces("main", append(spaces[:3:3], ninth))
 	b.fail("9", cams.DeniedSpace, "X")
 	b.stop()
 	b = start(t, path)
@@ -138,7 +137,7 @@ func TestASpaceThatMayStillBeWatchedIsKept(t *testing.T) {
 	ctx := t.Context()
 	gold := ninth
 	gold.Labels = map[string]string{"tier": "gold"}
-	require.NoError(t, b.loop.SetSpaces(ctx, "main", append(spaces[:3:3], gold)))
+	b.setSpaces("main", append(spaces[:3:3], gold))
 	b.poll("9", number("90", "BANNED", "GREEN"))
 	s, err := b.loop.Silence(ctx, alert.Silence{Match: alert.Matcher{Labels: gold.Labels}, By: "ada", Until: time.Now().Add(time.Hour)})
 	require.NoError(t, err)
@@ -151,6 +150,7 @@ func TestASpaceThatMayStillBeWatchedIsKept(t *testing.T) {
 		return forgotten
 	}
 	require.NoError(t, b.loop.SetPartialSpaces(ctx, "main", spaces))
+	b.polled("main", spaces)
 	require.NoError(t, b.loop.Started(ctx))
 	require.Zero(t, forget())
 	require.True(t, b.knows(ninth.SpaceKey))
@@ -160,7 +160,7 @@ func TestASpaceThatMayStillBeWatchedIsKept(t *testing.T) {
 	require.Empty(t, b.held()["banned"])
 	b.board.said()
 
-	require.NoError(t, b.loop.SetSpaces(ctx, "main", spaces))
+	b.setSpaces("main", spaces)
 	require.Equal(t, 1, forget())
 	require.False(t, b.knows(ninth.SpaceKey))
 	require.Equal(t, []string{"banned main/9/90 ended"}, b.board.said())

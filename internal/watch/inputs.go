@@ -20,17 +20,16 @@ const CursorCheckpoint = "nats"
 func (l *Loop) Deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
 	var out schedule.Outcome
 	err := l.submit(ctx, l.polls, func(t *turn) error {
+		t.healthChanged(r.Space.Account)
 		if !l.o.Directory.Has(r.Space) {
 			return nil // it left while it was polled
 		}
 		t.polledInRound(r.Space)
 		if r.Err != nil {
-			t.pollFailed(r)
 			return nil
 		}
 		var err error
-		t.pollSucceeded(r)
-		out, err = t.observe(r.Snapshot)
+		out, err = t.observe(r.Snapshot, r.Previous)
 		return err
 	})
 	if err != nil {
@@ -100,7 +99,6 @@ func (l *Loop) setSpaces(ctx context.Context, account string, spaces []phone.Spa
 		t.forgetSpaces(left)
 		t.updateRound(account, joined, left)
 		if l.started { // else Started does, once all are known
-			l.health.join(joined, t.now)
 			t.updateHolds()
 		}
 		return nil

@@ -20,6 +20,7 @@ import (
 	"numwatch/alert"
 	"numwatch/diff"
 	"numwatch/phone"
+	"numwatch/poller/health"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -59,6 +60,9 @@ type Options struct {
 	// be nil.
 	Committed func(*store.Commit)
 	Diff      diff.Options
+	// Health returns the health of an account, to which polls are reported before
+	// they are delivered; nil where it has none.
+	Health func(account string) *health.Account
 	// BlindAfter is how long a space may go without a successful poll before
 	// it counts as failing; 0 means never.
 	BlindAfter func(account string) time.Duration
@@ -69,6 +73,14 @@ type Options struct {
 	// Now is the time that the loop goes by; nil is the clock. A loop with a time
 	// of its own makes no ticks: whoever sets the time calls Tick.
 	Now func() time.Time
+}
+
+// health returns the health of an account, nil where it has none.
+func (o *Options) health(account string) *health.Account {
+	if o.Health == nil {
+		return nil
+	}
+	return o.Health(account)
 }
 
 // Loop is the one writer of the store.
@@ -83,17 +95,16 @@ type Loop struct {
 	since atomic.Pointer[time.Time]
 
 	// Owned by Run.
-	rules    *rules.Set
-	state    *rules.State
-	health   *health
-	silences map[string]alert.Silence     // by id
-	seen     map[phone.SpaceKey]time.Time // the last successful poll
-	rounds   map[string]round             // first rounds that are not over, by account
-	partial  map[string]bool              // accounts that may have spaces which are not known yet
-	started  bool                         // every account has its spaces: see Started
-	upkeep   *upkeep
-	seq      uint64
-	ticks    bool // by the clock
+	rules      *rules.Set
+	state      *rules.State
+	conditions conditions
+	silences   map[string]alert.Silence // by id
+	rounds     map[string]round         // first rounds that are not over, by account
+	partial    map[string]bool          // accounts that may have spaces which are not known yet
+	started    bool                     // every account has its spaces: see Started
+	upkeep     *upkeep
+	seq        uint64
+	ticks      bool // by the clock
 }
 
 // input is one thing for the loop to process: apply adds its consequences to the
@@ -138,19 +149,18 @@ func New(o Options) (*Loop, error) {
 		return nil, fmt.Errorf("reading the silences: %w", err)
 	}
 	l := &Loop{
-		o:        o,
-		polls:    make(chan *input),
-		rest:     make(chan *input),
-		ended:    make(chan struct{}),
-		rules:    o.Rules,
-		state:    rules.NewState(alerts),
-		health:   newHealth(conditions),
-		silences: make(map[string]alert.Silence),
-		seen:     make(map[phone.SpaceKey]time.Time),
-		rounds:   make(map[string]round),
-		partial:  make(map[string]bool),
-		seq:      o.Store.LastSeq(),
-		ticks:    ticks,
+		o:          o,
+		polls:      make(chan *input),
+		rest:       make(chan *input),
+		ended:      make(chan struct{}),
+		rules:      o.Rules,
+		state:      rules.NewState(alerts),
+		conditions: newConditions(conditions),
+		silences:   make(map[string]alert.Silence),
+		rounds:     make(map[string]round),
+		partial:    make(map[string]bool),
+		seq:        o.Store.LastSeq(),
+		ticks:      ticks,
 	}
 	for _, s := range silences {
 		l.silences[s.ID] = s

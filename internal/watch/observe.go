@@ -3,19 +3,18 @@ package watch
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"numwatch/diff"
 	"numwatch/phone"
 	"numwatch/poller/schedule"
 )
 
-// observe compares a snapshot with what was known and commits what changed.
-func (t *turn) observe(snap *phone.Snapshot) (schedule.Outcome, error) {
+// observe compares a snapshot with what was known and commits what changed since
+// the previous one.
+func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outcome, error) {
 	l := t.l
 	out := schedule.Outcome{Hot: hot(snap)}
-	seenBefore := l.seen[snap.Space]
-	l.seen[snap.Space] = snap.At
-
 	old, ahead := t.states[snap.Space]
 	if !ahead {
 		same, err := l.o.Store.Same(snap)
@@ -26,8 +25,8 @@ func (t *turn) observe(snap *phone.Snapshot) (schedule.Outcome, error) {
 			return out, err
 		}
 	}
-	if old != nil && seenBefore.After(old.At) {
-		old.At = seenBefore // unchanged polls are not stored
+	if old != nil && previous.After(old.At) {
+		old.At = previous // unchanged polls are not stored
 	}
 	state, changes := diff.Compare(old, snap, l.o.Diff)
 	if old != nil && len(changes) == 0 && slices.Equal(state.Numbers, old.Numbers) {

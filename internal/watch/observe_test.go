@@ -13,6 +13,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/poller"
 )
 
 func TestAnAnswerThatLacksAKeyForGoodWritesNothing(t *testing.T) {
@@ -31,6 +32,41 @@ func TestAnAnswerThatLacksAKeyForGoodWritesNothing(t *testing.T) {
 	require.Equal(t, before+2, b.store.commits, "and that it is there again")
 	b.poll("1", number("86", "CONNECTED", "RED"), number("87", "CONNECTED", "GREEN"))
 	require.Contains(t, b.log(), "QualityRating GREEN→RED", "what the answer lacked was known all the time")
+}
+
+// An unchanged poll is not stored: the poller says when it was, over a restart too.
+func TestAChangeHappenedAfterThePreviousPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "db")
+		b := start(t, path)
+		k := phone.SpaceKey{Account: "main", ID: "1"}
+		seen := func(previous time.Time, quality string) time.Time {
+			now := time.Now()
+			_, err := b.loop.Deliver(t.Context(), poller.Result{Space: k, Started: now, At: now, Previous: previous, Snapshot: &phone.Snapshot{
+				Space: k, At: now, Numbers: []phone.Number{number("86", "CONNECTED", quality)},
+			}})
+			require.NoError(t, err)
+			return now
+		}
+		after := func() time.Time {
+			events, err := b.store.ReadLog(b.store.LastSeq()-1, 10) // the change and its alert
+			require.NoError(t, err)
+			require.Equal(t, phone.QualityRating, events[0].Change.Field)
+			return events[0].Change.SeenAfter
+		}
+		first := seen(time.Time{}, "GREEN")
+		time.Sleep(30 * 24 * time.Hour)
+		last := seen(first, "GREEN")
+		b.stop()
+		b = start(t, path)
+		time.Sleep(time.Minute)
+		red := seen(last, "RED")
+		require.True(t, last.Equal(after()))
+		time.Sleep(time.Minute)
+		seen(last, "GREEN") // a checkpoint is older than what was stored since
+		require.True(t, red.Equal(after()))
+		b.stop()
+	})
 }
 
 // together has inputs taken in this order by one commit.

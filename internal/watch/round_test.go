@@ -24,7 +24,7 @@ func TestTheFirstRoundEndsWhenEverySpaceWasPolled(t *testing.T) {
 
 func TestARoundIsWhatItLackedAndWhatJoined(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
-	set := func(list ...phone.Space) { require.NoError(t, b.loop.SetSpaces(t.Context(), "main", list)) }
+	set := func(list ...phone.Space) { b.setSpaces("main", list) }
 	b.poll("1")
 	b.fail("2", cams.DeniedSpace, "")
 	set(spaces...)

@@ -108,14 +108,14 @@ func TestASilenceGoesByTheLabelsAsTheyAre(t *testing.T) {
 	s, err := b.loop.Silence(ctx, alert.Silence{Match: alert.Matcher{Labels: gold[0].Labels}, By: "ada", Until: time.Now().Add(time.Hour)})
 	require.NoError(t, err)
 	require.Empty(t, b.held()["banned"])
-	require.NoError(t, b.loop.SetSpaces(ctx, "main", gold))
+	b.setSpaces("main", gold)
 	require.Equal(t, []string{"silence:" + s.ID}, b.held()["banned"])
 	b.stop()
 
 	b = run(t, path)
 	other := phone.Space{SpaceKey: phone.SpaceKey{Account: "another", ID: "1"}}
-	require.NoError(t, b.loop.SetSpaces(ctx, "another", []phone.Space{other}))
-	require.NoError(t, b.loop.SetSpaces(ctx, "main", gold))
+	b.setSpaces("another", []phone.Space{other})
+	b.setSpaces("main", gold)
 	require.NoError(t, b.loop.Started(ctx))
 	require.Empty(t, b.board.said(), "it is held all the time, also while not all spaces are known yet")
 	b.stop()

@@ -27,7 +27,7 @@ func TestASpaceThatIsBackAtOnceIsNew(t *testing.T) {
 
 	d := l.newTurn(time.Now())
 	d.forgetSpaces([]phone.SpaceKey{k})
-	_, err = d.observe(&phone.Snapshot{Space: k, Numbers: []phone.Number{n}, At: d.now})
+	_, err = d.observe(&phone.Snapshot{Space: k, Numbers: []phone.Number{n}, At: d.now}, time.Time{})
 	require.NoError(t, err)
 	require.Len(t, d.commit.Events, 1)
 	require.True(t, d.commit.Events[0].Change.Baseline)

@@ -17,11 +17,11 @@ const (
 
 // upkeep is the work that is due when time passes.
 type upkeep struct {
-	started, blind, trimmed time.Time
+	blind, trimmed time.Time
 }
 
 func newUpkeep(now time.Time) *upkeep {
-	return &upkeep{started: now, blind: now, trimmed: now}
+	return &upkeep{blind: now, trimmed: now}
 }
 
 // tick lets the rules see the time and, less often, looks for blind spaces and
@@ -31,7 +31,7 @@ func (u *upkeep) tick(t *turn) error {
 	t.expireSilences()
 	if t.now.Sub(u.blind) >= blindEvery {
 		u.blind = t.now
-		t.findBlind(u.started)
+		t.findBlind()
 	}
 	if t.now.Sub(u.trimmed) >= trimEvery {
 		u.trimmed = t.now

@@ -22,6 +22,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/poller/schedule"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"
@@ -141,6 +142,46 @@ type bench struct {
 	board  *board
 	logged *logged
 	stop   func()
+
+	health   sync.Map // *health.Account by name
+	answered map[phone.SpaceKey]time.Time
+}
+
+// healthOf returns the health of an account, which the store knows from earlier.
+func (b *bench) healthOf(account string) *health.Account {
+	stored, err := b.store.Conditions()
+	require.NoError(b.t, err)
+	h, _ := b.health.LoadOrStore(account, health.New(account, stored))
+	return h.(*health.Account)
+}
+
+// setSpaces replaces an account's spaces, as the bot does.
+func (b *bench) setSpaces(account string, spaces []phone.Space) {
+	b.t.Helper()
+	require.NoError(b.t, b.loop.SetSpaces(context.Background(), account, spaces))
+	b.polled(account, spaces)
+}
+
+// polled says that an account's spaces are polled from now on.
+func (b *bench) polled(account string, spaces []phone.Space) {
+	var ids []string
+	for _, s := range spaces {
+		ids = append(ids, s.ID)
+	}
+	b.healthOf(account).SetSpaces(ids, time.Now())
+}
+
+// deliver hands a result on as a poller does.
+func (b *bench) deliver(r poller.Result) schedule.Outcome {
+	b.t.Helper()
+	r.Previous = b.answered[r.Space]
+	poller.Observe(b.healthOf(r.Space.Account), r)
+	out, err := b.loop.Deliver(context.Background(), r)
+	require.NoError(b.t, err)
+	if r.Err == nil {
+		b.answered[r.Space] = r.At
+	}
+	return out
 }
 
 // logged is what the loop has logged.
@@ -173,7 +214,7 @@ var spaces = []phone.Space{
 func start(t *testing.T, path string) *bench {
 	t.Helper()
 	b := run(t, path)
-	require.NoError(t, b.loop.SetSpaces(context.Background(), "main", spaces))
+	b.setSpaces("main", spaces)
 	require.NoError(t, b.loop.Started(context.Background()))
 	return b
 }
@@ -185,10 +226,11 @@ func run(t *testing.T, path string) *bench {
 	require.NoError(t, err)
 	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
-	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}, logged: &logged{}}
+	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}, logged: &logged{}, answered: map[phone.SpaceKey]time.Time{}}
 	b.loop, err = watch.New(watch.Options{
 		Store: b.store, Rules: set, Directory: watch.NewDirectory(), Board: b.board, Wake: func() {},
 		Diff:       diff.Options{MissingAfter: 2, MissingFor: time.Minute},
+		Health:     b.healthOf,
 		BlindAfter: func(string) time.Duration { return 15 * time.Minute },
 		History:    24 * time.Hour,
 		Log:        slog.New(slog.NewTextHandler(b.logged, nil)),
@@ -216,20 +258,17 @@ func number(phoneNumber, status, quality string) phone.Number {
 func (b *bench) poll(space string, numbers ...phone.Number) schedule.Outcome {
 	b.t.Helper()
 	k := phone.SpaceKey{Account: "main", ID: space}
-	out, err := b.loop.Deliver(context.Background(), poller.Result{
+	return b.deliver(poller.Result{
 		Space: k, Started: time.Now(), At: time.Now(), Snapshot: &phone.Snapshot{Space: k, Numbers: numbers, At: time.Now(), RequestId: "R"},
 	})
-	require.NoError(b.t, err)
-	return out
 }
 
 func (b *bench) fail(space string, class cams.Class, code string) {
 	b.t.Helper()
 	k := phone.SpaceKey{Account: "main", ID: space}
-	_, err := b.loop.Deliver(context.Background(), poller.Result{
+	b.deliver(poller.Result{
 		Space: k, Started: time.Now(), At: time.Now(), Err: &cams.Error{Class: class, Account: "main", Space: space, Code: code},
 	})
-	require.NoError(b.t, err)
 }
 
 func (b *bench) log() []string {
@@ -397,10 +436,9 @@ func TestAPollThatWasUnderWayDoesNotSpeakForADeniedAccount(t *testing.T) {
 	k := phone.SpaceKey{Account: "main", ID: "2"}
 	before := time.Now()
 	b.fail("1", cams.DeniedAccount, "NoPermission")
-	_, err := b.loop.Deliver(context.Background(), poller.Result{
+	b.deliver(poller.Result{
 		Space: k, Started: before, At: time.Now(), Snapshot: &phone.Snapshot{Space: k, At: time.Now()},
 	})
-	require.NoError(t, err)
 	require.Equal(t, []string{"blind main opened"}, b.board.said())
 	b.poll("2")
 	require.Equal(t, []string{"blind main resolved"}, b.board.said())

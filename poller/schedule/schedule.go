@@ -261,9 +261,6 @@ func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duratio
 	return waited, again
 }
 
-// InFlight is how many spaces have been picked and not landed.
-func (s *Schedule) InFlight() int { return len(s.spaces) - s.ready.len() - s.held.len() }
-
 // A space where a change is under way or has just happened counts twice.
 const (
 	hotFor     = time.Hour
@@ -359,11 +356,15 @@ func (s *Schedule) Answered(id string) time.Time {
 	return time.Time{}
 }
 
-// Oldest returns the time of the oldest last answer of the spaces that wait, a
-// space without one counting from when it was added; zero if there is none.
+// Oldest returns the time of the oldest last answer of all spaces, a space without
+// one counting from when it was added; zero if there is no space.
 func (s *Schedule) Oldest() time.Time {
-	if e := s.aging.first(); e != nil {
-		return s.start.Add(e.answered)
+	if len(s.spaces) == 0 {
+		return time.Time{}
 	}
-	return time.Time{}
+	oldest := time.Duration(math.MaxInt64)
+	for _, e := range s.spaces {
+		oldest = min(oldest, e.answered)
+	}
+	return s.start.Add(oldest)
 }

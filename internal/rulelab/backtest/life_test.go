@@ -17,6 +17,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -49,26 +50,27 @@ func (nobody) Channels([]rules.Channel) {}
 // life is a bot on a real store, in a time of its own, whose fleet does what
 // chance wants.
 type life struct {
-	t     testing.TB
-	rand  *rand.Rand
-	now   time.Time
-	loop  *watch.Loop
-	store *store.Store
-	cloud map[phone.SpaceKey]map[string]phone.Number
-	polls int
+	health *health.Account
+	t      testing.TB
+	rand   *rand.Rand
+	now    time.Time
+	loop   *watch.Loop
+	store  *store.Store
+	cloud  map[phone.SpaceKey]map[string]phone.Number
+	polls  int
 }
 
 // newLife starts a bot; it ends with the test.
 func newLife(t testing.TB, set *rules.Set, seed uint64) *life {
 	t.Helper()
-	l := &life{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: monday, cloud: map[phone.SpaceKey]map[string]phone.Number{}}
+	l := &life{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: monday, health: health.New("main", nil), cloud: map[phone.SpaceKey]map[string]phone.Number{}}
 	var err error
 	l.store, err = store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
 	require.NoError(t, err)
 	l.loop, err = watch.New(watch.Options{
 		Store: l.store, Rules: set, Directory: watch.NewDirectory(), Board: nobody{}, Wake: func() {},
 		Diff: diff.Options{MissingAfter: 2, MissingFor: time.Minute}, Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return l.now },
+		Now: func() time.Time { return l.now }, Health: func(string) *health.Account { return l.health },
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -79,7 +81,7 @@ func newLife(t testing.TB, set *rules.Set, seed uint64) *life {
 		require.NoError(t, <-done)
 		require.NoError(t, l.store.Close())
 	})
-	require.NoError(t, l.loop.SetSpaces(ctx, "main", spaces))
+	l.setSpaces(spaces)
 	require.NoError(t, l.loop.Started(ctx))
 	for i, s := range spaces {
 		l.cloud[s.SpaceKey] = map[string]phone.Number{}
@@ -108,13 +110,26 @@ func (l *life) poll(k phone.SpaceKey) {
 			}
 		}
 	}
-	_, err := l.loop.Deliver(context.Background(), poller.Result{Space: k, Snapshot: snap, At: l.now})
-	require.NoError(l.t, err)
+	l.deliver(poller.Result{Space: k, Snapshot: snap, At: l.now})
 }
 
 func (l *life) fail(k phone.SpaceKey, code string) {
-	_, err := l.loop.Deliver(context.Background(), poller.Result{Space: k, Err: cams.Rejected(k, 503, code, ""), At: l.now})
+	l.deliver(poller.Result{Space: k, Err: cams.Rejected(k, 503, code, ""), At: l.now})
+}
+
+func (l *life) deliver(r poller.Result) {
+	poller.Observe(l.health, r)
+	_, err := l.loop.Deliver(context.Background(), r)
 	require.NoError(l.t, err)
+}
+
+func (l *life) setSpaces(spaces []phone.Space) {
+	require.NoError(l.t, l.loop.SetSpaces(context.Background(), "main", spaces))
+	var ids []string
+	for _, s := range spaces {
+		ids = append(ids, s.ID)
+	}
+	l.health.SetSpaces(ids, l.now)
 }
 
 // pass lets time pass with a tick every second.
@@ -149,7 +164,7 @@ func (l *life) turn() {
 		require.NoError(l.t, l.loop.Record(context.Background(), alert.DeliveryUpdate{Sink: report}))
 	case what == 3:
 		rest := spaces[:2+l.rand.IntN(2)]
-		require.NoError(l.t, l.loop.SetSpaces(context.Background(), "main", rest))
+		l.setSpaces(rest)
 	default:
 		if !there {
 			n = phone.Number{PhoneNumber: name}

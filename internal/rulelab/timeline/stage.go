@@ -13,6 +13,7 @@ import (
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/rules"
 )
 
@@ -22,8 +23,9 @@ type stage struct {
 	cancel  context.CancelFunc
 	ended   chan error
 	loop    *watch.Loop
-	now     time.Time // read by the loop only while an input is with it
-	polled  time.Time // the last round
+	health  map[string]*health.Account // by account
+	now     time.Time                  // read by the loop only while an input is with it
+	polled  time.Time                  // the last round
 	polls   int
 	every   time.Duration
 	cloud   []*customer
@@ -35,14 +37,16 @@ type customer struct {
 	config  phone.Space
 	order   []string // as given
 	numbers map[string]phone.Number
-	failure *failure // nil: it answers
-	left    bool     // it is no longer configured
+	failure *failure  // nil: it answers
+	polled  time.Time // the last answer
+	left    bool      // it is no longer configured
 }
 
 func newStage(ctx context.Context, set *rules.Set, p polling, t *test) (*stage, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	st := &stage{ctx: ctx, cancel: cancel, ended: make(chan error, 1), now: t.start, every: p.every, history: newHistory()}
+	st := &stage{ctx: ctx, cancel: cancel, ended: make(chan error, 1), now: t.start, every: p.every, history: newHistory(), health: map[string]*health.Account{}}
 	for _, s := range t.spaces {
+		st.health[s.config.Account] = health.New(s.config.Account, nil)
 		c := &customer{config: s.config, numbers: map[string]phone.Number{}}
 		for _, n := range s.numbers {
 			c.put(n)
@@ -51,7 +55,7 @@ func newStage(ctx context.Context, set *rules.Set, p polling, t *test) (*stage, 
 	}
 	loop, err := watch.New(watch.Options{
 		Store: newMemory(), Rules: set, Directory: watch.NewDirectory(), Board: st.history, Wake: func() {},
-		Diff: p.diff, BlindAfter: func(string) time.Duration { return p.blindAfter },
+		Diff: p.diff, Health: func(account string) *health.Account { return st.health[account] }, BlindAfter: func(string) time.Duration { return p.blindAfter },
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return st.now },
 	})
 	if err != nil {
@@ -90,6 +94,11 @@ func (st *stage) configure() error {
 		if err := st.loop.SetSpaces(st.ctx, name, accounts[name]); err != nil {
 			return err
 		}
+		var ids []string
+		for _, s := range accounts[name] {
+			ids = append(ids, s.ID)
+		}
+		st.health[name].SetSpaces(ids, st.now)
 	}
 	return nil
 }
@@ -148,7 +157,9 @@ func (st *stage) round() error {
 			continue
 		}
 		st.polls++
-		if _, err := st.loop.Deliver(st.ctx, c.answer(st.now, st.polls)); err != nil {
+		r := c.answer(st.now, st.polls)
+		poller.Observe(st.health[c.config.Account], r)
+		if _, err := st.loop.Deliver(st.ctx, r); err != nil {
 			return fmt.Errorf("polling space %s: %w", c.config.ID, err)
 		}
 	}
@@ -156,11 +167,12 @@ func (st *stage) round() error {
 }
 
 func (c *customer) answer(now time.Time, poll int) poller.Result {
-	r := poller.Result{Space: c.config.SpaceKey, Started: now, At: now}
+	r := poller.Result{Space: c.config.SpaceKey, Started: now, At: now, Previous: c.polled}
 	if f := c.failure; f != nil {
 		r.Err = cams.Rejected(c.config.SpaceKey, f.status, f.code, f.message)
 		return r
 	}
+	c.polled = now
 	r.Snapshot = &phone.Snapshot{Space: c.config.SpaceKey, At: now, RequestId: fmt.Sprintf("poll-%d", poll)}
 	for _, n := range slices.Sorted(maps.Keys(c.numbers)) {
 		r.Snapshot.Numbers = append(r.Snapshot.Numbers, c.numbers[n])

@@ -1,0 +1,300 @@
+// Package health judges from the results of polls how an account and its spaces
+// are: OK, FAILING or DENIED, and when a denied account is tried again. It is
+// pure: times come in as values. It imports phone alone. The poller reports each
+// poll to it and asks it when to probe; status and metrics read it; the loop takes
+// the changes and makes conditions and events of them.
+package health
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"numwatch/phone"
+)
+
+const (
+	// failingAfter is how many failures in a row make a space FAILING.
+	failingAfter = 3
+	// An account is FAILING when this many polls in a row failed, of at least
+	// accountSpaces spaces: then one alert replaces many.
+	accountFailures = 6
+	accountSpaces   = 3
+)
+
+// Verdict is what a poll says of its space and account.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Succeeded     Verdict = iota
+	Failed                // nothing came, which says nothing of the account's permissions
+	Unusable              // the account was let in, but the answer cannot be used
+	SpaceDenied           // the account was let in, the space was denied
+	AccountDenied         // whatever the space
+	Throttled             // means nothing but delay
+)
+
+// Poll is the result of one poll.
+type Poll struct {
+	Space   string
+	Verdict Verdict
+	Started time.Time
+	At      time.Time
+	Code    string // of a failure, like Err
+	Err     error
+}
+
+// Failure is a space, or an account, whose last polls failed.
+type Failure struct {
+	Space    phone.SpaceKey // without ID: the account
+	Code     string
+	Err      error // the last; nil where only the stored reason is known
+	Reason   string
+	Since    time.Time
+	Failures int // in a row; of spaces
+}
+
+// Account is the health of one account and its spaces. It is safe for concurrent
+// use.
+type Account struct {
+	mu      sync.Mutex
+	name    string
+	value   string  // phone.OK, phone.Failing or phone.Denied
+	last    Failure // that value, where it is not OK
+	breaker breaker // open while the value is DENIED
+	streak  streak
+	turned  time.Time // when the value last changed or was confirmed, in this run
+	spaces  map[string]*space
+	changes []phone.Change // that were not taken yet
+}
+
+// space is the health of one space.
+type space struct {
+	value    string
+	member   bool // of the account's set; else it is only known from earlier
+	failures int  // in a row
+	last     Failure
+	answered time.Time // successfully, in this run; until then, when it joined
+}
+
+// streak is a run of failed polls.
+type streak struct {
+	polls  int
+	spaces map[string]struct{} // at most accountSpaces of them
+}
+
+// New returns the health of an account as the stored conditions say.
+func New(account string, stored []phone.Condition) *Account {
+	a := &Account{name: account, value: phone.OK, spaces: map[string]*space{}}
+	for _, c := range stored {
+		if c.Field != phone.Poll || c.Subject.Account != account {
+			continue
+		}
+		f := Failure{Space: c.Subject.SpaceKey(), Code: c.Code, Reason: c.Reason, Since: c.Since}
+		if c.Subject.Space == "" {
+			a.value, a.last = c.Value, f
+		} else {
+			a.spaces[c.Subject.Space] = &space{value: c.Value, last: f}
+		}
+	}
+	return a
+}
+
+// SetSpaces replaces the set of spaces. Those that leave are forgotten; what is
+// stored of spaces that were not named yet is kept for them.
+func (a *Account) SetSpaces(ids []string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	named := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		named[id] = true
+		s := a.spaces[id]
+		if s == nil {
+			s = &space{value: phone.OK}
+			a.spaces[id] = s
+		}
+		if !s.member {
+			s.member, s.answered = true, now
+		}
+	}
+	for id, s := range a.spaces {
+		if s.member && !named[id] {
+			delete(a.spaces, id)
+		}
+	}
+}
+
+// Forget drops what is known of a space.
+func (a *Account) Forget(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.spaces, id)
+}
+
+// Polled takes a poll into account. One that was under way when the account was
+// found unwell, or well again, does not speak for the account.
+func (a *Account) Polled(p Poll) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	current := !p.Started.Before(a.turned)
+	if current {
+		a.judge(p)
+	}
+	s := a.spaces[p.Space]
+	if s == nil || !s.member || p.Verdict == Throttled || p.Verdict == AccountDenied {
+		return // it left while it was polled, or is not to blame
+	}
+	if p.Verdict == Succeeded {
+		s.answered, s.failures = p.At, 0
+		a.setSpace(p.Space, s, phone.OK, "", "", p.At)
+		return
+	}
+	a.spaceFailed(s, p, current)
+}
+
+// judge concludes what a poll says of the account alone.
+func (a *Account) judge(p Poll) {
+	switch p.Verdict {
+	case AccountDenied:
+		a.breaker.open(p.At)
+		a.turned = p.At
+		a.last.Err = p.Err
+		a.setAccount(phone.Denied, p)
+	case Succeeded:
+		a.streak = streak{}
+		a.setAccount(phone.OK, p)
+	case SpaceDenied, Unusable:
+		if a.value == phone.Denied {
+			a.setAccount(phone.OK, p)
+		}
+	}
+}
+
+// spaceFailed notes a failure of a space. While only failures come from several
+// spaces, the account is in doubt, and none of its spaces.
+func (a *Account) spaceFailed(s *space, p Poll, current bool) {
+	if s.failures++; s.failures == 1 {
+		s.last.Since = p.At
+	}
+	s.last.Space, s.last.Code, s.last.Err, s.last.Reason = a.key(p.Space), p.Code, p.Err, p.Err.Error()
+	if p.Verdict == SpaceDenied {
+		a.setSpace(p.Space, s, phone.Denied, p.Code, s.last.Reason, p.At)
+		return
+	}
+	if current {
+		a.streak.add(p.Space)
+	}
+	several := len(a.streak.spaces) >= accountSpaces
+	if several && a.streak.polls >= accountFailures {
+		a.setAccount(phone.Failing, p)
+	}
+	if s.failures >= failingAfter && !several && a.value == phone.OK {
+		a.setSpace(p.Space, s, phone.Failing, p.Code, s.last.Reason, p.At)
+	}
+}
+
+// add counts a failed poll.
+func (s *streak) add(space string) {
+	s.polls++
+	if s.spaces == nil {
+		s.spaces = map[string]struct{}{}
+	}
+	if len(s.spaces) < accountSpaces {
+		s.spaces[space] = struct{}{}
+	}
+}
+
+// FindBlind makes those spaces FAILING that had no successful poll for so long,
+// whatever the reason. An account that is not well speaks for its spaces, and
+// once it is well again they need time to be polled.
+func (a *Account) FindBlind(now time.Time, limit time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if limit <= 0 || a.value != phone.OK {
+		return
+	}
+	for id, s := range a.spaces {
+		last := s.answered
+		if a.turned.After(last) {
+			last = a.turned
+		}
+		if s.member && now.Sub(last) >= limit {
+			a.setSpace(id, s, phone.Failing, "NotPolled", "no successful poll since "+last.UTC().Format(time.RFC3339), now)
+		}
+	}
+}
+
+// setAccount changes the account's value. What is DENIED stays so until the
+// account is let in.
+func (a *Account) setAccount(value string, p Poll) {
+	old := a.value
+	if old == value || old == phone.Denied && value == phone.Failing {
+		return
+	}
+	a.value, a.turned, a.last = value, p.At, Failure{}
+	if value != phone.Denied {
+		a.breaker = breaker{}
+	}
+	reason := ""
+	if value != phone.OK {
+		reason = p.Err.Error()
+		a.last = Failure{Space: a.key(""), Code: p.Code, Err: p.Err, Reason: reason, Since: p.At}
+	}
+	a.change(phone.Subject{Account: a.name}, old, value, a.last.Code, reason, p.At)
+}
+
+// setSpace changes a space's value. What is DENIED stays so until a poll succeeds.
+func (a *Account) setSpace(id string, s *space, value, code, reason string, at time.Time) {
+	old := s.value
+	if old == value || old == phone.Denied && value == phone.Failing {
+		return
+	}
+	s.value = value
+	a.change(phone.Subject{Account: a.name, Space: id}, old, value, code, reason, at)
+}
+
+func (a *Account) change(subject phone.Subject, old, value, code, reason string, at time.Time) {
+	a.changes = append(a.changes, phone.Change{
+		Subject: subject, Field: phone.Poll, Old: old, New: value, Direction: phone.Poll.Direction(old, value),
+		SeenAt: at, Code: code, Reason: reason,
+	})
+}
+
+// Changes returns what has changed since it was called last, in order.
+func (a *Account) Changes() []phone.Change {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	changes := a.changes
+	a.changes = nil
+	return changes
+}
+
+// Denied returns why the account is denied, nil if it is not.
+func (a *Account) Denied() *Failure {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.value != phone.Denied {
+		return nil
+	}
+	f := a.last
+	return &f
+}
+
+// Failing returns the spaces whose last polls failed, by id.
+func (a *Account) Failing() []Failure {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var failing []Failure
+	for _, s := range a.spaces {
+		if s.failures > 0 {
+			f := s.last
+			f.Failures = s.failures
+			failing = append(failing, f)
+		}
+	}
+	slices.SortFunc(failing, func(x, y Failure) int { return x.Space.Compare(y.Space) })
+	return failing
+}
+
+func (a *Account) key(id string) phone.SpaceKey { return phone.SpaceKey{Account: a.name, ID: id} }

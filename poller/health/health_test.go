@@ -1,0 +1,250 @@
+package health
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/phone"
+)
+
+var epoch = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// life is an account with three spaces, at a time of its own.
+type life struct {
+	*Account
+	now time.Time
+}
+
+func newLife(stored ...phone.Condition) *life {
+	l := &life{New("main", stored), epoch}
+	l.SetSpaces([]string{"1", "2", "3"}, l.now)
+	return l
+}
+
+// poll reports a poll that takes a second, and lets a minute pass.
+func (l *life) poll(space string, v Verdict) {
+	l.now = l.now.Add(time.Minute)
+	l.answer(space, v, l.now.Add(-time.Second))
+}
+
+// answer reports a poll that was sent at a time.
+func (l *life) answer(space string, v Verdict, sent time.Time) {
+	p := Poll{Space: space, Verdict: v, Started: sent, At: l.now}
+	if v != Succeeded {
+		p.Code, p.Err = "Code", errors.New("the reason")
+	}
+	l.Polled(p)
+}
+
+// changed lists what has changed since it was called last.
+func (l *life) changed() []string {
+	out := []string{}
+	for _, c := range l.Changes() {
+		out = append(out, fmt.Sprintf("%s %s→%s %s", c.Subject, c.Old, c.New, c.Direction))
+	}
+	return out
+}
+
+func TestThreeFailuresMakeASpaceFailing(t *testing.T) {
+	l := newLife()
+	l.poll("1", Failed)
+	l.poll("1", Unusable)
+	require.Empty(t, l.changed())
+	l.poll("1", Throttled)
+	require.Empty(t, l.changed(), "throttled means nothing")
+	l.poll("1", Failed)
+	require.Equal(t, []string{"main/1 OK→FAILING worse"}, l.changed())
+	l.poll("1", Failed)
+	require.Empty(t, l.changed())
+	require.Equal(t, 4, l.Failing()[0].Failures)
+	require.Equal(t, epoch.Add(time.Minute), l.Failing()[0].Since)
+	l.poll("1", Succeeded)
+	require.Equal(t, []string{"main/1 FAILING→OK better"}, l.changed())
+	require.Empty(t, l.Failing())
+}
+
+func TestADeniedSpaceStaysSoUntilItSucceeds(t *testing.T) {
+	l := newLife()
+	l.poll("1", SpaceDenied)
+	require.Equal(t, []string{"main/1 OK→DENIED worse"}, l.changed())
+	for range 5 {
+		l.poll("1", Failed)
+	}
+	require.Empty(t, l.changed())
+	require.Zero(t, l.ProbeAt(), "the account is well")
+	l.poll("1", Succeeded)
+	require.Equal(t, []string{"main/1 DENIED→OK better"}, l.changed())
+}
+
+func TestFailuresOfSeveralSpacesAreTheAccounts(t *testing.T) {
+	l := newLife()
+	for range 2 {
+		for _, id := range []string{"1", "2", "3"} {
+			require.Empty(t, l.changed())
+			l.poll(id, Failed)
+		}
+	}
+	require.Equal(t, []string{"main OK→FAILING worse"}, l.changed())
+	for range 5 {
+		l.poll("1", Failed)
+	}
+	l.poll("2", Unusable)
+	require.Empty(t, l.changed(), "the account speaks for its spaces")
+	require.Zero(t, l.ProbeAt(), "it is polled as before")
+	l.poll("1", Succeeded)
+	require.Equal(t, []string{"main FAILING→OK better"}, l.changed())
+	l.poll("2", Failed)
+	require.Equal(t, []string{"main/2 OK→FAILING worse"}, l.changed(), "this one never answered")
+}
+
+func TestADeniedAccountEndsWithTheFirstAnswerThatLetsItIn(t *testing.T) {
+	for _, v := range []Verdict{Succeeded, SpaceDenied, Unusable} {
+		l := newLife()
+		l.poll("1", AccountDenied)
+		require.Equal(t, []string{"main OK→DENIED worse"}, l.changed())
+		require.Equal(t, "Code", l.Denied().Code)
+		for range 3 {
+			for _, id := range []string{"1", "2", "3"} {
+				l.poll(id, Failed)
+				l.poll(id, Throttled)
+			}
+		}
+		require.Empty(t, l.changed(), "that no answer came says nothing of the denial")
+		l.poll("2", v)
+		require.Contains(t, l.changed(), "main DENIED→OK better")
+		require.Nil(t, l.Denied())
+		require.Zero(t, l.ProbeAt())
+	}
+}
+
+// A poll that was under way when the account was found unwell, or well again, does
+// not speak for it.
+func TestPollsThatWereUnderWay(t *testing.T) {
+	l := newLife()
+	early := l.now
+	l.poll("1", AccountDenied)
+	denied := l.now
+	l.changed()
+	probe := l.ProbeAt()
+	l.now = l.now.Add(time.Second)
+	l.answer("2", Succeeded, early)
+	l.answer("3", AccountDenied, early)
+	require.Empty(t, l.changed())
+	require.Equal(t, probe, l.ProbeAt(), "nor does it lengthen the wait")
+	l.answer("2", Succeeded, denied)
+	require.Equal(t, []string{"main DENIED→OK better"}, l.changed())
+	l.now = l.now.Add(time.Second)
+	l.answer("3", AccountDenied, denied)
+	for range 3 {
+		for _, id := range []string{"1", "2", "3"} {
+			l.answer(id, Failed, denied)
+		}
+	}
+	require.NotContains(t, l.changed(), "main OK→FAILING worse")
+	require.Nil(t, l.Denied())
+}
+
+func TestTheWaitBetweenProbesGrows(t *testing.T) {
+	l := newLife()
+	var waits []time.Duration
+	for range 7 {
+		l.answer("1", AccountDenied, l.now)
+		waits = append(waits, l.ProbeAt().Sub(l.now))
+		l.now = l.ProbeAt()
+		l.Sending(l.now)
+		require.Equal(t, l.now.Add(waits[len(waits)-1]), l.ProbeAt(), "one probe at a time")
+		l.now = l.now.Add(time.Second)
+	}
+	require.Equal(t, []time.Duration{
+		30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute,
+	}, waits)
+	l.answer("1", Succeeded, l.now)
+	l.Sending(l.now)
+	require.Zero(t, l.ProbeAt())
+	l.answer("1", AccountDenied, l.now)
+	require.Equal(t, firstWait, l.ProbeAt().Sub(l.now))
+}
+
+func TestASpaceWithoutAnAnswerForTooLongIsFailing(t *testing.T) {
+	const limit = 15 * time.Minute
+	l := newLife()
+	pass := func(minutes int) {
+		for range minutes {
+			l.poll("1", Succeeded)
+			l.poll("2", Throttled)
+			l.FindBlind(l.now, limit)
+		}
+	}
+	pass(5)
+	l.SetSpaces([]string{"1", "2", "9"}, l.now)
+	pass(2)
+	require.Empty(t, l.changed())
+	l.FindBlind(l.now, 0)
+	pass(1)
+	require.Equal(t, []string{"main/2 OK→FAILING worse"}, l.changed())
+	pass(4)
+	require.Empty(t, l.changed(), "what joined has time to be polled")
+	pass(1)
+	require.Equal(t, []string{"main/9 OK→FAILING worse"}, l.changed())
+	l.poll("2", Succeeded)
+	require.Equal(t, []string{"main/2 FAILING→OK better"}, l.changed())
+}
+
+func TestAnAccountThatIsNotWellSpeaksForItsSpaces(t *testing.T) {
+	const limit = 15 * time.Minute
+	l := newLife()
+	l.poll("1", AccountDenied)
+	l.now = l.now.Add(time.Hour)
+	l.FindBlind(l.now, limit)
+	require.Equal(t, []string{"main OK→DENIED worse"}, l.changed())
+	l.poll("1", Succeeded)
+	l.FindBlind(l.now, limit)
+	require.Equal(t, []string{"main DENIED→OK better"}, l.changed(), "the others need time to be polled")
+	l.now = l.now.Add(limit)
+	l.FindBlind(l.now, limit)
+	require.Len(t, l.changed(), 3)
+}
+
+func TestHealthGoesOnAfterARestart(t *testing.T) {
+	stored := []phone.Condition{
+		{Subject: phone.Subject{Account: "main"}, Field: phone.Poll, Value: phone.Denied, Code: "NoPermission", Reason: "as it was", Since: epoch.Add(-time.Hour)},
+		{Subject: phone.Subject{Account: "main", Space: "1"}, Field: phone.Poll, Value: phone.Failing},
+		{Subject: phone.Subject{Account: "main", Space: "later"}, Field: phone.Poll, Value: phone.Failing},
+		{Subject: phone.Subject{Account: "other"}, Field: phone.Poll, Value: phone.Denied},
+		{Subject: phone.Subject{Component: "nats"}, Field: phone.Sink, Value: phone.Parked},
+	}
+	l := newLife(stored...)
+	require.Equal(t, "as it was", l.Denied().Reason)
+	require.Zero(t, l.ProbeAt(), "it is tried at once")
+	l.Sending(l.now)
+	require.Equal(t, l.now.Add(firstWait), l.ProbeAt(), "but once")
+	l.poll("1", AccountDenied)
+	require.Empty(t, l.changed(), "it is known")
+	l.now = l.ProbeAt()
+	l.poll("1", Succeeded)
+	require.Equal(t, []string{"main DENIED→OK better", "main/1 FAILING→OK better"}, l.changed())
+	l.SetSpaces([]string{"1", "later"}, l.now)
+	l.poll("later", Succeeded)
+	require.Equal(t, []string{"main/later FAILING→OK better"}, l.changed())
+}
+
+func TestWhatLeftIsForgotten(t *testing.T) {
+	l := newLife()
+	l.poll("1", SpaceDenied)
+	l.SetSpaces([]string{"2", "3"}, l.now)
+	require.Empty(t, l.Failing())
+	l.changed()
+	l.poll("1", SpaceDenied)
+	require.Empty(t, l.changed(), "it was under way")
+	l.poll("2", SpaceDenied)
+	l.Forget("2")
+	require.Empty(t, l.Failing())
+	l.SetSpaces([]string{"2"}, l.now)
+	l.changed()
+	l.poll("2", Succeeded)
+	require.Empty(t, l.changed(), "it starts anew")
+}
