@@ -230,8 +230,8 @@ func (c *compiler) mentionValue(at Place, fields []phone.Field, v string) {
 	}
 }
 
-// checkInhibition reports unknown rules, and circles: rules that hold back each
-// other would all keep silent.
+// checkInhibition reports unknown rules, and cycles: rules that hold back each
+// other would all stay held.
 func (c *compiler) checkInhibition() {
 	done := map[string]bool{}
 	for i := range c.spec.Rules {
@@ -245,7 +245,7 @@ func (c *compiler) checkInhibition() {
 			}
 		}
 		if r.Name.Given() {
-			c.findCircles(c.rule, nil, done)
+			c.findCycles(c.rule, nil, done)
 		}
 	}
 	c.rule = ""
@@ -257,9 +257,9 @@ type inhibition struct {
 	by   Part[string]
 }
 
-// findCircles goes from rule to rule, depth first, and reports what leads back
+// findCycles goes from rule to rule, depth first, and reports what leads back
 // to a rule on its path. Rules that are done lead nowhere new.
-func (c *compiler) findCircles(rule string, path []inhibition, done map[string]bool) {
+func (c *compiler) findCycles(rule string, path []inhibition, done map[string]bool) {
 	for _, by := range c.rules[rule].InhibitedBy {
 		if done[by.Value] || by.Value == rule || c.rules[by.Value] == nil || len(c.problems) >= MaxProblems {
 			continue
@@ -267,7 +267,7 @@ func (c *compiler) findCircles(rule string, path []inhibition, done map[string]b
 		along := append(path, inhibition{rule, by})
 		i := slices.IndexFunc(along, func(in inhibition) bool { return in.rule == by.Value })
 		if i < 0 {
-			c.findCircles(by.Value, along, done)
+			c.findCycles(by.Value, along, done)
 			continue
 		}
 		for _, in := range along[i:] {

@@ -174,8 +174,8 @@ func (e *evaluation) concerned(r *fieldRule) bool {
 	return r.standing() && r.depends&e.changed != 0 && known && r.wants(v)
 }
 
-// over reports whether the number's life is over for a rule: of a number that
-// is gone, only that is news, and what speaks once.
+// over reports whether a rule no longer opens because the number is gone: only
+// that is still reported, and what has once.
 func (e *evaluation) over(r *fieldRule, c *phone.Change) bool {
 	switch {
 	case r.Once:

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -12,19 +13,7 @@ import (
 // that are given (nil: any). Where there is none, it returns a change that has
 // them.
 func (s *Set) Example(rule string, f phone.Field, old, now *string) (before, after string) {
-	best := -1
-	values := s.Values(f, rule)
-	for _, a := range values {
-		for _, b := range values {
-			fits := (old == nil || f.Canonical(*old) == b) && (now == nil || f.Canonical(*now) == a)
-			if !fits || a == b && a != OtherValue || plainness(f, b)+plainness(f, a) <= best {
-				continue
-			}
-			if clause, _ := s.Opens(rule, f, b, a); clause == None {
-				best, before, after = plainness(f, b)+plainness(f, a), b, a
-			}
-		}
-	}
+	before, after = s.firstOpening(rule, f, old, now)
 	before, after = exampleText(f, before, "old"), exampleText(f, after, "new")
 	if old != nil {
 		before = f.Canonical(*old)
@@ -35,16 +24,24 @@ func (s *Set) Example(rule string, f phone.Field, old, now *string) (before, aft
 	return before, after
 }
 
-// plainness is higher for what shows better what a rule is about.
-func plainness(f phone.Field, v string) int {
-	switch _, on := f.Rank(v); {
-	case on || !f.IsEnum() && v == OtherValue:
-		return 2
-	case v != "" && f.IsEnum() && f.Listed(v):
-		return 1
-	default:
-		return 0
+// firstOpening tries the best values first, and texts before no text.
+func (s *Set) firstOpening(rule string, f phone.Field, old, now *string) (before, after string) {
+	values := s.Values(f, rule)
+	if !f.IsEnum() {
+		slices.Reverse(values)
 	}
+	for _, after := range values {
+		for _, before := range values {
+			fits := (old == nil || f.Canonical(*old) == before) && (now == nil || f.Canonical(*now) == after)
+			if !fits || before == after && after != OtherValue {
+				continue
+			}
+			if clause, _ := s.Opens(rule, f, before, after); clause == None {
+				return before, after
+			}
+		}
+	}
+	return "", ""
 }
 
 // exampleText is a value that stands for any that nobody has named.

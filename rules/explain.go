@@ -39,18 +39,18 @@ type Verdict struct {
 	Rule     string
 	Field    phone.Field
 	Clause   Clause
-	Value    string        // of the field, now
-	Change   *phone.Change // of the field; nil if it did not change
-	Open     *alert.Alert  // before; nil if none was
-	False    string        // of Where: the condition, with the values of what it names
-	Channels []Hearing     // of None
+	Value    string           // of the field, now
+	Change   *phone.Change    // of the field; nil if it did not change
+	Open     *alert.Alert     // before; nil if none was
+	False    string           // of Where: the condition, with the values of what it names
+	Channels []ChannelVerdict // of None
 }
 
-// Hearing is whether a channel hears of an alert.
-type Hearing struct {
-	Channel string `json:"channel"`
-	Told    bool   `json:"told"`
-	Text    string `json:"text,omitempty"` // why it is not
+// ChannelVerdict is whether a channel takes an alert.
+type ChannelVerdict struct {
+	Channel  string `json:"channel"`
+	Notified bool   `json:"told"`
+	Text     string `json:"text,omitempty"` // why it is not
 }
 
 // Verdicts returns what every rule makes of an input for every field that it
@@ -81,8 +81,8 @@ func (e *evaluation) verdict(r *fieldRule) Verdict {
 	e.fill()
 	e.env.setChange(&c, r.Severity, e.now)
 	for _, ch := range r.channels {
-		h := Hearing{Channel: ch.Name, Told: ch.where == nil || ch.where.holds(&e.state.vm, &e.env)}
-		if !h.Told {
+		h := ChannelVerdict{Channel: ch.Name, Notified: ch.where == nil || ch.where.holds(&e.state.vm, &e.env)}
+		if !h.Notified {
 			h.Text = e.falseText(ch.where, r.field)
 		}
 		v.Channels = append(v.Channels, h)

@@ -127,7 +127,7 @@ func (s *step) firesOn(rule string, subject phone.Subject) bool {
 }
 
 // escalated returns the alert's channels, with those of the escalation if it
-// has been firing for long enough and nobody takes care of it. These are named
+// has been firing for long enough and nobody acknowledged it. These are named
 // for that purpose: their own where is not asked.
 func (s *step) escalated(a *alert.Alert) []string {
 	r := s.set.byName[a.Rule]

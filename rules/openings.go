@@ -41,7 +41,7 @@ func (s *Set) Opens(rule string, f phone.Field, old, now string) (clause Clause,
 }
 
 // Deaf reports whether the named channel's where is false on a change, as far as that
-// tells, for a rule that speaks to the channel.
+// tells, for a rule that notifies the channel.
 func (s *Set) Deaf(name, rule string, f phone.Field, old, now string) bool {
 	r := s.fieldRule(rule, f)
 	i := slices.IndexFunc(r.channels, func(c *channel) bool { return c.Name == name && c.where != nil })

@@ -82,7 +82,7 @@ type escalation struct {
 	to    []string
 }
 
-// Channel is a place in Slack that rules speak to.
+// Channel is a place in Slack that rules notify.
 type Channel struct {
 	Name    string
 	Slack   string   // a channel's id, or its name with #

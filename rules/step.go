@@ -107,7 +107,7 @@ func (s *step) left(in Left) {
 	}
 }
 
-// reloaded ends the alerts that no rule stands behind any more, and hands those
+// reloaded ends the alerts whose rule is no longer there, and hands those
 // of renamed rules to their heirs.
 func (s *step) reloaded() {
 	// In order, so that it is always the same one of two that the heir takes.
@@ -115,7 +115,7 @@ func (s *step) reloaded() {
 	for _, a := range open {
 		if w := s.set.fieldRule(a.Rule, a.Field); w != nil {
 			if w.Once {
-				s.out = append(s.out, ended(*a, "the rule now speaks once and keeps no alert open", s.now))
+				s.out = append(s.out, ended(*a, "the rule now has once and keeps no alert open", s.now))
 			}
 			continue
 		}

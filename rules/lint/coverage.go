@@ -118,7 +118,7 @@ func limitsOf(set *rules.Set, rule string, f phone.Field, v string, values []str
 	return limits, ok
 }
 
-// matters reports whether people want to hear of a field's value.
+// matters reports whether a value is one that a rule should cover.
 func matters(f phone.Field, v string) bool {
 	rank, on := f.Rank(v)
 	switch {
@@ -126,7 +126,7 @@ func matters(f phone.Field, v string) bool {
 		best, _ := f.Rank(f.Values()[0])
 		return rank > best
 	case f == phone.Presence && v == phone.Moved:
-		return false // told as APPEARED in the other space
+		return false // it is APPEARED in the other space
 	default:
 		return f.EndsLife(v) || !f.Listed(v) || !f.IsEnum() && v == rules.OtherValue
 	}

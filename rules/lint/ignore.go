@@ -39,7 +39,7 @@ func (l *linter) readIgnores() (list ignores) {
 	return list
 }
 
-// commentStart finds the # of a comment, which stands behind a space and not in
+// commentStart finds the # of a comment, which follows a space and is not in
 // quotes; -1 if the line has none.
 func commentStart(line string) int {
 	quote, before := byte(0), byte(' ')
@@ -85,7 +85,7 @@ func (l *linter) ignoresOf(comment string, at rules.Place) (list ignores) {
 	return list
 }
 
-// meantBy is the line that a comment speaks of: its own, or the next that is
+// meantBy is the line that a comment applies to: its own, or the next that is
 // not only a comment.
 func (l *linter) meantBy(at rules.Place) int {
 	if !strings.HasPrefix(strings.TrimSpace(l.spec.Lines[at.Line-1]), "#") {

@@ -51,7 +51,7 @@ const (
 // Checks lists everything that lint looks for.
 func Checks() []Check {
 	return []Check{
-		{rules.Invalid, rules.Error, "not a valid rules file: syntax, keys, names, values, expressions, names given twice, circles of inhibited_by. Cannot be ignored"},
+		{rules.Invalid, rules.Error, "not a valid rules file: syntax, keys, names, values, expressions, names given twice, cycles of inhibited_by. Cannot be ignored"},
 		{rules.UndocumentedValue, rules.Warning, "a value in to, from or a condition that is not documented and, with a log, was never seen"},
 		{impossible, rules.Warning, "a rule, or one of its fields, that can never open"},
 		{duplicate, rules.Warning, "a rule that opens only when another notifies the same channels with the same severity or a higher one"},

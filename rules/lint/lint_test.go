@@ -65,7 +65,7 @@ var lintCases = []lintCase{
 	{"no-channel", "version: 1\nrules: [{name: a, on: Status, to: [BANNED], severity: high, summary: x}]\n", lint.Facts{}, []string{"2:16 no-channel"}},
 	{"no-channel", ruleWith("to: [BANNED]"), lint.Facts{}, nil},
 	{"deaf-channel", "  crit: {slack: C1123456789, where: 'Severity == \"critical\"'}\n" + ruleWith("to: [BANNED], notify: [crit]"), lint.Facts{}, []string{
-		`7:78 deaf-channel channel "crit" never hears of this rule (its where is Severity == "critical")`,
+		`7:78 deaf-channel channel "crit" never gets alerts of this rule (its where is Severity == "critical")`,
 	}},
 	{"deaf-channel", "  crit: {slack: C1123456789, where: 'Severity in [\"critical\", \"high\"]'}\n" + ruleWith("to: [BANNED], notify: [crit]"), lint.Facts{}, nil},
 

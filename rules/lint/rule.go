@@ -107,7 +107,7 @@ func (l *linter) checkChannels(r ruleAt) {
 		}
 		if deaf && some {
 			i := slices.IndexFunc(l.spec.Channels, func(c rules.ChannelSpec) bool { return c.Name.Value == name.Value })
-			l.warn(name.At, r.Name, deafChannel, "its where is "+l.spec.Channels[i].Where.Value, "channel %q never hears of this rule", name.Value)
+			l.warn(name.At, r.Name, deafChannel, "its where is "+l.spec.Channels[i].Where.Value, "channel %q never gets alerts of this rule", name.Value)
 		}
 	}
 }

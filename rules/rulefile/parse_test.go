@@ -76,7 +76,7 @@ func TestHostileFiles(t *testing.T) {
 	for name, text := range map[string]string{
 		"keys":      keys.String(),
 		"rules":     "version: 1\nrules:\n" + rules.String(),
-		"circles":   "version: 1\nrules:\n" + names.String(),
+		"cycles":    "version: 1\nrules:\n" + names.String(),
 		"same key":  strings.Repeat("a: b\n", 1<<17),
 		"flow":      "version: 1\nrules: [" + strings.Repeat("a, ", 1<<16) + "]",
 		"values":    "version: 1\nrules: [{name: a, to: [" + strings.Repeat("a, ", 1<<18) + "]}]",

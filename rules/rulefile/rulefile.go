@@ -1,6 +1,6 @@
 // Package rulefile reads rules.yaml: strictly, with the place of every part, and
 // reporting every problem at once. It imports rules, whose Spec it fills, and
-// yamldoc; whoever takes a rules file from disk calls Load.
+// yamldoc; the bot and the commands call Load.
 package rulefile
 
 import (

@@ -167,7 +167,7 @@ func (w *report) decision(d *explain.Decision) {
 		return
 	}
 	for _, h := range d.Channels {
-		if h.Told {
+		if h.Notified {
 			w.line("             told in %s", h.Channel)
 		} else {
 			w.text("             not told in "+h.Channel+": ", h.Text)

@@ -116,7 +116,7 @@ func (a *Alert) silences(set *rules.Set) {
 				continue
 			}
 			for _, h := range d.Channels {
-				if !h.Told && !slices.Contains(a.Alert.Channels, h.Channel) {
+				if !h.Notified && !slices.Contains(a.Alert.Channels, h.Channel) {
 					a.Silent = append(a.Silent, Silence{h.Channel, h.Text})
 				}
 			}

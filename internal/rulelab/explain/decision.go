@@ -25,7 +25,7 @@ type Decision struct {
 	Text   string       `json:"text"`            // why, for people
 	Alert  *alert.Alert `json:"alert,omitempty"` // as it is afterwards
 	// Channels says where it is told, and why not in the others.
-	Channels []rules.Hearing `json:"channels,omitempty"`
+	Channels []rules.ChannelVerdict `json:"channels,omitempty"`
 }
 
 // Results of a Decision that are no transition.

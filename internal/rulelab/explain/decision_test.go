@@ -102,7 +102,7 @@ func TestDecide(t *testing.T) {
 	}
 	d := w.explain(phone.QualityRating, "RED")
 	is(d["red QualityRating"], "opened", "", "QualityRating is RED")
-	require.Equal(t, []rules.Hearing{{Channel: "oncall", Text: `Severity == "critical" is false: Severity is high`}, {Channel: "ops", Told: true}}, d["red QualityRating"].Channels)
+	require.Equal(t, []rules.ChannelVerdict{{Channel: "oncall", Text: `Severity == "critical" is false: Severity is high`}, {Channel: "ops", Notified: true}}, d["red QualityRating"].Channels)
 	is(d["fell QualityRating"], "opened", "", "QualityRating is RED")
 	is(d["rose QualityRating"], explain.Silent, "direction", "the way from GREEN to RED is worse, and direction is better")
 	is(d["from-yellow QualityRating"], explain.Silent, "from", "QualityRating was GREEN, and from is YELLOW")

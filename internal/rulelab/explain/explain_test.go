@@ -135,7 +135,7 @@ func TestExplainChange(t *testing.T) {
 	require.Equal(t, seq, uint64(1))
 	require.Len(t, c.Decisions, 2)
 	require.Equal(t, "opened", c.Decisions[0].Result)
-	require.Equal(t, []rules.Hearing{{Channel: "gold", Text: `Labels.tier == "gold" is false: Labels.tier is empty`}, {Channel: "ops", Told: true}}, c.Decisions[0].Channels)
+	require.Equal(t, []rules.ChannelVerdict{{Channel: "gold", Text: `Labels.tier == "gold" is false: Labels.tier is empty`}, {Channel: "ops", Notified: true}}, c.Decisions[0].Channels)
 	require.Equal(t, explain.Silent, c.Decisions[1].Result)
 	require.Len(t, c.Log, 1)
 	require.Equal(t, alert.Opened, c.Log[0].Transition)
@@ -174,7 +174,7 @@ func TestExplainWhatOpenedLater(t *testing.T) {
 		t.Helper()
 		require.Equal(t, "bad", c.Decisions[0].Rule)
 		require.Equal(t, []string{result, text}, []string{c.Decisions[0].Result, c.Decisions[0].Text})
-		require.Equal(t, []rules.Hearing{{Channel: "ops", Told: true}}, c.Decisions[0].Channels)
+		require.Equal(t, []rules.ChannelVerdict{{Channel: "ops", Notified: true}}, c.Decisions[0].Channels)
 		require.Equal(t, "opened", c.Decisions[1].Result, "as the change was seen")
 		require.Equal(t, "pending", c.Decisions[2].Result)
 	}
