@@ -137,8 +137,8 @@ func (b *Bot) listen() (err error) {
 func (b *Bot) makeLoop() (err error) {
 	b.loop, err = watch.New(watch.Options{
 		Store: b.store, Rules: b.rules.set, Directory: b.directory, Board: board{b}, Wake: func() { b.nats.Wake() }, Committed: b.view.Committed,
-		Diff:   diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor.Std()},
-		Health: b.health, BlindAfter: b.blindAfter, History: b.config.Store.History.Std(),
+		Diff:   diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor},
+		Health: b.health, BlindAfter: b.blindAfter, History: b.config.Store.History,
 		Metrics: watch.NewMetrics(b.registry), Log: b.log, Trace: b.o.Trace,
 	})
 	if err == nil {
@@ -168,7 +168,7 @@ func (b *Bot) health(name string) *health.Account {
 // several of the longest waits that its schedule can promise.
 func (b *Bot) blindAfter(name string) time.Duration {
 	if a := b.account(name); a != nil {
-		return 3 * max(b.config.Poll.MaxAge.Std(), a.poller.Status().Plan.Worst)
+		return 3 * max(b.config.Poll.MaxAge, a.poller.Status().Plan.Worst)
 	}
 	return 0
 }

@@ -20,7 +20,7 @@ func NewClient(c *config.Config, a *config.Account, pace *ratelimit.Pace, releas
 			StsEndpoint: cr.StsEndpoint, URL: cr.URL.Reveal(),
 		},
 		Region: a.Region, Endpoint: a.Endpoint, UserAgent: "numwatch/" + release,
-		Timeout: c.Poll.Timeout.Std(), Pace: pace,
+		Timeout: c.Poll.Timeout, Pace: pace,
 	})
 }
 
@@ -34,5 +34,5 @@ func NATSLogin(c *config.NATS) jetstream.Login {
 
 // StreamOptions is the stream that the configuration wants.
 func StreamOptions(c *config.NATS) jetstream.StreamOptions {
-	return jetstream.StreamOptions{Name: c.Stream, Create: c.CreateStream, MaxAge: c.MaxAge.Std(), MaxBytes: int64(c.MaxBytes)}
+	return jetstream.StreamOptions{Name: c.Stream, Create: c.CreateStream, MaxAge: c.MaxAge, MaxBytes: int64(c.MaxBytes)}
 }

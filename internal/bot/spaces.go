@@ -71,7 +71,7 @@ func (b *Bot) makeAccount(c *config.Account) error {
 	a.health = health.New(c.Name, conditions)
 	a.poller = poller.New(poller.Options{
 		Account: c.Name, Fetcher: a.client, Pace: pace, Deliver: b.deliver, Checkpoint: checkpoint, Health: a.health,
-		MaxAge: b.config.Poll.MaxAge.Std(), MinInterval: b.config.Poll.MinInterval.Std(), Timeout: b.config.Poll.Timeout.Std(),
+		MaxAge: b.config.Poll.MaxAge, MinInterval: b.config.Poll.MinInterval, Timeout: b.config.Poll.Timeout,
 		Seed: rand.Uint64(), Log: b.log, Metrics: b.registry,
 	})
 	return b.resumeDiscovery(a)

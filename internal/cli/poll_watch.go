@@ -31,12 +31,12 @@ type spaceWatch struct {
 
 // newSpaceWatch refuses to ask more often than the configuration allows.
 func newSpaceWatch(p *command.Program, cfg *config.Config, every time.Duration) (*spaceWatch, error) {
-	if least := cfg.Poll.MinInterval.Std(); every < least {
+	if least := cfg.Poll.MinInterval; every < least {
 		return nil, command.UsageError(fmt.Sprintf("--every must be at least poll.min_interval, %s", least))
 	}
 	return &spaceWatch{
 		program: p, every: every,
-		diff: diff.Options{MissingAfter: cfg.Poll.MissingAfter, MissingFor: cfg.Poll.MissingFor.Std()},
+		diff: diff.Options{MissingAfter: cfg.Poll.MissingAfter, MissingFor: cfg.Poll.MissingFor},
 	}, nil
 }
 

@@ -3,26 +3,25 @@ package config
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // Credentials say how an account is signed in to. Type is empty (the cloud's
 // default chain), access_key, sts, ecs_ram_role, ram_role_arn, oidc_role_arn or
 // credentials_uri; which other members are used depends on it.
 type Credentials struct {
-	Type            string `yaml:"type"`
-	AccessKeyId     string `yaml:"access_key_id"`
-	AccessKeySecret Secret `yaml:"access_key_secret"`
-	SecurityToken   Secret `yaml:"security_token"`
-	RoleName        string `yaml:"role_name"` // "": the instance's own
-	RoleArn         string `yaml:"role_arn"`
-	RoleSessionName string `yaml:"role_session_name"`
-	ExternalId      string `yaml:"external_id"`
-	Policy          string `yaml:"policy"`
-	OidcProviderArn string `yaml:"oidc_provider_arn"`
-	OidcTokenFile   string `yaml:"oidc_token_file"` // read by the provider at every refresh
-	StsEndpoint     string `yaml:"sts_endpoint"`
-	URL             Secret `yaml:"url"` // of credentials_uri; may hold a token
+	Type            string
+	AccessKeyId     string
+	AccessKeySecret Secret
+	SecurityToken   Secret
+	RoleName        string // "": the instance's own
+	RoleArn         string
+	RoleSessionName string
+	ExternalId      string
+	Policy          string
+	OidcProviderArn string
+	OidcTokenFile   string // read by the provider at every refresh
+	StsEndpoint     string
+	URL             Secret // of credentials_uri; may hold a token
 }
 
 // credentialMembers lists for each type the members that it needs, and those
@@ -69,14 +68,14 @@ func (c *Credentials) members() map[string]bool {
 	}
 }
 
-func (d *decoder) credentials(path string, c *Credentials) {
-	if d.bad[join(path, "type")] {
+func (r *reader) credentials(path string, c *Credentials) {
+	if r.reported[join(path, "type")] {
 		return
 	}
 	members, known := credentialMembers[c.Type]
 	if !known {
 		types := slices.Sorted(maps.Keys(credentialMembers))[1:]
-		d.report(join(path, "type"), "%s is not a type of credentials%s", quote(c.Type), oneOf(c.Type, types))
+		r.report(join(path, "type"), "is not a type of credentials (%s)", oneOf(c.Type, types))
 		return
 	}
 	name := "credentials of type " + c.Type
@@ -85,24 +84,16 @@ func (d *decoder) credentials(path string, c *Credentials) {
 	}
 	filled := c.members()
 	for _, m := range members.needs {
-		if !filled[m] && !d.bad[join(path, m+fileSuffix)] {
-			d.report(join(path, m), "is needed by %s", name)
+		if !filled[m] && !r.reported[join(path, m+fileSuffix)] {
+			r.report(join(path, m), "is needed by %s", name)
 		}
 	}
 	for _, m := range slices.Sorted(maps.Keys(filled)) {
 		if filled[m] && !slices.Contains(members.needs, m) && !slices.Contains(members.takes, m) {
-			d.report(join(path, m), "is not used by %s", name)
+			r.report(join(path, m), "is not used by %s", name)
 		}
 	}
 	if !c.URL.Empty() {
-		d.secretURL(join(path, "url"), c.URL, "https", "http")
+		r.secretURL(join(path, "url"), c.URL, "https", "http")
 	}
-}
-
-// oneOf suggests the word that was meant, or lists all.
-func oneOf(word string, known []string) string {
-	if like := nearest(word, known); like != "" {
-		return " (did you mean " + like + "?)"
-	}
-	return " (known are " + strings.Join(known, ", ") + ")"
 }

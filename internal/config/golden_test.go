@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"numwatch/internal/yamldoc"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -55,7 +57,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("config.yaml", data, goldenEnviron, goldenFiles)
 		if err != nil {
-			var problems Problems
+			var problems yamldoc.Problems
 			require.ErrorAs(t, err, &problems)
 			for _, p := range problems {
 				require.NotEmpty(t, p.Text)

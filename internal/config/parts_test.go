@@ -6,55 +6,20 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"numwatch/phone"
 )
 
-func TestDurations(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"0": 0, "0s": 0, "30s": 30 * time.Second, "5m": 5 * time.Minute, "400d": 400 * 24 * time.Hour,
-		"1h30m": 90 * time.Minute, "1y2w3d": (365 + 14 + 3) * 24 * time.Hour, "1ms": time.Millisecond,
-		"1m1ms": time.Minute + time.Millisecond,
-	} {
-		d, err := ParseDuration(text)
-		require.NoError(t, err, text)
-		require.Equal(t, want, d.Std(), text)
-		again, err := ParseDuration(d.String())
-		require.NoError(t, err, text)
-		require.Equal(t, d, again, text)
-	}
-	for _, text := range []string{"", "5", "-5m", "m", "5 m", "1.5h", "1m1h", "1m1m", "5M", "300y", "9999999999999999999s", "5m3"} {
-		_, err := ParseDuration(text)
-		require.Error(t, err, text)
-	}
-}
-
-func FuzzDuration(f *testing.F) {
-	f.Add("1h30m")
-	f.Add("292y")
-	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseDuration(text)
-		if err != nil {
-			return
-		}
-		require.GreaterOrEqual(t, d, Duration(0))
-		again, err := ParseDuration(d.String())
-		require.NoError(t, err)
-		require.Equal(t, d, again)
-	})
-}
-
 func TestSizes(t *testing.T) {
-	for text, want := range map[string]Size{"0": 0, "12": 12, "5B": 5, "512MB": 512e6, "10GiB": 10 << 30, "1 kB": 1000} {
-		s, err := ParseSize(text)
+	for text, want := range map[string]int64{"0": 0, "12": 12, "5B": 5, "512MB": 512e6, "10GiB": 10 << 30, "1 kB": 1000} {
+		s, err := parseSize(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, s, text)
 	}
 	for _, text := range []string{"", "-1", "1XB", "GB", "1GB2MB", "9223372036854775807kB"} {
-		_, err := ParseSize(text)
+		_, err := parseSize(text)
 		require.Error(t, err, text)
 	}
 }
@@ -161,19 +126,4 @@ func TestDiscoverWants(t *testing.T) {
 	require.True(t, d.Wants("1", "ab/c"))
 	require.True(t, d.Wants("1", "a///"))
 	require.False(t, d.Wants("1", "Acme / test"))
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"max_age", "min_interval", "timeout"}
-	require.Equal(t, "max_age", nearest("maxAge", known))
-	require.Equal(t, "timeout", nearest("tiemout", known))
-	require.Empty(t, nearest("colour", known))
-	require.Empty(t, nearest("", known))
-}
-
-func TestExcerptOfALongLine(t *testing.T) {
-	line := strings.Repeat("é", 100) + "X" + strings.Repeat("ü", 300)
-	rows := strings.Split(excerpt(line, 3, 101), "\n")
-	require.LessOrEqual(t, len([]rune(rows[0])), 132)
-	require.Equal(t, 'X', []rune(rows[0])[len([]rune(rows[1]))-1])
 }

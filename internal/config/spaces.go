@@ -4,13 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 )
 
@@ -18,9 +21,9 @@ import (
 // which: patterns of *, ? and [a-z] that a space's id or name must match as a
 // whole. Unlike in paths * and ? stand for a slash as well.
 type Discover struct {
-	Enabled bool     `yaml:"enabled"`
-	Include []string `yaml:"include"` // empty: all
-	Exclude []string `yaml:"exclude"` // stronger than Include
+	Enabled bool
+	Include []string // empty: all
+	Exclude []string // stronger than Include
 }
 
 // Wants reports whether a space that was found is to be watched.
@@ -46,10 +49,10 @@ func anyOf(patterns []string, matches func(string) bool) bool {
 }
 
 // Fleet returns the spaces that the configuration names for the account: those
-// of config.yaml, then those of SpacesFile, read anew by readFile. Problems
+// of config.yaml, then those of SpacesFile, read anew by readFile. yamldoc.Problems
 // name the lines that were left out, which includes ids that are there twice.
 // An error means that the file could not be read: keep what was known.
-func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, Problems, error) {
+func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, yamldoc.Problems, error) {
 	var spaces []phone.Space
 	for i := range a.Spaces {
 		spaces = append(spaces, a.Spaces[i].of(a.Name))
@@ -71,17 +74,17 @@ func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, P
 // ReadSpaces reads lines of CSV: id,name,label=value,… Empty lines, lines that
 // begin with # and a first line that begins with the word id are passed over. A
 // line that is no good is left out and named in a problem; the others count.
-func ReadSpaces(r io.Reader, account string) ([]phone.Space, Problems) {
+func ReadSpaces(r io.Reader, account string) ([]phone.Space, yamldoc.Problems) {
 	return readSpaces(r, account, nil)
 }
 
-func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space, Problems) {
+func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space, yamldoc.Problems) {
 	seen := make(map[string]bool, len(known))
 	for _, s := range known {
 		seen[s.ID] = true
 	}
 	var spaces []phone.Space
-	var problems Problems
+	var problems yamldoc.Problems
 	labels := map[string]map[string]string{} // by the cells that hold them: few differ
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -94,17 +97,17 @@ func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space
 		}
 		space, err := readSpace(line, labels)
 		if err == nil && seen[space.ID] {
-			err = fmt.Errorf("space %s is there twice", quote(space.ID))
+			err = fmt.Errorf("space %q is there twice", space.ID)
 		}
 		if err != nil {
-			problems = append(problems, Problem{Line: number, Column: 1, Text: err.Error(), Excerpt: excerpt(line, number, 1)})
+			problems = append(problems, yamldoc.Problem{Line: number, Column: 1, Text: err.Error(), Source: line})
 			continue
 		}
 		seen[space.ID] = true
 		spaces = append(spaces, space.of(account))
 	}
 	if err := lines.Err(); err != nil {
-		problems = append(problems, Problem{Line: number + 1, Column: 1, Text: fmt.Sprintf("cannot be read from here on: %s", err)})
+		problems = append(problems, yamldoc.Problem{Line: number + 1, Column: 1, Text: fmt.Sprintf("cannot be read from here on: %s", err)})
 	}
 	return spaces, problems
 }
@@ -159,7 +162,7 @@ func readLabels(cells []string) (labels map[string]string, err error) {
 			if strings.TrimSpace(cell) == "" {
 				continue
 			}
-			return nil, fmt.Errorf("%s is not a label (write name=value)", quote(cell))
+			return nil, fmt.Errorf("%q is not a label (write name=value)", cell)
 		}
 		if labels == nil {
 			labels = map[string]string{}
@@ -173,9 +176,9 @@ func readLabels(cells []string) (labels map[string]string, err error) {
 func checkID(id string) error {
 	switch {
 	case id == "":
-		return fmt.Errorf("the space has no id")
+		return errors.New("the space has no id")
 	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
-		return fmt.Errorf("the id %s holds white space or a control character", quote(id))
+		return errors.New("the id contains white space or a control character")
 	default:
 		return nil
 	}
@@ -183,37 +186,37 @@ func checkID(id string) error {
 
 // fleet judges where an account's spaces come from, and whether the limit
 // suffices for them.
-func (d *decoder) fleet(at string, a *Account, maxAge Duration) {
+func (r *reader) fleet(at string, a *Account, maxAge time.Duration) {
 	seen := map[string]bool{}
 	for i := range a.Spaces {
 		id, here := a.Spaces[i].ID, fmt.Sprintf("%s.spaces[%d]", at, i)
-		if d.bad[here] {
+		if r.reported[here] {
 			continue
 		}
 		if err := checkID(id); err != nil {
-			d.report(join(here, "id"), "%s", err)
+			r.report(join(here, "id"), "%w", err)
 		} else if seen[id] {
-			d.report(join(here, "id"), "space %s is there twice", quote(id))
+			r.report(join(here, "id"), "this space is there twice")
 		}
 		seen[id] = true
 	}
-	if len(a.Spaces) == 0 && a.SpacesFile == "" && !a.Discover.Enabled && !d.bad[join(at, "spaces")] {
-		d.report(at, "has no spaces: give spaces, spaces_file or discover: {enabled: true}")
+	if len(a.Spaces) == 0 && a.SpacesFile == "" && !a.Discover.Enabled && !r.reported[join(at, "spaces")] {
+		r.report(at, "has no spaces: give spaces, spaces_file or discover: {enabled: true}")
 	}
-	spaces, bad, err := a.Fleet(d.readFile)
+	spaces, bad, err := a.Fleet(r.readFile)
 	if err != nil {
-		d.report(join(at, "spaces_file"), "%s", err)
+		r.report(join(at, "spaces_file"), "%s", err)
 		return
 	}
-	d.warnings = append(d.warnings, bad...)
+	r.warnings = append(r.warnings, bad...)
 	if a.SpacesFile != "" && len(spaces) == len(a.Spaces) {
-		d.warn(join(at, "spaces_file"), "names no space")
+		r.warn(join(at, "spaces_file"), "names no space")
 	}
-	if d.bad[join(at, "requests_per_second")] {
+	if r.reported[join(at, "requests_per_second")] {
 		return
 	}
-	if round := float64(len(spaces)) / a.RequestsPerSecond; round > maxAge.Std().Seconds() {
-		d.warn(join(at, "requests_per_second"), "%d spaces take %.0f seconds a round, which is more than poll.max_age, %s",
-			len(spaces), round, maxAge)
+	if round := float64(len(spaces)) / a.RequestsPerSecond; round > maxAge.Seconds() {
+		r.warn(join(at, "requests_per_second"), "%d spaces take %.0f seconds a round, which is more than poll.max_age, %s",
+			len(spaces), round, phone.Duration(maxAge))
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -26,7 +27,7 @@ func substitute(text string, env map[string]string) (string, error) {
 		case strings.HasPrefix(after, "{"):
 			reference, rest, closed := strings.Cut(after[1:], "}")
 			if !closed {
-				return "", fmt.Errorf("a ${ is not closed by }")
+				return "", errors.New("has a ${ that is not closed by }")
 			}
 			value, err := resolve(reference, env)
 			if err != nil {
@@ -35,7 +36,7 @@ func substitute(text string, env map[string]string) (string, error) {
 			b.WriteString(value)
 			text = rest
 		default:
-			return "", fmt.Errorf("a dollar stands alone (write $$ for a dollar, ${NAME} for a variable)")
+			return "", errors.New("has a dollar that stands alone (write $$ for a dollar, ${NAME} for a variable)")
 		}
 	}
 }
@@ -43,10 +44,10 @@ func substitute(text string, env map[string]string) (string, error) {
 func resolve(reference string, env map[string]string) (string, error) {
 	name, fallback, optional := strings.Cut(reference, ":-")
 	if !variableName.MatchString(name) {
-		return "", fmt.Errorf("%s is not the name of a variable (write ${NAME} or ${NAME:-default})", quote(name))
+		return "", errors.New("has a bad name of a variable (write ${NAME} or ${NAME:-default})")
 	}
 	if strings.Contains(fallback, "${") {
-		return "", fmt.Errorf("the default of ${%s} refers to another variable, which is not supported", name)
+		return "", fmt.Errorf("has a default of ${%s} that refers to another variable, which is not supported", name)
 	}
 	value, set := env[name]
 	switch {

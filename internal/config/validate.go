@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 var (
@@ -17,94 +18,94 @@ var (
 )
 
 // validate judges what was decoded; whatever is said of a key names its path.
-func (d *decoder) validate(c *Config) {
-	if len(c.Accounts) == 0 && !d.bad[""] {
-		d.report("accounts", "at least one account is needed")
+func (r *reader) validate(c *Config) {
+	if len(c.Accounts) == 0 && !r.reported[""] {
+		r.report("accounts", "at least one account is needed")
 	}
 	seen := map[string]bool{}
 	for i := range c.Accounts {
 		a, at := &c.Accounts[i], fmt.Sprintf("accounts[%d]", i)
-		if !d.bad[at] {
-			d.account(at, a, seen)
-			d.fleet(at, a, c.Poll.MaxAge)
+		if !r.reported[at] {
+			r.account(at, a, seen)
+			r.fleet(at, a, c.Poll.MaxAge)
 		}
 	}
-	d.poll(&c.Poll)
-	d.positive("store.history", c.Store.History)
-	d.needed("store.path", c.Store.Path)
-	d.nats(&c.NATS)
-	d.slack(&c.Slack)
-	d.http(&c.HTTP)
-	d.choice("log.level", c.Log.Level, "debug", "info", "warn", "error")
-	d.choice("log.format", c.Log.Format, "text", "json")
+	r.poll(&c.Poll)
+	r.positive("store.history", c.Store.History)
+	r.needed("store.path", c.Store.Path)
+	r.nats(&c.NATS)
+	r.slack(&c.Slack)
+	r.http(&c.HTTP)
+	r.choice("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	r.choice("log.format", c.Log.Format, "text", "json")
 	if !c.HeartbeatURL.Empty() {
-		d.secretURL("heartbeat_url", c.HeartbeatURL, "https", "http")
+		r.secretURL("heartbeat_url", c.HeartbeatURL, "https", "http")
 	}
 }
 
-func (d *decoder) account(at string, a *Account, seen map[string]bool) {
+func (r *reader) account(at string, a *Account, seen map[string]bool) {
 	switch {
 	case a.Name == "":
-		d.report(join(at, "name"), "is missing")
+		r.report(join(at, "name"), "is missing")
 	case !accountName.MatchString(a.Name):
-		d.report(join(at, "name"), "%s may hold only a-z, 0-9 and -", quote(a.Name))
+		r.report(join(at, "name"), "may contain only a-z, 0-9 and -")
 	case seen[a.Name]:
-		d.report(join(at, "name"), "%s is the name of another account as well", quote(a.Name))
+		r.report(join(at, "name"), "is the name of another account as well")
 	}
 	seen[a.Name] = true
 	if !accountName.MatchString(a.Region) {
-		d.report(join(at, "region"), "%s is not a region, as in ap-southeast-1", quote(a.Region))
+		r.report(join(at, "region"), "is not a region, as in ap-southeast-1")
 	}
 	if a.Endpoint != "" {
-		d.url(join(at, "endpoint"), a.Endpoint, "https", "http")
+		r.url(join(at, "endpoint"), a.Endpoint, "https", "http")
 	}
-	if r := a.RequestsPerSecond; !(r > 0 && r <= 10) { // NaN is neither
-		d.report(join(at, "requests_per_second"), "must be above 0 and at most 10, the cloud's limit for the account")
+	if rate := a.RequestsPerSecond; !(rate > 0 && rate <= 10) { // NaN is neither
+		r.report(join(at, "requests_per_second"), "must be above 0 and at most 10, the cloud's limit for the account")
 	}
-	d.credentials(join(at, "credentials"), &a.Credentials)
+	r.credentials(join(at, "credentials"), &a.Credentials)
 	for i, p := range a.Discover.Include {
-		d.pattern(fmt.Sprintf("%s.discover.include[%d]", at, i), p)
+		r.pattern(fmt.Sprintf("%s.discover.include[%d]", at, i), p)
 	}
 	for i, p := range a.Discover.Exclude {
-		d.pattern(fmt.Sprintf("%s.discover.exclude[%d]", at, i), p)
+		r.pattern(fmt.Sprintf("%s.discover.exclude[%d]", at, i), p)
 	}
 }
 
-func (d *decoder) pattern(at, pattern string) {
+func (r *reader) pattern(at, pattern string) {
 	if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-		d.report(at, "%s is not a pattern of *, ? and [a-z]", quote(pattern))
+		r.report(at, "is not a pattern of *, ? and [a-z]")
 	}
 }
 
-func (d *decoder) poll(p *Poll) {
-	d.positive("poll.max_age", p.MaxAge)
-	d.positive("poll.min_interval", p.MinInterval)
-	d.positive("poll.timeout", p.Timeout)
-	if p.MinInterval > p.MaxAge && !d.bad["poll.max_age"] {
-		d.report("poll.min_interval", "%s is more than max_age, %s", p.MinInterval, p.MaxAge)
+func (r *reader) poll(p *Poll) {
+	r.positive("poll.max_age", p.MaxAge)
+	r.positive("poll.min_interval", p.MinInterval)
+	r.positive("poll.timeout", p.Timeout)
+	if p.MinInterval > p.MaxAge && !r.reported["poll.max_age"] {
+		r.report("poll.min_interval", "is more than max_age")
 	}
 	if p.MissingAfter < 1 {
-		d.report("poll.missing_after", "must be 1 or more lists")
+		r.report("poll.missing_after", "must be 1 or more lists")
 	}
 }
 
-func (d *decoder) nats(n *NATS) {
-	d.positive("nats.max_age", n.MaxAge)
+func (r *reader) nats(n *NATS) {
+	r.positive("nats.max_age", n.MaxAge)
 	if !streamName.MatchString(n.Stream) {
-		d.report("nats.stream", "%s may hold only letters, digits, _ and -", quote(n.Stream))
+		r.report("nats.stream", "may contain only letters, digits, _ and -")
 	}
-	d.tls(&n.TLS)
+	r.tls(&n.TLS)
 	if !n.Embedded() {
-		d.natsClient(n)
+		r.natsClient(n)
 		return
 	}
-	d.needed("nats.dir", n.Dir)
+	r.needed("nats.dir", n.Dir)
 	if n.Listen != "" {
-		d.listen("nats.listen", n.Listen, n.Token)
+		r.listen("nats.listen", n.Listen, n.Token)
 	}
 	if n.TLS.CertFile != "" && isExposed(n.Listen) {
-		d.report("nats.tls.cert_file", "is not used by the embedded server (nats.url is empty), which knows no TLS: "+
-			"run a NATS server of your own with TLS and set nats.url, or listen on 127.0.0.1")
+		r.report("nats.tls.cert_file", "is not used by the embedded server (nats.url is empty), which has no TLS: "+
+			"run your own NATS server with TLS and set nats.url, or listen on 127.0.0.1")
 	}
 	for _, m := range []struct{ key, value string }{
 		{"nats.creds_file", n.CredsFile},
@@ -114,14 +115,14 @@ func (d *decoder) nats(n *NATS) {
 		{"nats.tls.key_file", n.TLS.KeyFile},
 	} {
 		if m.value != "" {
-			d.warn(m.key, "is not used by the embedded server (nats.url is empty)")
+			r.warn(m.key, "is not used by the embedded server (nats.url is empty)")
 		}
 	}
 }
 
-func (d *decoder) natsClient(n *NATS) {
+func (r *reader) natsClient(n *NATS) {
 	for server := range strings.SplitSeq(n.URL.Reveal(), ",") {
-		d.secretURL("nats.url", NewSecret(strings.TrimSpace(server)), "nats", "tls", "ws", "wss")
+		r.secretURL("nats.url", NewSecret(strings.TrimSpace(server)), "nats", "tls", "ws", "wss")
 	}
 	given := 0
 	for _, is := range []bool{n.CredsFile != "", n.NkeyFile != "", !n.Token.Empty()} {
@@ -130,57 +131,57 @@ func (d *decoder) natsClient(n *NATS) {
 		}
 	}
 	if given > 1 {
-		d.report("nats", "creds_file, nkey_file and token exclude each other: keep one")
+		r.report("nats", "creds_file, nkey_file and token exclude each other: keep one")
 	}
 }
 
-func (d *decoder) tls(t *TLS) {
+func (r *reader) tls(t *TLS) {
 	switch {
 	case t.CertFile == "" && t.KeyFile != "":
-		d.report("nats.tls.cert_file", "is missing: cert_file and key_file come together")
+		r.report("nats.tls.cert_file", "is missing: cert_file and key_file come together")
 	case t.CertFile != "" && t.KeyFile == "":
-		d.report("nats.tls.key_file", "is missing: cert_file and key_file come together")
+		r.report("nats.tls.key_file", "is missing: cert_file and key_file come together")
 	}
 }
 
-func (d *decoder) slack(s *Slack) {
+func (r *reader) slack(s *Slack) {
 	switch {
 	case strings.HasPrefix(s.BotToken.Reveal(), "xapp-"):
-		d.report("slack.bot_token", "is an app token (xapp-…): it belongs into app_token")
+		r.report("slack.bot_token", "is an app token (xapp-…): put it into app_token")
 	case strings.HasPrefix(s.AppToken.Reveal(), "xoxb-"):
-		d.report("slack.app_token", "is a bot token (xoxb-…): it belongs into bot_token")
-	case s.BotToken.Empty() && !s.Print && !d.bad["slack.bot_token"] && !d.bad["slack.bot_token_file"]:
-		d.report("slack.bot_token", "is empty and print is false: nobody would be told (give a token, or set print: true)")
+		r.report("slack.app_token", "is a bot token (xoxb-…): put it into bot_token")
+	case s.BotToken.Empty() && !s.Print && !r.reported["slack.bot_token"] && !r.reported["slack.bot_token_file"]:
+		r.report("slack.bot_token", "is empty and print is false, so messages would go nowhere (give a token, or set print: true)")
 	}
 	if s.APIURL != "" {
-		d.url("slack.api_url", s.APIURL, "https", "http")
+		r.url("slack.api_url", s.APIURL, "https", "http")
 	}
 	for i, id := range s.Operators {
 		if id == "" || strings.ContainsAny(id, " @<>") {
-			d.report(fmt.Sprintf("slack.operators[%d]", i), "%s is not the id of a user, as in U0123456789", quote(id))
+			r.report(fmt.Sprintf("slack.operators[%d]", i), "is not the id of a user, as in U0123456789")
 		}
 	}
 }
 
-func (d *decoder) http(h *HTTP) {
-	d.listen("http.listen", h.Listen, h.Token)
+func (r *reader) http(h *HTTP) {
+	r.listen("http.listen", h.Listen, h.Token)
 	if h.PublicURL != "" {
-		d.url("http.public_url", h.PublicURL, "https", "http")
+		r.url("http.public_url", h.PublicURL, "https", "http")
 	}
 }
 
-func (d *decoder) listen(at, address string, token Secret) {
+func (r *reader) listen(at, address string, token Secret) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		d.report(at, "%s is not an address, as in 127.0.0.1:8080", quote(address))
+		r.report(at, "is not an address, as in 127.0.0.1:8080")
 		return
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		d.report(at, "%s is not a port", quote(port))
+		r.report(at, "has no valid port")
 	}
 	tokenKey := at[:strings.IndexByte(at, '.')] + ".token"
-	if !isLoopback(host) && token.Empty() && !d.bad[tokenKey] && !d.bad[tokenKey+fileSuffix] {
-		d.report(at, "%s can be reached from other machines: give %s, or listen on 127.0.0.1", quote(address), tokenKey)
+	if !isLoopback(host) && token.Empty() && !r.reported[tokenKey] && !r.reported[tokenKey+fileSuffix] {
+		r.report(at, "can be reached from other machines: give %s, or listen on 127.0.0.1", tokenKey)
 	}
 }
 
@@ -195,48 +196,37 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (d *decoder) positive(at string, v Duration) {
+func (r *reader) positive(at string, v time.Duration) {
 	if v <= 0 {
-		d.report(at, "must be above 0")
+		r.report(at, "must be above 0")
 	}
 }
 
-func (d *decoder) needed(at, v string) {
+func (r *reader) needed(at, v string) {
 	if v == "" {
-		d.report(at, "must not be empty")
+		r.report(at, "must not be empty")
 	}
 }
 
-func (d *decoder) choice(at, v string, known ...string) {
+func (r *reader) choice(at, v string, known ...string) {
 	if !slices.Contains(known, v) {
-		d.report(at, "%s is not known%s", quote(v), oneOf(v, known))
+		r.report(at, "is not known (%s)", oneOf(v, known))
 	}
 }
 
-// url judges a URL that is shown and so may hold no secret; one that might is
-// kept from view.
-func (d *decoder) url(at, v string, schemes ...string) {
-	_, err := parseURL(v, schemes)
-	switch {
-	case strings.ContainsAny(v, "@?#"):
-		d.hideScalar(d.at[at], v)
-		d.report(at, "may hold a scheme, host and path only, as in %s://host", schemes[0])
-	case err != nil:
-		d.report(at, "%s %s", quote(v), err)
+// url judges a URL that is shown and so may hold no secret.
+func (r *reader) url(at, v string, schemes ...string) {
+	if strings.ContainsAny(v, "@?#") {
+		r.report(at, "may contain a scheme, host and path only, as in %s://host", schemes[0])
+		return
 	}
+	r.secretURL(at, NewSecret(v), schemes...)
 }
 
-// secretURL is like url, but shows nothing of the value and allows every part.
-func (d *decoder) secretURL(at string, v Secret, schemes ...string) {
-	if _, err := parseURL(v.Reveal(), schemes); err != nil {
-		d.report(at, "%s", err)
-	}
-}
-
-func parseURL(v string, schemes []string) (*url.URL, error) {
-	u, err := url.Parse(v)
+// secretURL judges a URL that may have every part.
+func (r *reader) secretURL(at string, v Secret, schemes ...string) {
+	u, err := url.Parse(v.Reveal())
 	if err != nil || u.Hostname() == "" || !slices.Contains(schemes, u.Scheme) {
-		return nil, fmt.Errorf("is not a whole URL, as in %s://host", schemes[0])
+		r.report(at, "is not a whole URL, as in %s://host", schemes[0])
 	}
-	return u, nil
 }

@@ -6,7 +6,6 @@
 package yamldoc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -94,7 +93,7 @@ func (r *Reader) checkLines() {
 
 // document parses the file's one document; nil if it has none.
 func (r *Reader) document(text string) (root *yaml.Node) {
-	d := yaml.NewDecoder(bytes.NewReader([]byte(text)))
+	d := yaml.NewDecoder(strings.NewReader(text))
 	for {
 		var doc yaml.Node
 		switch err := decode(d, &doc); {
@@ -124,32 +123,51 @@ func decode(d *yaml.Decoder, doc *yaml.Node) (err error) {
 	return d.Decode(doc)
 }
 
-var (
-	syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
-	// parserError is what the library's parser says, as opposed to its scanner: it
-	// counts lines from 0.
-	parserError = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or|<)`)
-	quoted      = regexp.MustCompile(`["'\x60][^"'\x60]*["'\x60]`)
-)
+// quoted matches what the library quotes from the file, and not the characters
+// that it expected.
+var quoted = regexp.MustCompile(`["'\x60][^"'\x60\s]{2,}["'\x60]`)
+
+// syntaxPrefix is what the library puts before its messages.
+var syntaxPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
 
 func (r *Reader) failSyntax(err error) {
-	text, line := err.Error(), 1
-	if m := syntaxLine.FindStringSubmatch(strings.SplitN(text, "\n", 2)[0]); m != nil {
-		text = m[2]
-		n, err := strconv.Atoi(m[1])
-		if err == nil && parserError.MatchString(text) {
-			n++
-		}
-		line = min(max(n, 1), len(r.lines))
-	}
+	text, _, _ := strings.Cut(syntaxPrefix.ReplaceAllString(err.Error(), ""), "\n")
 	if r.hide {
 		text = quoted.ReplaceAllString(text, "…")
 	}
-	hint := ""
+	line, hint := r.badLine(), ""
 	if strings.Contains(r.Line(line), "${") {
 		hint = `write "${NAME}", in quotes, within {…} and […]`
 	}
 	r.Fail(Position{line, firstColumn(r.Line(line))}, hint, "not YAML: %s", text)
+}
+
+// maxSearched bounds, in bytes, what is parsed to find where a file goes wrong.
+const maxSearched = 32 << 20
+
+// badLine returns the line behind the longest beginning of the file that is
+// YAML. The library names the line on which the enclosing list or mapping
+// begins, which may be far above.
+func (r *Reader) badLine() int {
+	searched := 0
+	for n := len(r.lines) - 1; n > 0 && searched < maxSearched; n-- {
+		text := strings.Join(r.lines[:n], "\n") + "\n"
+		searched += len(text)
+		if isYAML(text) {
+			return n + 1
+		}
+	}
+	return 1
+}
+
+func isYAML(text string) bool {
+	d := yaml.NewDecoder(strings.NewReader(text))
+	for {
+		var doc yaml.Node
+		if err := decode(d, &doc); err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
 }
 
 // firstColumn is where a line's text begins.
@@ -176,15 +194,15 @@ func (r *Reader) build(y *yaml.Node, path string, key Position, depth int) *Node
 			n.Items = append(n.Items, r.build(item, path+"["+strconv.Itoa(i)+"]", n.At, depth+1))
 		}
 	case y.Kind == yaml.MappingNode:
-		r.buildMapping(n, y, key, depth)
+		r.buildMapping(n, y, depth)
 	default:
 		r.buildScalar(n, y, key)
 	}
 	return n
 }
 
-func (r *Reader) buildMapping(n *Node, y *yaml.Node, key Position, depth int) {
-	n.Kind, n.At = Mapping, key
+func (r *Reader) buildMapping(n *Node, y *yaml.Node, depth int) {
+	n.Kind = Mapping
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k := y.Content[i]
 		at := Position{k.Line, k.Column}

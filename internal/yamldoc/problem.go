@@ -47,10 +47,11 @@ func (ps Problems) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-func (ps Problems) sorted() Problems {
+// Sorted returns the problems in the order of the file, each once.
+func (ps Problems) Sorted() Problems {
 	sort.SliceStable(ps, func(i, j int) bool {
 		a, b := &ps[i], &ps[j]
-		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Text, b.Text)) < 0
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Text, b.Text)) < 0
 	})
 	return slices.Compact(ps)
 }

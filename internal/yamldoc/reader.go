@@ -1,8 +1,10 @@
 package yamldoc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +46,7 @@ func (r *Reader) Line(n int) string {
 func (r *Reader) Lines() []string { return r.lines }
 
 // Problems returns what was found so far, sorted by place; nil if nothing was.
-func (r *Reader) Problems() Problems { return r.problems.sorted() }
+func (r *Reader) Problems() Problems { return r.problems.Sorted() }
 
 // Failed reports whether anything was found so far.
 func (r *Reader) Failed() bool { return len(r.problems) > 0 }
@@ -71,12 +73,13 @@ func (r *Reader) add(at Position, key, hint, text string) {
 	r.problems = append(r.problems, p)
 }
 
-// quote shows a word of the file, where words may be shown.
-func (r *Reader) quote(word string) string {
+// shown quotes a word of the file, behind a space; it is empty where words are
+// hidden.
+func (r *Reader) shown(word string) string {
 	if r.hide {
-		return "it"
+		return ""
 	}
-	return fmt.Sprintf("%q", word)
+	return " " + strconv.Quote(word)
 }
 
 // Key is one key that a mapping may have.
@@ -112,17 +115,13 @@ func (r *Reader) Object(n *Node, what string, keys ...Key) bool {
 	return true
 }
 
-// unknownKey shows a key of a file with secrets only if it is a misspelt one: it
-// may be a value whose key or colon is missing.
+// unknownKey does not show the key of a file with secrets: it may be a value
+// whose key or colon is missing.
 func (r *Reader) unknownKey(p Pair, what string, names []string) {
 	if len(r.problems) >= maxProblems {
-		return // to look for the nearest name of every key takes long
+		return // looking for the nearest name of every key takes long
 	}
-	if r.hide && diagnostic.Nearest(p.Key, names) == "" {
-		r.Fail(p.At, diagnostic.DidYouMean("", names), "unknown key in %s", what)
-		return
-	}
-	r.Fail(p.At, diagnostic.DidYouMean(p.Key, names), "unknown key %q in %s", p.Key, what)
+	r.Fail(p.At, diagnostic.DidYouMean(p.Key, names), "unknown key%s in %s", r.shown(p.Key), what)
 }
 
 // eachPair visits each key of a mapping once and reports those that repeat.
@@ -130,7 +129,7 @@ func (r *Reader) eachPair(n *Node, visit func(Pair)) {
 	first := make(map[string]int, len(n.Pairs))
 	for _, p := range n.Pairs {
 		if line, again := first[p.Key]; again {
-			r.Fail(p.At, fmt.Sprintf("first on line %d", line), "key %s is given twice", r.quote(p.Key))
+			r.Fail(p.At, fmt.Sprintf("first on line %d", line), "key%s is given twice", r.shown(p.Key))
 			continue
 		}
 		first[p.Key] = p.At.Line
@@ -227,7 +226,7 @@ func (r *Reader) member(n *Node, what string, empty bool, to *[]*Node) {
 	case len(n.Text) > maxMember:
 		r.FailAt(n, "", "a member of %s has more than %d bytes", what, maxMember)
 	case slices.ContainsFunc(*to, func(t *Node) bool { return t.Text == n.Text }):
-		r.FailAt(n, "", "%s is given twice in %s", r.quote(n.Text), what)
+		r.FailAt(n, "", "%s is given twice in %s", cmp.Or(strings.TrimSpace(r.shown(n.Text)), "a member"), what)
 	default:
 		*to = append(*to, n)
 	}

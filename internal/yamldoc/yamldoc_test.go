@@ -82,6 +82,8 @@ func TestProblems(t *testing.T) {
 		"not UTF-8":          {"name: \xff", `f.yaml:1:7: the file is not UTF-8`},
 		"syntax":             {"name: a\nwords: [b", `f.yaml:`},
 		"syntax on its line": {"name: a\non: true: false", `f.yaml:2:1: not YAML: `},
+		"syntax far below":   {"groups:\n  one:\n    - a\n    - b\n   - c\nname: d", `f.yaml:5:4: not YAML: `},
+		"unclosed quote":     {"name: a\nwords: [b, \"c]\non: true", `f.yaml:2:1: not YAML: `},
 		"nested":             {"name: " + strings.Repeat("[", 40) + strings.Repeat("]", 40), `nested too deeply`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
-	"numwatch/internal/config"
+	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 	"numwatch/web/api"
 )
@@ -55,7 +55,7 @@ type period time.Duration
 
 // UnmarshalText reads a length.
 func (d *period) UnmarshalText(b []byte) error {
-	v, err := config.ParseDuration(string(b))
+	v, err := yamldoc.ParseDuration(string(b))
 	*d = period(v)
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/internal/rulelab/backtest"
+	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 	"numwatch/store"
 )
@@ -42,7 +43,7 @@ which is removed afterwards.`
 
 // Run replays the log and prints what the rules would have said.
 func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
-	span, err := config.ParseDuration(c.Since)
+	span, err := yamldoc.ParseDuration(c.Since)
 	if err != nil || span <= 0 {
 		return command.UsageError("--since must be a duration like 30d, 12h or 90m, not " + strconv.Quote(c.Since))
 	}
@@ -72,7 +73,7 @@ func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	for i := range options {
-		options[i].Since, options[i].Space = until.Add(-span.Std()), space
+		options[i].Since, options[i].Space = until.Add(-span), space
 	}
 	reports, err := replay(ctx, s, options, until)
 	if err != nil {

@@ -112,13 +112,13 @@ func longestWait(cfg *config.Config, spaces []phone.Space) time.Duration {
 	for _, s := range spaces {
 		count[s.Account]++
 	}
-	wait := cfg.Poll.MaxAge.Std()
+	wait := cfg.Poll.MaxAge
 	for _, a := range cfg.Accounts {
 		if a.RequestsPerSecond <= 0 { // the configuration beside the rules need not be good
 			continue
 		}
 		o := schedule.Options{
-			MaxAge: cfg.Poll.MaxAge.Std(), MinInterval: cfg.Poll.MinInterval.Std(), Rate: ratelimit.NewPace(a.RequestsPerSecond).Rate(),
+			MaxAge: cfg.Poll.MaxAge, MinInterval: cfg.Poll.MinInterval, Rate: ratelimit.NewPace(a.RequestsPerSecond).Rate(),
 		}
 		wait = max(wait, o.Plan(count[a.Name]).Worst)
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestLintKnowsHowLongASpaceWaits(t *testing.T) {
 	cfg := &config.Config{Accounts: []config.Account{{Name: "main", RequestsPerSecond: 10}, {Name: "other", RequestsPerSecond: 10}}}
-	cfg.Poll.MaxAge, cfg.Poll.MinInterval = config.Duration(5*time.Minute), config.Duration(30*time.Second)
+	cfg.Poll.MaxAge, cfg.Poll.MinInterval = 5*time.Minute, 30*time.Second
 	var spaces []phone.Space
 	for i := range 10_000 {
 		spaces = append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: strconv.Itoa(i)}})
