@@ -39,63 +39,58 @@ func newMetrics(p *Poller) *metrics {
 	m.polls = register(p, reg, m.polls)
 	m.duration = register(p, reg, m.duration)
 	m.detect = register(p, reg, m.detect)
-	for name, read := range gauges {
-		register(p, reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: name, Help: read.help,
-		}, func() float64 { return read.value(p.Status()) }))
-	}
+	register(p, reg, newGauges(p.Status))
 	for _, outcome := range append([]string{"ok"}, cams.Classes()...) {
 		m.polls.WithLabelValues(outcome)
 	}
 	return m
 }
 
-// gauges are read from the status.
-var gauges = map[string]struct {
-	help  string
-	value func(Status) float64
+// gauges collects what the status says, reading it once.
+type gauges struct {
+	status func() Status
+	descs  []*prometheus.Desc // as statusGauges
+}
+
+// statusGauges are the figures of the status.
+var statusGauges = []struct {
+	name, help string
+	value      func(*Status) float64
 }{
-	"numwatch_poll_pace": {
-		"Requests per second that are sent at most.",
-		func(s Status) float64 { return s.Pace },
-	},
-	"numwatch_poll_rate": {
-		"Requests per second in the last minute.",
-		func(s Status) float64 { return s.Used },
-	},
-	"numwatch_poll_throttled_ratio": {
-		"Share of the last minute's requests that was throttled.",
-		func(s Status) float64 { return s.Throttled },
-	},
-	"numwatch_spaces": {
-		"Spaces that are polled.",
-		func(s Status) float64 { return float64(s.Plan.Spaces) },
-	},
-	"numwatch_spaces_failing": {
-		"Spaces whose last poll failed.",
-		func(s Status) float64 { return float64(len(s.Failing)) },
-	},
-	"numwatch_expected_time_to_detect_seconds": {
-		"Average delay until a change is seen.",
-		func(s Status) float64 { return s.Plan.Expected.Seconds() },
-	},
-	"numwatch_worst_time_to_detect_seconds": {
-		"Longest delay until a change is seen, as the schedule stands.",
-		func(s Status) float64 { return s.Plan.Worst.Seconds() },
-	},
-	"numwatch_round_seconds": {
-		"Time to poll every space once at the present pace.",
-		func(s Status) float64 { return s.Plan.Round.Seconds() },
-	},
-	"numwatch_max_age_holds": {
-		"1 if every space can be polled within max_age, else 0.",
-		func(s Status) float64 { return truth(s.Plan.Feasible) },
-	},
-	"numwatch_account_denied": {
-		"1 while the account is refused, else 0.",
-		func(s Status) float64 { return truth(s.Denied != nil) },
-	},
-	"numwatch_oldest_poll_age_seconds": {"Age of the oldest last answer.", oldestAge},
+	{"numwatch_poll_pace", "Requests per second that are sent at most.", func(s *Status) float64 { return s.Pace }},
+	{"numwatch_poll_rate", "Requests per second in the last minute.", func(s *Status) float64 { return s.Used }},
+	{"numwatch_poll_throttled_ratio", "Share of the last minute's requests that was throttled.", func(s *Status) float64 { return s.Throttled }},
+	{"numwatch_spaces", "Spaces that are polled.", func(s *Status) float64 { return float64(s.Plan.Spaces) }},
+	{"numwatch_spaces_failing", "Spaces whose last poll failed.", func(s *Status) float64 { return float64(len(s.Failing)) }},
+	{"numwatch_expected_time_to_detect_seconds", "Average delay until a change is seen.", func(s *Status) float64 { return s.Plan.Expected.Seconds() }},
+	{"numwatch_worst_time_to_detect_seconds", "Longest delay until a change is seen, as the schedule stands.", func(s *Status) float64 { return s.Plan.Worst.Seconds() }},
+	{"numwatch_round_seconds", "Time to poll every space once at the present pace.", func(s *Status) float64 { return s.Plan.Round.Seconds() }},
+	{"numwatch_max_age_holds", "1 if every space can be polled within max_age, else 0.", func(s *Status) float64 { return truth(s.Plan.Feasible) }},
+	{"numwatch_account_denied", "1 while the account is denied, else 0.", func(s *Status) float64 { return truth(s.Denied != nil) }},
+	{"numwatch_oldest_poll_age_seconds", "Age of the oldest last answer of all spaces.", oldestAge},
+}
+
+func newGauges(status func() Status) *gauges {
+	g := &gauges{status: status}
+	for _, d := range statusGauges {
+		g.descs = append(g.descs, prometheus.NewDesc(d.name, d.help, nil, nil))
+	}
+	return g
+}
+
+// Describe is part of prometheus.Collector.
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range g.descs {
+		ch <- d
+	}
+}
+
+// Collect is part of prometheus.Collector.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	s := g.status()
+	for i, d := range statusGauges {
+		ch <- prometheus.MustNewConstMetric(g.descs[i], prometheus.GaugeValue, d.value(&s))
+	}
 }
 
 func truth(b bool) float64 {
@@ -105,13 +100,14 @@ func truth(b bool) float64 {
 	return 0
 }
 
-func oldestAge(s Status) float64 {
+func oldestAge(s *Status) float64 {
 	if s.Oldest.IsZero() {
 		return 0
 	}
 	return time.Since(s.Oldest).Seconds()
 }
 
+// register registers a collector, or returns the one that is registered already.
 func register[C prometheus.Collector](p *Poller, reg prometheus.Registerer, c C) C {
 	err := reg.Register(c)
 	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {

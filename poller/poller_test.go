@@ -229,6 +229,7 @@ func TestPollerTellsWhatFails(t *testing.T) {
 
 		families, err := registry.Gather()
 		require.NoError(t, err)
+		require.Len(t, families, 3+len(statusGauges))
 		denials := 0.0
 		for _, f := range families {
 			for _, m := range f.Metric {
@@ -243,6 +244,63 @@ func TestPollerTellsWhatFails(t *testing.T) {
 		require.Positive(t, denials)
 		New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Metrics: registry})
 		New(Options{Account: "other", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Metrics: registry})
+	})
+}
+
+// A space that is denied for two hours shows its true age beside others.
+func TestTheOldestPollIsThatOfTheSpaceThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{}, &sink{}
+		registry := prometheus.NewPedanticRegistry()
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Metrics: registry})
+		p.SetSpaces(spaces(300))
+		stop := start(t, p)
+		time.Sleep(10 * time.Minute)
+		c.set(func() {
+			c.fails = func(id string) error {
+				if id == "7" {
+					return &cams.Error{Class: cams.DeniedSpace, Account: "main", Space: id}
+				}
+				return nil
+			}
+		})
+		time.Sleep(2 * time.Hour)
+		require.InDelta(t, 2*time.Hour, time.Since(p.Status().Oldest), float64(2*time.Minute))
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		age := 0.0
+		for _, f := range families {
+			if f.GetName() == "numwatch_oldest_poll_age_seconds" {
+				age = f.Metric[0].GetGauge().GetValue()
+			}
+		}
+		require.InDelta(t, 7200, age, 120)
+		require.NoError(t, stop())
+	})
+}
+
+// What is not committed yet is not in a checkpoint: it may be older than the truth,
+// but never newer.
+func TestACheckpointIsNeverNewerThanWhatWasDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held := make(chan struct{})
+		s := &sink{answer: func(context.Context, Result) (schedule.Outcome, error) {
+			<-held
+			return schedule.Outcome{}, nil
+		}}
+		p := New(Options{Account: "main", Fetcher: &cloudy{}, Pace: ratelimit.NewPace(10), Deliver: s.deliver})
+		p.SetSpaces(spaces(1))
+		stop := start(t, p)
+		time.Sleep(time.Second)
+		before, err := p.Checkpoint()
+		require.NoError(t, err)
+		require.NotContains(t, string(before), `"last"`)
+		close(held)
+		time.Sleep(time.Second)
+		after, err := p.Checkpoint()
+		require.NoError(t, err)
+		require.Contains(t, string(after), `"last"`)
+		require.NoError(t, stop())
 	})
 }
 
