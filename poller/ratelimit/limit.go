@@ -13,32 +13,32 @@ import "time"
 // Requests are spaced evenly, never saved up. A server that counts strictly
 // sees k requests in a second as k+1 when the way to it takes them unequally
 // long, so k of them are spread over a second and a margin. The pace moves on a
-// ladder: down on a throttled answer, one rung up after a long quiet time. Its
-// rungs are those where the most that we send in any second is a whole number;
+// levels: down on a throttled answer, one level up after a long quiet time. Its
+// levels are those where the most that we send in any second is a whole number;
 // between them the other tools of the account would be refused far more often
 // than we, and we would not notice.
 type Limit struct {
-	ladder  []rung // from fastest to slowest
-	at      int    // the present rung
-	sent    ring   // when the last requests went
+	levels  []level // from fastest to slowest
+	at      int     // the present level
+	sent    ring    // when the last requests went
 	due     time.Time
 	blocked time.Time // nothing is sent before: a throttled answer said so
 
-	moved    time.Time     // when the pace last changed
-	probing  bool          // it changed upwards and is not proven yet
-	patience time.Duration // how long to stay before the next try upwards
-	hurried  bool          // an outage brought the pace down
+	moved      time.Time     // when the pace last changed
+	probing    bool          // it changed upwards and is not proven yet
+	patience   time.Duration // how long to stay before the next try upwards
+	recovering bool          // an outage brought the pace down
 }
 
-// rung is a pace: at most count requests in any span.
-type rung struct {
+// level is a pace: at most count requests in any span.
+type level struct {
 	count int
 	span  time.Duration
 }
 
-func (r rung) gap() time.Duration  { return r.span / time.Duration(r.count) }
-func (r rung) perSecond() float64  { return float64(r.count) / r.span.Seconds() }
-func (r rung) over(f float64) rung { return rung{r.count, time.Duration(float64(r.span) * f)} }
+func (r level) gap() time.Duration   { return r.span / time.Duration(r.count) }
+func (r level) perSecond() float64   { return float64(r.count) / r.span.Seconds() }
+func (r level) over(f float64) level { return level{r.count, time.Duration(float64(r.span) * f)} }
 
 const (
 	margin     = 1.02  // covers jitter of 20 ms, as on a good network
@@ -49,12 +49,12 @@ const (
 	proof = time.Minute
 	// The next try upwards waits at least and at most so long; each throttled
 	// answer doubles it, each proof halves it.
-	leastPatience = 90 * time.Second
-	mostPatience  = time.Hour
+	minPatience = 90 * time.Second
+	maxPatience = time.Hour
 	// After an outage all goes so many times faster, and the next try comes
 	// after a minute at the latest.
-	hurry       = 6
-	mostHurried = time.Minute
+	recoverySpeed   = 6
+	maxRecoveryWait = time.Minute
 	// After a throttled answer the server's second is left to pass: refused
 	// requests may count against us too.
 	drain = 1100 * time.Millisecond
@@ -63,24 +63,24 @@ const (
 // NewLimit returns a limit of perSecond requests, which must be positive.
 func NewLimit(perSecond float64) *Limit {
 	count := max(1, int(perSecond))
-	full := rung{count, time.Duration(float64(count) / perSecond * float64(time.Second))}
-	l := &Limit{patience: leastPatience, sent: newRing(count)}
-	l.ladder = []rung{full.over(margin), full.over(wideMargin)}
+	full := level{count, time.Duration(float64(count) / perSecond * float64(time.Second))}
+	l := &Limit{patience: minPatience, sent: newRing(count)}
+	l.levels = []level{full.over(margin), full.over(wideMargin)}
 	step := (count + 9) / 10
 	for k := count - step; k >= 1; k -= step {
-		l.ladder = append(l.ladder, rung{k, full.span}.over(margin))
+		l.levels = append(l.levels, level{k, full.span}.over(margin))
 	}
-	for last := l.ladder[len(l.ladder)-1]; last.gap() < slowestGap; {
+	for last := l.levels[len(l.levels)-1]; last.gap() < slowestGap; {
 		last.span *= 2
-		l.ladder = append(l.ladder, last)
+		l.levels = append(l.levels, last)
 	}
 	return l
 }
 
 // Next returns the earliest time, now or later, at which a request may be sent.
 func (l *Limit) Next(now time.Time) time.Time {
-	l.climb(now)
-	pace := l.ladder[l.at]
+	l.stepUp(now)
+	pace := l.levels[l.at]
 	return latest(now, l.due, l.blocked, l.sent.back(pace.count).Add(pace.span))
 }
 
@@ -90,7 +90,7 @@ func (l *Limit) Take(now time.Time) {
 	if l.moved.IsZero() {
 		l.moved = now
 	}
-	gap := l.ladder[l.at].gap()
+	gap := l.levels[l.at].gap()
 	if now.Sub(l.due) > gap/2 {
 		l.due = now
 	}
@@ -109,13 +109,13 @@ func (l *Limit) Throttled(now, sent time.Time, retryAfter time.Duration) {
 	if l.probing || l.at == 0 {
 		down = 1
 	}
-	l.at = min(l.at+down, len(l.ladder)-1)
-	l.patience = min(2*l.patience, mostPatience)
+	l.at = min(l.at+down, len(l.levels)-1)
+	l.patience = min(2*l.patience, maxPatience)
 	switch fallen := l.share() < outage && before >= outage || l.share() < nothing; {
 	case !l.probing && fallen:
-		l.hurried, l.patience = true, leastPatience
+		l.recovering, l.patience = true, minPatience
 	case l.probing && !fallen:
-		l.hurried = false // another client holds us down, and tries refuse it
+		l.recovering = false // another client holds us down, and tries refuse it
 	}
 	l.moved, l.probing = now, false
 }
@@ -127,32 +127,32 @@ const (
 	nothing = 0.09
 )
 
-// climb goes one rung up when the present one has been held long enough.
-func (l *Limit) climb(now time.Time) {
+// stepUp goes one level up when the present one has been held long enough.
+func (l *Limit) stepUp(now time.Time) {
 	held, proven, patience := now.Sub(l.moved), proof, l.patience
-	if l.hurried {
-		proven = max(proof/hurry, 2*l.ladder[l.at].gap())
-		patience = min(patience/hurry, mostHurried)
+	if l.recovering {
+		proven = max(proof/recoverySpeed, 2*l.levels[l.at].gap())
+		patience = min(patience/recoverySpeed, maxRecoveryWait)
 	}
 	switch {
 	case l.moved.IsZero():
 		return
 	case l.probing && held >= proven:
-		l.patience = max(l.patience/2, leastPatience)
+		l.patience = max(l.patience/2, minPatience)
 	case l.probing || held < patience:
 		return
 	}
 	l.probing = l.at > 0
 	l.at = max(l.at-1, 0)
-	l.hurried = l.hurried && l.share() < outage
+	l.recovering = l.recovering && l.share() < outage
 	l.moved = now
 }
 
 // share is the present pace as a part of the full one.
-func (l *Limit) share() float64 { return l.Rate() / l.ladder[0].perSecond() }
+func (l *Limit) share() float64 { return l.Rate() / l.levels[0].perSecond() }
 
 // Rate is the present pace, in requests per second.
-func (l *Limit) Rate() float64 { return l.ladder[l.at].perSecond() }
+func (l *Limit) Rate() float64 { return l.levels[l.at].perSecond() }
 
 func latest(t time.Time, more ...time.Time) time.Time {
 	for _, u := range more {

@@ -31,7 +31,7 @@ func TestLimitRecoversFromAnOutage(t *testing.T) {
 				r.run(ends.Add(10 * time.Minute))
 				least := 9.8
 				if other > 0 {
-					least = 5.8 // one rung below what is left: a try may just have failed
+					least = 5.8 // one level below what is left: a try may just have failed
 				}
 				require.GreaterOrEqual(t, l.Rate(), least)
 			})

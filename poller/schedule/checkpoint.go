@@ -25,7 +25,7 @@ func (s *Schedule) Checkpoint() Checkpoint {
 	c := Checkpoint{Mean: s.rates.mean, Dev: s.rates.dev, Spaces: make(map[string]Saved, len(s.spaces))}
 	for id, e := range s.spaces {
 		if e.last != 0 {
-			c.Spaces[id] = Saved{e.last, float32(e.learned.changes), float32(e.learned.days), float32(e.pass - s.line)}
+			c.Spaces[id] = Saved{e.last, float32(e.learned.changes), float32(e.learned.days), float32(e.pass - s.virtualTime)}
 		}
 	}
 	return c
@@ -72,7 +72,7 @@ func (s *Schedule) resume(e *entry, now time.Time) bool {
 	age := min(max(now.Sub(time.UnixMilli(e.last)), 0), maxAge)
 	e.answered = s.since(now) - age
 	e.learned = learned{float64(v.Changes), float64(v.Days)}
-	e.pass = s.line + float64(v.Ahead)
+	e.pass = s.virtualTime + float64(v.Ahead)
 	e.notBefore = max(s.since(now), e.answered+s.o.MinInterval)
 	return true
 }

@@ -3,8 +3,9 @@ package schedule
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"time"
+
+	"numwatch/phone"
 )
 
 // Plan is what a schedule can promise at present.
@@ -76,43 +77,7 @@ func (p Plan) String() string {
 	if !p.Feasible {
 		can = "cannot hold"
 	}
-	spaces := "spaces"
-	if p.Spaces == 1 {
-		spaces = "space"
-	}
-	return fmt.Sprintf("%s %s at %.3g/s need %s s a round; max_age %s %s; worst case %s, expected %s",
-		grouped(p.Spaces), spaces, p.PerSecond, grouped(int(math.Ceil(p.Round.Seconds()))), brief(p.MaxAge), can, brief(p.Worst), brief(p.Expected))
-}
-
-// grouped writes a count as people read it: 10,000.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
-// brief writes a duration as people would say it: 42s, 4m10s, 33m, 2h.
-func brief(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		d = d.Round(100 * time.Millisecond)
-	case d < 10*time.Minute:
-		d = d.Round(time.Second)
-	default:
-		d = d.Round(time.Minute)
-	}
-	h, m, s := int(d/time.Hour), int(d/time.Minute)%60, (d % time.Minute).Seconds()
-	text := ""
-	if h > 0 {
-		text += fmt.Sprintf("%dh", h)
-	}
-	if m > 0 {
-		text += fmt.Sprintf("%dm", m)
-	}
-	if s > 0 || text == "" {
-		text += fmt.Sprintf("%.3gs", s)
-	}
-	return text
+	return fmt.Sprintf("%s at %.3g/s need %s s a round; max_age %s %s; worst case %s, expected %s",
+		phone.Count(p.Spaces, "space"), p.PerSecond, phone.Grouped(int(math.Ceil(p.Round.Seconds()))),
+		phone.Duration(p.MaxAge), can, phone.Span(p.Worst), phone.Span(p.Expected))
 }

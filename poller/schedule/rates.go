@@ -41,7 +41,7 @@ const (
 	groups = 64
 
 	halfLife = 90.0 // days after which what was seen counts half
-	leastDev = 0.2
+	minDev   = 0.2
 
 	// What is assumed before anything is seen, as of so many spaces.
 	assumed     = 2.0
@@ -66,7 +66,7 @@ func newRates() rates {
 
 // assume sets the distribution of the rates.
 func (r *rates) assume(mean, dev float64) {
-	r.mean, r.dev = mean, max(dev, leastDev)
+	r.mean, r.dev = mean, max(dev, minDev)
 	for i := range r.weights {
 		d := (gridLog[i] - r.mean) / r.dev
 		r.weights[i] = -d * d / 2

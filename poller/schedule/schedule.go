@@ -27,47 +27,47 @@ type Options struct {
 // takes O(log n).
 //
 // The expected delay until a change is seen is least when the intervals are
-// proportional to 1/√(weight·rate of changes). Each space has a place on a
-// virtual line, its pass; the one with the least pass is next, and is put one
-// stride of that length further: so the shares are right whatever the rate of
-// requests, which need not be known. Beside it stands the age: a space whose
-// last answer is older than the bound goes first, oldest first; and none goes
-// before its MinInterval or its back-off is over.
+// proportional to 1/√(weight·rate of changes). So this is stride scheduling: each
+// space has a pass, the virtual time of its turn; the one with the least pass is
+// next, and its pass grows by a stride of that length. The shares are right
+// whatever the rate of requests, which need not be known. Age overrides this: a
+// space whose last answer is older than the bound goes first, oldest first; and
+// none goes before its MinInterval or its back-off is over.
 type Schedule struct {
-	o      Options
-	start  time.Time // its first moment, from which its times count
-	spaces map[string]*entry
-	ready  queue // may be polled: by pass
-	held   queue // may not yet: by notBefore
-	aging  queue // both, but for what is held too long: by answered
-	line   float64
-	turns  float64 // of all spaces, for each step of the line
-	rates  rates
-	totals totals
-	chance *rand.Rand
-	saved  map[string]Saved // of spaces that have not been named since Restore
+	o           Options
+	start       time.Time // its first moment, from which its times count
+	spaces      map[string]*entry
+	ready       queue // may be polled: by pass
+	held        queue // may not yet: by notBefore
+	aging       queue // both, but for what is held too long: by answered
+	virtualTime float64
+	shares      float64 // of all spaces
+	rates       rates
+	totals      totals
+	chance      *rand.Rand
+	saved       map[string]Saved // of spaces that have not been named since Restore
 }
 
 // entry is the state of one space. It is in ready or in held, or in flight. Its
 // times count from the schedule's start: they are as monotonic as time.Time, a
 // third of its size, and there are as many entries as spaces.
 type entry struct {
-	id        string
-	pass      float64
-	picked    float64 // the line when it was picked
-	turns     float64 // for each step of the line: 1/stride
-	notBefore time.Duration
-	answered  time.Duration // last answer; until the first, when the space was added
-	last      int64         // the same on the wall clock, in unix milliseconds; 0: none
-	hotUntil  time.Duration
-	learned   learned
-	share     share // what it adds to the totals
-	waiting   int32 // index in ready
-	holding   int32 // index in held
-	ageing    int32 // index in aging
-	failures  int32 // in a row
-	inFlight  bool
-	byAge     bool // it was picked because of its age
+	id           string
+	pass         float64
+	picked       float64 // the virtual time when it was picked
+	share        float64 // turns in a unit of virtual time: 1/stride
+	notBefore    time.Duration
+	answered     time.Duration // last answer; until the first, when the space was added
+	last         int64         // the same on the wall clock, in unix milliseconds; 0: none
+	hotUntil     time.Duration
+	learned      learned
+	contribution contribution // what it adds to the totals
+	waiting      int32        // index in ready
+	holding      int32        // index in held
+	ageing       int32        // index in aging
+	failures     int32        // in a row
+	inFlight     bool
+	byAge        bool // it was picked because of its age
 }
 
 // New returns a schedule without spaces.
@@ -109,7 +109,7 @@ func (s *Schedule) SetSpaces(ids []string, at time.Time) {
 		}
 		keep[id] = true
 		if s.spaces[id] == nil {
-			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, pass: s.line}
+			e := &entry{id: id, waiting: -1, holding: -1, ageing: -1, answered: now, pass: s.virtualTime}
 			s.spaces[id] = e
 			if s.resume(e, at) {
 				s.enter(e)
@@ -124,7 +124,7 @@ func (s *Schedule) SetSpaces(ids []string, at time.Time) {
 		}
 	}
 	s.spread(added, now)
-	s.settle()
+	s.rebalance()
 	if len(s.saved) == 0 {
 		s.saved = nil // an emptied map keeps its room
 	}
@@ -145,15 +145,15 @@ func (s *Schedule) spread(added []*entry, now time.Duration) {
 func (s *Schedule) enter(e *entry) {
 	s.hold(e, e.notBefore)
 	s.rates.add(e.learned)
-	s.walk(e, math.Sqrt(s.rates.of(e.learned)))
+	s.setShare(e, math.Sqrt(s.rates.of(e.learned)))
 }
 
-// settle finds the strides of spaces of which much is known already.
-func (s *Schedule) settle() {
+// rebalance finds the strides of spaces of which much is known already.
+func (s *Schedule) rebalance() {
 	for range 8 {
 		least := 1 / s.longest()
 		for _, e := range s.spaces {
-			s.walk(e, max(e.turns, least))
+			s.setShare(e, max(e.share, least))
 		}
 	}
 }
@@ -163,8 +163,8 @@ func (s *Schedule) drop(e *entry) {
 	s.held.remove(e)
 	s.aging.remove(e)
 	s.rates.drop(e.learned)
-	s.totals.drop(&e.share)
-	s.turns -= e.turns
+	s.totals.drop(&e.contribution)
+	s.shares -= e.share
 	delete(s.spaces, e.id)
 }
 
@@ -192,11 +192,11 @@ func (s *Schedule) Next(at time.Time) (id string, ok bool) {
 		if e = s.ready.first(); e == nil {
 			return "", false
 		}
-		s.line = max(s.line, e.pass)
+		s.virtualTime = max(s.virtualTime, e.pass)
 	}
 	s.ready.remove(e)
 	s.aging.remove(e)
-	e.inFlight, e.byAge, e.picked = true, byAge, s.line
+	e.inFlight, e.byAge, e.picked = true, byAge, s.virtualTime
 	return e.id, true
 }
 
@@ -232,7 +232,7 @@ func (s *Schedule) bound() time.Duration { return s.o.bound(len(s.spaces)) }
 // Done notes a space's answer, and what was made of it. It returns how long the
 // answer before was ago, and false if there was none.
 func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duration, again bool) {
-	e := s.landed(id)
+	e := s.complete(id)
 	if e == nil {
 		return 0, false
 	}
@@ -247,7 +247,7 @@ func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duratio
 		e.hotUntil = max(e.hotUntil, now+stirredFor)
 	}
 	rate := s.rates.of(e.learned)
-	s.totals.note(&e.share, rate, waited, again)
+	s.totals.note(&e.contribution, rate, waited, again)
 	if now < e.hotUntil {
 		rate *= hotWeight
 	}
@@ -268,39 +268,39 @@ const (
 	hotWeight  = 2
 )
 
-// stride is how far a space with such a rate of changes goes on the line.
+// stride is how far a space with such a rate of changes waits, in virtual time.
 func (s *Schedule) stride(e *entry, rate float64) float64 {
 	stride := min(1/math.Sqrt(rate), s.longest())
-	s.walk(e, 1/stride)
+	s.setShare(e, 1/stride)
 	return stride
 }
 
-// longest is how far the line moves until the greatest age is due. No stride is
+// longest is how far virtual time moves until the greatest age is due. No stride is
 // longer, so that age itself hardly ever decides: what it picks goes before all
 // others, and where many came to it together, the spaces that change often
 // would wait meanwhile.
 func (s *Schedule) longest() float64 {
-	return max(inTime*s.bound().Seconds()*s.o.Rate/s.turns, leastStride)
+	return max(inTime*s.bound().Seconds()*s.o.Rate/s.shares, minStride)
 }
 
 const (
 	inTime = 0.995 // of the greatest age
 	// Where a round takes all the time there is, strides get ever shorter; they
 	// end up alike.
-	leastStride = 0.02
+	minStride = 0.02
 )
 
-// walk notes how many turns a space takes for each step of the line.
-func (s *Schedule) walk(e *entry, turns float64) {
-	s.turns += turns - e.turns
-	e.turns = turns
+// setShare notes how many turns a space takes in a unit of virtual time.
+func (s *Schedule) setShare(e *entry, share float64) {
+	s.shares += share - e.share
+	e.share = share
 }
 
 // Postponed notes a poll that failed through no fault of the space, which is
 // next in turn.
 func (s *Schedule) Postponed(id string, at time.Time) {
-	if e := s.landed(id); e != nil {
-		e.pass = s.line
+	if e := s.complete(id); e != nil {
+		e.pass = s.virtualTime
 		s.hold(e, s.since(at)+s.o.MinInterval)
 	}
 }
@@ -308,8 +308,8 @@ func (s *Schedule) Postponed(id string, at time.Time) {
 // Failed notes a poll that failed. The space is backed off, further with each
 // failure in a row, but no longer than the greatest age unless it is denied.
 func (s *Schedule) Failed(id string, denied bool, at time.Time) {
-	if e := s.landed(id); e != nil {
-		e.pass = s.line
+	if e := s.complete(id); e != nil {
+		e.pass = s.virtualTime
 		e.failures++
 		s.hold(e, s.since(at)+s.backoff(denied, e.failures))
 	}
@@ -317,22 +317,22 @@ func (s *Schedule) Failed(id string, denied bool, at time.Time) {
 
 // How long a denied space is left alone.
 const (
-	deniedFirst = 5 * time.Minute
-	deniedMost  = time.Hour
+	firstDeniedWait = 5 * time.Minute
+	maxDeniedWait   = time.Hour
 )
 
 func (s *Schedule) backoff(denied bool, failures int32) time.Duration {
 	first, most := s.o.MinInterval, max(s.bound(), s.o.MinInterval)
 	if denied {
-		first, most = max(deniedFirst, most), max(deniedMost, most)
+		first, most = max(firstDeniedWait, most), max(maxDeniedWait, most)
 	}
 	wait := float64(first) * math.Exp2(float64(min(failures-1, 20)))
 	jittered := min(wait, float64(most)) * (0.8 + 0.2*s.chance.Float64())
 	return max(time.Duration(jittered), s.o.MinInterval)
 }
 
-// landed returns a space that was in flight and still belongs to the set.
-func (s *Schedule) landed(id string) *entry {
+// complete returns a space that was in flight and still belongs to the set.
+func (s *Schedule) complete(id string) *entry {
 	e := s.spaces[id]
 	if e == nil || !e.inFlight {
 		return nil

@@ -9,26 +9,26 @@ type totals struct {
 	delay float64 // rate times half the last interval, in seconds
 }
 
-// share is what one space adds.
-type share struct {
+// contribution is what one space adds.
+type contribution struct {
 	rate, delay float64
 	known       bool
 }
 
-func (t *totals) note(s *share, rate float64, interval time.Duration, started bool) {
+func (t *totals) note(s *contribution, rate float64, interval time.Duration, started bool) {
 	t.drop(s)
 	if !started {
 		return
 	}
-	*s = share{rate, rate * interval.Seconds() / 2, true}
+	*s = contribution{rate, rate * interval.Seconds() / 2, true}
 	t.rate += s.rate
 	t.delay += s.delay
 }
 
-func (t *totals) drop(s *share) {
+func (t *totals) drop(s *contribution) {
 	if s.known {
 		t.rate -= s.rate
 		t.delay -= s.delay
 	}
-	*s = share{}
+	*s = contribution{}
 }
