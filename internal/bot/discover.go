@@ -1,17 +1,15 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"numwatch/internal/config"
 	"numwatch/phone"
@@ -50,76 +48,83 @@ type foundSpace struct {
 	Name string `json:"name,omitempty"`
 }
 
+// newDiscovery takes over the list of an earlier run, so that its spaces are
+// polled at once, even if the cloud does not list them now.
+func newDiscovery(wanted *config.Discover, saved []byte) (*discovery, error) {
+	d := &discovery{wanted: wanted, again: make(chan struct{}, 1)}
+	if saved == nil {
+		return d, nil
+	}
+	var last foundList
+	if err := json.Unmarshal(saved, &last); err != nil {
+		return d, err
+	}
+	d.last = last
+	return d, nil
+}
+
 // add returns the listed spaces with those that were found and are wanted. What
 // the configuration says of a space goes before what the cloud says.
 func (d *discovery) add(account string, listed []phone.Space) []phone.Space {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fleet := slices.Clone(listed)
+	spaces := slices.Clone(listed)
 	at := make(map[string]int, len(listed))
 	for i, s := range listed {
 		at[s.ID] = i
 	}
 	for _, f := range d.last.Spaces {
 		if i, ok := at[f.ID]; ok {
-			if fleet[i].Name == "" {
-				fleet[i].Name = f.Name
-			}
+			spaces[i].Name = cmp.Or(spaces[i].Name, f.Name)
 		} else if d.wanted.Wants(f.ID, f.Name) {
-			fleet = append(fleet, phone.Space{SpaceKey: phone.SpaceKey{Account: account, ID: f.ID}, Name: f.Name})
+			spaces = append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: account, ID: f.ID}, Name: f.Name})
 		}
 	}
-	return fleet
+	return spaces
 }
 
-// count is how many spaces of the last good list are wanted.
-func (d *discovery) count() (n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, f := range d.last.Spaces {
-		if d.wanted.Wants(f.ID, f.Name) {
-			n++
-		}
-	}
-	return n
-}
-
-// status tells how it goes; nil where it is not enabled.
+// status says how many spaces of the last good list are wanted, and whether the
+// last try failed; nil where discovery is not enabled.
 func (d *discovery) status() *api.DiscoveryStatus {
 	if d == nil {
 		return nil
 	}
-	s := &api.DiscoveryStatus{Spaces: d.count()}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s.At = d.last.At
+	s := &api.DiscoveryStatus{At: d.last.At}
+	for _, f := range d.last.Spaces {
+		if d.wanted.Wants(f.ID, f.Name) {
+			s.Spaces++
+		}
+	}
 	if d.err != nil {
 		s.Error = d.err.Error()
 	}
 	return s
 }
 
-func (d *discovery) failed(err error) {
+func (d *discovery) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.err = err
 	d.failures++
 }
 
-// take makes a list the last good one. An empty one after another that was not
-// is more likely a fault of the answer than the truth.
-func (d *discovery) take(found []phone.Space, now time.Time) error {
+// take makes a list the last good one, and returns it for a restart. An empty
+// list after another that was not is more likely a fault of the answer than the
+// truth.
+func (d *discovery) take(found []phone.Space, now time.Time) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(found) == 0 && len(d.last.Spaces) > 0 {
-		return fmt.Errorf("the cloud lists no space where it listed %d before; take discover out of config.yaml if that is true", len(d.last.Spaces))
+		return nil, fmt.Errorf("the cloud lists no space where it listed %d before; remove discover from config.yaml if that is true", len(d.last.Spaces))
 	}
 	d.last = foundList{At: now}
 	for _, s := range found {
 		d.last.Spaces = append(d.last.Spaces, foundSpace{s.ID, s.Name})
 	}
 	d.err, d.failures = nil, 0
-	return nil
+	return json.Marshal(d.last)
 }
 
 // wait is how long until the next try.
@@ -141,56 +146,19 @@ func (d *discovery) fresh(now time.Time) bool {
 	return now.Before(d.last.At.Add(discoverEvery))
 }
 
-// encode and decode are for the checkpoint.
-func (d *discovery) encode() ([]byte, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return json.Marshal(d.last)
-}
-
-func (d *discovery) decode(b []byte) error {
-	var last foundList
-	if err := json.Unmarshal(b, &last); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.last = last
-	return nil
-}
-
 func discoveryName(account string) string { return filepath.Join("discover", account) }
 
-// resumeDiscovery takes over the list of an earlier run, so that its spaces are
-// polled at once, even if the cloud does not list them now.
-func (b *Bot) resumeDiscovery(a *account) error {
+func (b *Bot) makeDiscovery(a *account) error {
 	if !a.config.Discover.Enabled {
 		return nil
 	}
-	a.discovery = &discovery{wanted: &a.config.Discover, again: make(chan struct{}, 1)}
 	saved, err := b.store.Checkpoint(discoveryName(a.name))
 	if err != nil {
 		return err
 	}
-	if saved != nil {
-		if err := a.discovery.decode(saved); err != nil {
-			b.log.Warn("the spaces that were found before are forgotten", "account", a.name, "err", err)
-		}
+	if a.discovery, err = newDiscovery(&a.config.Discover, saved); err != nil {
+		b.log.Warn("the spaces found by an earlier run are forgotten", "account", a.name, "err", err)
 	}
-	labels := prometheus.Labels{"account": a.name}
-	b.registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "numwatch_discovered_spaces", Help: "Spaces that the account's last good list names and that are wanted.", ConstLabels: labels,
-		}, func() float64 { return float64(a.discovery.count()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "numwatch_discovery_failed", Help: "1 if the last try to list the account's spaces failed.", ConstLabels: labels,
-		}, func() float64 {
-			if a.discovery.status().Error != "" {
-				return 1
-			}
-			return 0
-		}),
-	)
 	return nil
 }
 
@@ -214,35 +182,32 @@ func (b *Bot) discoverSpaces(ctx context.Context, a *account) error {
 // discover asks the account for its spaces and takes the list over. What fails
 // changes nothing.
 func (b *Bot) discover(ctx context.Context, a *account) {
-	err := b.find(ctx, a)
+	err := b.updateDiscovered(ctx, a)
 	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
-		a.discovery.failed(err)
+		a.discovery.fail(err)
 		b.log.Error("the account's spaces could not be listed, the last good list goes on", "account", a.name, "err", err)
 		return
 	}
-	b.log.Info("the account's spaces were listed", "account", a.name, "wanted", a.discovery.count(), "spaces", a.poller.Status().Plan.Spaces)
+	b.log.Info("the account's spaces were listed", "account", a.name, "wanted", a.discovery.status().Spaces, "spaces", a.poller.Status().Plan.Spaces)
 }
 
-func (b *Bot) find(ctx context.Context, a *account) error {
+func (b *Bot) updateDiscovered(ctx context.Context, a *account) error {
 	found, err := a.client.ListInstance(ctx)
 	if err != nil {
 		return err
 	}
-	if err := a.discovery.take(found, time.Now()); err != nil {
+	list, err := a.discovery.take(found, time.Now())
+	if err != nil {
 		return err
 	}
 	if err := b.updateSpaces(ctx, a); err != nil {
 		return err
 	}
-	list, err := a.discovery.encode()
-	if err != nil {
-		return fmt.Errorf("encoding the list: %w", err)
-	}
 	if err := b.loop.Save(ctx, discoveryName(a.name), list); err != nil {
-		return errors.Join(errors.New("the list was taken over but not kept for a restart"), err)
+		return fmt.Errorf("the list is in use but not kept for a restart: %w", err)
 	}
 	return nil
 }
@@ -253,8 +218,8 @@ func ListSpaces(ctx context.Context, client *cams.Client, a *config.Account, lis
 	if err != nil {
 		return nil, err
 	}
-	d := discovery{wanted: &a.Discover}
-	if err := d.take(found, time.Now()); err != nil {
+	d, _ := newDiscovery(&a.Discover, nil)
+	if _, err := d.take(found, time.Now()); err != nil {
 		return nil, err
 	}
 	return d.add(a.Name, listed), nil

@@ -10,6 +10,7 @@ import (
 type gauges struct {
 	b                        *Bot
 	firing, waiting, dbBytes *prometheus.Desc
+	discovered, failed       *prometheus.Desc
 }
 
 // registerMetrics adds the gauges to the registry.
@@ -19,6 +20,9 @@ func (b *Bot) registerMetrics() error {
 		firing:  prometheus.NewDesc("numwatch_alerts_firing", "Alerts that fire now, by severity.", []string{"severity"}, nil),
 		waiting: prometheus.NewDesc("numwatch_slack_waiting_alerts", "Alerts that no message shows yet, by channel.", []string{"channel"}, nil),
 		dbBytes: prometheus.NewDesc("numwatch_store_bytes", "Size of the store's file.", nil, nil),
+		discovered: prometheus.NewDesc("numwatch_discovered_spaces",
+			"Spaces that the account's last good list names and that are wanted.", []string{"account"}, nil),
+		failed: prometheus.NewDesc("numwatch_discovery_failed", "1 if the last try to list the account's spaces failed.", []string{"account"}, nil),
 	})
 }
 
@@ -27,6 +31,8 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 	out <- g.firing
 	out <- g.waiting
 	out <- g.dbBytes
+	out <- g.discovered
+	out <- g.failed
 }
 
 // Collect reads them.
@@ -45,5 +51,15 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 	if st, err := g.b.store.Stats(); err == nil {
 		out <- prometheus.MustNewConstMetric(g.dbBytes, prometheus.GaugeValue, float64(st.FileSize))
+	}
+	for _, a := range g.b.accounts {
+		if s := a.discovery.status(); s != nil {
+			failed := 0.0
+			if s.Error != "" {
+				failed = 1
+			}
+			out <- prometheus.MustNewConstMetric(g.discovered, prometheus.GaugeValue, float64(s.Spaces), a.name)
+			out <- prometheus.MustNewConstMetric(g.failed, prometheus.GaugeValue, failed, a.name)
+		}
 	}
 }

@@ -74,7 +74,7 @@ func (b *Bot) makeAccount(c *config.Account) error {
 		MaxAge: b.config.Poll.MaxAge, MinInterval: b.config.Poll.MinInterval, Timeout: b.config.Poll.Timeout,
 		Seed: rand.Uint64(), Log: b.log, Metrics: b.registry,
 	})
-	return b.resumeDiscovery(a)
+	return b.makeDiscovery(a)
 }
 
 // listedSpaces are those of config.yaml and spaces_file. What is wrong with a line

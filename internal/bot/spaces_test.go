@@ -19,11 +19,20 @@ func TestWhichListsAreComplete(t *testing.T) {
 	require.True(t, a.complete(listed, now))
 	require.False(t, a.complete(nil, now), "a file that names none is being written")
 
-	a.discovery = &discovery{wanted: &config.Discover{Enabled: true}}
+	wanted := &config.Discover{Enabled: true}
+	var err error
+	a.discovery, err = newDiscovery(wanted, nil)
+	require.NoError(t, err)
 	require.False(t, a.complete(listed, now), "it was not asked yet")
-	require.NoError(t, a.discovery.take(listed, now))
+	saved, err := a.discovery.take(listed, now)
+	require.NoError(t, err)
 	require.True(t, a.complete(nil, now.Add(time.Minute)))
 	require.False(t, a.complete(listed, now.Add(2*time.Hour)), "the list is of a run long ago")
-	require.Error(t, a.discovery.decode([]byte(`{"at":"2026-11-25T12:00:00Z","spaces":[{"id":"7"},{"id":8}]}`)))
-	require.Equal(t, []foundSpace{{ID: "1"}}, a.discovery.last.Spaces, "half a list is none")
+
+	again, err := newDiscovery(wanted, saved)
+	require.NoError(t, err)
+	require.Equal(t, listed, again.add("main", nil), "the list outlives a restart")
+	broken, err := newDiscovery(wanted, []byte(`{"at":"2026-11-25T12:00:00Z","spaces":[{"id":"7"},{"id":8}]}`))
+	require.Error(t, err)
+	require.Empty(t, broken.add("main", nil), "half a list is none")
 }

@@ -67,7 +67,11 @@ type polled struct {
 }
 
 func newPolled(s *phone.Snapshot) polled {
-	return polled{s.Space.Account, s.Space.ID, s.At, s.RequestId, redacted(s.Numbers)}
+	p := polled{Account: s.Space.Account, Space: s.Space.ID, Time: s.At, RequestId: s.RequestId, Numbers: []phone.Number{}}
+	for i := range s.Numbers {
+		p.Numbers = append(p.Numbers, s.Numbers[i].Redacted())
+	}
+	return p
 }
 
 // printSnapshot prints a line for each number, with what is not as it should be
@@ -101,28 +105,18 @@ func also(n *phone.Number) string {
 	return strings.Join(out, ", ")
 }
 
-// redacted are the numbers as they may be shown: callback URLs carry tokens.
-func redacted(numbers []phone.Number) []phone.Number {
-	out := make([]phone.Number, len(numbers))
-	for i := range numbers {
-		out[i] = numbers[i]
-		for f, v := range numbers[i].All() {
-			out[i].Set(f, f.Shown(v))
-		}
-	}
-	return out
-}
-
 // findSpace finds the account that a space belongs to. A space that no account
 // lists is looked for in the only account.
 func findSpace(cfg *config.Config, name string) (*config.Account, string, error) {
 	if account, id, ok := strings.Cut(name, "/"); ok {
+		var names []string
 		for i := range cfg.Accounts {
 			if cfg.Accounts[i].Name == account {
 				return &cfg.Accounts[i], id, nil
 			}
+			names = append(names, cfg.Accounts[i].Name)
 		}
-		return nil, "", fmt.Errorf("no account is called %q: the configuration has %s", account, strings.Join(accountNames(cfg), ", "))
+		return nil, "", fmt.Errorf("no account is called %q: the configuration has %s", account, strings.Join(names, ", "))
 	}
 	var found []*config.Account
 	for i := range cfg.Accounts {
@@ -146,12 +140,4 @@ func findSpace(cfg *config.Config, name string) (*config.Account, string, error)
 	default:
 		return nil, "", fmt.Errorf("several accounts list a space %q: name one as account/%s", name, name)
 	}
-}
-
-func accountNames(cfg *config.Config) []string {
-	names := make([]string, len(cfg.Accounts))
-	for i := range cfg.Accounts {
-		names[i] = cfg.Accounts[i].Name
-	}
-	return names
 }

@@ -13,7 +13,6 @@ import (
 
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
-	"numwatch/internal/config"
 	"numwatch/internal/rulelab/backtest"
 	"numwatch/internal/yamldoc"
 	"numwatch/phone"
@@ -64,7 +63,7 @@ func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	defer done()
-	space, err := c.spaces(ctx, p)
+	space, err := c.describe(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -124,69 +123,6 @@ func replay(ctx context.Context, s *store.Store, options []backtest.Options, unt
 		reports[i] = r.Report(until)
 	}
 	return reports, ctx.Err()
-}
-
-// spaces finds out what the spaces are called and labelled.
-func (c *BacktestCommand) spaces(ctx context.Context, p *command.Program) (func(phone.SpaceKey) phone.Space, error) {
-	known := map[phone.SpaceKey]phone.Space{}
-	var err error
-	switch {
-	case c.Config != "":
-		err = configuredSpaces(c.Config, p, known)
-		if err != nil {
-			return nil, err
-		}
-	case c.DB == "":
-		err = c.botSpaces(ctx, p, known)
-	default:
-		err = configuredSpaces("config.yaml", p, known)
-	}
-	if err != nil {
-		fmt.Fprintf(p.Stderr, "numwatch: names and labels of spaces are not known, so conditions on Labels see none (--config says them): %v\n", err)
-	}
-	return func(k phone.SpaceKey) phone.Space {
-		if s, ok := known[k]; ok {
-			return s
-		}
-		return phone.Space{SpaceKey: k}
-	}, nil
-}
-
-func configuredSpaces(path string, p *command.Program, to map[phone.SpaceKey]phone.Space) error {
-	cfg, err := config.Load(path, p.Env)
-	if err != nil {
-		return err
-	}
-	fleet, err := allSpaces(cfg)
-	for _, s := range fleet {
-		to[s.SpaceKey] = s
-	}
-	return err
-}
-
-// botSpaces asks the running bot, page by page.
-func (c *BacktestCommand) botSpaces(ctx context.Context, p *command.Program, to map[phone.SpaceKey]phone.Space) error {
-	const page = 500
-	for offset := 0; ; offset += page {
-		var list struct {
-			Spaces []struct {
-				Account string            `json:"account"`
-				ID      string            `json:"id"`
-				Name    string            `json:"name"`
-				Labels  map[string]string `json:"labels"`
-			} `json:"spaces"`
-		}
-		if err := c.GetJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
-			return err
-		}
-		for _, s := range list.Spaces {
-			k := phone.SpaceKey{Account: s.Account, ID: s.ID}
-			to[k] = phone.Space{SpaceKey: k, Name: s.Name, Labels: s.Labels}
-		}
-		if len(list.Spaces) < page {
-			return nil
-		}
-	}
 }
 
 func (c *BacktestCommand) write(p *command.Program, reports []*backtest.Report) error {

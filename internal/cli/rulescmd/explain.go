@@ -40,20 +40,6 @@ func (c *ExplainCommand) Run(ctx context.Context, p *command.Program) error {
 	return c.explain(p, &explain.Explainer{History: s, Rules: set, Space: describer(spaces)})
 }
 
-// describer finds the spaces of the configuration.
-func describer(spaces []phone.Space) func(phone.SpaceKey) phone.Space {
-	known := make(map[phone.SpaceKey]phone.Space, len(spaces))
-	for _, s := range spaces {
-		known[s.SpaceKey] = s
-	}
-	return func(k phone.SpaceKey) phone.Space {
-		if s, ok := known[k]; ok {
-			return s
-		}
-		return phone.Space{SpaceKey: k}
-	}
-}
-
 // shortestNumber is how many digits may be meant as a phone number.
 const shortestNumber = 7
 

@@ -2,11 +2,8 @@ package rulescmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"numwatch/alert"
@@ -123,41 +120,6 @@ func longestWait(cfg *config.Config, spaces []phone.Space) time.Duration {
 		wait = max(wait, o.Plan(count[a.Name]).Worst)
 	}
 	return wait
-}
-
-// configBeside reads the configuration that is named, which must be good, or
-// the one beside the rules, which need not be: it may lack its environment
-// here. It returns nil where there is none.
-func configBeside(p *command.Program, path, rulesPath string) (*config.Config, []phone.Space, error) {
-	named := path != ""
-	if !named {
-		path = filepath.Join(filepath.Dir(rulesPath), "config.yaml")
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, nil
-		}
-	}
-	cfg, err := config.Load(path, p.Env)
-	if err == nil {
-		var spaces []phone.Space
-		if spaces, err = allSpaces(cfg); err == nil {
-			return cfg, spaces, nil
-		}
-	}
-	if !named {
-		_, err = fmt.Fprintf(p.Stderr, "numwatch: %s was ignored: %v\n", path, err)
-	}
-	return nil, nil, err
-}
-
-func allSpaces(cfg *config.Config) (all []phone.Space, err error) {
-	for i := range cfg.Accounts {
-		fleet, _, err := cfg.Accounts[i].Fleet(os.ReadFile)
-		if err != nil {
-			return nil, fmt.Errorf("account %s: %w", cfg.Accounts[i].Name, err)
-		}
-		all = append(all, fleet...)
-	}
-	return all, nil
 }
 
 // seenValues collects the values of the numbers as they are and as the log has

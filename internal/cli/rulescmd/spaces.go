@@ -1,0 +1,105 @@
+package rulescmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"numwatch/internal/cli/command"
+	"numwatch/internal/config"
+	"numwatch/phone"
+	"numwatch/web/api"
+)
+
+// describer finds the spaces of the configuration.
+func describer(spaces []phone.Space) func(phone.SpaceKey) phone.Space {
+	known := make(map[phone.SpaceKey]phone.Space, len(spaces))
+	for _, s := range spaces {
+		known[s.SpaceKey] = s
+	}
+	return func(k phone.SpaceKey) phone.Space {
+		if s, ok := known[k]; ok {
+			return s
+		}
+		return phone.Space{SpaceKey: k}
+	}
+}
+
+// configBeside reads the configuration that is named, which must be good, or
+// the one beside the rules, which need not be: it may lack its environment
+// here. It returns nil where there is none.
+func configBeside(p *command.Program, path, rulesPath string) (*config.Config, []phone.Space, error) {
+	named := path != ""
+	if !named {
+		path = filepath.Join(filepath.Dir(rulesPath), "config.yaml")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, nil
+		}
+	}
+	cfg, err := config.Load(path, p.Env)
+	if err == nil {
+		var spaces []phone.Space
+		if spaces, err = allSpaces(cfg); err == nil {
+			return cfg, spaces, nil
+		}
+	}
+	if !named {
+		_, err = fmt.Fprintf(p.Stderr, "numwatch: %s was ignored: %v\n", path, err)
+	}
+	return nil, nil, err
+}
+
+func allSpaces(cfg *config.Config) (all []phone.Space, err error) {
+	for i := range cfg.Accounts {
+		fleet, _, err := cfg.Accounts[i].Fleet(os.ReadFile)
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", cfg.Accounts[i].Name, err)
+		}
+		all = append(all, fleet...)
+	}
+	return all, nil
+}
+
+// describe finds the names and labels of spaces: in the configuration that is
+// named, in the running bot, or with a store, in config.yaml. Only what is named
+// must be good.
+func (c *BacktestCommand) describe(ctx context.Context, p *command.Program) (func(phone.SpaceKey) phone.Space, error) {
+	var spaces []phone.Space
+	var err error
+	if c.Config == "" && c.DB == "" {
+		spaces, err = c.botSpaces(ctx, p)
+	} else {
+		var cfg *config.Config
+		if cfg, err = config.Load(cmp.Or(c.Config, "config.yaml"), p.Env); err == nil {
+			spaces, err = allSpaces(cfg)
+		}
+	}
+	if err != nil && c.Config != "" {
+		return nil, err
+	}
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "numwatch: names and labels of spaces are not known, so conditions on Labels see none (--config provides them): %v\n", err)
+	}
+	return describer(spaces), nil
+}
+
+// botSpaces asks the running bot, page by page.
+func (c *BacktestCommand) botSpaces(ctx context.Context, p *command.Program) (all []phone.Space, err error) {
+	const page = 500
+	for offset := 0; ; offset += page {
+		var list api.SpaceList
+		if err := c.GetJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
+			return nil, err
+		}
+		for _, s := range list.Spaces {
+			all = append(all, phone.Space{SpaceKey: phone.SpaceKey{Account: s.Account, ID: s.ID}, Name: s.Name, Labels: s.Labels})
+		}
+		if len(list.Spaces) < page {
+			return all, nil
+		}
+	}
+}
