@@ -11,8 +11,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// schemaVersion is raised when an older numwatch could no longer work on the file.
-const schemaVersion = 1
+// SchemaVersion is raised when an older numwatch could no longer work on the file.
+const SchemaVersion = 1
 
 // formatName precedes the schema version, and tells a store from any other
 // bbolt database.
@@ -45,9 +45,9 @@ func header(tx *bolt.Tx) (epoch string, err error) {
 	switch {
 	case err != nil:
 		return "", &damage{fmt.Sprintf("schema version %q", digits)}
-	case version > schemaVersion:
+	case version > SchemaVersion:
 		return "", fmt.Errorf("its schema version is %d and this numwatch knows up to %d: "+
-			"run the newer numwatch, or restore a backup from before the upgrade", version, schemaVersion)
+			"run the newer numwatch, or restore a backup from before the upgrade", version, SchemaVersion)
 	}
 	epoch = string(meta.Get([]byte(epochKey)))
 	if len(epoch) != epochLen {
@@ -83,7 +83,7 @@ func create(db *bolt.DB) error {
 			return err
 		}
 		return errors.Join(
-			meta.Put([]byte(formatKey), fmt.Append(nil, formatName, schemaVersion)),
+			meta.Put([]byte(formatKey), fmt.Append(nil, formatName, SchemaVersion)),
 			meta.Put([]byte(epochKey), []byte(newEpoch())),
 			meta.Put([]byte(tallyKey), new(tally).append(nil)))
 	})

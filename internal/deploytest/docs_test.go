@@ -1,10 +1,9 @@
 package deploytest
 
 import (
-	"io/fs"
+	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/config"
+	"numwatch/store"
 )
 
 var pages = []string{"docs/operations.md", "docs/slack.md", "docs/nats.md"}
@@ -161,12 +160,13 @@ func TestPagesNameCommands(t *testing.T) {
 // Every setting that a page names is a key of config.yaml, and every path that
 // it names is served.
 func TestPagesNameSettingsAndPaths(t *testing.T) {
+	settings := documentedSettings(t)
 	w := newWorld(t)
 	b := w.start(t, "run")
 	for _, page := range pages {
 		for _, code := range codeOf(string(read(t, page))) {
 			if m := settingOf.FindStringSubmatch(code); m != nil {
-				require.True(t, setting(reflect.TypeFor[config.Config](), strings.ReplaceAll(code, "[]", "")), "%s: %s", page, code)
+				require.Contains(t, settings, strings.TrimSuffix(strings.Replace(code, "[].", ".", 1), "_file"), page)
 			}
 			if m := askedPath.FindStringSubmatch(code); m != nil {
 				status, _ := b.ask(t, m[1], m[2], httpToken)
@@ -184,29 +184,28 @@ func TestPagesNameSettingsAndPaths(t *testing.T) {
 
 // The schema that the page on upgrades speaks of is the store's.
 func TestPageKnowsTheSchema(t *testing.T) {
-	m := regexp.MustCompile(`schemaVersion = (\d+)`).FindStringSubmatch(string(read(t, "store/schema.go")))
-	require.NotNil(t, m)
-	require.Contains(t, string(read(t, "docs/operations.md")), "the version of its schema, which is "+m[1]+".")
+	require.Contains(t, string(read(t, "docs/operations.md")), fmt.Sprintf("the version of its schema, which is %d.", store.SchemaVersion))
 }
 
-// setting reports whether a key such as nats.tls.ca_file is known.
-func setting(of reflect.Type, path string) bool {
-	key, rest, nested := strings.Cut(path, ".")
-	for of.Kind() == reflect.Slice {
-		of = of.Elem()
-	}
-	for f := range of.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if name == key || name+"_file" == key && f.Type == reflect.TypeFor[config.Secret]() {
-			return !nested || setting(f.Type, rest)
+// documentedSettings are the keys in the tables of the configuration's reference,
+// which a test of internal/config holds to the code, and the sections of them;
+// without [] and _file.
+func documentedSettings(t *testing.T) map[string]bool {
+	known := map[string]bool{}
+	for _, row := range tables(string(read(t, "docs/configuration.md")))["key"] {
+		name := inlineCode.FindStringSubmatch(row[0])[1]
+		name = strings.TrimSuffix(strings.Replace(name, "[].", ".", 1), "_file")
+		for ; name != ""; name = name[:max(strings.LastIndexByte(name, '.'), 0)] {
+			known[name] = true
 		}
 	}
-	return false
+	require.Greater(t, len(known), 40)
+	return known
 }
 
 // Every message that a page explains is one that the program has.
 func TestPagesExplainRealMessages(t *testing.T) {
-	sources := sourceText(t)
+	texts := programText(t)
 	explained := 0
 	for _, page := range pages {
 		all := tables(string(read(t, page)))
@@ -215,7 +214,7 @@ func TestPagesExplainRealMessages(t *testing.T) {
 			require.NotNil(t, message, "%s: %s", page, row[0])
 			for part := range strings.SplitSeq(message[1], "…") {
 				if part = strings.Trim(part, " :"); len(part) > 3 && !servers(part) {
-					require.True(t, strings.Contains(sources, part), "%s: no such message: %s", page, message[1])
+					require.True(t, strings.Contains(texts, part), "%s: no such message: %s", page, message[1])
 					explained++
 				}
 			}
@@ -229,20 +228,14 @@ func servers(message string) bool {
 	return message == "Authorization Violation" || message == "Permissions Violation"
 }
 
-// sourceText is all of the program but its tests, with literals that go on over
-// several lines joined.
-func sourceText(t *testing.T) string {
-	var all strings.Builder
-	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		all.Write(data)
-		return err
-	})
+// programText is the program as it is built, which holds the texts of its
+// messages: this test's binary runs it.
+func programText(t *testing.T) string {
+	path, err := os.Executable()
 	require.NoError(t, err)
-	return regexp.MustCompile(`"\s*\+\s*"`).ReplaceAllString(all.String(), "")
+	binary, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(binary)
 }
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
