@@ -180,7 +180,7 @@ func (c *compiler) references(r *rule, s *RuleSpec) {
 	if s.Escalate != nil {
 		r.escalate = &escalation{s.Escalate.After, channelNames(c.channelsOf(s.Escalate.To))}
 	}
-	c.set.holds = c.set.holds || r.held()
+	c.set.anyHeld = c.set.anyHeld || r.held()
 	for _, old := range s.Was {
 		heir := c.set.adopters[old.Value]
 		switch {

@@ -88,15 +88,15 @@ func (e *evaluation) decide(r *fieldRule, open *alert.Alert) (Clause, *condition
 		return On, nil
 	case !known:
 		return Value, nil
-	case e.over(r, c):
+	case e.lifeOver(r, c):
 		return Life, nil
-	case !r.wants(v):
+	case !r.opensFor(v):
 		return To, nil
 	case c != nil && !r.fromFits(c.Old):
 		return From, nil
 	case c != nil && !r.directionFits(c.Direction):
 		return Direction, nil
-	case c == nil && !r.standing() && (!e.appeared() || r.to == nil || r.from != nil):
+	case c == nil && !r.opensUnmoved() && (!e.appeared() || r.to == nil || r.from != nil):
 		return Move, nil
 	}
 	now := e.changeOf(r.field, v)
@@ -118,9 +118,9 @@ func (e *evaluation) decideOpen(r *fieldRule, a *alert.Alert) (Clause, *conditio
 		return Life, nil
 	}
 	switch {
-	case !known, offScale(r.field, v) && !r.names(v):
+	case !known, offScale(r.field, v) && !r.namesValue(v):
 		return Value, nil
-	case !r.stands(a, v):
+	case !r.stillApplies(a, v):
 		return To, nil
 	default:
 		return e.decideWhere(r, judged, a)
@@ -130,7 +130,7 @@ func (e *evaluation) decideOpen(r *fieldRule, a *alert.Alert) (Clause, *conditio
 // aboutEnd reports whether an open alert is about the very change that ends the
 // number's life, and so outlives it.
 func (e *evaluation) aboutEnd(r *fieldRule, c *phone.Change, a *alert.Alert) bool {
-	if c != e.end || !r.wants(c.New) {
+	if c != e.end || !r.opensFor(c.New) {
 		return false
 	}
 	clause, _ := e.decideWhere(r, c, a)
@@ -149,7 +149,7 @@ func (e *evaluation) decideWhere(r *fieldRule, c *phone.Change, open *alert.Aler
 	e.fill()
 	e.env.setChange(c, r.Severity, since)
 	for _, condition := range r.where {
-		if !condition.holds(&e.state.vm, &e.env) {
+		if !condition.isTrue(&e.state.vm, &e.env) {
 			return Where, condition
 		}
 	}
@@ -171,12 +171,12 @@ func (e *evaluation) concerned(r *fieldRule) bool {
 		return true
 	}
 	v, known := e.value(r.field)
-	return r.standing() && r.depends&e.changed != 0 && known && r.wants(v)
+	return r.opensUnmoved() && r.depends&e.changed != 0 && known && r.opensFor(v)
 }
 
-// over reports whether a rule no longer opens because the number is gone: only
+// lifeOver reports whether a rule no longer opens because the number is gone: only
 // that is still reported, and what has once.
-func (e *evaluation) over(r *fieldRule, c *phone.Change) bool {
+func (e *evaluation) lifeOver(r *fieldRule, c *phone.Change) bool {
 	switch {
 	case r.Once:
 		return false
@@ -253,7 +253,7 @@ func newIndex(rules []fieldRule) (x index) {
 	for i := range rules {
 		r := &rules[i]
 		x.byKey[ruleField{r.Name, r.field}] = i
-		if r.standing() {
+		if r.opensUnmoved() {
 			for f := range phone.FieldsOfNumber() {
 				if r.depends.Has(f) {
 					x.dependents[f] = x.dependents[f].With(r.field)

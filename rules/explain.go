@@ -81,7 +81,7 @@ func (e *evaluation) verdict(r *fieldRule) Verdict {
 	e.fill()
 	e.env.setChange(&c, r.Severity, e.now)
 	for _, ch := range r.channels {
-		h := ChannelVerdict{Channel: ch.Name, Notified: ch.where == nil || ch.where.holds(&e.state.vm, &e.env)}
+		h := ChannelVerdict{Channel: ch.Name, Notified: ch.where == nil || ch.where.isTrue(&e.state.vm, &e.env)}
 		if !h.Notified {
 			h.Text = e.falseText(ch.where, r.field)
 		}

@@ -33,9 +33,9 @@ type condition struct {
 	depends phone.FieldSet
 }
 
-// holds evaluates the condition. One that fails at run time holds: an alert
+// isTrue evaluates the condition. One that fails at run time isTrue: an alert
 // too many is better than one that is lost.
-func (c *condition) holds(m *vm.VM, e *environment) bool {
+func (c *condition) isTrue(m *vm.VM, e *environment) bool {
 	v, err := m.Run(c.program, e)
 	b, ok := v.(bool)
 	return err != nil || !ok || b

@@ -36,7 +36,7 @@ func TestHostileExpressions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			tryExpression(s, strings.Repeat("x", 500))
-			require.Less(t, time.Since(began), 5*time.Second)
+			require.Less(t, time.Since(began), time.Minute, "what does not end takes hours")
 		})
 	}
 }

@@ -85,7 +85,7 @@ func (s *step) heldBy(a *alert.Alert) []string {
 		}
 	}
 	for _, m := range r.mute {
-		if m.holds(s.now) {
+		if m.covers(s.now) {
 			held = append(held, heldByMute+m.Name.Value)
 		}
 	}
@@ -139,8 +139,8 @@ func (s *step) escalated(a *alert.Alert) []string {
 
 const minutesOfDay = 24 * 60
 
-// holds reports whether t is within the mute time.
-func (m *MuteTime) holds(t time.Time) bool {
+// covers reports whether t is within the mute time.
+func (m *MuteTime) covers(t time.Time) bool {
 	t = t.In(m.Location)
 	minute := t.Hour()*60 + t.Minute()
 	today, yesterday := m.Days[t.Weekday()], m.Days[(t.Weekday()+6)%7]

@@ -44,13 +44,13 @@ func offScale(f phone.Field, v string) bool {
 	return !on
 }
 
-// names reports whether `to` names the value itself, or as unlisted.
-func (r *fieldRule) names(v string) bool {
+// namesValue reports whether `to` namesValue the value itself, or as unlisted.
+func (r *fieldRule) namesValue(v string) bool {
 	return r.to != nil && r.to.match(r.field, v)
 }
 
-// wants reports whether the value is one to open for.
-func (r *fieldRule) wants(v string) bool {
+// opensFor reports whether the value is one to open for.
+func (r *fieldRule) opensFor(v string) bool {
 	if r.to != nil {
 		return r.to.match(r.field, v)
 	}
@@ -63,15 +63,15 @@ func (r *fieldRule) directionFits(d phone.Direction) bool {
 	return r.Direction == phone.NoDirection || r.Direction == d
 }
 
-// standing reports whether the rule may open without a change of its field: by
+// opensUnmoved reports whether the rule may open without a change of its field: by
 // a value that is there, once the rest of the condition comes true.
-func (r *fieldRule) standing() bool {
+func (r *fieldRule) opensUnmoved() bool {
 	return r.to != nil && r.from == nil && r.Direction == phone.NoDirection && !r.Once
 }
 
-// stands reports whether the value still is one that the alert is about.
+// stillApplies reports whether the value still is one that the alert is about.
 // Without `to` that is until it is back where it was, or past that point.
-func (r *fieldRule) stands(a *alert.Alert, v string) bool {
+func (r *fieldRule) stillApplies(a *alert.Alert, v string) bool {
 	switch {
 	case r.to != nil:
 		return r.to.match(r.field, v)

@@ -20,7 +20,7 @@ func (s *Set) Opens(rule string, f phone.Field, old, now string) (clause Clause,
 	switch {
 	case r == nil:
 		return On, false
-	case !r.wants(now):
+	case !r.opensFor(now):
 		return To, false
 	case !r.fromFits(old):
 		return From, false

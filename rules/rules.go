@@ -27,7 +27,7 @@ type Set struct {
 	index      index
 	mentions   []Mention
 	warnings   Problems
-	holds      bool // some rule is held or escalates
+	anyHeld    bool // some rule may be held back, or escalates
 
 	reopenWithin time.Duration
 }

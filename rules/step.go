@@ -58,7 +58,7 @@ func (s *Set) Step(state *State, in Input, now time.Time) []alert.Alert {
 	case Reloaded:
 		st.reloaded()
 	}
-	if _, ok := in.(Reloaded); ok || s.holds {
+	if _, ok := in.(Reloaded); ok || s.anyHeld {
 		st.updateHolds(in)
 	}
 	if len(st.out) > 1 {

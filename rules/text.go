@@ -62,8 +62,8 @@ func (h *hole) render(m *vm.VM, e *environment) string {
 }
 
 // compileText never returns nil; a text that is wrong is reported.
-func (r *compiler) compileText(t Text, fields []phone.Field) *text {
-	c := &text{source: t.Value}
+func (c *compiler) compileText(t Text, fields []phone.Field) *text {
+	out := &text{source: t.Value}
 	var literal strings.Builder
 	for rest := t.Value; rest != ""; {
 		i := strings.IndexAny(rest, "{}")
@@ -80,29 +80,29 @@ func (r *compiler) compileText(t Text, fields []phone.Field) *text {
 			literal.WriteByte(brace)
 			rest = rest[1:]
 		case brace == '}':
-			r.fail(t.locate(runes(t.Value[:start])), "write }} for a brace", "} without {")
+			c.fail(t.locate(runes(t.Value[:start])), "write }} for a brace", "} without {")
 		default:
 			end := holeEnd(rest)
 			if end < 0 {
-				r.fail(t.locate(runes(t.Value[:start])), "write {{ for a brace", "{ without }")
-				return c
+				c.fail(t.locate(runes(t.Value[:start])), "write {{ for a brace", "{ without }")
+				return out
 			}
-			c.literals = append(c.literals, literal.String())
+			out.literals = append(out.literals, literal.String())
 			literal.Reset()
-			c.holes = append(c.holes, r.compileHole(t, start+1, rest[:end], fields))
+			out.holes = append(out.holes, c.compileHole(t, start+1, rest[:end], fields))
 			rest = rest[end+1:]
 		}
 	}
-	c.literals = append(c.literals, literal.String())
-	return c
+	out.literals = append(out.literals, literal.String())
+	return out
 }
 
-func (r *compiler) compileHole(t Text, start int, source string, fields []phone.Field) hole {
+func (c *compiler) compileHole(t Text, start int, source string, fields []phone.Field) hole {
 	name := strings.TrimSpace(source)
 	if i := slices.Index(names, name); i >= 0 && reflect.TypeFor[environment]().Field(i).Type.Kind() == reflect.String {
 		return hole{member: i}
 	}
-	x := expression{compiler: r, text: t, offset: runes(t.Value[:start]), source: source, fields: fields}
+	x := expression{compiler: c, text: t, offset: runes(t.Value[:start]), source: source, fields: fields}
 	program := x.compile(expr.AsAny())
 	if program != nil && !showable(program) {
 		x.failAt(0, "", "a hole must give text, a number, or true or false")

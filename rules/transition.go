@@ -92,7 +92,7 @@ func (e *evaluation) render(r *fieldRule, a *alert.Alert, c phone.Change) {
 	a.Summary, a.Action = r.summary.render(&e.state.vm, shown), r.action.render(&e.state.vm, shown)
 	var channels []string
 	for _, ch := range r.channels {
-		if ch.where == nil || ch.where.holds(&e.state.vm, &e.env) {
+		if ch.where == nil || ch.where.isTrue(&e.state.vm, &e.env) {
 			channels = append(channels, ch.Name)
 		}
 	}

@@ -61,7 +61,7 @@ func TestRulesInEveryStyleOfYAML(t *testing.T) {
 	}
 }
 
-// Files that are made to keep a parser busy are refused, or read, in a moment.
+// Files that are made to keep a parser busy are refused, or read, in reasonable time.
 func TestHostileFiles(t *testing.T) {
 	var keys, rules, names strings.Builder
 	for i := range 60_000 {
@@ -97,7 +97,7 @@ func TestHostileFiles(t *testing.T) {
 			if err != nil {
 				require.LessOrEqual(t, len(err.Error()), 1<<20)
 			}
-			require.Less(t, time.Since(began), 10*time.Second)
+			require.Less(t, time.Since(began), time.Minute, "what a parser takes badly takes hours")
 		})
 	}
 }
