@@ -82,13 +82,17 @@ func (c *demoCommand) Run(ctx context.Context, p *command.Program) (err error) {
 		return errors.Join(err, b.Close(), l.Close())
 	}
 	c.welcome(p, b, dir, &cloud.Accounts[0])
+	unfollow, err := remote.FollowAlerts(b.NATSURL(), p.Stdout)
+	if err != nil {
+		return errors.Join(err, b.Close(), l.Close())
+	}
+	defer unfollow()
 
 	simulated, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCloud()
 	var g errgroup.Group
 	g.Go(func() error { return serveSim(simulated, l, sim) })
 	g.Go(func() error { return played(sim.Play(ctx, scenario, c.Speed)) })
-	g.Go(func() error { return remote.FollowAlerts(ctx, b.NATSURL(), p.Stdout) })
 	err = b.Run(ctx)
 	stopCloud()
 	err = errors.Join(err, g.Wait())

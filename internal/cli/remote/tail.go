@@ -168,46 +168,20 @@ func printEvent(w io.Writer, subject string, data []byte) error {
 	return err
 }
 
-// FollowAlerts prints the alerts of a bot that has just started, as any consumer on
-// NATS would see them.
-func FollowAlerts(ctx context.Context, url string, w io.Writer) error {
+// FollowAlerts prints the alerts that are published from now on, as any consumer on
+// NATS sees them, until stop is called.
+func FollowAlerts(url string, w io.Writer) (stop func(), err error) {
 	conn, err := nats.Connect(url, nats.Name("numwatch demo"), nats.MaxReconnects(0))
 	if err != nil {
-		return fmt.Errorf("subscribing to NATS: %w", err)
+		return nil, fmt.Errorf("connecting to NATS: %w", err)
 	}
-	defer conn.Close()
-	begin := natsjs.OrderedConsumerConfig{DeliverPolicy: natsjs.DeliverAllPolicy}
-	const alerts = "numwatch.v1.alert.>"
-	err = waitForStream(ctx, conn)
+	_, err = conn.Subscribe("numwatch.v1.alert.>", func(m *nats.Msg) { _ = printEvent(w, m.Subject, m.Data) })
 	if err == nil {
-		var consumer natsjs.Consumer
-		if consumer, err = consume(ctx, conn, "NUMWATCH", alerts, begin); err == nil {
-			err = follow(ctx, consumer, func(subject string, data []byte) error { return printEvent(w, subject, data) })
-		}
+		err = conn.Flush() // the server knows of it
 	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-const streamWithin = 10 * time.Second
-
-// waitForStream waits until the bot has made its stream.
-func waitForStream(ctx context.Context, conn *nats.Conn) error {
-	js, err := natsjs.New(conn)
 	if err != nil {
-		return fmt.Errorf("using JetStream: %w", err)
+		conn.Close()
+		return nil, fmt.Errorf("subscribing to alerts: %w", err)
 	}
-	for deadline := time.Now().Add(streamWithin); ; {
-		_, err := js.Stream(ctx, "NUMWATCH")
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return conn.Close, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"numwatch/alert"
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/rulelab/backtest"
@@ -96,33 +97,25 @@ func (c *BacktestCommand) until(s *store.Store) (time.Time, error) {
 	return last[0].Time, nil
 }
 
-// readAtOnce is how many events are in memory at a time.
-const readAtOnce = 2000
-
 // replay reads the log once, for all rules.
 func replay(ctx context.Context, s *store.Store, options []backtest.Options, until time.Time) ([]*backtest.Report, error) {
 	replays := make([]*backtest.Replay, len(options))
 	for i := range options {
 		replays[i] = backtest.New(options[i])
 	}
-	for from := s.FirstSeq(); ctx.Err() == nil; {
-		events, err := s.ReadLog(from, readAtOnce)
-		if err != nil {
-			return nil, fmt.Errorf("reading the log: %w", err)
-		}
-		if len(events) == 0 {
-			break
-		}
-		from = events[len(events)-1].Seq + 1
+	err := eachPage(ctx, s, func(events []alert.Event) {
 		for _, r := range replays {
 			r.Feed(events)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	reports := make([]*backtest.Report, len(replays))
 	for i, r := range replays {
 		reports[i] = r.Report(until)
 	}
-	return reports, ctx.Err()
+	return reports, nil
 }
 
 func (c *BacktestCommand) write(p *command.Program, reports []*backtest.Report) error {

@@ -90,7 +90,7 @@ func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts lint
 		return facts, err
 	}
 	defer done()
-	facts.Seen, err = seenValues(s)
+	facts.Seen, err = seenValues(ctx, s)
 	return facts, err
 }
 
@@ -124,15 +124,15 @@ func longestWait(cfg *config.Config, spaces []phone.Space) time.Duration {
 
 // seenValues collects the values of the numbers as they are and as the log has
 // them.
-func seenValues(s *store.Store) (map[phone.Field]map[string]bool, error) {
+func seenValues(ctx context.Context, s *store.Store) (map[phone.Field]map[string]bool, error) {
 	seen := map[phone.Field]map[string]bool{}
 	for f := range phone.Fields() {
 		seen[f] = map[string]bool{}
 	}
 	err := s.EachNumber(func(phone.SpaceKey) bool { return true }, func(_ phone.SpaceKey, l *store.Line) bool {
 		for f := range phone.FieldsOfNumber() {
-			if v := l.Get(f); f.IsEnum() && l.Has(f) && !seen[f][string(v)] {
-				seen[f][string(v)] = true
+			if f.IsEnum() && l.Has(f) {
+				seen[f][string(l.Get(f))] = true
 			}
 		}
 		return true
@@ -140,30 +140,11 @@ func seenValues(s *store.Store) (map[phone.Field]map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = eachEvent(s, time.Time{}, func(e *alert.Event) bool {
-		if e.Kind == alert.KindChange && e.Change.Field.IsEnum() {
-			seen[e.Change.Field][e.Change.Old], seen[e.Change.Field][e.Change.New] = true, true
-		}
-		return true
-	})
-	return seen, err
-}
-
-// logPage is how many events are read at once.
-const logPage = 1000
-
-// eachEvent visits the log from a time on, until visit returns false.
-func eachEvent(s *store.Store, since time.Time, visit func(*alert.Event) bool) error {
-	for from := s.FirstSeq(); ; {
-		events, err := s.ReadLog(from, logPage)
-		if err != nil || len(events) == 0 {
-			return err
-		}
+	return seen, eachPage(ctx, s, func(events []alert.Event) {
 		for i := range events {
-			if !events[i].Time.Before(since) && !visit(&events[i]) {
-				return nil
+			if e := &events[i]; e.Kind == alert.KindChange && e.Change.Field.IsEnum() {
+				seen[e.Change.Field][e.Change.Old], seen[e.Change.Field][e.Change.New] = true, true
 			}
 		}
-		from = events[len(events)-1].Seq + 1
-	}
+	})
 }

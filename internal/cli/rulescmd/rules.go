@@ -72,6 +72,23 @@ func openHistory(path string, then func()) (*store.Store, func(), error) {
 	return s, func() { s.Close(); then() }, nil
 }
 
+// eachPage visits the whole log, a page at a time.
+func eachPage(ctx context.Context, s *store.Store, visit func([]alert.Event)) error {
+	const page = 2000
+	for from := s.FirstSeq(); ctx.Err() == nil; {
+		events, err := s.ReadLog(from, page)
+		if err != nil {
+			return fmt.Errorf("reading the log: %w", err)
+		}
+		if len(events) == 0 {
+			break
+		}
+		visit(events)
+		from = events[len(events)-1].Seq + 1
+	}
+	return ctx.Err()
+}
+
 type CoverageCommand struct {
 	rulesFile
 	command.Output
