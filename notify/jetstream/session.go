@@ -211,9 +211,11 @@ func (c *course) land(f *flight, s phone.Subject) {
 }
 
 func (c *course) publish(f *flight) error {
-	data := c.n.render.Render(&f.event, time.Now())
+	data, err := c.n.render.Render(&f.event, time.Now())
+	if err != nil {
+		return fmt.Errorf("encoding event %s: %w", c.n.render.ID(f.event.Seq), err)
+	}
 	c.n.trace("publish:before")
-	var err error
 	f.ack, err = c.js.PublishMsgAsync(&nats.Msg{
 		Subject: Subject(&f.event),
 		Data:    data,
