@@ -130,17 +130,29 @@ func (stuck) EndSilence(ctx context.Context, _, _ string) error {
 	return ctx.Err()
 }
 
+func (stuck) Drill(ctx context.Context, _, _, _ string) (alert.Alert, error) {
+	<-ctx.Done()
+	return alert.Alert{}, ctx.Err()
+}
+
+func (stuck) RetryDead(ctx context.Context, _ string) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // A bot that cannot store what is decided says so before who asks gives up.
 func TestDecisionsWhileTheStoreCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, b := readDocument(t), busyBot()
 		o := b.options(t)
-		o.Operator = stuck{b}
+		o.Operator, o.Slack = stuck{b}, stuck{b}
 		h := New(o)
 		for _, ask := range []request{
 			{method: "POST", path: "/api/v1/alerts/a-1/ack", body: `{"by":"Ada"}`},
 			{method: "POST", path: "/api/v1/silences", body: `{"match":{"rule":"x"},"for_seconds":60,"by":"Ada"}`},
 			{method: "DELETE", path: "/api/v1/silences/s-1", body: `{"by":"Ada"}`},
+			{method: "POST", path: "/api/v1/drill", body: `{"rule":"quality-red","by":"Ada"}`},
+			{method: "POST", path: "/api/v1/deadletters/m-dead/retry"},
 		} {
 			for reason, says := range map[error]string{
 				nil:     "the bot did not store it within 5s; ",
@@ -157,6 +169,8 @@ func TestDecisionsWhileTheStoreCannotBeWritten(t *testing.T) {
 		}
 		w := request{path: "/alerts/a-1/ack"}.post("by=Ada").to(h)
 		require.Equal(t, "../../alerts?done=failed", w.Header().Get("Location"))
+		w = request{method: "POST", path: "/delivery/dead/m-dead/retry"}.to(h)
+		require.Equal(t, "../../../delivery?done=failed", w.Header().Get("Location"))
 	})
 }
 

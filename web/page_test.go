@@ -236,6 +236,22 @@ func TestForms(t *testing.T) {
 	require.Equal(t, 403, crossed.Code)
 }
 
+// What a form has done is said once, and not again on every page that it leads to.
+func TestLinksDoNotRepeatWhatWasDone(t *testing.T) {
+	b := &bot{status: api.Status{Accounts: []api.AccountStatus{{Name: "main"}}}}
+	for i := range 3 * rowsPerPage {
+		a := redAlert()
+		a.ID = fmt.Sprintf("a-%d", i)
+		b.alerts = append(b.alerts, a)
+	}
+	h := New(b.options(t))
+	body := request{path: "/alerts?done=acked&page=2&severity=critical"}.to(h).Body.String()
+	require.Contains(t, body, "Acknowledged")
+	require.Contains(t, body, `href="?page=3&amp;severity=critical"`)
+	require.NotContains(t, body, "done=acked")
+	require.NotContains(t, request{path: "/spaces?done=named&state=OK"}.to(h).Body.String(), "done=named")
+}
+
 func TestAlertsOfTheBotAndOfSpaces(t *testing.T) {
 	parked := alert.Alert{
 		ID: "a-1", State: alert.Firing, Severity: alert.High, Field: phone.Sink, Subject: phone.Subject{Component: "slack:ops"}, Since: noon,

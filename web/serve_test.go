@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -66,4 +68,41 @@ func TestServeLimitsHeaders(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	stop()
 	require.NoError(t, <-served)
+}
+
+// pipeListener accepts one connection, in memory.
+type pipeListener struct {
+	conn   chan net.Conn
+	closed chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conn:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { close(l.closed); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A client that sends its headers slowly must not hold a connection for long.
+func TestServeLimitsTheTimeForHeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		client, server := net.Pipe()
+		l := &pipeListener{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
+		l.conn <- server
+		served := make(chan error, 1)
+		go func() { served <- Serve(ctx, l, http.NotFoundHandler(), slog.New(slog.DiscardHandler)) }()
+		start := time.Now()
+		_, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: localhost\r\n")
+		require.NoError(t, err)
+		_, _ = io.ReadAll(client)
+		require.Equal(t, 5*time.Second, time.Since(start))
+		stop()
+		require.NoError(t, <-served)
+	})
 }

@@ -78,6 +78,25 @@ func TestCountsFollowCommits(t *testing.T) {
 	require.Zero(t, w.view.Space(key("2")))
 }
 
+// States are the cloud's words: what it makes up must not fill the memory.
+func TestStatesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	var numbers []phone.Number
+	for i := range 1500 {
+		numbers = append(numbers, number(fmt.Sprintf("86%04d", i), fmt.Sprintf("STATUS_%d", i), "GREEN"))
+	}
+	w.view.Committed(&store.Commit{SpaceStates: []phone.SpaceState{roster("1", numbers...)}})
+	counts := w.view.Counts()
+	require.LessOrEqual(t, len(counts), 1001)
+	total := 0
+	for _, c := range counts {
+		total += c.Numbers
+	}
+	require.Equal(t, 1500, total, "those beyond the limit are counted together")
+	w.view.Committed(&store.Commit{DropSpaces: []phone.SpaceKey{key("1")}})
+	require.Empty(t, w.view.Counts())
+}
+
 // A commit that comes before the scan has reached its space is newer than what
 // the scan may find.
 func TestBuildAfterCommits(t *testing.T) {
