@@ -95,8 +95,9 @@ func allowed() map[string][]string {
 	for _, p := range peers {
 		arrows[p] = vocabulary
 	}
-	arrows["web"] = append(slices.Clone(vocabulary), "internal/view", "web/api")
+	arrows["web"] = append(slices.Clone(vocabulary), "internal/view", "web/api", "web/guard")
 	arrows["web/api"] = vocabulary
+	arrows["web/guard"] = []string{"web/api"}
 	arrows["poller"] = slices.Concat(vocabulary, rooms)
 	arrows["poller/cams"] = append(slices.Clone(vocabulary), "poller/ratelimit")
 	arrows["poller/schedule"] = []string{"phone"}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"numwatch/alert"
 	"numwatch/phone"
@@ -147,16 +146,16 @@ func (s *site) getAlerts(w http.ResponseWriter, r *http.Request) {
 	for _, a := range part(all, offset, limit) {
 		list.Alerts = append(list.Alerts, s.render(a))
 	}
-	answer(w, http.StatusOK, list)
+	api.Write(w, http.StatusOK, list)
 }
 
 func (s *site) getAlert(w http.ResponseWriter, r *http.Request) {
 	a, ok := s.View.Alert(r.PathValue("id"))
 	if !ok {
-		fail(w, http.StatusNotFound, "there is no such alert; it may have closed long ago: /api/v1/alerts?state=all lists those that are kept")
+		api.Fail(w, http.StatusNotFound, "there is no such alert; it may have closed long ago: /api/v1/alerts?state=all lists those that are kept")
 		return
 	}
-	answer(w, http.StatusOK, s.detail(a))
+	api.Write(w, http.StatusOK, s.detail(a))
 }
 
 func (s *site) postDrill(w http.ResponseWriter, r *http.Request) {
@@ -173,45 +172,22 @@ func (s *site) postDrill(w http.ResponseWriter, r *http.Request) {
 		s.undecided(w, r, err)
 		return
 	}
-	answer(w, http.StatusCreated, s.detail(&a))
+	api.Write(w, http.StatusCreated, s.detail(&a))
 }
 
-func (s *site) postAck(w http.ResponseWriter, r *http.Request) { s.acked(w, r, s.Operator.Ack) }
+func (s *site) ack(r *http.Request, by string) (any, error) {
+	return s.rendered(s.Operator.Ack(r.Context(), r.PathValue("id"), by))
+}
 
-func (s *site) deleteAck(w http.ResponseWriter, r *http.Request) { s.acked(w, r, s.Operator.Unack) }
+func (s *site) unack(r *http.Request, by string) (any, error) {
+	return s.rendered(s.Operator.Unack(r.Context(), r.PathValue("id"), by))
+}
 
-func (s *site) acked(w http.ResponseWriter, r *http.Request, do func(context.Context, string, string) (alert.Alert, error)) {
-	var q api.ByRequest
-	if !read(w, r, &q) {
-		return
-	}
-	by, err := who(q.By)
+func (s *site) rendered(a alert.Alert, err error) (any, error) {
 	if err != nil {
-		s.undecided(w, r, err)
-		return
+		return nil, err
 	}
-	a, err := do(r.Context(), r.PathValue("id"), by)
-	if err != nil {
-		s.undecided(w, r, err)
-		return
-	}
-	answer(w, http.StatusOK, s.render(&a))
-}
-
-func (s *site) ackForm(w http.ResponseWriter, r *http.Request) {
-	s.ackedForm(w, r, "acked", s.Operator.Ack)
-}
-
-func (s *site) unackForm(w http.ResponseWriter, r *http.Request) {
-	s.ackedForm(w, r, "unacked", s.Operator.Unack)
-}
-
-func (s *site) ackedForm(w http.ResponseWriter, r *http.Request, done string, do func(context.Context, string, string) (alert.Alert, error)) {
-	by, err := named(w, r)
-	if err == nil {
-		_, err = do(r.Context(), r.PathValue("id"), by)
-	}
-	s.decided(w, r, done, err)
+	return s.render(&a), nil
 }
 
 type alertsPage struct {
@@ -240,7 +216,7 @@ func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
 		Pager:      newPager(values, offset, len(rows), len(found)),
 	}
 	for _, one := range []struct{ state, text string }{
-		{stateOpen, "Open"}, {stateClosed, "Lately closed"}, {stateAll, "All"},
+		{stateOpen, "Open"}, {stateClosed, "Recently closed"}, {stateAll, "All"},
 	} {
 		of := c
 		of.State = one.state
@@ -343,7 +319,7 @@ func (s *site) notes(a *alert.Alert) string {
 		notes = append(notes, "opened "+strconv.Itoa(a.Openings)+" times")
 	}
 	if a.Baseline {
-		notes = append(notes, "so since its first sight")
+		notes = append(notes, "found by the first poll")
 	}
 	if a.Drill {
 		notes = append(notes, "DRILL")

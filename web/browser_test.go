@@ -202,7 +202,7 @@ func TestDecisionsInABrowser(t *testing.T) {
 	takePicture(t, tab, "silenced")
 	requireAccessible(t, tab)
 	tab.do(t, chromedp.Click(`button[formaction="./silences/s-2/end"]`))
-	done("is over")
+	done("has ended")
 	require.Len(t, b.inForce(), 1)
 	tab.requireCalm(t)
 }

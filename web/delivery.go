@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
 	"strings"
@@ -39,54 +41,38 @@ func (s *site) getDeadLetters(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	all := s.deadLetters()
-	answer(w, http.StatusOK, api.DeadLetterList{Total: len(all), DeadLetters: part(all, offset, limit)})
+	api.Write(w, http.StatusOK, api.DeadLetterList{Total: len(all), DeadLetters: part(all, offset, limit)})
 }
 
 func (s *site) postRetryDead(w http.ResponseWriter, r *http.Request) {
-	code, problem := s.retryDead(r)
-	if problem != "" {
-		fail(w, code, problem)
+	if err := s.retryDead(r); err != nil {
+		s.undecided(w, r, err)
 		return
 	}
-	answer(w, code, struct{}{})
+	api.Write(w, http.StatusOK, struct{}{})
+}
+
+func (s *site) retryDeadForm(w http.ResponseWriter, r *http.Request) {
+	back(w, r, "delivery", s.outcome(r, "posted", s.retryDead(r)))
 }
 
 // retryDead tries the dead letter that the path names again.
-func (s *site) retryDead(r *http.Request) (code int, problem string) {
+func (s *site) retryDead(r *http.Request) error {
 	id := r.PathValue("id")
-	there := false
-	for _, m := range s.View.DeadLetters() {
-		there = there || m.ID == id
+	if m, ok := s.View.Message(id); !ok || m.State != alert.Dead {
+		return fmt.Errorf("%w: dead letter %s", alert.ErrNotFound, id)
 	}
-	if !there {
-		return http.StatusNotFound, "there is no dead letter with this id: it may have been retried already; /api/v1/deadletters lists those there are"
-	}
-	if err := s.Slack.RetryDead(r.Context(), id); err != nil {
-		s.Logger.WarnContext(r.Context(), "a dead letter could not be retried", "message", id, "err", err)
-		return http.StatusServiceUnavailable, s.unstored(err)
-	}
-	return http.StatusOK, ""
+	return s.Slack.RetryDead(r.Context(), id)
 }
 
 func (s *site) postRetryParked(w http.ResponseWriter, _ *http.Request) {
 	s.Slack.Retry()
-	answer(w, http.StatusOK, struct{}{})
+	api.Write(w, http.StatusOK, struct{}{})
 }
 
 func (s *site) retryForm(w http.ResponseWriter, r *http.Request) {
 	s.Slack.Retry()
 	back(w, r, "delivery", "retried")
-}
-
-func (s *site) retryDeadForm(w http.ResponseWriter, r *http.Request) {
-	switch code, problem := s.retryDead(r); {
-	case problem == "":
-		back(w, r, "delivery", "posted")
-	case code == http.StatusNotFound:
-		back(w, r, "delivery", "gone")
-	default:
-		back(w, r, "delivery", "failed")
-	}
 }
 
 type deliveryPage struct {
@@ -110,8 +96,8 @@ type deadRow struct {
 	More                int
 }
 
-// mostDeadAlerts is how many alerts of a dead letter a page lists.
-const mostDeadAlerts = 5
+// maxDeadAlerts is how many alerts of a dead letter a page lists.
+const maxDeadAlerts = 5
 
 func sinkRows(sinks []api.SinkStatus) []sinkRow {
 	var rows []sinkRow
@@ -147,7 +133,7 @@ func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
 	for _, d := range letters {
 		row := deadRow{
 			ID: d.ID, Channel: text(d.Channel), Reason: text(d.Reason), At: since(d.At, now), Path: "delivery/dead/" + escape(d.ID) + "/retry",
-			More: max(len(d.Alerts)-mostDeadAlerts, 0),
+			More: max(len(d.Alerts)-maxDeadAlerts, 0),
 		}
 		row.Alerts = d.Alerts[:len(d.Alerts)-row.More]
 		for i := range row.Alerts {

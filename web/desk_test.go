@@ -83,23 +83,23 @@ func TestDecisionsThatCannotBeDone(t *testing.T) {
 		return try{request{method: "POST", path: "/api/v1/" + path, body: body}, code, says}
 	}
 	for _, ask := range []try{
-		post("alerts/a-none/ack", `{"by":"Ada"}`, 404, "/api/v1/alerts and"),
+		post("alerts/a-none/ack", `{"by":"Ada"}`, 404, "/api/v1/alerts, "),
 		post("alerts/"+closed+"/ack", `{"by":"Ada"}`, 422, "is closed"),
-		post("alerts/"+closed+"/ack", `{"by":"\u202e "}`, 422, "who asks"),
+		post("alerts/"+closed+"/ack", `{"by":"\u202e "}`, 422, "`by` is required"),
 		post("alerts/"+closed+"/ack", ``, 400, "openapi.yaml"),
 		post("alerts/"+closed+"/ack", `{"by":"Ada"} {}`, 400, "openapi.yaml"),
-		post("alerts/"+closed+"/ack", `{"by":"`+strings.Repeat("x", mostAsked)+`"}`, 400, "too large"),
+		post("alerts/"+closed+"/ack", `{"by":"`+strings.Repeat("x", maxAsked)+`"}`, 400, "too large"),
 		post("silences", `{"match":{},"for_seconds":60,"by":"Ada"}`, 422, "at least one of account"),
 		post("silences", `{"match":{"severity":"dire"},"for_seconds":60,"by":"Ada"}`, 422, "critical, high"),
 		post("silences", `{"match":{"colour":"red"},"for_seconds":60,"by":"Ada"}`, 400, "colour"),
-		post("silences", `{"match":{"rule":"x"},"by":"Ada"}`, 422, "until when"),
+		post("silences", `{"match":{"rule":"x"},"by":"Ada"}`, 422, "either `until`"),
 		post("silences", `{"match":{"rule":"x"},"by":"Ada","for_seconds":1,"until":"2030-01-01T00:00:00Z"}`, 422, "not both"),
 		post("silences", `{"match":{"rule":"x"},"by":"Ada","for_seconds":-1}`, 422, "the end is in the past"),
-		post("silences", `{"match":{"rule":"x"},"for_seconds":60}`, 422, "who asks"),
+		post("silences", `{"match":{"rule":"x"},"for_seconds":60}`, 422, "`by` is required"),
 		post("silences/preview", `{"match":{}}`, 422, "at least one of"),
-		{request{method: "DELETE", path: "/api/v1/silences/s-9", body: `{"by":"Ada"}`}, 404, "/api/v1/silences list"},
-		{request{method: "DELETE", path: "/api/v1/silences/s-9", body: `{"by":""}`}, 422, "who asks"},
-		{request{path: "/api/v1/silences?x=1"}, 400, "no parameter"},
+		{request{method: "DELETE", path: "/api/v1/silences/s-9", body: `{"by":"Ada"}`}, 404, "/api/v1/silences and"},
+		{request{method: "DELETE", path: "/api/v1/silences/s-9", body: `{"by":""}`}, 422, "`by` is required"},
+		{request{path: "/api/v1/silences?x=1"}, 400, "unknown parameter"},
 	} {
 		w := ask.to(h)
 		require.Equal(t, ask.code, w.Code, "%s %s: %s", ask.path, ask.body, w.Body)
@@ -252,8 +252,8 @@ func TestASilenceThatIsRefusedOnThePage(t *testing.T) {
 	h := New(b.options(t))
 	for fields, says := range map[string]string{
 		"by=Ada&for=1h":                                    "at least one of account",
-		"by=&for=1h&rule=quality-red":                      "who asks",
-		"by=Ada&rule=quality-red":                          "choose for how long",
+		"by=&for=1h&rule=quality-red":                      "`by` is required",
+		"by=Ada&rule=quality-red":                          "choose a duration",
 		"by=Ada&rule=quality-red&until=soon":               "must be a time",
 		"by=Ada&rule=quality-red&until=2020-01-01T00%3A00": "the end is in the past",
 		"by=Ada&labels=gold&for=1h":                        "labels must be name=value",

@@ -14,10 +14,10 @@ import (
 )
 
 // What one text on a page shows at most.
-const mostText = 300
+const maxText = 300
 
 // text makes a text from outside fit for the page.
-func text(s string) string { return alert.Cut(shown(s), mostText) }
+func text(s string) string { return alert.Cut(shown(s), maxText) }
 
 func value(f phone.Field, v string) string {
 	if v == "" {

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	mostStreams = 100
-	calm        = time.Second      // between two events
-	still       = 15 * time.Second // after which pages are refreshed though nothing happened: times and rates move
+	maxStreams = 100
+	calm       = time.Second      // between two events
+	still      = 15 * time.Second // after which pages are refreshed though nothing happened: times and rates move
 )
 
 // live tells a page, by server-sent events, when it has to be read again. What
@@ -21,7 +21,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-s.streams }()
 	default:
 		w.Header().Set("Retry-After", "30")
-		http.Error(w, "too many pages are open at once", http.StatusServiceUnavailable)
+		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
 		return
 	}
 	control := http.NewResponseController(w)

@@ -50,7 +50,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	server := httptest.NewServer(New(b.options(t)))
 	defer server.Close()
 	defer close(b.ending)
-	for range mostStreams {
+	for range maxStreams {
 		openStream(t, server.URL)
 	}
 	resp, err := http.Get(server.URL + "/live")

@@ -30,7 +30,7 @@ func (s *site) getNumber(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, err)
 		return
 	case known == nil:
-		fail(w, http.StatusNotFound, "this space does not list the number now; its history may still be there, and /api/v1/numbers?q=… finds where it is")
+		api.Fail(w, http.StatusNotFound, "the space does not list this number now; its history may still exist, and /api/v1/numbers?q=… finds where it is")
 		return
 	}
 	alerts := s.alertsOf(about)
@@ -41,7 +41,7 @@ func (s *site) getNumber(w http.ResponseWriter, r *http.Request) {
 	for _, a := range alerts {
 		d.Alerts = append(d.Alerts, s.render(a))
 	}
-	answer(w, http.StatusOK, d)
+	api.Write(w, http.StatusOK, d)
 }
 
 func (s *site) event(e *alert.Event) api.Event {
@@ -60,7 +60,7 @@ func (s *site) event(e *alert.Event) api.Event {
 
 func (s *site) getHistory(w http.ResponseWriter, r *http.Request) {
 	p := paramsOf(r)
-	before, limit := p.number("before", 0, mostOffset, 0), p.number("limit", 1, mostLimit, defaultLimit)
+	before, limit := p.number("before", 0, maxOffset, 0), p.number("limit", 1, maxLimit, defaultLimit)
 	if refused(w, p) {
 		return
 	}
@@ -76,7 +76,7 @@ func (s *site) getHistory(w http.ResponseWriter, r *http.Request) {
 	if len(events) == limit {
 		h.Before = events[limit-1].Seq
 	}
-	answer(w, http.StatusOK, h)
+	api.Write(w, http.StatusOK, h)
 }
 
 type numberPage struct {
@@ -123,7 +123,7 @@ const historyRead = 500
 func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	about, now := subject(r), s.Now()
 	params := paramsOf(r)
-	before := params.number("before", 0, mostOffset, 0)
+	before := params.number("before", 0, maxOffset, 0)
 	known, err := s.View.Number(about.SpaceKey(), about.PhoneNumber)
 	if err != nil {
 		s.unreadable(w, r, err)
@@ -136,7 +136,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	}
 	alerts := s.alertsOf(about)
 	if known == nil && len(events) == 0 && len(alerts) == 0 {
-		s.lost(w, r, "No space of this name lists or has listed this number.")
+		s.lost(w, r, "No space with this id lists this number, or has listed it.")
 		return
 	}
 	body := s.numberHead(about)
@@ -230,7 +230,7 @@ func (s *site) eventRow(e *alert.Event) eventRow {
 		row.Notes = strings.TrimSpace("moved from space " + text(c.MovedFrom) + " " + row.Notes)
 	}
 	if c.Baseline {
-		row.Notes = strings.TrimSpace("first sight of the space " + row.Notes)
+		row.Notes = strings.TrimSpace("first poll of the space " + row.Notes)
 	}
 	if a := e.Alert; a != nil {
 		row.Rule, row.Severity, row.Transition, row.Tone = a.Rule, a.Severity.String(), a.Transition.String(), severityTone(a.Severity)

@@ -44,7 +44,7 @@ func (s *site) getNumbers(w http.ResponseWriter, r *http.Request) {
 	for i := range found.Rows {
 		list.Numbers = append(list.Numbers, s.entry(found.Rows[i].Space, &found.Rows[i].Number))
 	}
-	answer(w, http.StatusOK, list)
+	api.Write(w, http.StatusOK, list)
 }
 
 type numbersPage struct {

@@ -121,12 +121,12 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}{
 		{request{path: "/api/v1/numbers?limit=0"}, 400, "limit must be a number from 1 to 1000"},
 		{request{path: "/api/v1/numbers?offset=-1"}, 400, "offset must be"},
-		{request{path: "/api/v1/numbers?Colour=red"}, 400, `no parameter \"Colour\"`},
+		{request{path: "/api/v1/numbers?Colour=red"}, 400, `unknown parameter \"Colour\"`},
 		{request{path: "/api/v1/alerts?state=odd&severity=dire"}, 400, "state must be one of open, firing, closed, all; severity must be one of critical"},
 		{request{path: "/api/v1/spaces?state=odd"}, 400, "state must be one of"},
 		{request{path: "/api/v1/numbers/main/x/1"}, 404, "/api/v1/numbers?q="},
 		{request{path: "/api/v1/numbers/main/x/1/history?before=x"}, 400, "before must be"},
-		{request{method: "POST", path: "/api/v1/deadletters/none/retry"}, 404, "/api/v1/deadletters lists"},
+		{request{method: "POST", path: "/api/v1/deadletters/none/retry"}, 404, "/api/v1/deadletters list"},
 		{request{path: "/api/v1/nothing"}, 404, "openapi.yaml"},
 		{request{path: "/api/v1/status", from: elsewhere}, 401, "http.token"},
 	} {

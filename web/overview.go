@@ -14,7 +14,7 @@ import (
 )
 
 func (s *site) getStatus(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, s.status())
+	api.Write(w, http.StatusOK, s.status())
 }
 
 // status is what the bot reports, with what the handler itself knows.
@@ -62,8 +62,8 @@ func (s *site) fleet(accounts []api.AccountStatus) api.FleetStatus {
 	return f
 }
 
-// mostAlerts is how many alerts the overview shows in full.
-const mostAlerts = 10
+// maxAlerts is how many alerts the overview shows in full.
+const maxAlerts = 10
 
 type overview struct {
 	Severities []link
@@ -117,7 +117,7 @@ func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
 	firing := s.selected(selection{State: stateFiring})
 	o := overview{
 		Fleet: status.Fleet, Matrix: newMatrix(status.Fleet), Chart: s.chart(r, now), Sinks: sinkRows(status.Sinks),
-		More: max(len(firing)-mostAlerts, 0),
+		More: max(len(firing)-maxAlerts, 0),
 	}
 	for i, name := range alert.Severities() {
 		o.Severities = append(o.Severities, link{

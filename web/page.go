@@ -134,7 +134,7 @@ func (s *site) show(w http.ResponseWriter, code int, p page) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	// The client went away: nobody is left to be told.
+	// It fails only if the client has gone.
 	_, _ = body.WriteTo(w)
 }
 
@@ -149,7 +149,7 @@ func (s *site) lost(w http.ResponseWriter, r *http.Request, why string) {
 func (s *site) unreadable(w http.ResponseWriter, r *http.Request, err error) {
 	s.Logger.WarnContext(r.Context(), "a page could not be made", "path", r.URL.Path, "err", err)
 	p := s.frame(r, "lost", "The store cannot be read")
-	p.Body = text(err.Error()) + " – look into the log, and check the store: numwatch db check"
+	p.Body = text(err.Error()) + " – see the log, and check the store: numwatch db check"
 	s.show(w, http.StatusInternalServerError, p)
 }
 
@@ -170,21 +170,20 @@ func getAsset(w http.ResponseWriter, r *http.Request) {
 
 func escape(segment string) string { return url.PathEscape(segment) }
 
-// What a form has brought about, by the word that is in the address afterwards.
+// What is shown after a form was sent, by the word in the address.
 var outcomes = map[string]string{
 	"reloaded": "The rules were read again and are in force.",
-	"refused":  "The rules were refused: the last good ones go on. What is wrong stands below.",
+	"refused":  "The rules have errors, which are listed below. The last good rules stay in force.",
 	"retried":  "The parked channels are being tried again.",
 	"posted":   "The alerts of the dead letter are being posted again.",
-	"gone":     "This dead letter is not there any more.",
-	"named":    "Your name is kept in this browser.",
+	"named":    "Your name is remembered in this browser.",
 	"acked":    "Acknowledged: reminders and escalation stop until it gets worse.",
-	"unacked":  "The acknowledgement is taken back.",
-	"silenced": "Silenced: what still fires when the silence ends is shown then.",
-	"ended":    "The silence is over: what it held back and still fires is shown now.",
-	"over":     "That is over already: nothing was changed.",
-	"undone":   "That cannot be done: say who you are, and see whether it is still open.",
-	"failed":   "That did not work; the log says why. Try again once numwatch is ready.",
+	"unacked":  "The acknowledgement is withdrawn.",
+	"silenced": "Silenced: alerts that still fire when the silence ends are shown then.",
+	"ended":    "The silence has ended: alerts that it held back and that still fire are shown now.",
+	"over":     "That no longer exists: nothing was changed.",
+	"undone":   "That is not possible: enter your name, and check whether it is still open.",
+	"failed":   "That failed; the log says why. Try again once numwatch is ready.",
 }
 
 // back leads the browser to a page, so that reading it again repeats nothing.
@@ -194,18 +193,8 @@ func back(w http.ResponseWriter, r *http.Request, to, done string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// decided leads back to the page that the form stood on.
+// decided leads back to the page that the form is on.
 func (s *site) decided(w http.ResponseWriter, r *http.Request, done string, err error) {
-	switch {
-	case err == nil:
-	case errors.Is(err, alert.ErrNotFound):
-		done = "over"
-	case errors.Is(err, alert.ErrRejected):
-		done = "undone"
-	default:
-		s.Logger.WarnContext(r.Context(), "a decision could not be stored", "path", r.URL.Path, "err", err)
-		done = "failed"
-	}
 	page, values := "alerts", url.Values{}
 	if from, err := url.Parse(r.Referer()); err == nil {
 		// With what was chosen there. The address is written anew: nothing of it
@@ -215,9 +204,24 @@ func (s *site) decided(w http.ResponseWriter, r *http.Request, done string, err 
 		}
 		values = from.Query()
 	}
-	values.Set("done", done)
+	values.Set("done", s.outcome(r, done, err))
 	w.Header().Set("Location", root(r)+page+"?"+values.Encode())
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// outcome is the word for how a form's request went.
+func (s *site) outcome(r *http.Request, done string, err error) string {
+	switch {
+	case err == nil:
+		return done
+	case errors.Is(err, alert.ErrNotFound):
+		return "over"
+	case errors.Is(err, alert.ErrRejected):
+		return "undone"
+	default:
+		s.Logger.WarnContext(r.Context(), "a request could not be carried out", "path", r.URL.Path, "err", err)
+		return "failed"
+	}
 }
 
 // The cookie that keeps the name of who decides, so that it is asked for once.
@@ -235,12 +239,12 @@ func nameOf(r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	return alert.Cut(shown(name), mostName)
+	return alert.Cut(shown(name), maxName)
 }
 
 // named reads from a form who decides, and keeps it for the next time.
 func named(w http.ResponseWriter, r *http.Request) (string, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, mostAsked)
+	r.Body = http.MaxBytesReader(w, r.Body, maxAsked)
 	by, err := who(r.PostFormValue("by"))
 	if err != nil {
 		return "", err
@@ -249,9 +253,4 @@ func named(w http.ResponseWriter, r *http.Request) (string, error) {
 		Name: nameCookie, Value: url.QueryEscape(by), Path: "/", MaxAge: int(nameFor.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 	return by, nil
-}
-
-func (s *site) nameForm(w http.ResponseWriter, r *http.Request) {
-	_, err := named(w, r)
-	s.decided(w, r, "named", err)
 }

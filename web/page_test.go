@@ -30,10 +30,10 @@ func TestPages(t *testing.T) {
 	wants := map[string][]string{
 		"overview": {"4 critical, 3 high", "All 11 alerts", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
 		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
-		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first sight of the space"},
+		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space"},
 		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "told", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
-		"rules":    {"would have sent 412 messages", "The file is refused", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule looks at"},
-		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "forgotten since", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
+		"rules":    {"would have sent 412 messages", "The file has errors", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule covers"},
+		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "no longer kept", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
 		"silences": {"Nothing is silenced", "<bdi>rule=quality-red</bdi> covers 2 open alerts now", `formmethod="get"`, `value="status-banned"`},
 		"spaces":   {"The spaces of account main cannot be listed", "grant the RAM user or role the action cams:ListInstance", "with 12 spaces: new ones are not watched", "Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
 	}
@@ -82,7 +82,7 @@ func TestSpacesThatCannotBeListed(t *testing.T) {
 		require.NotContains(t, body, "all well", path)
 	}
 	b.status.Accounts[0].Discovery.At = time.Time{}
-	require.Contains(t, request{path: "/spaces"}.to(h).Body.String(), "None was listed yet: only those of the configuration are watched")
+	require.Contains(t, request{path: "/spaces"}.to(h).Body.String(), "No list was received yet: only those of the configuration are watched")
 	b.status.Accounts[0].Discovery.Error = ""
 	body := request{path: "/spaces"}.to(h).Body.String()
 	require.Contains(t, body, "all well")
@@ -104,7 +104,7 @@ func TestHostileNames(t *testing.T) {
 		calm := request{path: "/"}.to(New((&bot{alerts: []alert.Alert{redAlert()}}).options(t))).Body.String()
 		require.Equal(t, strings.Count(calm, "<"), strings.Count(body, "<"), "no tag more than with any other name: %q", name)
 		require.Equal(t, strings.Count(calm, "\n"), strings.Count(body, "\n"))
-		require.Less(t, len(body), len(calm)+6*mostText)
+		require.Less(t, len(body), len(calm)+6*maxText)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestPagesAreBounded(t *testing.T) {
 	}
 	h := New(b.options(t))
 	body := request{path: "/"}.to(h).Body.String()
-	require.Equal(t, mostAlerts, strings.Count(body, `class="alert dire"`))
+	require.Equal(t, maxAlerts, strings.Count(body, `class="alert dire"`))
 	require.Contains(t, body, "All 5,000 alerts")
 	body = request{path: "/alerts?page=3"}.to(h).Body.String()
 	require.Equal(t, rowsPerPage, strings.Count(body, `class="alert dire"`))
@@ -188,11 +188,11 @@ func TestNumberThatIsNoMore(t *testing.T) {
 	about := phone.SubjectOf(b.numbers[0].Space, b.numbers[0].Number.PhoneNumber)
 	b.numbers = nil
 	body := request{path: "/" + numberPath(about)}.to(New(b.options(t))).Body.String()
-	require.Contains(t, body, "not listed any more")
+	require.Contains(t, body, "no longer listed")
 	require.Contains(t, body, "name-changed")
 	w := request{path: "/numbers/main/nowhere/1"}.to(New(b.options(t)))
 	require.Equal(t, 404, w.Code)
-	require.Contains(t, w.Body.String(), "To the overview")
+	require.Contains(t, w.Body.String(), "Go to the overview")
 }
 
 func TestWhatIsNotThere(t *testing.T) {
@@ -227,7 +227,7 @@ func TestForms(t *testing.T) {
 	require.Equal(t, 1, b.retries)
 	require.Equal(t, "../../../delivery?done=posted", post("/delivery/dead/m-dead/retry"))
 	require.Equal(t, []string{"m-dead"}, b.retried)
-	require.Equal(t, "../../../delivery?done=gone", post("/delivery/dead/m-other/retry"))
+	require.Equal(t, "../../../delivery?done=over", post("/delivery/dead/m-other/retry"))
 	b.refuse = errDisk
 	require.Equal(t, "../../../delivery?done=failed", post("/delivery/dead/m-dead/retry"))
 	require.Contains(t, request{path: "/delivery?done=retried"}.to(h).Body.String(), "being tried again")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"numwatch/alert"
+	"numwatch/web/api"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +19,8 @@ import (
 
 const (
 	defaultLimit = 100
-	mostLimit    = 1000
-	mostOffset   = 1 << 31
+	maxLimit     = 1000
+	maxOffset    = 1 << 31
 )
 
 // params reads the parameters of a request and collects what is wrong.
@@ -65,12 +66,12 @@ func (p *params) number(name string, least, most, otherwise int) int {
 
 // page reads which part of a list is wanted.
 func (p *params) page() (offset, limit int) {
-	return p.number("offset", 0, mostOffset, 0), p.number("limit", 1, mostLimit, defaultLimit)
+	return p.number("offset", 0, maxOffset, 0), p.number("limit", 1, maxLimit, defaultLimit)
 }
 
 // pageNumber reads which part of a list a page shows, from 1.
 func (p *params) pageNumber() (offset int) {
-	return (p.number("page", 1, mostOffset/rowsPerPage, 1) - 1) * rowsPerPage
+	return (p.number("page", 1, maxOffset/rowsPerPage, 1) - 1) * rowsPerPage
 }
 
 // list reads a parameter that may be there several times or hold commas.
@@ -116,7 +117,7 @@ func (p *params) problem() string {
 	wrong := slices.Clone(p.wrong)
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
 		if !p.known[name] {
-			wrong = append(wrong, fmt.Sprintf("there is no parameter %q here: see /api/v1/openapi.yaml", alert.Cut(shown(name), 50)))
+			wrong = append(wrong, fmt.Sprintf("unknown parameter %q: see /api/v1/openapi.yaml", alert.Cut(shown(name), 50)))
 		}
 	}
 	return strings.Join(wrong, "; ")
@@ -132,17 +133,17 @@ func part[T any](all []T, offset, limit int) []T {
 func refused(w http.ResponseWriter, p *params) bool {
 	problem := p.problem()
 	if problem != "" {
-		fail(w, http.StatusBadRequest, problem)
+		api.Fail(w, http.StatusBadRequest, problem)
 	}
 	return problem != ""
 }
 
 const (
-	mostAsked  = 64 << 10 // bytes of a request
-	mostName   = 80       // characters of who asks
-	mostReason = 300
-	// mostPreview is how many alerts a preview lists.
-	mostPreview = 100
+	maxAsked  = 64 << 10 // bytes of a request
+	maxName   = 80       // characters of who asks
+	maxReason = 300
+	// maxPreview is how many alerts a preview lists.
+	maxPreview = 100
 	// decideWithin is how long a decision may take to be stored: less than who
 	// asks waits, so that he hears why it takes so long.
 	decideWithin = 5 * time.Second
@@ -150,16 +151,16 @@ const (
 
 // read decodes a request's JSON strictly. It has answered where that fails.
 func read(w http.ResponseWriter, r *http.Request, v any) bool {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostAsked))
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAsked))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
 	if err == nil {
 		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("there is something behind it")
+			err = errors.New("data after the object")
 		}
 	}
 	if err != nil {
-		fail(w, http.StatusBadRequest, "the request's body is not what /api/v1/openapi.yaml asks for: "+shown(err.Error()))
+		api.Fail(w, http.StatusBadRequest, "invalid request body (see /api/v1/openapi.yaml): "+shown(err.Error()))
 	}
 	return err == nil
 }
@@ -177,21 +178,53 @@ func prompt(decide http.HandlerFunc) http.HandlerFunc {
 func who(by string) (string, error) {
 	by = strings.TrimSpace(shown(by))
 	if by == "" {
-		return "", fmt.Errorf("%w: say in `by` who asks for it", alert.ErrRejected)
+		return "", fmt.Errorf("%w: `by` is required: the name of who makes the request", alert.ErrRejected)
 	}
-	return alert.Cut(by, mostName), nil
+	return alert.Cut(by, maxName), nil
 }
 
-// undecided answers where what was asked for was not done.
+// action is what a person asks for, through the API or by a form on a page.
+type action func(r *http.Request, by string) (answer any, err error)
+
+func (s *site) byAPI(do action) http.HandlerFunc {
+	return prompt(func(w http.ResponseWriter, r *http.Request) {
+		var q api.ByRequest
+		if !read(w, r, &q) {
+			return
+		}
+		by, err := who(q.By)
+		var answer any
+		if err == nil {
+			answer, err = do(r, by)
+		}
+		if err != nil {
+			s.undecided(w, r, err)
+			return
+		}
+		api.Write(w, http.StatusOK, answer)
+	})
+}
+
+func (s *site) byForm(done string, do action) http.HandlerFunc {
+	return prompt(func(w http.ResponseWriter, r *http.Request) {
+		by, err := named(w, r)
+		if err == nil {
+			_, err = do(r, by)
+		}
+		s.decided(w, r, done, err)
+	})
+}
+
+// undecided answers why a request was not carried out.
 func (s *site) undecided(w http.ResponseWriter, r *http.Request, err error) {
 	switch text := shown(err.Error()); {
 	case errors.Is(err, alert.ErrNotFound):
-		fail(w, http.StatusNotFound, text+"; it may be over: /api/v1/alerts and /api/v1/silences list what there is")
+		api.Fail(w, http.StatusNotFound, text+"; it may be gone: /api/v1/alerts, /api/v1/silences and /api/v1/deadletters list what there is")
 	case errors.Is(err, alert.ErrRejected):
-		fail(w, http.StatusUnprocessableEntity, text)
+		api.Fail(w, http.StatusUnprocessableEntity, text)
 	default:
-		s.Logger.WarnContext(r.Context(), "a decision could not be stored", "path", r.URL.Path, "err", err)
-		fail(w, http.StatusServiceUnavailable, s.unstored(err))
+		s.Logger.WarnContext(r.Context(), "a request could not be carried out", "path", r.URL.Path, "err", err)
+		api.Fail(w, http.StatusServiceUnavailable, s.unstored(err))
 	}
 }
 
@@ -211,23 +244,5 @@ func (s *site) unstored(err error) string {
 // broken answers where the store cannot be read.
 func (s *site) broken(w http.ResponseWriter, r *http.Request, err error) {
 	s.Logger.WarnContext(r.Context(), "a request could not be answered", "path", r.URL.Path, "err", err)
-	fail(w, http.StatusInternalServerError, shown(err.Error())+"; look into the log, and check the store: numwatch db check")
-}
-
-func answer(w http.ResponseWriter, code int, v any) {
-	body, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		http.Error(w, "encoding the answer: "+err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	// The client went away: nobody is left to be told.
-	_, _ = w.Write(append(body, '\n'))
-}
-
-func fail(w http.ResponseWriter, code int, text string) {
-	answer(w, code, struct {
-		Error string `json:"error"`
-	}{text})
+	api.Fail(w, http.StatusInternalServerError, shown(err.Error())+"; see the log, and check the store: numwatch db check")
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func (s *site) getRules(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, s.rules())
+	api.Write(w, http.StatusOK, s.rules())
 }
 
 // rules is what is known of the rules, fit to be shown.
@@ -45,10 +45,10 @@ func cleanedProblems(problems []api.Problem) []api.Problem {
 
 func (s *site) postReload(w http.ResponseWriter, r *http.Request) {
 	if err := s.Reload(r.Context()); err != nil {
-		fail(w, http.StatusUnprocessableEntity, "the rules were refused and the last good ones go on: "+shownLines(err.Error()))
+		api.Fail(w, http.StatusUnprocessableEntity, "the rules were refused and the last good ones go on: "+shownLines(err.Error()))
 		return
 	}
-	answer(w, http.StatusOK, struct{}{})
+	api.Write(w, http.StatusOK, struct{}{})
 }
 
 func (s *site) reloadForm(w http.ResponseWriter, r *http.Request) {

@@ -24,7 +24,7 @@ func (s *site) getSilences(w http.ResponseWriter, r *http.Request) {
 		list.Silences = append(list.Silences, s.silence(one))
 	}
 	list.Total = len(list.Silences)
-	answer(w, http.StatusOK, list)
+	api.Write(w, http.StatusOK, list)
 }
 
 func (s *site) silence(one alert.Silence) api.Silence {
@@ -48,7 +48,7 @@ func (s *site) postSilence(w http.ResponseWriter, r *http.Request) {
 		s.undecided(w, r, err)
 		return
 	}
-	answer(w, http.StatusCreated, s.silence(made))
+	api.Write(w, http.StatusCreated, s.silence(made))
 }
 
 // makeSilence starts the silence that is asked for.
@@ -57,7 +57,7 @@ func (s *site) makeSilence(ctx context.Context, q api.SilenceRequest) (alert.Sil
 		return alert.Silence{}, err
 	}
 	if q.Until.IsZero() == (q.For == 0) {
-		return alert.Silence{}, fmt.Errorf("%w: say until when, or for how long, and not both", alert.ErrRejected)
+		return alert.Silence{}, fmt.Errorf("%w: either `until` or `for_seconds` is required, and not both", alert.ErrRejected)
 	}
 	if q.For != 0 {
 		q.Until = s.Now().Add(time.Duration(q.For))
@@ -67,7 +67,7 @@ func (s *site) makeSilence(ctx context.Context, q api.SilenceRequest) (alert.Sil
 		return alert.Silence{}, err
 	}
 	return s.Operator.Silence(ctx, alert.Silence{
-		Match: q.Match, Until: q.Until.UTC(), By: by, Reason: alert.Cut(shown(strings.TrimSpace(q.Reason)), mostReason),
+		Match: q.Match, Until: q.Until.UTC(), By: by, Reason: alert.Cut(shown(strings.TrimSpace(q.Reason)), maxReason),
 	})
 }
 
@@ -93,49 +93,27 @@ func (s *site) postPreview(w http.ResponseWriter, r *http.Request) {
 	}
 	found := s.covered(&q.Match)
 	list := api.AlertList{Total: len(found), Alerts: []api.Alert{}}
-	for _, a := range part(found, 0, mostPreview) {
+	for _, a := range part(found, 0, maxPreview) {
 		list.Alerts = append(list.Alerts, s.render(a))
 	}
-	answer(w, http.StatusOK, list)
+	api.Write(w, http.StatusOK, list)
 }
 
-func (s *site) deleteSilence(w http.ResponseWriter, r *http.Request) {
-	var q api.ByRequest
-	if !read(w, r, &q) {
-		return
-	}
-	by, err := who(q.By)
-	if err == nil {
-		err = s.Operator.EndSilence(r.Context(), r.PathValue("id"), by)
-	}
-	if err != nil {
-		s.undecided(w, r, err)
-		return
-	}
-	answer(w, http.StatusOK, struct{}{})
+func (s *site) endSilence(r *http.Request, by string) (any, error) {
+	return struct{}{}, s.Operator.EndSilence(r.Context(), r.PathValue("id"), by)
 }
 
-// silenceAlertForm silences one rule about one subject.
-func (s *site) silenceAlertForm(w http.ResponseWriter, r *http.Request) {
-	by, err := named(w, r)
-	if err == nil {
-		err = s.silenceAlert(r, by)
-	}
-	s.decided(w, r, "silenced", err)
-}
-
-func (s *site) silenceAlert(r *http.Request, by string) error {
+// silenceAlert silences one rule about one subject, for a time that the form says.
+func (s *site) silenceAlert(r *http.Request, by string) (any, error) {
 	length, err := lengthOf(r.PostFormValue("for"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, a := range s.View.Alerts() {
-		if a.ID == r.PathValue("id") && !a.State.Closed() {
-			_, err = s.makeSilence(r.Context(), api.SilenceRequest{Match: matchAlert(a), For: length, By: by})
-			return err
-		}
+	a, ok := s.View.Alert(r.PathValue("id"))
+	if !ok || a.State.Closed() {
+		return nil, fmt.Errorf("%w: alert %s", alert.ErrNotFound, r.PathValue("id"))
 	}
-	return fmt.Errorf("%w: alert %s", alert.ErrNotFound, r.PathValue("id"))
+	return s.makeSilence(r.Context(), api.SilenceRequest{Match: matchAlert(a), For: length, By: by})
 }
 
 // matchAlert chooses the alerts of the same rule about the same subject.
@@ -146,7 +124,7 @@ func matchAlert(a *alert.Alert) alert.Matcher {
 func lengthOf(text string) (api.Seconds, error) {
 	length, err := time.ParseDuration(text)
 	if err != nil || length <= 0 {
-		return 0, fmt.Errorf("%w: choose for how long", alert.ErrRejected)
+		return 0, fmt.Errorf("%w: choose a duration", alert.ErrRejected)
 	}
 	return api.Seconds(length), nil
 }
@@ -190,14 +168,6 @@ func silenceAsked(w http.ResponseWriter, r *http.Request) (q api.SilenceRequest,
 		return q, fmt.Errorf("%w: the end must be a time such as 2026-11-24T07:00", alert.ErrRejected)
 	}
 	return q, nil
-}
-
-func (s *site) endSilenceForm(w http.ResponseWriter, r *http.Request) {
-	by, err := named(w, r)
-	if err == nil {
-		err = s.Operator.EndSilence(r.Context(), r.PathValue("id"), by)
-	}
-	s.decided(w, r, "ended", err)
 }
 
 // silenceRow is a silence in force on a page.

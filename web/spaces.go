@@ -94,7 +94,7 @@ func (s *site) getSpaces(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	all := s.spaces(selection)
-	answer(w, http.StatusOK, api.SpaceList{Total: len(all), Spaces: append([]api.SpaceEntry{}, part(all, offset, limit)...)})
+	api.Write(w, http.StatusOK, api.SpaceList{Total: len(all), Spaces: append([]api.SpaceEntry{}, part(all, offset, limit)...)})
 }
 
 type spacesPage struct {

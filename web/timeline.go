@@ -41,7 +41,7 @@ const (
 	laneText   = 18 // pixels for a lane's name
 	laneBar    = 24
 	laneGap    = 10
-	mostRules  = 6
+	maxRules   = 6
 	shortest   = time.Hour
 	farthest   = 90 * 24 * time.Hour
 	ticksAlong = 3
@@ -218,7 +218,7 @@ func (d *drawing) rules() []lane {
 	}
 	var out []lane
 	slices.Reverse(names)
-	for _, name := range names[:min(len(names), mostRules)] {
+	for _, name := range names[:min(len(names), maxRules)] {
 		if len(lanes[name].Stretches) > 0 {
 			out = append(out, *lanes[name])
 		}

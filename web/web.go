@@ -2,7 +2,7 @@
 // API for programs and numwatch's own commands, health and metrics. The pages
 // are rendered here and work without JavaScript; where it is on, a stream of
 // events has them refreshed. Text from outside is cleaned and escaped, callback
-// URLs are redacted, and who may ask is decided in guard.go alone.
+// URLs are redacted, and web/guard alone decides who may ask.
 package web
 
 import (
@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/guard"
 )
 
 // Options is what the handler shows and does. Everything is needed but where it
@@ -54,7 +56,7 @@ type Options struct {
 
 type site struct {
 	Options
-	guard   guard
+	guard   guard.Guard
 	backup  sync.Mutex    // one copy at a time: each holds a read transaction
 	streams chan struct{} // a place for each stream of events
 }
@@ -64,12 +66,12 @@ func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &site{Options: o, guard: newGuard(o.Token, o.PublicURL), streams: make(chan struct{}, mostStreams)}
+	s := &site{Options: o, guard: guard.New(o.Token, o.PublicURL), streams: make(chan struct{}, maxStreams)}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, r.handler)
 	}
-	return s.guard.everything(s.known(mux))
+	return s.guard.Wrap(s.known(mux))
 }
 
 // route is a pattern of http.ServeMux and what serves it.
@@ -83,53 +85,60 @@ const apiPrefix = "/api/v1/"
 func (s *site) routes() []route {
 	g := s.guard
 	metrics := promhttp.HandlerFor(s.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
-	return append(g.profiles(), []route{
+	return []route{
 		{"GET /healthz", http.HandlerFunc(s.healthz)},
 		{"GET /readyz", s.readyz(g)},
-		{"GET /metrics", g.near(metrics)},
+		{"GET /metrics", g.MetricsAccess(metrics)},
 
-		{"GET /api/v1/status", g.api(s.getStatus)},
-		{"GET /api/v1/spaces", g.api(s.getSpaces)},
-		{"GET /api/v1/numbers", g.api(s.getNumbers)},
-		{"GET /api/v1/numbers/{account}/{space}/{number}", g.api(s.getNumber)},
-		{"GET /api/v1/numbers/{account}/{space}/{number}/history", g.api(s.getHistory)},
-		{"GET /api/v1/alerts", g.api(s.getAlerts)},
-		{"POST /api/v1/alerts/{id}/ack", g.api(prompt(s.postAck))},
-		{"DELETE /api/v1/alerts/{id}/ack", g.api(prompt(s.deleteAck))},
-		{"POST /api/v1/drill", g.api(prompt(s.postDrill))},
-		{"GET /api/v1/alerts/{id}", g.api(s.getAlert)},
-		{"GET /api/v1/silences", g.api(s.getSilences)},
-		{"POST /api/v1/silences", g.api(prompt(s.postSilence))},
-		{"POST /api/v1/silences/preview", g.api(s.postPreview)},
-		{"DELETE /api/v1/silences/{id}", g.api(prompt(s.deleteSilence))},
-		{"GET /api/v1/rules", g.api(s.getRules)},
-		{"POST /api/v1/reload", g.api(s.postReload)},
-		{"GET /api/v1/deadletters", g.api(s.getDeadLetters)},
-		{"POST /api/v1/deadletters/{id}/retry", g.api(prompt(s.postRetryDead))},
-		{"POST /api/v1/delivery/retry", g.api(s.postRetryParked)},
-		{"GET /api/v1/backup", g.private(s.getBackup)},
-		{"GET /api/v1/openapi.yaml", g.api(getOpenAPI)},
+		{"GET /api/v1/status", g.API(s.getStatus)},
+		{"GET /api/v1/spaces", g.API(s.getSpaces)},
+		{"GET /api/v1/numbers", g.API(s.getNumbers)},
+		{"GET /api/v1/numbers/{account}/{space}/{number}", g.API(s.getNumber)},
+		{"GET /api/v1/numbers/{account}/{space}/{number}/history", g.API(s.getHistory)},
+		{"GET /api/v1/alerts", g.API(s.getAlerts)},
+		{"POST /api/v1/alerts/{id}/ack", g.API(s.byAPI(s.ack))},
+		{"DELETE /api/v1/alerts/{id}/ack", g.API(s.byAPI(s.unack))},
+		{"POST /api/v1/drill", g.API(prompt(s.postDrill))},
+		{"GET /api/v1/alerts/{id}", g.API(s.getAlert)},
+		{"GET /api/v1/silences", g.API(s.getSilences)},
+		{"POST /api/v1/silences", g.API(prompt(s.postSilence))},
+		{"POST /api/v1/silences/preview", g.API(s.postPreview)},
+		{"DELETE /api/v1/silences/{id}", g.API(s.byAPI(s.endSilence))},
+		{"GET /api/v1/rules", g.API(s.getRules)},
+		{"POST /api/v1/reload", g.API(s.postReload)},
+		{"GET /api/v1/deadletters", g.API(s.getDeadLetters)},
+		{"POST /api/v1/deadletters/{id}/retry", g.API(prompt(s.postRetryDead))},
+		{"POST /api/v1/delivery/retry", g.API(s.postRetryParked)},
+		{"GET /api/v1/backup", g.SecretData(s.getBackup)},
+		{"GET /api/v1/openapi.yaml", g.API(getOpenAPI)},
 
-		{"GET /{$}", g.page(s.overviewPage)},
-		{"GET /numbers", g.page(s.numbersPage)},
-		{"GET /numbers/{account}/{space}/{number}", g.page(s.numberPage)},
-		{"GET /alerts", g.page(s.alertsPage)},
-		{"GET /rules", g.page(s.rulesPage)},
-		{"GET /delivery", g.page(s.deliveryPage)},
-		{"GET /spaces", g.page(s.spacesPage)},
-		{"GET /silences", g.page(s.silencesPage)},
-		{"POST /silences", g.page(prompt(s.silenceForm))},
-		{"POST /silences/{id}/end", g.page(prompt(s.endSilenceForm))},
-		{"POST /alerts/name", g.page(s.nameForm)},
-		{"POST /alerts/{id}/ack", g.page(prompt(s.ackForm))},
-		{"POST /alerts/{id}/unack", g.page(prompt(s.unackForm))},
-		{"POST /alerts/{id}/silence", g.page(prompt(s.silenceAlertForm))},
-		{"POST /rules/reload", g.page(s.reloadForm)},
-		{"POST /delivery/retry", g.page(s.retryForm)},
-		{"POST /delivery/dead/{id}/retry", g.page(prompt(s.retryDeadForm))},
-		{"GET /live", g.page(s.live)},
-		{"GET /assets/{name}", g.page(getAsset)},
-	}...)
+		{"GET /{$}", g.Page(s.overviewPage)},
+		{"GET /numbers", g.Page(s.numbersPage)},
+		{"GET /numbers/{account}/{space}/{number}", g.Page(s.numberPage)},
+		{"GET /alerts", g.Page(s.alertsPage)},
+		{"GET /rules", g.Page(s.rulesPage)},
+		{"GET /delivery", g.Page(s.deliveryPage)},
+		{"GET /spaces", g.Page(s.spacesPage)},
+		{"GET /silences", g.Page(s.silencesPage)},
+		{"POST /silences", g.Page(prompt(s.silenceForm))},
+		{"POST /silences/{id}/end", g.Page(s.byForm("ended", s.endSilence))},
+		{"POST /alerts/name", g.Page(s.byForm("named", func(*http.Request, string) (any, error) { return nil, nil }))},
+		{"POST /alerts/{id}/ack", g.Page(s.byForm("acked", s.ack))},
+		{"POST /alerts/{id}/unack", g.Page(s.byForm("unacked", s.unack))},
+		{"POST /alerts/{id}/silence", g.Page(s.byForm("silenced", s.silenceAlert))},
+		{"POST /rules/reload", g.Page(s.reloadForm)},
+		{"POST /delivery/retry", g.Page(s.retryForm)},
+		{"POST /delivery/dead/{id}/retry", g.Page(prompt(s.retryDeadForm))},
+		{"GET /live", g.Page(s.live)},
+		{"GET /assets/{name}", g.Page(getAsset)},
+
+		// They show what is in memory. A profile over time must end before the write
+		// time-out: /debug/pprof/profile?seconds=10.
+		{"GET /debug/pprof/", g.LocalOnly(pprof.Index)},
+		{"GET /debug/pprof/profile", g.LocalOnly(pprof.Profile)},
+		{"GET /debug/pprof/symbol", g.LocalOnly(pprof.Symbol)},
+		{"GET /debug/pprof/trace", g.LocalOnly(pprof.Trace)},
+	}
 }
 
 // known answers what no route serves in the form that its asker reads.
@@ -143,13 +152,13 @@ func (s *site) known(mux *http.ServeMux) http.Handler {
 		mux.ServeHTTP(&refusal, r)
 		switch {
 		case refusal.code == http.StatusMethodNotAllowed:
-			fail(w, refusal.code, "this path takes "+w.Header().Get("Allow")+" only")
+			api.Fail(w, refusal.code, "method not allowed: this path takes "+w.Header().Get("Allow")+" only")
 		case strings.HasPrefix(r.URL.Path, "/api/"):
-			fail(w, http.StatusNotFound, "nothing is served here: "+apiPrefix+"openapi.yaml lists what is")
-		case !s.guard.admits(r):
-			refuse(w, browserChallenge)
+			api.Fail(w, http.StatusNotFound, "not found: "+apiPrefix+"openapi.yaml lists what is")
+		case !s.guard.Admits(r):
+			guard.RefusePage(w)
 		default:
-			s.lost(w, r, "There is no such page.")
+			s.lost(w, r, "There is no page at this address.")
 		}
 	})
 }
@@ -170,13 +179,13 @@ func (s *site) healthz(w http.ResponseWriter, _ *http.Request) {
 
 // readyz answers everybody, because an orchestrator's probe knows no token, but
 // says why the bot is not ready only to those who may know.
-func (s *site) readyz(g guard) http.HandlerFunc {
+func (s *site) readyz(g guard.Guard) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := s.Ready()
 		switch {
 		case err == nil:
 			_, _ = io.WriteString(w, "ready\n")
-		case g.local(r) || g.admits(r):
+		case g.Local(r) || g.Admits(r):
 			http.Error(w, "not ready: "+shown(err.Error()), http.StatusServiceUnavailable)
 		default:
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
@@ -189,7 +198,7 @@ var openAPI []byte
 
 func getOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")
-	// The client went away: nobody is left to be told.
+	// It fails only if the client has gone.
 	_, _ = w.Write(openAPI)
 }
 
@@ -197,7 +206,7 @@ func getOpenAPI(w http.ResponseWriter, _ *http.Request) {
 // connection, so that nobody takes it for a whole one.
 func (s *site) getBackup(w http.ResponseWriter, r *http.Request) {
 	if !s.backup.TryLock() {
-		fail(w, http.StatusConflict, "another backup is under way: try again when it is done")
+		api.Fail(w, http.StatusConflict, "another backup is running: try again when it is done")
 		return
 	}
 	defer s.backup.Unlock()

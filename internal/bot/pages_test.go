@@ -91,7 +91,7 @@ func TestPagesFollowTheLoop(t *testing.T) {
 	require.NoError(t, os.WriteFile(m.o.RulesFile, []byte("version: 1\nrules: [{name: x, on: Colour}]\n"), 0o600))
 	require.Equal(t, http.StatusUnprocessableEntity, post(handler, "/api/v1/reload").Code)
 	refused := get(handler, "/rules").Body.String()
-	require.Contains(t, refused, "The file is refused")
+	require.Contains(t, refused, "The file has errors")
 	require.Contains(t, refused, "rules: [{name: x, on: Colour}]")
 }
 

@@ -1,4 +1,7 @@
-package web
+// Package guard decides who is served over HTTP: by token, by where a client is, and by
+// the name that it asks for. It imports web/api for the form of errors; web wraps every
+// route in it.
+package guard
 
 import (
 	"crypto/sha256"
@@ -6,10 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"numwatch/web/api"
 	"strings"
 )
 
-// A guard decides who is served. With a token, whoever knows it; metrics are
+// Guard decides who is served. With a token, whoever knows it; metrics are
 // also free for clients on this machine, and the probes for everybody. Without
 // one the bot listens on loopback only: clients of this machine are served, if
 // they mean it. The Host header must be one of this machine's own names or the
@@ -19,15 +23,17 @@ import (
 // Where people reach the page under a name that is not this machine's, a proxy
 // speaks for them, and not every proxy says so: then no client is taken for one
 // of this machine.
-type guard struct {
+type Guard struct {
 	token  [sha256.Size]byte
 	open   bool   // no token is set
 	public string // the name in the public URL, "": unknown
 	cross  *http.CrossOriginProtection
 }
 
-func newGuard(token, publicURL string) guard {
-	g := guard{token: sha256.Sum256([]byte(token)), open: token == "", cross: http.NewCrossOriginProtection()}
+// New returns a guard. Without a token only clients of this machine are served;
+// publicURL is how browsers reach the pages through a proxy, and may be empty.
+func New(token, publicURL string) Guard {
+	g := Guard{token: sha256.Sum256([]byte(token)), open: token == "", cross: http.NewCrossOriginProtection()}
 	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
 		g.public = u.Hostname()
 		// Fails only for an origin without scheme or host, and this has both
@@ -43,9 +49,9 @@ const (
 	browserChallenge = `Basic realm="numwatch: any name, the token as password", charset="UTF-8"`
 )
 
-// everything wraps the whole site: headers that every answer has, the check of
+// Wrap wraps the whole site: headers that every answer has, the check of
 // Host, and no changes on behalf of another site's page.
-func (g guard) everything(next http.Handler) http.Handler {
+func (g Guard) Wrap(next http.Handler) http.Handler {
 	next = g.cross.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -58,17 +64,17 @@ func (g guard) everything(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		if g.open && !g.knownHost(r.Host) {
-			http.Error(w, "this name is not served: use localhost, or set http.public_url or http.token", http.StatusMisdirectedRequest)
+			http.Error(w, "unknown Host header: use localhost, or set http.public_url or http.token", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// near serves what clients on this machine need no token for.
-func (g guard) near(next http.Handler) http.Handler {
+// MetricsAccess serves what clients on this machine need no token for.
+func (g Guard) MetricsAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.local(r) && !g.admits(r) {
+		if !g.Local(r) && !g.Admits(r) {
 			refuse(w, "Bearer")
 			return
 		}
@@ -76,30 +82,41 @@ func (g guard) near(next http.Handler) http.Handler {
 	})
 }
 
-// api serves programs.
-func (g guard) api(next http.HandlerFunc) http.Handler { return g.admitted("Bearer", next) }
+// API serves programs.
+func (g Guard) API(next http.HandlerFunc) http.Handler { return g.admitted("Bearer", next) }
 
-// page serves browsers, which ask for the token as the password.
-func (g guard) page(next http.HandlerFunc) http.Handler {
+// Page serves browsers, which ask for the token as the password.
+func (g Guard) Page(next http.HandlerFunc) http.Handler {
 	return g.admitted(browserChallenge, next)
 }
 
-// private serves what holds callback URLs in full: without a token not even
+// SecretData serves what contains callback URLs in full: without a token not even
 // what a proxy on this machine passes on.
-func (g guard) private(next http.HandlerFunc) http.Handler {
-	return g.api(func(w http.ResponseWriter, r *http.Request) {
-		if g.open && !g.local(r) {
+func (g Guard) SecretData(next http.HandlerFunc) http.Handler {
+	return g.API(func(w http.ResponseWriter, r *http.Request) {
+		if g.open && !g.Local(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			fail(w, http.StatusUnauthorized, "this may come through a proxy (http.public_url is set, or the request says so), and needs http.token in the configuration")
+			api.Fail(w, http.StatusUnauthorized, "this may come through a proxy (http.public_url is set, or the request says so), and needs http.token in the configuration")
 			return
 		}
 		next(w, r)
 	})
 }
 
-func (g guard) admitted(challenge string, next http.HandlerFunc) http.Handler {
+// LocalOnly serves clients on this machine that may be served at all.
+func (g Guard) LocalOnly(next http.HandlerFunc) http.Handler {
+	return g.API(func(w http.ResponseWriter, r *http.Request) {
+		if !g.Local(r) {
+			api.Fail(w, http.StatusForbidden, "profiles are for clients on the bot's own machine, where http.public_url names no other")
+			return
+		}
+		next(w, r)
+	})
+}
+
+func (g Guard) admitted(challenge string, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.admits(r) {
+		if !g.Admits(r) {
 			refuse(w, challenge)
 			return
 		}
@@ -107,12 +124,16 @@ func (g guard) admitted(challenge string, next http.HandlerFunc) http.Handler {
 	})
 }
 
+// RefusePage answers a browser that may not be served.
+func RefusePage(w http.ResponseWriter) { refuse(w, browserChallenge) }
+
 func refuse(w http.ResponseWriter, challenge string) {
 	w.Header().Set("WWW-Authenticate", challenge)
-	fail(w, http.StatusUnauthorized, "the token is missing or wrong (http.token of the configuration)")
+	api.Fail(w, http.StatusUnauthorized, "the token is missing or wrong (http.token of the configuration)")
 }
 
-func (g guard) admits(r *http.Request) bool {
+// Admits reports whether a client may be served at all.
+func (g Guard) Admits(r *http.Request) bool {
 	if g.open {
 		return fromLoopback(r)
 	}
@@ -125,7 +146,7 @@ func (g guard) admits(r *http.Request) bool {
 	return ok && subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
 }
 
-func (g guard) knownHost(host string) bool {
+func (g Guard) knownHost(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = strings.Trim(host, "[]")
@@ -134,9 +155,9 @@ func (g guard) knownHost(host string) bool {
 		g.public != "" && strings.EqualFold(name, g.public)
 }
 
-// local reports whether the client itself runs on this machine, as opposed to
+// Local reports whether the client itself runs on this machine, as opposed to
 // one that a proxy here speaks for.
-func (g guard) local(r *http.Request) bool {
+func (g Guard) Local(r *http.Request) bool {
 	if g.public != "" && !isThisMachine(g.public) {
 		return false
 	}
