@@ -44,7 +44,7 @@ func offScale(f phone.Field, v string) bool {
 	return !on
 }
 
-// namesValue reports whether `to` namesValue the value itself, or as unlisted.
+// namesValue reports whether `to` takes the value by its name, !X or unlisted.
 func (r *fieldRule) namesValue(v string) bool {
 	return r.to != nil && r.to.match(r.field, v)
 }

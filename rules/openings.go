@@ -12,9 +12,8 @@ import (
 // none that a rule can name: those are in upper case.
 const OtherValue = "unlisted value"
 
-// Opens says whether a rule opens on a change of one of its fields, as far as
-// that tells: the clause that keeps it from opening, and whether it is sure to
-// open, whatever else is true of the subject.
+// Opens returns the clause that keeps a rule from opening on a change of one of
+// its fields; sure if it opens whatever else is true of the subject.
 func (s *Set) Opens(rule string, f phone.Field, old, now string) (clause Clause, sure bool) {
 	r := s.fieldRule(rule, f)
 	switch {
@@ -40,8 +39,8 @@ func (s *Set) Opens(rule string, f phone.Field, old, now string) (clause Clause,
 	return None, sure
 }
 
-// Deaf reports whether the named channel's where is false on a change, as far as that
-// tells, for a rule that notifies the channel.
+// Deaf reports whether the named channel's where is sure to be false on a change,
+// for a rule that notifies the channel.
 func (s *Set) Deaf(name, rule string, f phone.Field, old, now string) bool {
 	r := s.fieldRule(rule, f)
 	i := slices.IndexFunc(r.channels, func(c *channel) bool { return c.Name == name && c.where != nil })

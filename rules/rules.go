@@ -2,7 +2,7 @@
 // changes by them: Compile resolves the names of a Spec and compiles its
 // expressions, reporting every problem at once; Set.Step takes an input, the
 // alerts as they stand and the time, and returns the alerts that the input moves.
-// rulefile reads a Spec from YAML, lint looks for what is suspicious.
+// rulefile reads a Spec from YAML, lint looks for mistakes in files that compile.
 //
 // The package is pure: no I/O, no clock. The same input, alerts and time give
 // the same result, whatever the order of the rules in the file. A Set is
@@ -99,8 +99,7 @@ type Mention struct {
 	Compared bool
 }
 
-// Warnings returns what is suspicious, but no error: values that are not
-// documented.
+// Warnings returns the warnings of compiling: values that are not documented.
 func (s *Set) Warnings() Problems { return slices.Clone(s.warnings) }
 
 // Mentions lists the labels that the set names, and the values that are not

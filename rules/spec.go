@@ -126,7 +126,7 @@ func (s *Spec) Undocumented(m Mention) Problem {
 	return p
 }
 
-// Problem is one thing that is wrong in a rules file, or suspicious.
+// Problem is an error in a rules file, or a warning or note about it.
 type Problem struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`           // from 1
@@ -199,5 +199,5 @@ func (ps Problems) Sorted() Problems {
 	return slices.Compact(ps)
 }
 
-// MaxProblems bounds what a hopeless file makes of itself.
+// MaxProblems bounds how many problems of a file are reported.
 const MaxProblems = 200

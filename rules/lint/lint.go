@@ -1,6 +1,5 @@
-// Package lint looks for what is suspicious in a rules file that is right
-// otherwise, and for values that no rule covers. It imports rules and rulefile;
-// the commands call it.
+// Package lint looks for mistakes in rules files that compile, and for values
+// that no rule covers. It imports rules and rulefile; the commands call it.
 package lint
 
 import (
@@ -75,7 +74,7 @@ func checkNames() []string {
 	return list
 }
 
-// Lint returns everything that is wrong in a rules file or suspicious, in the
+// Lint returns the errors of a rules file, or else its warnings and notes, in the
 // order of the file, less what its comments ask to ignore. A file with errors,
 // which no bot takes, is not looked at otherwise.
 func Lint(file string, data []byte, known Facts) rules.Problems {
