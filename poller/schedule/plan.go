@@ -40,8 +40,13 @@ func (o Options) Plan(spaces int) Plan {
 // Plan returns what can be promised at present.
 func (s *Schedule) Plan() Plan {
 	p := s.o.Plan(len(s.spaces))
-	if s.totals.rate > 0 {
-		p.Expected = time.Duration(s.totals.delay / s.totals.rate * float64(time.Second))
+	rate, delay := 0.0, 0.0
+	for _, e := range s.spaces {
+		rate += e.rate
+		delay += e.rate * float64(e.waited) / 2
+	}
+	if rate > 0 {
+		p.Expected = time.Duration(delay / rate)
 	}
 	return p
 }

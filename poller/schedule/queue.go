@@ -1,31 +1,28 @@
 package schedule
 
-import "slices"
+import (
+	"container/heap"
+	"slices"
+)
 
-// queue is a binary heap of spaces that knows where each one stands, so that
-// any can be taken out in O(log n).
+// queue is a heap of spaces that knows where each one stands, so that any can be
+// taken out in O(log n).
 type queue struct {
 	items []item
 	place func(*entry) *int32 // where an entry notes its index; -1: not in this queue
 }
 
-// item is an entry with what it is ordered by, held here because that is where
-// it is read. Of those alike the one whose last answer is older is first.
+// item is an entry with what it is ordered by. Of those alike the one whose last
+// answer is older is first.
 type item struct {
 	key float64
 	*entry
-}
-
-func (a *item) before(b *item) bool {
-	return a.key < b.key || a.key == b.key && a.answered < b.answered
 }
 
 // grow makes room for so many spaces in all, and for not many more.
 func (q *queue) grow(spaces int) {
 	q.items = slices.Grow(q.items, max(spaces-len(q.items), 0))
 }
-
-func (q *queue) len() int { return len(q.items) }
 
 // first returns the least entry, nil if the queue is empty.
 func (q *queue) first() *entry {
@@ -37,62 +34,39 @@ func (q *queue) first() *entry {
 
 func (q *queue) has(e *entry) bool { return *q.place(e) >= 0 }
 
-func (q *queue) push(e *entry, key float64) {
-	q.items = append(q.items, item{key, e})
-	q.up(len(q.items) - 1)
-}
+func (q *queue) push(e *entry, key float64) { heap.Push(q, item{key, e}) }
 
 // remove takes e out; it does nothing if e is not in the queue.
 func (q *queue) remove(e *entry) {
-	i := int(*q.place(e))
-	if i < 0 {
-		return
+	if q.has(e) {
+		heap.Remove(q, int(*q.place(e)))
 	}
+}
+
+// Len is part of heap.Interface, as are those that follow.
+func (q *queue) Len() int { return len(q.items) }
+
+func (q *queue) Less(i, j int) bool {
+	a, b := &q.items[i], &q.items[j]
+	return a.key < b.key || a.key == b.key && a.answered < b.answered
+}
+
+func (q *queue) Swap(i, j int) {
+	q.items[i], q.items[j] = q.items[j], q.items[i]
+	*q.place(q.items[i].entry), *q.place(q.items[j].entry) = int32(i), int32(j)
+}
+
+func (q *queue) Push(x any) {
+	added, _ := x.(item)
+	*q.place(added.entry) = int32(len(q.items))
+	q.items = append(q.items, added)
+}
+
+func (q *queue) Pop() any {
 	last := len(q.items) - 1
-	moved := q.items[last]
+	removed := q.items[last]
 	q.items[last] = item{}
 	q.items = q.items[:last]
-	*q.place(e) = -1
-	if i < last {
-		q.items[i] = moved
-		q.down(i)
-		q.up(int(*q.place(moved.entry)))
-	}
-}
-
-func (q *queue) put(i int, it item) {
-	q.items[i] = it
-	*q.place(it.entry) = int32(i)
-}
-
-func (q *queue) up(i int) {
-	it := q.items[i]
-	for i > 0 {
-		parent := (i - 1) / 2
-		if !it.before(&q.items[parent]) {
-			break
-		}
-		q.put(i, q.items[parent])
-		i = parent
-	}
-	q.put(i, it)
-}
-
-func (q *queue) down(i int) {
-	it := q.items[i]
-	for {
-		child := 2*i + 1
-		if child >= len(q.items) {
-			break
-		}
-		if right := child + 1; right < len(q.items) && q.items[right].before(&q.items[child]) {
-			child = right
-		}
-		if !q.items[child].before(&it) {
-			break
-		}
-		q.put(i, q.items[child])
-		i = child
-	}
-	q.put(i, it)
+	*q.place(removed.entry) = -1
+	return removed
 }

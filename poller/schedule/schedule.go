@@ -43,7 +43,6 @@ type Schedule struct {
 	virtualTime float64
 	shares      float64 // of all spaces
 	rates       rates
-	totals      totals
 	chance      *rand.Rand
 	saved       map[string]Saved // of spaces that have not been named since Restore
 }
@@ -52,22 +51,23 @@ type Schedule struct {
 // times count from the schedule's start: they are as monotonic as time.Time, a
 // third of its size, and there are as many entries as spaces.
 type entry struct {
-	id           string
-	pass         float64
-	picked       float64 // the virtual time when it was picked
-	share        float64 // turns in a unit of virtual time: 1/stride
-	notBefore    time.Duration
-	answered     time.Duration // last answer; until the first, when the space was added
-	last         int64         // the same on the wall clock, in unix milliseconds; 0: none
-	hotUntil     time.Duration
-	learned      learned
-	contribution contribution // what it adds to the totals
-	waiting      int32        // index in ready
-	holding      int32        // index in held
-	ageing       int32        // index in aging
-	failures     int32        // in a row
-	inFlight     bool
-	byAge        bool // it was picked because of its age
+	id        string
+	pass      float64
+	picked    float64 // the virtual time when it was picked
+	share     float64 // turns in a unit of virtual time: 1/stride
+	notBefore time.Duration
+	answered  time.Duration // last answer; until the first, when the space was added
+	last      int64         // the same on the wall clock, in unix milliseconds; 0: none
+	hotUntil  time.Duration
+	learned   learned
+	rate      float64       // of changes a day, when it answered last; 0 before the second answer
+	waited    time.Duration // between its last two answers
+	waiting   int32         // index in ready
+	holding   int32         // index in held
+	ageing    int32         // index in aging
+	failures  int32         // in a row
+	inFlight  bool
+	byAge     bool // it was picked because of its age
 }
 
 // New returns a schedule without spaces.
@@ -163,7 +163,6 @@ func (s *Schedule) drop(e *entry) {
 	s.held.remove(e)
 	s.aging.remove(e)
 	s.rates.drop(e.learned)
-	s.totals.drop(&e.contribution)
 	s.shares -= e.share
 	delete(s.spaces, e.id)
 }
@@ -172,7 +171,7 @@ func (s *Schedule) drop(e *entry) {
 // one may be now; it reports false if none waits.
 func (s *Schedule) Due(now time.Time) (time.Time, bool) {
 	s.release(s.since(now))
-	if s.ready.len() > 0 {
+	if s.ready.Len() > 0 {
 		return now, true
 	}
 	if e := s.held.first(); e != nil {
@@ -247,7 +246,9 @@ func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duratio
 		e.hotUntil = max(e.hotUntil, now+stirredFor)
 	}
 	rate := s.rates.of(e.learned)
-	s.totals.note(&e.contribution, rate, waited, again)
+	if again {
+		e.rate, e.waited = rate, waited
+	}
 	if now < e.hotUntil {
 		rate *= hotWeight
 	}
