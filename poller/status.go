@@ -15,7 +15,7 @@ type Status struct {
 	Account string
 	Plan    schedule.Plan // what the schedule can promise
 	// Pace is how many requests per second are sent at most, Used how many were
-	// in the last minute, Throttled the share of these that was refused.
+	// in the last minute, Throttled the share of these that was throttled.
 	Pace      float64
 	Used      float64
 	Throttled float64
@@ -95,16 +95,16 @@ func (m *meter) second(now time.Time) *struct {
 // read returns the requests per second, and the share of them that was
 // throttled.
 func (m *meter) read(now time.Time) (rate, throttled float64) {
-	sent, refused := 0, 0
+	sent, limited := 0, 0
 	for _, s := range m.seconds {
 		if s.at > now.Unix()-int64(len(m.seconds)) {
 			sent += s.sent
-			refused += s.throttled
+			limited += s.throttled
 		}
 	}
 	if sent == 0 {
 		return 0, 0
 	}
 	span := min(max(now.Sub(m.since), time.Second), time.Minute)
-	return float64(sent) / span.Seconds(), min(float64(refused)/float64(sent), 1)
+	return float64(sent) / span.Seconds(), min(float64(limited)/float64(sent), 1)
 }

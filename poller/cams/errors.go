@@ -106,7 +106,7 @@ func (e *Error) subject() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// How much of what the cloud says is kept.
+// The longest texts of the cloud that are shown.
 const (
 	maxCode    = 100
 	maxMessage = 500

@@ -102,7 +102,7 @@ func New(account string, stored []phone.Condition) *Account {
 }
 
 // SetSpaces replaces the set of spaces. Those that leave are forgotten; what is
-// stored of spaces that were not named yet is kept for them.
+// stored of spaces that were not named yet waits for them.
 func (a *Account) SetSpaces(ids []string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -12,11 +12,11 @@ import "time"
 //
 // Requests are spaced evenly, never saved up. A server that counts strictly
 // sees k requests in a second as k+1 when the way to it takes them unequally
-// long, so k of them are spread over a second and a margin. The pace moves on a
-// levels: down on a throttled answer, one level up after a long quiet time. Its
-// levels are those where the most that we send in any second is a whole number;
-// between them the other tools of the account would be refused far more often
-// than we, and we would not notice.
+// long, so k of them are spread over a second and a margin. The pace moves
+// between levels: down on a throttled answer, one level up after a long quiet
+// time. At each level the most requests that are sent in any second is a whole
+// number; between them the account's other tools would be throttled far more
+// often than numwatch, which would not notice.
 type Limit struct {
 	levels  []level // from fastest to slowest
 	at      int     // the present level
@@ -55,8 +55,8 @@ const (
 	// after a minute at the latest.
 	recoverySpeed   = 6
 	maxRecoveryWait = time.Minute
-	// After a throttled answer the server's second is left to pass: refused
-	// requests may count against us too.
+	// After a throttled answer the server's second is left to pass: throttled
+	// requests may count too.
 	drain = 1100 * time.Millisecond
 )
 
@@ -115,7 +115,7 @@ func (l *Limit) Throttled(now, sent time.Time, retryAfter time.Duration) {
 	case !l.probing && fallen:
 		l.recovering, l.patience = true, minPatience
 	case l.probing && !fallen:
-		l.recovering = false // another client holds us down, and tries refuse it
+		l.recovering = false // another client needs the rest, and tries throttle it
 	}
 	l.moved, l.probing = now, false
 }
