@@ -33,7 +33,7 @@ var verdicts = map[cams.Class]health.Verdict{
 // Observe reports a result to the health of its account. Whoever delivers results
 // that come from no Poller calls it first.
 func Observe(h *health.Account, r Result) {
-	p := health.Poll{Space: r.Space.ID, Started: r.Started, At: r.At}
+	p := health.Poll{Space: r.Space.ID, Verdict: health.Succeeded, Started: r.Started, At: r.At}
 	if r.Err != nil {
 		p.Verdict, p.Code, p.Err = verdicts[r.Err.Class], r.Err.Code, r.Err
 	}

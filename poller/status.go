@@ -12,14 +12,12 @@ import (
 // Status is how an account is being polled. Durations and rates are of the
 // moment, or of the last minute where that is said.
 type Status struct {
-	Account string
-	Plan    schedule.Plan // what the schedule can promise
+	Plan schedule.Plan // what the schedule can promise
 	// Pace is how many requests per second are sent at most, Used how many were
 	// in the last minute, Throttled the share of these that was throttled.
 	Pace      float64
 	Used      float64
 	Throttled float64
-	InFlight  int
 	// Oldest is the time of the oldest last answer of all spaces, counted from when
 	// it was added for a space without one; zero if there is no space.
 	Oldest  time.Time
@@ -40,7 +38,7 @@ type Failure struct {
 
 // Status returns how the account is being polled.
 func (p *Poller) Status() Status {
-	s := Status{Account: p.o.Account, Pace: p.o.Pace.Rate(), DeniedUntil: p.o.Health.ProbeAt()}
+	s := Status{Pace: p.o.Pace.Rate(), DeniedUntil: p.o.Health.ProbeAt()}
 	for _, f := range p.o.Health.Failing() {
 		s.Failing = append(s.Failing, Failure{f.Space, cams.AsError(f.Space, f.Err), f.Since, f.Failures})
 	}
@@ -51,7 +49,7 @@ func (p *Poller) Status() Status {
 	defer p.mu.Unlock()
 	p.schedule.SetRate(s.Pace)
 	s.Used, s.Throttled = p.meter.read(time.Now())
-	s.Plan, s.InFlight, s.Oldest = p.schedule.Plan(), p.inFlight, p.schedule.Oldest()
+	s.Plan, s.Oldest = p.schedule.Plan(), p.schedule.Oldest()
 	return s
 }
 

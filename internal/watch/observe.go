@@ -25,7 +25,7 @@ func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outco
 			return out, err
 		}
 	}
-	if old != nil && previous.After(old.At) {
+	if old != nil && previous.After(old.At) && previous.Before(snap.At) {
 		old.At = previous // unchanged polls are not stored
 	}
 	state, changes := diff.Compare(old, snap, l.o.Diff)

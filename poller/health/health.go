@@ -27,12 +27,12 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Succeeded     Verdict = iota
-	Failed                // nothing came, which says nothing of the account's permissions
-	Unusable              // the account was let in, but the answer cannot be used
-	SpaceDenied           // the account was let in, the space was denied
-	AccountDenied         // whatever the space
-	Throttled             // means nothing but delay
+	Failed Verdict = iota // no answer, which says nothing of the account's permissions
+	Succeeded
+	Unusable      // the account was let in, but the answer cannot be used
+	SpaceDenied   // the account was let in, the space was denied
+	AccountDenied // whatever the space
+	Throttled     // means nothing but delay
 )
 
 // Poll is the result of one poll.
