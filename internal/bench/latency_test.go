@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	bolt "go.etcd.io/bbolt"
 
-	"numwatch/alert"
 	"numwatch/internal/watch"
 	"numwatch/notify/jetstream"
 	"numwatch/phone"
@@ -52,11 +51,6 @@ func report(b *testing.B, name string, took []time.Duration) {
 	b.ReportMetric(float64(at(took, 0.99).Microseconds()), "µs-p99-"+name)
 }
 
-// keeper hands receipts to a loop that is made later.
-type keeper struct{ l *watch.Loop }
-
-func (k *keeper) Record(ctx context.Context, r alert.DeliveryUpdate) error { return k.l.Record(ctx, r) }
-
 func embedded(b *testing.B) *jetstream.Server {
 	server, err := jetstream.StartServer(jetstream.ServerOptions{Listen: "127.0.0.1:0", Dir: filepath.Join(b.TempDir(), "nats")})
 	require.NoError(b, err)
@@ -73,7 +67,7 @@ func changeToAck(b *testing.B) []time.Duration {
 	var publisher *jetstream.Publisher
 	l, s, directory := loop(b, spaces, func() { publisher.Wake() })
 	publisher = jetstream.New(jetstream.Options{
-		Log: s, Keeper: &keeper{l}, Login: jetstream.Login{Server: server}, PublishChanges: true,
+		Log: s, Keeper: l, Login: jetstream.Login{Server: server}, PublishChanges: true,
 		Renderer: &jetstream.Renderer{Epoch: s.Epoch(), Space: directory.Space},
 		Stream:   jetstream.StreamOptions{Name: "NUMWATCH", Create: true},
 		Logger:   slog.New(slog.DiscardHandler),

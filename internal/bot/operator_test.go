@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -13,53 +14,57 @@ import (
 	"numwatch/phone"
 )
 
-// clerk notes what it is asked for.
-type clerk struct {
+// recordingLoop records what it is asked for.
+type recordingLoop struct {
 	asked  []string
 	until  []time.Time
 	refuse map[string]error // by alert or matcher
 }
 
-func (c *clerk) Ack(_ context.Context, id, by string) (alert.Alert, error) {
+func (c *recordingLoop) Ack(_ context.Context, id, by string) (alert.Alert, error) {
 	c.asked = append(c.asked, id+" by "+by)
 	return alert.Alert{}, c.refuse[id]
 }
 
-func (c *clerk) Silence(_ context.Context, s alert.Silence) (alert.Silence, error) {
+func (c *recordingLoop) Silence(_ context.Context, s alert.Silence) (alert.Silence, error) {
 	c.asked = append(c.asked, s.Match.String()+" by "+s.By)
 	c.until = append(c.until, s.Until)
 	return s, c.refuse[s.Match.String()]
 }
 
-func spoken(i int, rule, space, number string) alert.Alert {
+func alertOn(i int, rule, space, number string) alert.Alert {
 	return alert.Alert{ID: fmt.Sprint("a-", i), Rule: rule, Subject: phone.Subject{Account: "main", Space: space, PhoneNumber: number}}
 }
 
-func TestAButtonSilencesTheRuleWhereItSpoke(t *testing.T) {
-	c := &clerk{}
+func TestAButtonSilencesTheRuleWhereItFired(t *testing.T) {
+	synctest.Test(t, testSilenceButton)
+}
+
+func testSilenceButton(t *testing.T) {
+	c := &recordingLoop{}
 	o := operator{c}
-	require.NoError(t, o.Silence(t.Context(), []alert.Alert{spoken(1, "red", "1", "86")}, time.Hour, "ada"))
+	require.NoError(t, o.Silence(t.Context(), []alert.Alert{alertOn(1, "red", "1", "86")}, time.Hour, "ada"))
 	require.Equal(t, []string{"account=main space=1 number=86 rule=red by ada"}, c.asked)
-	require.WithinDuration(t, time.Now().Add(time.Hour), c.until[0], 2*time.Second)
+	require.Equal(t, time.Now().Add(time.Hour).UTC(), c.until[0], "time stands still in here")
 
 	c.asked = nil
 	require.NoError(t, o.Silence(t.Context(), []alert.Alert{
-		spoken(1, "red", "1", "86"), spoken(2, "red", "1", "87"), spoken(3, "banned", "1", "86"), spoken(4, "red", "2", "88"),
+		alertOn(1, "red", "1", "86"), alertOn(2, "red", "1", "87"), alertOn(3, "banned", "1", "86"), alertOn(4, "red", "2", "88"),
 	}, 24*time.Hour, "ada"))
 	require.Equal(t, []string{
 		"account=main space=1 rule=red by ada", "account=main space=1 rule=banned by ada", "account=main space=2 rule=red by ada",
 	}, c.asked)
 
 	c.refuse = map[string]error{"account=main space=2 rule=red": errors.New("no")}
-	err := o.Silence(t.Context(), []alert.Alert{spoken(1, "red", "1", "86"), spoken(4, "red", "2", "88")}, time.Hour, "ada")
+	err := o.Silence(t.Context(), []alert.Alert{alertOn(1, "red", "1", "86"), alertOn(4, "red", "2", "88")}, time.Hour, "ada")
 	require.EqualError(t, err, "1 of 2 silences are in force: no")
 }
 
 func TestAButtonAcknowledgesWhatIsStillOpen(t *testing.T) {
 	closed := fmt.Errorf("%w: alert a-1 is resolved", alert.ErrRejected)
-	c := &clerk{refuse: map[string]error{"a-1": closed}}
+	c := &recordingLoop{refuse: map[string]error{"a-1": closed}}
 	o := operator{c}
-	both := []alert.Alert{spoken(1, "red", "1", "86"), spoken(2, "red", "1", "87")}
+	both := []alert.Alert{alertOn(1, "red", "1", "86"), alertOn(2, "red", "1", "87")}
 	require.NoError(t, o.Ack(t.Context(), both, "ada"))
 	require.Equal(t, []string{"a-1 by ada", "a-2 by ada"}, c.asked)
 	require.ErrorIs(t, o.Ack(t.Context(), both[:1], "ada"), alert.ErrRejected)

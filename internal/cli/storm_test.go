@@ -19,13 +19,13 @@ import (
 	"numwatch/web/api"
 )
 
-// The fleet that the storm hits, and how long it blows. Every space is polled
+// The fleet that the storm hits, and how long it lasts. Every space is polled
 // about once a second.
 const (
 	fleetAccounts = 10
 	fleetSpaces   = 10  // of an account
 	fleetNumbers  = 100 // of a space
-	stormBlows    = 8 * time.Second
+	stormLasts    = 8 * time.Second
 	stormGrows    = 200 << 20 // bytes that it may cost at most
 )
 
@@ -48,10 +48,10 @@ func TestStormOverTheWholeBot(t *testing.T) {
 	b := f.start("")
 	b.ready()
 	f.eventually("the fleet is known", func() bool { return f.known(b) })
-	calm := heldBy(t, b)
-	most := f.blow(t, b)
+	calm := memoryOf(t, b)
+	most := f.worsen(t, b)
 	f.eventually("all is told", func() bool { return f.told(b) })
-	most = max(most, heldBy(t, b))
+	most = max(most, memoryOf(t, b))
 	t.Logf("%d numbers: %d MiB before, %d MiB at most", f.size(), calm>>20, most>>20)
 	require.Less(t, most-calm, stormGrows)
 
@@ -91,14 +91,14 @@ func newFleet(t *testing.T) *fleet {
 	f.slack = slacksim.New(slacksim.Config{Token: slackToken, Channels: []slacksim.Channel{
 		{ID: "C0000000001", Name: "wa-ops"}, {ID: "C0000000002", Name: "wa-gold"},
 	}})
-	desk := httptest.NewServer(f.slack)
-	t.Cleanup(desk.Close)
+	slackHTTP := httptest.NewServer(f.slack)
+	t.Cleanup(slackHTTP.Close)
 	f.write("rules.yaml", []byte(fleetRules))
-	f.write("config.yaml", f.configuration(&config, cloud.URL, desk.URL))
+	f.write("config.yaml", f.configuration(&config, cloud.URL, slackHTTP.URL))
 	return f
 }
 
-func (f *fleet) configuration(c *camssim.Config, cloud, desk string) []byte {
+func (f *fleet) configuration(c *camssim.Config, cloud, slackHTTP string) []byte {
 	type object = map[string]any
 	var accounts []object
 	for _, a := range c.Accounts {
@@ -116,7 +116,7 @@ func (f *fleet) configuration(c *camssim.Config, cloud, desk string) []byte {
 		"nats":     object{"listen": "127.0.0.1:0", "dir": f.path("nats")},
 		"poll":     object{"max_age": "10s", "min_interval": "500ms"},
 		"store":    object{"path": f.path("numwatch.db")},
-		"slack":    object{"bot_token": slackToken, "api_url": desk + "/api/"},
+		"slack":    object{"bot_token": slackToken, "api_url": slackHTTP + "/api/"},
 		"http":     object{"listen": "127.0.0.1:0"},
 		"log":      object{"format": "json"},
 	})
@@ -137,10 +137,10 @@ func (f *fleet) account(i int) camssim.Account {
 	return a
 }
 
-// blow makes all numbers worse, a space at a time, and returns how much memory
+// worsen makes all numbers worse, a space at a time, and returns how much memory
 // the bot holds at most meanwhile.
-func (f *fleet) blow(t *testing.T, b *bot) (most int) {
-	tick := time.NewTicker(stormBlows / time.Duration(f.accounts*fleetSpaces))
+func (f *fleet) worsen(t *testing.T, b *bot) (most int) {
+	tick := time.NewTicker(stormLasts / time.Duration(f.accounts*fleetSpaces))
 	defer tick.Stop()
 	for i := range f.accounts {
 		a := f.account(i)
@@ -149,7 +149,7 @@ func (f *fleet) blow(t *testing.T, b *bot) (most int) {
 			for _, n := range s.Numbers {
 				require.NoError(t, f.cloud.Update(a.Name, s.Id, n["PhoneNumber"], "QualityRating", "RED"))
 			}
-			most = max(most, heldBy(t, b))
+			most = max(most, memoryOf(t, b))
 		}
 	}
 	return most
@@ -200,8 +200,8 @@ func (f *fleet) requireEvents(b *bot) {
 	}
 }
 
-// heldBy is how much memory the bot has of the system, in bytes.
-func heldBy(t *testing.T, b *bot) int {
+// memoryOf is how much memory the bot has of the system, in bytes.
+func memoryOf(t *testing.T, b *bot) int {
 	resp, err := http.Get(b.Page + "metrics")
 	require.NoError(t, err)
 	defer resp.Body.Close()

@@ -15,10 +15,10 @@ import (
 // findings are what is not as it should be.
 type findings []string
 
-const mostFindings = 40
+const maxFindings = 40
 
 func (f *findings) add(format string, v ...any) {
-	if len(*f) < mostFindings {
+	if len(*f) < maxFindings {
 		*f = append(*f, fmt.Sprintf(format, v...))
 	}
 }

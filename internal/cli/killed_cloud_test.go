@@ -37,14 +37,14 @@ var stormFields = []struct {
 // storm is a cloud whose numbers change all the time. Every change gives a
 // number another VerifiedName, so that no two states of it read alike.
 type storm struct {
-	cloud   *camssim.Server
-	server  *httptest.Server
-	rand    *rand.Rand
-	homes   []phone.Subject
-	present map[phone.Subject]bool
-	version int
-	running sync.WaitGroup
-	cancel  context.CancelFunc
+	cloud    *camssim.Server
+	server   *httptest.Server
+	rand     *rand.Rand
+	subjects []phone.Subject
+	present  map[phone.Subject]bool
+	version  int
+	running  sync.WaitGroup
+	cancel   context.CancelFunc
 }
 
 func stormKey(account string) camssim.Key {
@@ -63,7 +63,7 @@ func newStorm(seed uint64) *storm {
 		for j := range stormSpaces {
 			a.Spaces = append(a.Spaces, camssim.Space{Id: stormSpace(i, j)})
 			for k := range stormNumbers {
-				s.homes = append(s.homes, phone.Subject{
+				s.subjects = append(s.subjects, phone.Subject{
 					Account: a.Name, Space: stormSpace(i, j), PhoneNumber: fmt.Sprintf("1415555%d%d%02d", i, j, k),
 				})
 			}
@@ -72,7 +72,7 @@ func newStorm(seed uint64) *storm {
 	}
 	s.cloud = camssim.New(c)
 	s.server = httptest.NewServer(s.cloud)
-	for _, h := range s.homes {
+	for _, h := range s.subjects {
 		s.put(h, camssim.Number{
 			"PhoneNumber": h.PhoneNumber, "Status": "BANNED", "QualityRating": "RED", "NameStatus": "REJECTED",
 			"CodeVerificationStatus": "VERIFIED", "NewNameStatus": "NONE", "MessagingLimitTier": "TIER_10K",
@@ -97,8 +97,8 @@ func must(err error) {
 	}
 }
 
-// blow changes numbers until calm is called.
-func (s *storm) blow() {
+// start changes numbers until stop is called.
+func (s *storm) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.running.Go(func() {
@@ -109,20 +109,20 @@ func (s *storm) blow() {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				s.gust()
+				s.changeOne()
 			}
 		}
 	})
 }
 
-func (s *storm) calm() {
+func (s *storm) stop() {
 	s.cancel()
 	s.running.Wait()
 }
 
-// gust changes one number: some of its fields, or whether it is there.
-func (s *storm) gust() {
-	h := s.homes[s.rand.IntN(len(s.homes))]
+// changeOne changes one number: some of its fields, or whether it is there.
+func (s *storm) changeOne() {
+	h := s.subjects[s.rand.IntN(len(s.subjects))]
 	if !s.present[h] {
 		s.put(h, s.anyNumber(h))
 		return
@@ -166,7 +166,7 @@ func (s *storm) numberAt(h phone.Subject) camssim.Number {
 // now returns the numbers as they are, by field.
 func (s *storm) now() map[phone.Subject]map[phone.Field]string {
 	all := map[phone.Subject]map[phone.Field]string{}
-	for _, h := range s.homes {
+	for _, h := range s.subjects {
 		if !s.present[h] {
 			continue
 		}

@@ -58,7 +58,7 @@ func TestKilledBot(t *testing.T) {
 
 // TestKilledBotWithoutHistory is the same where the bot may not look into the
 // channels: better twice than never, and no kill leaves more than one message of
-// which the next life cannot know that Slack has it (bury holds it to that).
+// which the next life cannot know that Slack has it (killAndInspect holds it to that).
 func TestKilledBotWithoutHistory(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{noHistory: true})
@@ -71,9 +71,9 @@ func TestKilledBotWithoutHistory(t *testing.T) {
 	require.LessOrEqual(t, len(r.unsure), r.kills)
 }
 
-// TestKilledBotShowsWhoTakesCare kills the bot when somebody has just decided
+// TestKilledBotShowsAcknowledgementsAndSilences kills the bot when somebody has just decided
 // something and Slack does not show it yet.
-func TestKilledBotShowsWhoTakesCare(t *testing.T) {
+func TestKilledBotShowsAcknowledgementsAndSilences(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
 	b := r.start("")
@@ -90,7 +90,7 @@ func TestKilledBotShowsWhoTakesCare(t *testing.T) {
 	r.slack.Inject(slacksim.Fault{Kind: slacksim.ServerError, Method: slacksim.Update})
 	b.told("ack", acked.ID, "--by", "ann")
 	b.told("silence", "add", "rule=status-bad", "--for", "1h", "--by", "bob")
-	r.bury(b, 0)
+	r.killAndInspect(b, 0)
 	r.slack.ClearFaults()
 	require.NotContains(t, r.shows("quality"), "taken by ann")
 	b = r.start("")
@@ -130,7 +130,7 @@ func TestStoppedBot(t *testing.T) {
 		b = r.start("")
 		b.ready()
 	}
-	r.storm.calm()
+	r.storm.stop()
 	b.stop()
 	require.Empty(t, r.settle().doubles, "Slack was told twice")
 }
@@ -171,7 +171,7 @@ func (r *rig) begin() *bot {
 	b.ready()
 	r.untilNothing(r.unseen(b, true))
 	r.disturb()
-	r.storm.blow()
+	r.storm.start()
 	return b
 }
 
@@ -181,11 +181,11 @@ func (r *rig) begin() *bot {
 // comes later covers up what a kill left wrong.
 func (r *rig) killAll(n int) {
 	r.kill("post:after:2", diesWithin)
-	r.bury(r.begin(), r.moment())
+	r.killAndInspect(r.begin(), r.moment())
 	point := 0
 	for i := 2; i < n; i++ {
 		if i%4 == 3 {
-			r.bury(r.start(""), r.moment())
+			r.killAndInspect(r.start(""), r.moment())
 			continue
 		}
 		p := crashPoints[point%len(crashPoints)]
@@ -195,11 +195,11 @@ func (r *rig) killAll(n int) {
 	b := r.start("")
 	b.ready()
 	r.enough(b, uint64(2*perKill*n))
-	r.storm.calm()
+	r.storm.stop()
 	r.untilNothing(r.unseen(b, false)) // there is much left to tell, and nothing more to come
-	r.bury(b, 0)
+	r.killAndInspect(b, 0)
 	for _, where := range []string{"update:before:2", "post:before:1", "update:after:1", "post:after:1"} {
-		r.bury(r.start(where), livesAtMost) // there may be too little left to tell
+		r.killAndInspect(r.start(where), livesAtMost) // there may be too little left to tell
 	}
 }
 
@@ -207,12 +207,12 @@ func (r *rig) killAll(n int) {
 func (r *rig) kill(where string, within time.Duration) {
 	b := r.start(where)
 	b.dies(within)
-	r.bury(b, 0)
+	r.killAndInspect(b, 0)
 }
 
-// bury kills the bot after a while, unless it has died, and waits until the
+// killAndInspect kills the bot after a while, unless it has died, and waits until the
 // servers have dealt with what it left.
-func (r *rig) bury(b *bot, after time.Duration) {
+func (r *rig) killAndInspect(b *bot, after time.Duration) {
 	b.kill(after)
 	r.kills++
 	r.quiet()

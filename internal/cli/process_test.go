@@ -57,7 +57,7 @@ type addresses struct{ Page, Nats string }
 type bot struct {
 	t         *testing.T
 	command   *exec.Cmd
-	said      *sayings
+	said      *botLog
 	ended     chan struct{}
 	addresses // once it has started
 }
@@ -68,7 +68,7 @@ func (r *rig) start(killAt string) *bot {
 	r.lives++
 	life := r.lives
 	r.t.Logf("life %d is to end at %q", life, killAt)
-	b := &bot{t: r.t, said: &sayings{started: make(chan addresses, 1)}, ended: make(chan struct{})}
+	b := &bot{t: r.t, said: &botLog{started: make(chan addresses, 1)}, ended: make(chan struct{})}
 	b.command = exec.Command("numwatch", "run", "--config", r.path("config.yaml"), "--rules", r.path("rules.yaml"))
 	b.command.Dir = r.dir
 	b.command.Env = append(os.Environ(), killVariable+"="+killAt)
@@ -166,8 +166,8 @@ func (b *bot) backup(path string) error {
 	return errors.Join(err, f.Close())
 }
 
-// sayings are the log of a bot, of which the end is kept.
-type sayings struct {
+// botLog are the log of a bot, of which the end is kept.
+type botLog struct {
 	started chan addresses
 
 	mu    sync.Mutex
@@ -178,7 +178,7 @@ type sayings struct {
 const linesKept = 300
 
 // Write is safe for concurrent use with tail.
-func (s *sayings) Write(data []byte) (int, error) {
+func (s *botLog) Write(data []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rest = append(s.rest, data...)
@@ -192,7 +192,7 @@ func (s *sayings) Write(data []byte) (int, error) {
 	}
 }
 
-func (s *sayings) hear(line []byte) {
+func (s *botLog) hear(line []byte) {
 	s.lines = append(s.lines, string(line))
 	s.lines = s.lines[max(0, len(s.lines)-linesKept):]
 	var record struct {
@@ -204,7 +204,7 @@ func (s *sayings) hear(line []byte) {
 	}
 }
 
-func (s *sayings) tail() string {
+func (s *botLog) tail() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return strings.Join(append(s.lines, string(s.rest)), "\n")

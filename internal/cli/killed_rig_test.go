@@ -69,24 +69,24 @@ type rigOptions struct {
 // rig is all that outlives the bot: the cloud under its storm, Slack, NATS, and
 // the files of the bot.
 type rig struct {
-	t      *testing.T
-	o      rigOptions
-	rand   *rand.Rand
-	dir    string
-	storm  *storm
-	slack  *slacksim.Server
-	desk   *httptest.Server // where Slack is served
-	visits *visits
-	nats   *server.Server // nil while the bot runs its own
-	lives  int
-	kills  int
-	unsure map[string]bool // what kills left in Slack and the store had as being sent, by id
+	t           *testing.T
+	o           rigOptions
+	rand        *rand.Rand
+	dir         string
+	storm       *storm
+	slack       *slacksim.Server
+	slackHTTP   *httptest.Server // where Slack is served
+	connections *connections
+	nats        *server.Server // nil while the bot runs its own
+	lives       int
+	kills       int
+	unsure      map[string]bool // what kills left in Slack and the store had as being sent, by id
 }
 
 func newRig(t *testing.T, o rigOptions) *rig {
 	t.Helper()
 	seed := crashSeed(t)
-	r := &rig{t: t, o: o, rand: rand.New(rand.NewPCG(seed, 0xc7)), dir: t.TempDir(), storm: newStorm(seed), visits: &visits{}, unsure: map[string]bool{}}
+	r := &rig{t: t, o: o, rand: rand.New(rand.NewPCG(seed, 0xc7)), dir: t.TempDir(), storm: newStorm(seed), connections: &connections{}, unsure: map[string]bool{}}
 	t.Cleanup(r.storm.server.Close)
 	c := slacksim.Config{
 		Token: crashToken, Seed: seed,
@@ -105,10 +105,10 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	mux := http.NewServeMux()
 	mux.Handle("/", r.slack)
 	mux.HandleFunc("GET /bell", func(http.ResponseWriter, *http.Request) {})
-	r.desk = httptest.NewUnstartedServer(mux)
-	r.desk.Config.ConnState = r.visits.note
-	r.desk.Start()
-	t.Cleanup(r.desk.Close)
+	r.slackHTTP = httptest.NewUnstartedServer(mux)
+	r.slackHTTP.Config.ConnState = r.connections.note
+	r.slackHTTP.Start()
+	t.Cleanup(r.slackHTTP.Close)
 	r.startNATS()
 	r.makeStream()
 	if o.embedded {
@@ -152,7 +152,7 @@ func (r *rig) config() []byte {
 		"accounts": accounts, "nats": n,
 		"poll":  object{"max_age": "2s", "min_interval": "200ms", "timeout": "2s", "missing_after": 2, "missing_for": "200ms"},
 		"store": object{"path": r.path("numwatch.db")},
-		"slack": object{"bot_token": crashToken, "api_url": r.desk.URL + "/api/"},
+		"slack": object{"bot_token": crashToken, "api_url": r.slackHTTP.URL + "/api/"},
 		"http":  object{"listen": "127.0.0.1:0"},
 		"log":   object{"format": "json"},
 	})
@@ -221,24 +221,24 @@ func (r *rig) undisturbed() {
 // quiet waits until the servers have dealt with all that a killed bot had sent:
 // it is gone, but its last requests may still be on their way.
 func (r *rig) quiet() {
-	ring, err := http.NewRequest(http.MethodGet, r.desk.URL+"/bell", nil)
+	ring, err := http.NewRequest(http.MethodGet, r.slackHTTP.URL+"/bell", nil)
 	require.NoError(r.t, err)
 	ring.Close = true
 	resp, err := http.DefaultClient.Do(ring) // it comes in behind every connection of the bot's
 	require.NoError(r.t, err)
 	resp.Body.Close()
 	require.Eventually(r.t, func() bool {
-		return r.visits.open() == 0 && (r.nats == nil || r.nats.NumClients() == 0)
+		return r.connections.open() == 0 && (r.nats == nil || r.nats.NumClients() == 0)
 	}, startsWithin, 2*time.Millisecond, "connections of a process that is dead stay open")
 }
 
-// visits counts connections that are open.
-type visits struct {
+// connections counts connections that are open.
+type connections struct {
 	mu   sync.Mutex
 	live map[net.Conn]bool
 }
 
-func (v *visits) note(c net.Conn, state http.ConnState) {
+func (v *connections) note(c net.Conn, state http.ConnState) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.live == nil {
@@ -250,7 +250,7 @@ func (v *visits) note(c net.Conn, state http.ConnState) {
 	}
 }
 
-func (v *visits) open() int {
+func (v *connections) open() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return len(v.live)
