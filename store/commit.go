@@ -10,6 +10,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/store/internal/dbfile"
 )
 
 // trimPerCommit bounds what TrimBefore deletes at once, so that no commit is
@@ -51,97 +52,148 @@ type Commit struct {
 func (s *Store) Commit(c *Commit) error {
 	s.commit.Lock()
 	defer s.commit.Unlock()
-	var b *batch
-	err := guard(func() error {
+	var w *writer
+	err := dbfile.Guard(func() error {
 		return s.db.Update(func(tx *bolt.Tx) (err error) {
-			if b, err = newBatch(tx); err != nil {
+			if w, err = newWriter(tx); err != nil {
 				return err
 			}
-			return b.apply(c)
+			return w.apply(c)
 		})
 	})
 	if err != nil {
-		err = fmt.Errorf("committing to store %s: %w", s.path, explain(err))
-		return errors.Join(err, s.view("the log's ends", s.loadBounds))
+		err = fmt.Errorf("committing to store %s: %w", s.path, dbfile.Explain(err))
+		return errors.Join(err, s.view("the ends of the log", s.loadBounds))
 	}
-	s.first.Store(b.first)
-	s.last.Store(b.last)
+	s.first.Store(w.first)
+	s.last.Store(w.last)
 	return nil
 }
 
-// batch is the write transaction of a commit. Values that it puts must stay
+// writer is the write transaction of a commit. Values that it puts must stay
 // unchanged until the transaction ends.
-type batch struct {
+type writer struct {
 	tx          *bolt.Tx
-	tables      [tableCount]*bolt.Bucket
-	tally       tally
+	buckets     [bucketCount]*bolt.Bucket
 	first, last uint64 // of the log
 }
 
-func newBatch(tx *bolt.Tx) (b *batch, err error) {
-	b = &batch{tx: tx}
-	if b.tally, err = readTally(tx); err != nil {
-		return nil, err
-	}
-	for t := range tableCount {
-		b.tables[t] = tx.Bucket(t.name())
+func newWriter(tx *bolt.Tx) (w *writer, err error) {
+	w = &writer{tx: tx}
+	for b := range bucketCount {
+		w.buckets[b] = b.in(tx)
 	}
 	// Records are only appended: full pages save a third of the file.
-	b.tables[eventLog].FillPercent = 1
-	b.first, b.last, err = logBounds(b.tables[eventLog])
-	return b, err
+	w.buckets[eventLog].FillPercent = 1
+	w.first, w.last, err = logBounds(w.buckets[eventLog])
+	return w, err
 }
 
-func (b *batch) apply(c *Commit) error {
-	steps := []func(*Commit) error{
-		b.dropSpaces, b.putRosters, b.appendEvents, b.putAlerts, b.putMessages, b.putSilences, b.putConditions, b.putCheckpoints, b.trim,
-	}
+func (w *writer) apply(c *Commit) error {
+	return firstError(
+		func() error { return w.dropSpaces(c.DropSpaces) },
+		func() error { return w.putStates(c.SpaceStates) },
+		func() error { return w.appendEvents(c.Events) },
+		func() error {
+			return putAll(w, alerts, c.DropAlerts, c.Alerts, func(a *alert.Alert) string { return a.ID })
+		},
+		func() error {
+			return putAll(w, messages, c.DropMessages, c.Messages, func(m *alert.Message) string { return m.ID })
+		},
+		func() error {
+			return putAll(w, silences, c.DropSilences, c.Silences, func(s *alert.Silence) string { return s.ID })
+		},
+		func() error { return w.putConditions(c.Conditions) },
+		func() error { return w.putCheckpoints(c.Checkpoints) },
+		func() error { return w.trim(c.TrimBefore) },
+	)
+}
+
+func firstError(steps ...func() error) error {
 	for _, step := range steps {
-		if err := step(c); err != nil {
+		if err := step(); err != nil {
 			return err
 		}
-	}
-	return b.tx.Bucket([]byte(metaBucket)).Put([]byte(tallyKey), b.tally.append(nil))
-}
-
-// put and remove keep the tally.
-func (b *batch) put(t table, key, value []byte) error {
-	n := &b.tally[t]
-	if old := b.tables[t].Get(key); old != nil {
-		n.bytes -= uint64(len(old))
-	} else {
-		n.records++
-		n.bytes += uint64(len(key))
-	}
-	n.bytes += uint64(len(value))
-	if err := b.tables[t].Put(key, value); err != nil {
-		return fmt.Errorf("%s: key %q: %w", t, key, err)
 	}
 	return nil
 }
 
-func (b *batch) remove(t table, key []byte) error {
-	old := b.tables[t].Get(key)
-	if old == nil {
-		return nil
+func (w *writer) put(b bucket, key, value []byte) error {
+	if err := w.buckets[b].Put(key, value); err != nil {
+		return fmt.Errorf("%s: key %q: %w", b, key, err)
 	}
-	b.tally[t].records--
-	b.tally[t].bytes -= uint64(len(key) + len(old))
-	return b.tables[t].Delete(key)
+	return nil
 }
 
-func (b *batch) putJSON(t table, key []byte, v any) error {
+func (w *writer) remove(b bucket, key []byte) error { return w.buckets[b].Delete(key) }
+
+func (w *writer) putJSON(b bucket, key []byte, v any) error {
 	value, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("%s: %q: %w", t, key, err)
+		return fmt.Errorf("%s: %q: %w", b, key, err)
 	}
-	return b.put(t, key, value)
+	return w.put(b, key, value)
 }
 
-func (b *batch) removeAll(t table, keys []string) error {
-	for _, k := range keys {
-		if err := b.remove(t, []byte(k)); err != nil {
+// putAll drops and puts records that are JSON.
+func putAll[T any](w *writer, b bucket, drop []string, put []T, id func(*T) string) error {
+	for _, k := range drop {
+		if err := w.remove(b, []byte(k)); err != nil {
 			return err
+		}
+	}
+	for i := range put {
+		if err := w.putJSON(b, []byte(id(&put[i])), &put[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) dropSpaces(keys []phone.SpaceKey) error {
+	for _, k := range keys {
+		key := appendSpaceKey(nil, k)
+		if err := w.updateIndex(k, key, nil); err != nil {
+			return err
+		}
+		if err := w.remove(spaces, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) putStates(states []phone.SpaceState) error {
+	count := 0
+	for i := range states {
+		count += len(states[i].Numbers)
+	}
+	buf := make([]byte, 0, count*usualNumber)
+	for i := range states {
+		s := &states[i]
+		if err := checkState(s); err != nil {
+			return err
+		}
+		key := appendSpaceKey(nil, s.Space)
+		if err := w.updateIndex(s.Space, key, s.Numbers); err != nil {
+			return err
+		}
+		start := len(buf)
+		buf = appendState(buf, s)
+		if err := w.put(spaces, key, buf[start:len(buf):len(buf)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkState(s *phone.SpaceState) error {
+	if err := checkAccount(s.Space); err != nil {
+		return err
+	}
+	for i := 1; i < len(s.Numbers); i++ {
+		if s.Numbers[i-1].PhoneNumber >= s.Numbers[i].PhoneNumber {
+			return fmt.Errorf("state of %s: numbers are not sorted, or one is there twice", s.Space)
 		}
 	}
 	return nil
@@ -149,10 +201,10 @@ func (b *batch) removeAll(t table, keys []string) error {
 
 // appendEvents puts what follows on the log's end and passes over what a commit
 // of the same value has put there already.
-func (b *batch) appendEvents(c *Commit) error {
-	buf := make([]byte, 0, len(c.Events)*usualEvent)
-	for i := range c.Events {
-		e := &c.Events[i]
+func (w *writer) appendEvents(events []alert.Event) error {
+	buf := make([]byte, 0, len(events)*usualEvent)
+	for i := range events {
+		e := &events[i]
 		start := len(buf)
 		var err error
 		if buf, err = appendEvent(buf, e); err != nil {
@@ -160,13 +212,13 @@ func (b *batch) appendEvents(c *Commit) error {
 		}
 		value := buf[start:len(buf):len(buf)]
 		switch {
-		case e.Seq > 0 && e.Seq <= b.last:
-			err = b.confirm(e.Seq, value)
-		case e.Seq == b.last+1:
-			b.last++
-			err = b.put(eventLog, seqKey(e.Seq), value)
+		case e.Seq > 0 && e.Seq <= w.last:
+			err = w.confirm(e.Seq, value)
+		case e.Seq == w.last+1:
+			w.last++
+			err = w.put(eventLog, seqKey(e.Seq), value)
 		default:
-			err = fmt.Errorf("event %d does not follow on %d, the last of the log", e.Seq, b.last)
+			err = fmt.Errorf("event %d does not follow on %d, the last of the log", e.Seq, w.last)
 		}
 		if err != nil {
 			return err
@@ -176,59 +228,23 @@ func (b *batch) appendEvents(c *Commit) error {
 }
 
 // confirm refuses to change history.
-func (b *batch) confirm(seq uint64, value []byte) error {
-	old := b.tables[eventLog].Get(seqKey(seq))
-	if old == nil && seq < b.first || bytes.Equal(old, value) {
+func (w *writer) confirm(seq uint64, value []byte) error {
+	old := w.buckets[eventLog].Get(seqKey(seq))
+	if old == nil && seq < w.first || bytes.Equal(old, value) {
 		return nil
 	}
 	return fmt.Errorf("event %d is in the log already, and is another", seq)
 }
 
-func (b *batch) putAlerts(c *Commit) error {
-	if err := b.removeAll(alerts, c.DropAlerts); err != nil {
-		return err
-	}
-	for i := range c.Alerts {
-		if err := b.putJSON(alerts, []byte(c.Alerts[i].ID), &c.Alerts[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *batch) putMessages(c *Commit) error {
-	if err := b.removeAll(messages, c.DropMessages); err != nil {
-		return err
-	}
-	for i := range c.Messages {
-		if err := b.putJSON(messages, []byte(c.Messages[i].ID), &c.Messages[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *batch) putSilences(c *Commit) error {
-	if err := b.removeAll(silences, c.DropSilences); err != nil {
-		return err
-	}
-	for i := range c.Silences {
-		if err := b.putJSON(silences, []byte(c.Silences[i].ID), &c.Silences[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *batch) putConditions(c *Commit) error {
-	for i := range c.Conditions {
-		condition := &c.Conditions[i]
+func (w *writer) putConditions(all []phone.Condition) error {
+	for i := range all {
+		condition := &all[i]
 		key := conditionKey(condition)
 		var err error
 		if condition.Value == phone.OK {
-			err = b.remove(conditions, key)
+			err = w.remove(conditions, key)
 		} else {
-			err = b.putJSON(conditions, key, condition)
+			err = w.putJSON(conditions, key, condition)
 		}
 		if err != nil {
 			return err
@@ -237,13 +253,13 @@ func (b *batch) putConditions(c *Commit) error {
 	return nil
 }
 
-func (b *batch) putCheckpoints(c *Commit) error {
-	for name, value := range c.Checkpoints {
+func (w *writer) putCheckpoints(all map[string][]byte) error {
+	for name, value := range all {
 		var err error
 		if value == nil {
-			err = b.remove(checkpoints, []byte(name))
+			err = w.remove(checkpoints, []byte(name))
 		} else {
-			err = b.put(checkpoints, []byte(name), value)
+			err = w.put(checkpoints, []byte(name), value)
 		}
 		if err != nil {
 			return err
@@ -252,10 +268,10 @@ func (b *batch) putCheckpoints(c *Commit) error {
 	return nil
 }
 
-func (b *batch) trim(c *Commit) error {
-	end := min(c.TrimBefore, b.last, b.first+trimPerCommit)
-	for ; b.first < end; b.first++ {
-		if err := b.remove(eventLog, seqKey(b.first)); err != nil {
+func (w *writer) trim(before uint64) error {
+	end := min(before, w.last, w.first+trimPerCommit)
+	for ; w.first < end; w.first++ {
+		if err := w.remove(eventLog, seqKey(w.first)); err != nil {
 			return err
 		}
 	}

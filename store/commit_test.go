@@ -15,10 +15,10 @@ import (
 // full is a commit that uses every member.
 func full() *Commit {
 	a := alertOn(fall("8613800000001"))
-	missing := rosterOf(space("gap"), named("1", "2")...)
+	missing := stateOf(space("gap"), named("1", "2")...)
 	missing.Numbers[1].Missed, missing.Numbers[1].MissedSince = 2, noon
 	return &Commit{
-		SpaceStates: []phone.SpaceState{rosterOf(space("s"), fleet(3)...), missing, rosterOf(space("empty"))},
+		SpaceStates: []phone.SpaceState{stateOf(space("s"), fleet(3)...), missing, stateOf(space("empty"))},
 		Events: []alert.Event{
 			changeEvent(1),
 			{Seq: 2, Time: noon, Kind: alert.KindAlert, Change: a.Change, Alert: &a},
@@ -70,10 +70,10 @@ func TestCommittingTwiceIsHarmless(t *testing.T) {
 	s := openTemp(t)
 	c := full()
 	require.NoError(t, s.Commit(c))
-	once := must(s.Stats())
+	once := must(s.Stats(t.Context()))
 	require.NoError(t, s.Commit(c))
 	requireFull(t, s, c)
-	twice := must(s.Stats())
+	twice := must(s.Stats(t.Context()))
 	require.Equal(t, once.Buckets, twice.Buckets)
 
 	drop := &Commit{DropSpaces: []phone.SpaceKey{space("s")}, DropAlerts: []string{c.Alerts[0].ID}, DropMessages: []string{"m-1"}, TrimBefore: 3}
@@ -88,7 +88,7 @@ func TestCommittingTwiceIsHarmless(t *testing.T) {
 func requireSound(t *testing.T, s *Store) {
 	t.Helper()
 	require.NoError(t, s.Close())
-	report, err := Check(s.path)
+	report, err := Verify(s.path)
 	require.NoError(t, err)
 	require.Empty(t, report.Problems)
 }
@@ -135,7 +135,7 @@ func TestTrimIsBoundedAndKeepsTheNewest(t *testing.T) {
 	require.Equal(t, uint64(7000), s.FirstSeq())
 	require.Equal(t, uint64(7000), s.LastSeq())
 	require.Equal(t, changeEvents(7000, 7000), must(s.ReadLog(0, 10)))
-	require.Equal(t, uint64(1), must(s.Stats()).Events)
+	require.Equal(t, uint64(1), must(s.Stats(t.Context())).Events)
 	require.NoError(t, s.Commit(&Commit{Events: changeEvents(7001, 7001)}))
 	requireSound(t, s)
 }
@@ -170,7 +170,7 @@ func TestSame(t *testing.T) {
 		return must(s.Same(&phone.Snapshot{Space: space("s"), Numbers: numbers, At: noon.AddDate(1, 0, 0), RequestId: "another"}))
 	}
 	require.False(t, same(), "nothing is stored: not even an empty list is the same")
-	r := rosterOf(space("s"), numbers...)
+	r := stateOf(space("s"), numbers...)
 	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{r}}))
 	require.True(t, same(numbers...))
 	require.False(t, same(numbers[:2]...))
@@ -187,17 +187,17 @@ func TestSame(t *testing.T) {
 	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{r}}))
 	require.False(t, same(numbers...), "a missing number is there again")
 
-	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space("s"))}}))
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{stateOf(space("s"))}}))
 	require.True(t, same())
 }
 
-func TestHomes(t *testing.T) {
+func TestSpacesOf(t *testing.T) {
 	s := openTemp(t)
 	put := func(id string, numbers ...string) {
 		t.Helper()
-		require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space(id), named(numbers...)...)}}))
+		require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{stateOf(space(id), named(numbers...)...)}}))
 	}
-	homesOf := func(number string) (ids []string) {
+	spacesOf := func(number string) (ids []string) {
 		t.Helper()
 		for _, k := range must(s.SpacesOf(number)) {
 			require.Equal(t, "main", k.Account)
@@ -207,29 +207,29 @@ func TestHomes(t *testing.T) {
 	}
 	put("a", "1", "2", "3")
 	put("b", "2", "4")
-	require.Equal(t, []string{"a"}, homesOf("1"))
-	require.Equal(t, []string{"a", "b"}, homesOf("2"))
+	require.Equal(t, []string{"a"}, spacesOf("1"))
+	require.Equal(t, []string{"a", "b"}, spacesOf("2"))
 	put("a", "0", "3", "5")
-	require.Equal(t, []string{"a"}, homesOf("0"))
-	require.Empty(t, homesOf("1"))
-	require.Equal(t, []string{"b"}, homesOf("2"))
-	require.Equal(t, []string{"a"}, homesOf("5"))
+	require.Equal(t, []string{"a"}, spacesOf("0"))
+	require.Empty(t, spacesOf("1"))
+	require.Equal(t, []string{"b"}, spacesOf("2"))
+	require.Equal(t, []string{"a"}, spacesOf("5"))
 	put("odd\x00a/b", "1", "1\x00main\x00a")
-	require.Equal(t, []string{"odd\x00a/b"}, homesOf("1"), "ids and numbers may hold any byte")
+	require.Equal(t, []string{"odd\x00a/b"}, spacesOf("1"), "ids and numbers may hold any byte")
 	require.NoError(t, s.Commit(&Commit{DropSpaces: []phone.SpaceKey{space("a")}}))
-	require.Empty(t, homesOf("5"))
+	require.Empty(t, spacesOf("5"))
 	require.Nil(t, must(s.SpaceState(space("a"))))
-	require.Equal(t, uint64(4), must(s.Stats()).Numbers)
+	require.Equal(t, uint64(4), must(s.Stats(t.Context())).Numbers)
 	requireSound(t, s)
 }
 
-func TestRefusedRosters(t *testing.T) {
+func TestRejectedStates(t *testing.T) {
 	s := openTemp(t)
 	for want, r := range map[string]phone.SpaceState{
-		"not sorted":  rosterOf(space("s"), named("2", "1")...),
-		"stands":      rosterOf(space("s"), named("1", "1")...),
-		"NUL":         rosterOf(phone.SpaceKey{Account: "a\x00", ID: "s"}),
-		"key too lar": rosterOf(phone.SpaceKey{Account: "a", ID: string(bytes.Repeat([]byte("x"), 40000))}),
+		"not sorted":  stateOf(space("s"), named("2", "1")...),
+		"there twice": stateOf(space("s"), named("1", "1")...),
+		"NUL":         stateOf(phone.SpaceKey{Account: "a\x00", ID: "s"}),
+		"key too lar": stateOf(phone.SpaceKey{Account: "a", ID: string(bytes.Repeat([]byte("x"), 40000))}),
 	} {
 		require.ErrorContains(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{r}}), want)
 	}
@@ -239,7 +239,7 @@ func TestSpacesInPages(t *testing.T) {
 	s := openTemp(t)
 	var c Commit
 	for i := range spacesPerRead*2 + 1 {
-		c.SpaceStates = append(c.SpaceStates, rosterOf(phone.SpaceKey{Account: "main", ID: string(seqKey(uint64(i)))}))
+		c.SpaceStates = append(c.SpaceStates, stateOf(phone.SpaceKey{Account: "main", ID: string(seqKey(uint64(i)))}))
 	}
 	require.NoError(t, s.Commit(&c))
 	var got []phone.SpaceKey
@@ -259,7 +259,7 @@ func TestSpacesInPages(t *testing.T) {
 	require.Equal(t, 3, n)
 }
 
-// Random commits on a model: rosters, index and counters stay true.
+// Random commits on a model: states and index stay true.
 func TestRandomCommits(t *testing.T) {
 	s := openTemp(t)
 	c := newChooser(4)
@@ -268,7 +268,7 @@ func TestRandomCommits(t *testing.T) {
 		var commit Commit
 		for range c.IntN(4) {
 			k := space(string(rune('a' + c.IntN(6))))
-			if r := c.roster(k); c.IntN(4) > 0 {
+			if r := c.state(k); c.IntN(4) > 0 {
 				commit.SpaceStates = append(commit.SpaceStates, r)
 			} else {
 				commit.DropSpaces = append(commit.DropSpaces, k)
@@ -285,7 +285,7 @@ func TestRandomCommits(t *testing.T) {
 	for k, want := range model {
 		require.Equal(t, want, *must(s.SpaceState(k)))
 	}
-	require.Equal(t, uint64(len(model)), must(s.Stats()).Spaces)
+	require.Equal(t, uint64(len(model)), must(s.Stats(t.Context())).Spaces)
 	requireSound(t, s)
 }
 
@@ -295,7 +295,7 @@ func BenchmarkCommit100Events(b *testing.B) {
 	commits := make([]Commit, 10)
 	for i := range commits {
 		for j := range 100 {
-			r := rosterOf(space(fmt.Sprint(j*10+i)), fleet(5)...)
+			r := stateOf(space(fmt.Sprint(j*10+i)), fleet(5)...)
 			commits[i].SpaceStates = append(commits[i].SpaceStates, r)
 		}
 		commits[i].Events = changeEvents(1, 100)
@@ -318,7 +318,7 @@ func BenchmarkSame(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			s := openTemp(b)
 			numbers := fleet(n)
-			if err := s.Commit(&Commit{SpaceStates: []phone.SpaceState{rosterOf(space("s"), numbers...)}}); err != nil {
+			if err := s.Commit(&Commit{SpaceStates: []phone.SpaceState{stateOf(space("s"), numbers...)}}); err != nil {
 				b.Fatal(err)
 			}
 			snap := &phone.Snapshot{Space: space("s"), Numbers: numbers}

@@ -17,13 +17,14 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/store/internal/dbfile"
 )
 
 // generation is a commit in which every part says n.
 func generation(n uint64) *Commit {
 	a := alertOn(fall("8613800001111"))
 	a.Revision = n
-	r := rosterOf(space("s"), fleet(int(n%7))...)
+	r := stateOf(space("s"), fleet(int(n%7))...)
 	r.RequestId = strconv.FormatUint(n, 10)
 	return &Commit{
 		SpaceStates: []phone.SpaceState{r}, Events: []alert.Event{changeEvent(n)}, Alerts: []alert.Alert{a},
@@ -69,7 +70,7 @@ func TestKilledProcessLeavesWholeCommits(t *testing.T) {
 		}
 		_ = cmd.Wait() // it was killed
 
-		report, err := Check(path)
+		report, err := Verify(path)
 		require.NoError(t, err)
 		require.Empty(t, report.Problems)
 		s, err := Open(path, Options{})
@@ -115,8 +116,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	require.ErrorContains(t, err, path)
 	require.ErrorContains(t, err, "another numwatch running?")
 	for name, do := range map[string]func() error{
-		"check":     func() error { _, err := Check(path); return err },
-		"compact":   func() error { _, _, err := Compact(path); return err },
+		"verify":    func() error { _, err := Verify(path); return err },
 		"new epoch": func() error { _, err := NewEpoch(path); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"must be allowed":              &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES},
 		"must name a file":             syscall.EISDIR,
 	} {
-		got := explain(explain(err))
+		got := dbfile.Explain(dbfile.Explain(err))
 		require.ErrorContains(t, got, want)
 		require.ErrorIs(t, got, errors.Unwrap(got))
 	}

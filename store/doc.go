@@ -1,23 +1,26 @@
-// Package store keeps what numwatch knows in one bbolt file: the rosters of the
-// spaces, the log of events, alerts, messages, silences, conditions and checkpoints.
-// A Commit is one transaction, and nothing else writes.
+// Package store holds what numwatch knows in one bbolt file: the states of the
+// spaces, the log of events, alerts, messages, silences, conditions and
+// checkpoints. A Commit is one transaction, and besides SetAside nothing else
+// writes. It imports phone and alert; internal/watch commits, and internal/view,
+// notify and the commands read.
 //
 // Buckets (⌀ is a NUL byte; text(x) is a uvarint length and the bytes):
 //
 //	meta         format        "numwatch 1": the schema version
 //	             epoch         6 of [a-z2-7], new at creation and after a restore; part of event ids
-//	             tally         per bucket below: uvarint records, uvarint bytes of keys and values
-//	rosters      account⌀id               → roster (codec.go)
-//	homes        text(number) account⌀id  → empty: in which spaces a number is known
+//	spaces       account⌀id               → phone.SpaceState (state.go)
+//	numbers      text(number) account⌀id  → empty: the index of the spaces in which a number is known
 //	log          sequence, 8 bytes, big endian → event (event.go)
 //	alerts       alert id                 → JSON
 //	messages     message id               → JSON
-//	conditions   text(account) text(space) text(number) text(part) field → JSON
+//	conditions   text(account) text(space) text(number) text(component) field → JSON
 //	checkpoints  name                     → the caller's bytes
 //	silences     silence id               → JSON
+//	damaged      bucket⌀key               → a record that could not be decoded, as it was
 //
 // Account names hold no NUL; space ids and numbers may hold any byte. Binary
 // values begin with a version byte and name the fields that they hold in a
-// mask, so that what was written before a field existed still reads. Times come
-// back in UTC. A file of a newer schema is refused.
+// mask, so that what was written before a field existed still reads; a new field
+// raises the schema version. Times come back in UTC. A file of a newer schema is
+// refused.
 package store

@@ -77,7 +77,7 @@ func (r *reader) change(c *phone.Change) {
 	c.Subject, c.Field, c.Direction = r.subject(), r.field(), phone.Direction(r.byte())
 	flags := r.uvarint()
 	if flags > flagsKnown || c.Direction > phone.Sideways {
-		r.fail(errNewer)
+		r.fail(errDamaged)
 		return
 	}
 	c.Baseline = flags&flagBaseline != 0
@@ -113,7 +113,7 @@ type alertRecord struct {
 //
 // The sequence is the key.
 func appendEvent(b []byte, e *alert.Event) ([]byte, error) {
-	b = appendTime(append(b, eventVersion, byte(e.Kind)), e.Time)
+	b = appendTime(append(b, recordVersion, byte(e.Kind)), e.Time)
 	switch {
 	case e.Kind == alert.KindChange:
 		return appendChange(b, &e.Change), nil
@@ -144,8 +144,10 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	return append(b, j...), err
 }
 
+// decodeEvent returns in place of an event that cannot be decoded a notice that
+// says so, under its sequence: whoever follows the log goes on behind it.
 func decodeEvent(seq uint64, value []byte) (alert.Event, error) {
-	r := newReader(value, eventVersion)
+	r := newReader(value)
 	e := alert.Event{Seq: seq, Kind: alert.Kind(r.byte()), Time: r.time()}
 	switch e.Kind {
 	case alert.KindChange:
@@ -158,10 +160,12 @@ func decodeEvent(seq uint64, value []byte) (alert.Event, error) {
 		e.Notice = &alert.Notice{}
 		r.json(e.Notice)
 	default:
-		r.fail(errNewer)
+		r.fail(errDamaged)
 	}
 	if err := r.end(); err != nil {
-		return alert.Event{}, fmt.Errorf("event %d: %w", seq, err)
+		text := fmt.Sprintf("event %d is damaged in the store and cannot be read", seq)
+		lost := alert.Event{Seq: seq, Time: e.Time, Kind: alert.KindBot, Notice: &alert.Notice{Kind: "record-damaged", Text: text}}
+		return lost, &DamagedError{Bucket: eventLog.String(), Key: string(seqKey(seq)), Err: err}
 	}
 	return e, nil
 }
@@ -173,15 +177,4 @@ func (r *reader) changes(ofEvent, ofAlert *phone.Change) {
 	} else {
 		*ofAlert = *ofEvent
 	}
-}
-
-// json decodes the rest.
-func (r *reader) json(v any) {
-	if r.err != nil {
-		return
-	}
-	if err := json.Unmarshal([]byte(r.rest), v); err != nil {
-		r.fail(fmt.Errorf("%w: %w", errDamaged, err))
-	}
-	r.rest = ""
 }

@@ -56,7 +56,7 @@ func fleet(n int) []phone.Number {
 	return numbers
 }
 
-func rosterOf(k phone.SpaceKey, numbers ...phone.Number) phone.SpaceState {
+func stateOf(k phone.SpaceKey, numbers ...phone.Number) phone.SpaceState {
 	r := phone.SpaceState{Space: k, At: noon, RequestId: "90E63D28-E31D-1EB2-8939-A94866411B2O", Numbers: []phone.TrackedNumber{}}
 	for _, n := range numbers {
 		r.Numbers = append(r.Numbers, phone.TrackedNumber{Number: n})
@@ -142,7 +142,7 @@ func (c chooser) number(phoneNumber string) phone.Number {
 	return n
 }
 
-func (c chooser) roster(k phone.SpaceKey) phone.SpaceState {
+func (c chooser) state(k phone.SpaceKey) phone.SpaceState {
 	r := phone.SpaceState{Space: k, At: c.time(), RequestId: c.text(), Numbers: []phone.TrackedNumber{}}
 	for i := range c.IntN(8) {
 		if c.IntN(3) == 0 {
@@ -176,4 +176,11 @@ func (c chooser) change() phone.Change {
 		}
 	}
 	return ch
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

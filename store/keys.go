@@ -7,34 +7,38 @@ import (
 	"fmt"
 	"strings"
 
+	bolt "go.etcd.io/bbolt"
+
 	"numwatch/phone"
 )
 
-// table is one of the buckets whose records are counted.
-type table int
+// bucket is one of the buckets that hold records.
+type bucket int
 
-// The tables, in the order of the tally: append, never reorder.
 const (
-	rosters table = iota
-	homes
+	spaces bucket = iota
+	numbers
 	eventLog
 	alerts
 	messages
 	conditions
 	checkpoints
 	silences
-	tableCount
+	damaged
+	bucketCount
 )
 
 const metaBucket = "meta"
 
-func (t table) String() string {
-	return [tableCount]string{"rosters", "homes", "log", "alerts", "messages", "conditions", "checkpoints", "silences"}[t]
+func (b bucket) String() string {
+	return [bucketCount]string{"spaces", "numbers", "log", "alerts", "messages", "conditions", "checkpoints", "silences", "damaged"}[b]
 }
 
-func (t table) name() []byte { return []byte(t.String()) }
+func (b bucket) name() []byte { return []byte(b.String()) }
 
-var errKey = errors.New("key is damaged")
+func (b bucket) in(tx *bolt.Tx) *bolt.Bucket { return tx.Bucket(b.name()) }
+
+var errKey = errors.New("the key is damaged")
 
 func appendSpaceKey(b []byte, k phone.SpaceKey) []byte {
 	b = append(b, k.Account...)
@@ -45,12 +49,12 @@ func appendSpaceKey(b []byte, k phone.SpaceKey) []byte {
 func parseSpaceKey(b []byte) (phone.SpaceKey, error) {
 	account, id, ok := bytes.Cut(b, []byte{0})
 	if !ok {
-		return phone.SpaceKey{}, fmt.Errorf("space %q: %w", b, errKey)
+		return phone.SpaceKey{}, &DamagedError{Bucket: spaces.String(), Key: string(b), Err: errKey}
 	}
 	return phone.SpaceKey{Account: string(account), ID: string(id)}, nil
 }
 
-// checkAccount keeps out a name that would make keys ambiguous.
+// checkAccount rejects a name that would make keys ambiguous.
 func checkAccount(k phone.SpaceKey) error {
 	if strings.IndexByte(k.Account, 0) >= 0 {
 		return fmt.Errorf("space %q: an account's name cannot hold a NUL byte", k)
@@ -58,19 +62,20 @@ func checkAccount(k phone.SpaceKey) error {
 	return nil
 }
 
-func homesPrefix(phoneNumber string) []byte {
+// indexPrefix begins the keys of a number in the index.
+func indexPrefix(phoneNumber string) []byte {
 	return appendText(make([]byte, 0, len(phoneNumber)+64), phoneNumber)
 }
 
-func homeKey(phoneNumber string, k phone.SpaceKey) []byte {
-	return appendSpaceKey(homesPrefix(phoneNumber), k)
+func indexKey(phoneNumber string, k phone.SpaceKey) []byte {
+	return appendSpaceKey(indexPrefix(phoneNumber), k)
 }
 
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
 func parseSeqKey(b []byte) (uint64, error) {
 	if len(b) != 8 {
-		return 0, fmt.Errorf("log record %x: %w", b, errKey)
+		return 0, &DamagedError{Bucket: eventLog.String(), Key: string(b), Err: errKey}
 	}
 	return binary.BigEndian.Uint64(b), nil
 }

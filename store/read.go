@@ -15,18 +15,19 @@ import (
 	"numwatch/phone"
 )
 
-// Roster returns what is stored of a space; nil where nothing is.
-func (s *Store) SpaceState(k phone.SpaceKey) (roster *phone.SpaceState, err error) {
-	err = s.view("a roster", func(tx *bolt.Tx) (err error) {
-		if v := tx.Bucket(rosters.name()).Get(appendSpaceKey(nil, k)); v != nil {
-			roster, err = decodeRoster(k, v)
+// SpaceState returns what is stored of a space; nil where nothing is. The error
+// is a DamagedError where it cannot be decoded.
+func (s *Store) SpaceState(k phone.SpaceKey) (state *phone.SpaceState, err error) {
+	err = s.view("a space", func(tx *bolt.Tx) (err error) {
+		if v := spaces.in(tx).Get(appendSpaceKey(nil, k)); v != nil {
+			state, err = decodeState(k, v)
 		}
 		return err
 	})
-	return roster, err
+	return state, err
 }
 
-// Same reports whether the stored roster of the snapshot's space holds exactly
+// Same reports whether the stored state of the snapshot's space holds exactly
 // its numbers, with the same fields and values, and none that is missing. It
 // compares bytes, without decoding.
 func (s *Store) Same(snap *phone.Snapshot) (same bool, err error) {
@@ -35,8 +36,8 @@ func (s *Store) Same(snap *phone.Snapshot) (same bool, err error) {
 	key := appendSpaceKey((*buf)[:0], snap.Space)
 	*buf = appendSnapshotNumbers(key, snap.Numbers)
 	key, section := (*buf)[:len(key)], (*buf)[len(key):]
-	err = s.view("a roster", func(tx *bolt.Tx) error {
-		same = sameNumbers(tx.Bucket(rosters.name()).Get(key), section)
+	err = s.view("a space", func(tx *bolt.Tx) error {
+		same = sameNumbers(spaces.in(tx).Get(key), section)
 		return nil
 	})
 	return same, err
@@ -65,27 +66,25 @@ func (s *Store) Warm(ctx context.Context) error {
 	return nil
 }
 
-// Homes returns the spaces in whose roster the number is, in no certain order.
-func (s *Store) SpacesOf(phoneNumber string) (spaces []phone.SpaceKey, err error) {
-	prefix := homesPrefix(phoneNumber)
+// SpacesOf returns the spaces in whose state the number is, in no certain order.
+func (s *Store) SpacesOf(phoneNumber string) (found []phone.SpaceKey, err error) {
+	prefix := indexPrefix(phoneNumber)
 	err = s.view("the spaces of a number", func(tx *bolt.Tx) error {
-		c := tx.Bucket(homes.name()).Cursor()
+		c := numbers.in(tx).Cursor()
 		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			space, err := parseSpaceKey(k[len(prefix):])
-			if err != nil {
-				return err
+			if space, err := parseSpaceKey(k[len(prefix):]); err == nil {
+				found = append(found, space)
 			}
-			spaces = append(spaces, space)
 		}
 		return nil
 	})
-	return spaces, err
+	return found, err
 }
 
 // spacesPerRead bounds the transactions of Spaces.
 const spacesPerRead = 1000
 
-// Spaces yields the key of every space that has a roster, in order, until yield
+// Spaces yields the key of every space of which something is stored, in order, until yield
 // returns false. No transaction is open meanwhile: yield may take its time and
 // use the store.
 func (s *Store) Spaces(yield func(phone.SpaceKey) bool) error {
@@ -110,14 +109,12 @@ func (s *Store) Spaces(yield func(phone.SpaceKey) bool) error {
 // spacesFrom reads a page of keys from one on, and returns the key behind it.
 func (s *Store) spacesFrom(from []byte) (page []phone.SpaceKey, next []byte, err error) {
 	err = s.view("the spaces", func(tx *bolt.Tx) error {
-		c := tx.Bucket(rosters.name()).Cursor()
+		c := spaces.in(tx).Cursor()
 		k, _ := c.Seek(from)
 		for ; k != nil && len(page) < spacesPerRead; k, _ = c.Next() {
-			space, err := parseSpaceKey(k)
-			if err != nil {
-				return err
+			if space, err := parseSpaceKey(k); err == nil {
+				page = append(page, space)
 			}
-			page = append(page, space)
 		}
 		next = bytes.Clone(k)
 		return nil
@@ -139,12 +136,12 @@ func (s *Store) Conditions() ([]phone.Condition, error) {
 	return readAll[phone.Condition](s, conditions)
 }
 
-func readAll[T any](s *Store, t table) (all []T, err error) {
-	err = s.view("the "+t.String(), func(tx *bolt.Tx) error {
-		return tx.Bucket(t.name()).ForEach(func(k, v []byte) error {
+func readAll[T any](s *Store, b bucket) (all []T, err error) {
+	err = s.view("the "+b.String(), func(tx *bolt.Tx) error {
+		return b.in(tx).ForEach(func(k, v []byte) error {
 			var one T
 			if err := json.Unmarshal(v, &one); err != nil {
-				return fmt.Errorf("%q: %w", k, err)
+				return &DamagedError{Bucket: b.String(), Key: string(k), Err: err}
 			}
 			all = append(all, one)
 			return nil
@@ -153,32 +150,65 @@ func readAll[T any](s *Store, t table) (all []T, err error) {
 	return all, err
 }
 
+// EachNumber hands every stored number to visit, by account, space and number,
+// until visit returns false. A space for which enter returns false is passed
+// over, and so is what is damaged: whoever reads that space by itself reports
+// it. It decodes only what is looked at, and holds a read transaction: both
+// functions must be quick and leave the store alone.
+func (s *Store) EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *StoredNumber) bool) error {
+	return s.view("the numbers", func(tx *bolt.Tx) error {
+		c := spaces.in(tx).Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			space, err := parseSpaceKey(k)
+			if err != nil || !enter(space) {
+				continue
+			}
+			if !eachStored(v, func(n *StoredNumber) bool { return visit(space, n) }) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
 // Checkpoint returns the bytes kept under a name; nil where there are none.
 func (s *Store) Checkpoint(name string) (value []byte, err error) {
 	err = s.view("a checkpoint", func(tx *bolt.Tx) error {
-		value = bytes.Clone(tx.Bucket(checkpoints.name()).Get([]byte(name)))
+		value = bytes.Clone(checkpoints.in(tx).Get([]byte(name)))
 		return nil
 	})
 	return value, err
 }
 
 // ReadLog returns at most limit events in order, from the first whose sequence
-// is from or higher. What was trimmed is passed over: compare with FirstSeq.
+// is from or higher. What was trimmed is passed over: compare with FirstSeq. In
+// place of an event that is damaged stands a notice of the kind record-damaged.
 func (s *Store) ReadLog(from uint64, limit int) (events []alert.Event, err error) {
-	err = s.view("the log", func(tx *bolt.Tx) error {
-		c := tx.Bucket(eventLog.name()).Cursor()
-		for k, v := c.Seek(seqKey(from)); k != nil && len(events) < limit; k, v = c.Next() {
+	err = s.readLog(from, limit, func(seq uint64, value []byte) {
+		e, _ := decodeEvent(seq, value) // the event itself says that it is damaged
+		events = append(events, e)
+	})
+	return events, err
+}
+
+// ReadHeads returns the heads of at most limit events in order, from the first
+// whose sequence is from or higher.
+func (s *Store) ReadHeads(from uint64, limit int) (heads []Head, err error) {
+	err = s.readLog(from, limit, func(seq uint64, value []byte) { heads = append(heads, decodeHead(seq, value)) })
+	return heads, err
+}
+
+func (s *Store) readLog(from uint64, limit int, visit func(seq uint64, value []byte)) error {
+	return s.view("the log", func(tx *bolt.Tx) error {
+		c := eventLog.in(tx).Cursor()
+		for k, v := c.Seek(seqKey(from)); k != nil && limit > 0; k, v = c.Next() {
 			seq, err := parseSeqKey(k)
 			if err != nil {
 				return err
 			}
-			e, err := decodeEvent(seq, v)
-			if err != nil {
-				return err
-			}
-			events = append(events, e)
+			visit(seq, v)
+			limit--
 		}
 		return nil
 	})
-	return events, err
 }

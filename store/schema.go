@@ -2,13 +2,14 @@ package store
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
+
+	"numwatch/store/internal/dbfile"
 )
 
 // SchemaVersion is raised when an older numwatch could no longer work on the file.
@@ -22,7 +23,6 @@ const formatName = "numwatch "
 const (
 	formatKey = "format"
 	epochKey  = "epoch"
-	tallyKey  = "tally"
 )
 
 const epochLen = 6
@@ -31,7 +31,7 @@ var errForeign = errors.New("it is a bbolt database, but not numwatch's: check t
 
 func newEpoch() string { return strings.ToLower(rand.Text()[:epochLen]) }
 
-// header reads the epoch and refuses what is no store of this schema or older.
+// header reads the epoch, and rejects what is no store of this schema or older.
 func header(tx *bolt.Tx) (epoch string, err error) {
 	meta := tx.Bucket([]byte(metaBucket))
 	if meta == nil {
@@ -44,18 +44,18 @@ func header(tx *bolt.Tx) (epoch string, err error) {
 	version, err := strconv.Atoi(digits)
 	switch {
 	case err != nil:
-		return "", &damage{fmt.Sprintf("schema version %q", digits)}
+		return "", &dbfile.Damage{What: fmt.Sprintf("schema version %q", digits)}
 	case version > SchemaVersion:
 		return "", fmt.Errorf("its schema version is %d and this numwatch knows up to %d: "+
 			"run the newer numwatch, or restore a backup from before the upgrade", version, SchemaVersion)
 	}
 	epoch = string(meta.Get([]byte(epochKey)))
 	if len(epoch) != epochLen {
-		return "", &damage{fmt.Sprintf("the epoch is %q", epoch)}
+		return "", &dbfile.Damage{What: fmt.Sprintf("the epoch is %q", epoch)}
 	}
-	for t := range tableCount {
-		if tx.Bucket(t.name()) == nil {
-			return "", &damage{fmt.Sprintf("bucket %q is gone", t)}
+	for b := range bucketCount {
+		if b.in(tx) == nil {
+			return "", &dbfile.Damage{What: fmt.Sprintf("bucket %q is gone", b)}
 		}
 	}
 	return epoch, nil
@@ -73,8 +73,8 @@ func create(db *bolt.DB) error {
 		return err
 	}
 	return db.Update(func(tx *bolt.Tx) error {
-		for t := range tableCount {
-			if _, err := tx.CreateBucket(t.name()); err != nil {
+		for b := range bucketCount {
+			if _, err := tx.CreateBucket(b.name()); err != nil {
 				return err
 			}
 		}
@@ -84,29 +84,29 @@ func create(db *bolt.DB) error {
 		}
 		return errors.Join(
 			meta.Put([]byte(formatKey), fmt.Append(nil, formatName, SchemaVersion)),
-			meta.Put([]byte(epochKey), []byte(newEpoch())),
-			meta.Put([]byte(tallyKey), new(tally).append(nil)))
+			meta.Put([]byte(epochKey), []byte(newEpoch())))
 	})
 }
 
-// tally is how much each table holds, kept by every commit so that nobody has
-// to scan for it.
-type tally [tableCount]struct{ records, bytes uint64 }
-
-func (t *tally) append(b []byte) []byte {
-	for _, n := range t {
-		b = binary.AppendUvarint(binary.AppendUvarint(b, n.records), n.bytes)
+// NewEpoch gives the store at path, which nobody may have open, a new epoch and
+// returns it. It belongs after restoring a backup: sequences went back, and ids
+// of events must not come twice.
+func NewEpoch(path string) (epoch string, err error) {
+	db, _, err := dbfile.Open(path, dbfile.Access{})
+	if err != nil {
+		return "", err
 	}
-	return b
-}
-
-func readTally(tx *bolt.Tx) (t tally, err error) {
-	r := &reader{rest: string(tx.Bucket([]byte(metaBucket)).Get([]byte(tallyKey)))}
-	for i := range t {
-		t[i].records, t[i].bytes = r.uvarint(), r.uvarint()
+	epoch = newEpoch()
+	err = dbfile.Guard(func() error {
+		return db.Update(func(tx *bolt.Tx) error {
+			if _, err := header(tx); err != nil {
+				return err
+			}
+			return tx.Bucket([]byte(metaBucket)).Put([]byte(epochKey), []byte(epoch))
+		})
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return "", fmt.Errorf("giving store %s a new epoch: %w", path, dbfile.Explain(err))
 	}
-	if err := r.end(); err != nil {
-		return tally{}, fmt.Errorf("tally: %w", err)
-	}
-	return t, nil
+	return epoch, nil
 }

@@ -28,7 +28,7 @@ func TestSilencesAreKeptUntilDropped(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []alert.Silence{silence}, all)
 	require.NoError(t, s.Close())
-	report, err := Check(path)
+	report, err := Verify(path)
 	require.NoError(t, err)
 	require.Empty(t, report.Problems)
 }

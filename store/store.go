@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -9,7 +10,16 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"numwatch/store/internal/dbfile"
 )
+
+// dirMode is for the directory of the file: callback URLs carry tokens.
+const dirMode = 0o700
+
+// ErrLocked is in the chain of the error where another process has the file
+// open.
+var ErrLocked = dbfile.ErrLocked
 
 // Options of a store.
 type Options struct {
@@ -34,16 +44,16 @@ type Store struct {
 // is none. It does not scan. Errors name the file, what is wrong, and what to do.
 func Open(path string, o Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-		return nil, fmt.Errorf("creating the directory of store %s: %w", path, explain(err))
+		return nil, fmt.Errorf("creating the directory of store %s: %w", path, dbfile.Explain(err))
 	}
-	db, _, err := openFile(path, access{timeout: o.Timeout, create: true, headroom: true})
+	db, _, err := dbfile.Open(path, dbfile.Access{Timeout: o.Timeout, Create: true, Headroom: true})
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{path: path, db: db, scratch: sync.Pool{New: func() any { return new([]byte) }}}
-	if err := guard(s.load); err != nil {
+	if err := dbfile.Guard(s.load); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("opening store %s: %w", path, explain(err))
+		return nil, fmt.Errorf("opening store %s: %w", path, dbfile.Explain(err))
 	}
 	return s, nil
 }
@@ -61,7 +71,7 @@ func (s *Store) load() error {
 }
 
 func (s *Store) loadBounds(tx *bolt.Tx) error {
-	first, last, err := logBounds(tx.Bucket(eventLog.name()))
+	first, last, err := logBounds(eventLog.in(tx))
 	if err != nil {
 		return err
 	}
@@ -86,6 +96,17 @@ func logBounds(log *bolt.Bucket) (first, last uint64, err error) {
 	return first, last, err
 }
 
+// Backup writes the whole store, as it is at the beginning, to w while work goes
+// on, and returns the bytes written. The result is a store file. Until it
+// returns the file on disk cannot reuse pages, and Close waits: give w a deadline.
+func (s *Store) Backup(w io.Writer) (n int64, err error) {
+	err = s.view("a backup", func(tx *bolt.Tx) (err error) {
+		n, err = tx.WriteTo(w)
+		return err
+	})
+	return n, err
+}
+
 // Close waits for the transactions under way, backups included, and releases
 // the file.
 func (s *Store) Close() error {
@@ -107,8 +128,8 @@ func (s *Store) LastSeq() uint64 { return s.last.Load() }
 
 // view runs a short read transaction; what says what for.
 func (s *Store) view(what string, fn func(*bolt.Tx) error) error {
-	if err := guard(func() error { return s.db.View(fn) }); err != nil {
-		return fmt.Errorf("reading %s from store %s: %w", what, s.path, explain(err))
+	if err := dbfile.Guard(func() error { return s.db.View(fn) }); err != nil {
+		return fmt.Errorf("reading %s from store %s: %w", what, s.path, dbfile.Explain(err))
 	}
 	return nil
 }

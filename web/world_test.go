@@ -63,7 +63,7 @@ type brokenStore struct {
 	b *bot
 }
 
-func (s brokenStore) EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *store.Line) bool) error {
+func (s brokenStore) EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *store.StoredNumber) bool) error {
 	return cmp.Or(s.b.broken, s.Store.EachNumber(enter, visit))
 }
 

@@ -51,8 +51,8 @@ func (b *Bot) status() api.Status {
 	for _, a := range b.accounts {
 		s.Accounts = append(s.Accounts, accountStatus(a))
 	}
-	if st, err := b.store.Stats(); err == nil {
-		s.Store = api.StoreStatus{Seq: st.LastSeq, Size: st.FileSize}
+	if size, err := b.store.FileSize(); err == nil {
+		s.Store = api.StoreStatus{Seq: b.store.LastSeq(), Size: size}
 	}
 	return s
 }

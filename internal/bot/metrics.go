@@ -49,8 +49,8 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	for _, c := range g.b.slack.Status().Channels {
 		out <- prometheus.MustNewConstMetric(g.waiting, prometheus.GaugeValue, float64(c.Waiting), c.Name)
 	}
-	if st, err := g.b.store.Stats(); err == nil {
-		out <- prometheus.MustNewConstMetric(g.dbBytes, prometheus.GaugeValue, float64(st.FileSize))
+	if size, err := g.b.store.FileSize(); err == nil {
+		out <- prometheus.MustNewConstMetric(g.dbBytes, prometheus.GaugeValue, float64(size))
 	}
 	for _, a := range g.b.accounts {
 		if s := a.discovery.status(); s != nil {

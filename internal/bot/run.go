@@ -3,6 +3,9 @@ package bot
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"numwatch/alert"
@@ -107,7 +110,29 @@ func (b *Bot) restore(ctx context.Context) error {
 	if err := b.loop.Started(ctx); err != nil {
 		return err
 	}
+	if err := b.noteDamage(ctx); err != nil {
+		return err
+	}
 	return b.note(ctx, alert.Notice{Kind: "start", Text: b.o.Version + " started"})
+}
+
+// noteDamage tells people of the records that were set aside.
+func (b *Bot) noteDamage(ctx context.Context) error {
+	if len(b.damaged) == 0 {
+		return nil
+	}
+	buckets := map[string]int{}
+	for _, d := range b.damaged {
+		b.log.Error("a damaged record was set aside", "bucket", d.Bucket, "key", d.Key, "err", d.Err)
+		buckets[d.Bucket]++
+	}
+	var counts []string
+	for _, bucket := range slices.Sorted(maps.Keys(buckets)) {
+		counts = append(counts, fmt.Sprintf("%s: %d", bucket, buckets[bucket]))
+	}
+	text := "Damaged records of the store were set aside (" + strings.Join(counts, ", ") + "). Everything else goes on; the log names them."
+	b.announce(critical, text)
+	return b.note(ctx, alert.Notice{Kind: "record-damaged", Text: text})
 }
 
 // announceStop saves where the pollers are and says in the log that the bot

@@ -13,10 +13,12 @@ import (
 	"numwatch/internal/cli/remote"
 	"numwatch/phone"
 	"numwatch/store"
+	"numwatch/store/maintain"
 )
 
 type dbCommand struct {
 	Check   dbCheckCommand   `cmd:"" help:"Read the whole store and report damage."`
+	Verify  dbVerifyCommand  `cmd:"" hidden:"" help:"Check a store for another process."`
 	Compact dbCompactCommand `cmd:"" help:"Rewrite the store without its free space."`
 	Stats   dbStatsCommand   `cmd:"" help:"Print what the store holds."`
 	Backup  dbBackupCommand  `cmd:"" help:"Copy the store of a running bot to a file."`
@@ -34,8 +36,12 @@ type dbCheckCommand struct {
 }
 
 // Run checks the store. Damage is reported with exit code 1.
-func (c *dbCheckCommand) Run(p *command.Program) error {
-	r, err := store.Check(c.DB)
+func (c *dbCheckCommand) Run(ctx context.Context, p *command.Program) error {
+	verifier, err := newVerifier()
+	if err != nil {
+		return err
+	}
+	r, err := verifier.Check(ctx, c.DB)
 	if err != nil {
 		return err
 	}
@@ -65,6 +71,22 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 		r.Epoch, r.Spaces, phone.Count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
 }
 
+// dbVerifyCommand is what the other commands run in a process of its own.
+type dbVerifyCommand struct {
+	File string `arg:""`
+}
+
+// Run prints what it found for the process that started it.
+func (c *dbVerifyCommand) Run(p *command.Program) error { return maintain.Verify(c.File, p.Stdout) }
+
+func newVerifier() (maintain.Verifier, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
+	}
+	return maintain.Verifier{self, "db", "verify", "--"}, nil
+}
+
 // span tells which events there are.
 func span(first, last uint64) string {
 	if last < first || last == 0 {
@@ -76,8 +98,12 @@ func span(first, last uint64) string {
 type dbCompactCommand struct{ storeFile }
 
 // Run compacts the store in place.
-func (c *dbCompactCommand) Run(p *command.Program) error {
-	before, after, err := store.Compact(c.DB)
+func (c *dbCompactCommand) Run(ctx context.Context, p *command.Program) error {
+	verifier, err := newVerifier()
+	if err != nil {
+		return err
+	}
+	before, after, err := verifier.Compact(ctx, c.DB)
 	if err != nil {
 		return err
 	}
@@ -91,7 +117,7 @@ type dbStatsCommand struct {
 }
 
 // Run prints what the store holds.
-func (c *dbStatsCommand) Run(p *command.Program) error {
+func (c *dbStatsCommand) Run(ctx context.Context, p *command.Program) error {
 	if _, err := os.Stat(c.DB); err != nil { // opening would make it
 		return fmt.Errorf("%w; --db says where the store is", err)
 	}
@@ -100,7 +126,7 @@ func (c *dbStatsCommand) Run(p *command.Program) error {
 		return err
 	}
 	defer s.Close()
-	stats, err := s.Stats()
+	stats, err := s.Stats(ctx)
 	if err != nil {
 		return err
 	}
@@ -141,67 +167,22 @@ type dbRestoreCommand struct {
 
 // Run checks the backup and puts a copy with a new epoch in the store's place.
 // The store that was there stays beside it.
-func (c *dbRestoreCommand) Run(p *command.Program) error {
-	report, err := store.Check(c.Backup)
+func (c *dbRestoreCommand) Run(ctx context.Context, p *command.Program) error {
+	verifier, err := newVerifier()
 	if err != nil {
 		return err
 	}
-	if !report.OK() {
+	done, err := verifier.Restore(ctx, c.DB, c.Backup)
+	if errors.Is(err, maintain.ErrDamaged) {
 		return fmt.Errorf("%s is damaged and was not restored: see numwatch db check --db %[1]s", c.Backup)
 	}
-	fresh := c.DB + ".restoring"
-	defer os.Remove(fresh)
-	if err := c.copyTo(fresh); err != nil {
-		return err
+	if done.Aside != "" {
+		fmt.Fprintf(p.Stdout, "the previous store is now %s\n", done.Aside)
 	}
-	epoch, err := store.NewEpoch(fresh)
 	if err != nil {
 		return err
 	}
-	if err := c.setAside(p); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, c.DB); err != nil {
-		return fmt.Errorf("putting the backup in place: %w", err)
-	}
-	_, err = fmt.Fprintf(p.Stdout, "restored %s with the new epoch %s\nthe next polls find what has changed since the backup\n", c.DB, epoch)
-	return err
-}
-
-func (c *dbRestoreCommand) copyTo(fresh string) error {
-	from, err := os.Open(c.Backup)
-	if err != nil {
-		return fmt.Errorf("reading the backup: %w", err)
-	}
-	defer from.Close()
-	if _, err := command.WriteFile(fresh, from); err != nil {
-		return fmt.Errorf("copying the backup: %w", err)
-	}
-	return nil
-}
-
-// setAside moves the present store out of the way, if no bot has it open.
-func (c *dbRestoreCommand) setAside(p *command.Program) error {
-	if _, err := os.Stat(c.DB); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	s, err := store.Open(c.DB, store.Options{})
-	if errors.Is(err, store.ErrLocked) {
-		return err
-	}
-	if err == nil { // a damaged one is set aside as well
-		if err := s.Close(); err != nil {
-			return err
-		}
-	}
-	aside := c.DB + ".before-restore"
-	if _, err := os.Stat(aside); err == nil {
-		return fmt.Errorf("%s exists from an earlier restore: move it away first", aside)
-	}
-	if err := os.Rename(c.DB, aside); err != nil {
-		return fmt.Errorf("setting the present store aside: %w", err)
-	}
-	_, err = fmt.Fprintf(p.Stdout, "the previous store is now %s\n", aside)
+	_, err = fmt.Fprintf(p.Stdout, "restored %s with the new epoch %s\nthe next polls find what has changed since the backup\n", c.DB, done.Epoch)
 	return err
 }
 

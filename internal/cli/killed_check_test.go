@@ -64,7 +64,7 @@ func readPicture(path string) (p picture, err error) {
 
 // checkStore holds the file itself to its own rules.
 func checkStore(path string) (f findings) {
-	r, err := store.Check(path)
+	r, err := store.Verify(path)
 	if err != nil {
 		f.add("checking the store: %v", err)
 	}

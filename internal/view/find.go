@@ -50,7 +50,7 @@ func (v *View) Find(q Query, describe func(phone.SpaceKey) phone.Space) (Found, 
 	var found Found
 	err := v.store.EachNumber(
 		func(k phone.SpaceKey) bool { return m.enter(describe(k)) },
-		func(k phone.SpaceKey, l *store.Line) bool {
+		func(k phone.SpaceKey, l *store.StoredNumber) bool {
 			if !m.matches(l) {
 				return true
 			}
@@ -104,15 +104,15 @@ func (m *matcher) enter(s phone.Space) bool {
 	return true
 }
 
-func (m *matcher) matches(l *store.Line) bool {
+func (m *matcher) matches(l *store.StoredNumber) bool {
 	for i := range m.tests {
 		if !m.tests[i].passes(l) {
 			return false
 		}
 	}
 	return len(m.text) == 0 || m.spaceMatches ||
-		len(m.digits) > 0 && bytes.Contains(l.PhoneNumber, m.digits) ||
-		holds(l.PhoneNumber, m.text) || holds(l.Get(phone.VerifiedName), m.text)
+		len(m.digits) > 0 && bytes.Contains(l.PhoneNumber(), m.digits) ||
+		holds(l.PhoneNumber(), m.text) || holds(l.Get(phone.VerifiedName), m.text)
 }
 
 // test is one field of a query.
@@ -143,7 +143,7 @@ func newTest(f phone.Field, wanted []string) test {
 	return t
 }
 
-func (t *test) passes(l *store.Line) bool {
+func (t *test) passes(l *store.StoredNumber) bool {
 	v := l.Get(t.field)
 	switch {
 	case !l.Has(t.field):

@@ -25,7 +25,7 @@ import (
 type Store interface {
 	Warm(ctx context.Context) error
 	SpaceState(k phone.SpaceKey) (*phone.SpaceState, error)
-	EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *store.Line) bool) error
+	EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *store.StoredNumber) bool) error
 	ReadHeads(from uint64, limit int) ([]store.Head, error)
 	ReadLog(from uint64, limit int) ([]alert.Event, error)
 	FirstSeq() uint64
@@ -123,7 +123,7 @@ func (v *View) countSpaces(ctx context.Context) error {
 			now, counted = k, map[state]int{}
 			return true
 		},
-		func(_ phone.SpaceKey, l *store.Line) bool {
+		func(_ phone.SpaceKey, l *store.StoredNumber) bool {
 			counted[state{string(l.Get(phone.Status)), string(l.Get(phone.QualityRating))}]++
 			return ctx.Err() == nil
 		})

@@ -180,7 +180,7 @@ func TestManySpacesLeaveAFewACommit(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1000, forgotten)
 	require.Less(t, b.store.drops, 500)
-	stats, err := b.store.Stats()
+	stats, err := b.store.Stats(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, stats.Spaces)
 }

@@ -14,6 +14,8 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/store"
+	"numwatch/store/storetest"
 )
 
 func TestAnAnswerThatLacksAKeyForGoodWritesNothing(t *testing.T) {
@@ -130,4 +132,33 @@ func TestANumberThatMovesWithinOneCommitIsNotMissing(t *testing.T) {
 func (b *bench) tail(n int) []string {
 	all := b.log()
 	return all[max(0, len(all)-n):]
+}
+
+// What the store knew of one space is damaged: people hear of it, the space is a
+// baseline, and all others go on as before.
+func TestDamagedSpaceIsSeenAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	b.poll("1", number("86", "CONNECTED", "RED"), number("87", "CONNECTED", "GREEN"))
+	b.poll("2", connected("88")...)
+	b.stop()
+	storetest.Damage(t, path, "spaces", "main\x001", 8)
+
+	b = start(t, path)
+	b.poll("1", number("86", "CONNECTED", "GREEN"), number("87", "CONNECTED", "GREEN"))
+	log := b.log()
+	require.Contains(t, log, "record-damaged")
+	require.NotContains(t, log, "QualityRating RED→GREEN")
+	require.Len(t, b.board.notices, 1)
+	require.Contains(t, b.board.notices[0], "main/1 is damaged")
+	require.Contains(t, b.logged.String(), "damaged")
+
+	b.poll("1", number("86", "CONNECTED", "RED"), number("87", "CONNECTED", "GREEN"))
+	b.poll("2", number("88", "CONNECTED", "RED"))
+	require.Contains(t, b.log(), "QualityRating GREEN→RED")
+	require.Len(t, b.board.notices, 1, "it is said once")
+	b.stop()
+	report, err := store.Verify(path)
+	require.NoError(t, err)
+	require.Empty(t, report.Problems)
 }

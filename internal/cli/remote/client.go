@@ -20,6 +20,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/phone"
+	"numwatch/store/maintain"
 )
 
 // Client is the flag of every command that asks a running bot.
@@ -39,7 +40,7 @@ func (b Client) Backup(ctx context.Context, p *command.Program, path string) (in
 		return 0, err
 	}
 	defer body.Close()
-	n, err := command.WriteFile(path, body)
+	n, err := maintain.WriteFile(path, body)
 	if err != nil {
 		return 0, fmt.Errorf("writing the copy of the bot's store: %w", err)
 	}

@@ -129,7 +129,7 @@ func seenValues(ctx context.Context, s *store.Store) (map[phone.Field]map[string
 	for f := range phone.Fields() {
 		seen[f] = map[string]bool{}
 	}
-	err := s.EachNumber(func(phone.SpaceKey) bool { return true }, func(_ phone.SpaceKey, l *store.Line) bool {
+	err := s.EachNumber(func(phone.SpaceKey) bool { return true }, func(_ phone.SpaceKey, l *store.StoredNumber) bool {
 		for f := range phone.FieldsOfNumber() {
 			if f.IsEnum() && l.Has(f) {
 				seen[f][string(l.Get(f))] = true

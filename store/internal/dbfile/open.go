@@ -1,4 +1,7 @@
-package store
+// Package dbfile opens, locks and replaces the bbolt file of a store, and turns
+// what bbolt does about a damaged file into errors that say what to do. Only
+// store and store/maintain import it.
+package dbfile
 
 import (
 	"errors"
@@ -14,31 +17,28 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Modes of the file and its directory: callback URLs carry tokens.
-const (
-	fileMode = 0o600
-	dirMode  = 0o700
-)
+// The mode of the file: callback URLs carry tokens.
+const fileMode = 0o600
 
 // lockTimeout is how long to wait for another process by default.
 const lockTimeout = time.Second
 
-// access is how a file is opened.
-type access struct {
-	timeout  time.Duration
-	readOnly bool
-	create   bool
-	noSync   bool // the caller syncs once at the end
-	headroom bool // map more than the file holds, for a store that grows
+// Access is how a file is opened.
+type Access struct {
+	Timeout  time.Duration // to wait for another process; 0: a second
+	ReadOnly bool
+	Create   bool
+	NoSync   bool // the caller syncs once at the end
+	Headroom bool // map more than the file holds, for a store that grows
 }
 
-// openFile opens and locks the database at path. Damage is an error, never a
+// Open opens and locks the database at path. Damage is an error, never a
 // panic. The *os.File is bbolt's own and closes with it.
-func openFile(path string, a access) (*bolt.DB, *os.File, error) {
+func Open(path string, a Access) (*bolt.DB, *os.File, error) {
 	for range 3 {
 		db, file, err := openOnce(path, a)
 		if err != nil {
-			return nil, nil, fmt.Errorf("opening store %s: %w", path, explain(err))
+			return nil, nil, fmt.Errorf("opening store %s: %w", path, Explain(err))
 		}
 		if isAt(file, path) {
 			return db, file, nil
@@ -52,15 +52,15 @@ func openFile(path string, a access) (*bolt.DB, *os.File, error) {
 	return nil, nil, fmt.Errorf("opening store %s: the file is replaced again and again: find out by what", path)
 }
 
-func openOnce(path string, a access) (db *bolt.DB, file *os.File, err error) {
+func openOnce(path string, a Access) (db *bolt.DB, file *os.File, err error) {
 	o := &bolt.Options{
-		Timeout:         a.timeout,
-		ReadOnly:        a.readOnly,
-		NoSync:          a.noSync,
+		Timeout:         a.Timeout,
+		ReadOnly:        a.ReadOnly,
+		NoSync:          a.NoSync,
 		PreLoadFreelist: true,
 		FreelistType:    bolt.FreelistMapType,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			if !a.create {
+			if !a.Create {
 				flag &^= os.O_CREATE
 			}
 			var err error
@@ -68,13 +68,13 @@ func openOnce(path string, a access) (db *bolt.DB, file *os.File, err error) {
 			return file, err
 		},
 	}
-	if a.timeout <= 0 {
+	if a.Timeout <= 0 {
 		o.Timeout = lockTimeout
 	}
-	if a.headroom {
+	if a.Headroom {
 		o.InitialMmapSize = mapSize(path)
 	}
-	err = guard(func() error {
+	err = Guard(func() error {
 		var err error
 		if db, err = bolt.Open(path, fileMode, o); err != nil {
 			return err
@@ -86,7 +86,7 @@ func openOnce(path string, a access) (db *bolt.DB, file *os.File, err error) {
 	}
 	if db != nil {
 		err = errors.Join(err, db.Close())
-	} else if found := new(damage); errors.As(err, &found) && file != nil {
+	} else if found := new(Damage); errors.As(err, &found) && file != nil {
 		// bbolt panicked: on an error it would have closed the file.
 		err = errors.Join(err, unlock(file), file.Close())
 	}
@@ -116,7 +116,7 @@ func checkLength(db *bolt.DB, file *os.File) error {
 	}
 	return db.View(func(tx *bolt.Tx) error {
 		if tx.Size() > info.Size() {
-			return &damage{fmt.Sprintf("the file is cut short: it has %d bytes of %d", info.Size(), tx.Size())}
+			return &Damage{fmt.Sprintf("the file is cut short: it has %d bytes of %d", info.Size(), tx.Size())}
 		}
 		return nil
 	})
@@ -128,20 +128,20 @@ func isAt(file *os.File, path string) bool {
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// damage is what is found broken in the file itself.
-type damage struct{ what string }
+// Damage is what is found broken in the file itself.
+type Damage struct{ What string }
 
-func (d *damage) Error() string {
-	return d.what + ": stop numwatch, look at it with `numwatch db check`, and restore a backup"
+func (d *Damage) Error() string {
+	return d.What + ": stop numwatch, look at it with `numwatch db check`, and restore a backup"
 }
 
-// guard turns into an error what bbolt does about a damaged page: it panics, or
+// Guard turns into an error what bbolt does about a damaged page: it panics, or
 // follows a wrong page number out of the mapped file.
-func guard(fn func() error) (err error) {
+func Guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = &damage{fmt.Sprintf("the file is damaged (%v)", p)}
+			err = &Damage{fmt.Sprintf("the file is damaged (%v)", p)}
 		}
 	}()
 	return fn()
@@ -166,8 +166,8 @@ func (e *explained) Error() string {
 
 func (e *explained) Unwrap() error { return e.error }
 
-// explain adds what to do, once.
-func explain(err error) error {
+// Explain adds what to do, once.
+func Explain(err error) error {
 	var already *explained
 	if errors.As(err, &already) {
 		return err

@@ -10,12 +10,12 @@ import (
 	"numwatch/phone"
 )
 
-func TestEachNumberIsWhatRosterReads(t *testing.T) {
+func TestEachNumberIsWhatSpaceStateReads(t *testing.T) {
 	s, c := openTemp(t), newChooser(3)
 	want := map[phone.SpaceKey][]phone.Number{}
 	var commit Commit
 	for i := range 300 {
-		r := c.roster(space(fmt.Sprintf("%03d", i)))
+		r := c.state(space(fmt.Sprintf("%03d", i)))
 		commit.SpaceStates = append(commit.SpaceStates, r)
 		for _, e := range r.Numbers {
 			want[r.Space] = append(want[r.Space], e.Number)
@@ -27,7 +27,7 @@ func TestEachNumberIsWhatRosterReads(t *testing.T) {
 	entered := 0
 	err := s.EachNumber(
 		func(phone.SpaceKey) bool { entered++; return true },
-		func(k phone.SpaceKey, l *Line) bool {
+		func(k phone.SpaceKey, l *StoredNumber) bool {
 			n := l.Number()
 			got[k] = append(got[k], n)
 			for f := range phone.Fields() {
@@ -44,38 +44,16 @@ func TestEachNumberIsWhatRosterReads(t *testing.T) {
 func TestEachNumberStopsAndPassesOver(t *testing.T) {
 	s := openTemp(t)
 	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{
-		rosterOf(space("1"), named("a", "b")...), rosterOf(space("2"), named("c")...), rosterOf(space("3"), named("d", "e")...),
+		stateOf(space("1"), named("a", "b")...), stateOf(space("2"), named("c")...), stateOf(space("3"), named("d", "e")...),
 	}}))
 	var seen []string
 	require.NoError(t, s.EachNumber(
 		func(k phone.SpaceKey) bool { return k.ID != "2" },
-		func(_ phone.SpaceKey, l *Line) bool {
-			seen = append(seen, string(l.PhoneNumber))
+		func(_ phone.SpaceKey, l *StoredNumber) bool {
+			seen = append(seen, string(l.PhoneNumber()))
 			return len(seen) < 3
 		}))
 	require.Equal(t, []string{"a", "b", "d"}, seen)
-}
-
-// Whatever bytes stand there, reading them in place ends with an error or with
-// what the other reader reads.
-func FuzzEachLine(f *testing.F) {
-	r := rosterOf(space("s"), named("8613800001111", "8613800002222")...)
-	f.Add(appendRoster(nil, &r))
-	f.Add(rosterOfVersion1(&r))
-	f.Add([]byte{1, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
-	f.Fuzz(func(t *testing.T, value []byte) {
-		var got []phone.Number
-		_, err := eachLine(value, func(l *Line) bool { got = append(got, l.Number()); return true })
-		roster, strict := decodeRoster(space("s"), value)
-		if strict != nil {
-			return // the rest of the value may be damaged, or all of it
-		}
-		require.NoError(t, err)
-		require.Len(t, got, len(roster.Numbers))
-		for i := range got {
-			require.Equal(t, roster.Numbers[i].Number, got[i])
-		}
-	})
 }
 
 func TestHeadsAreThoseOfTheEvents(t *testing.T) {

@@ -1,15 +1,15 @@
 //go:build unix
 
-package store
+package dbfile
 
 import (
 	"os"
 	"syscall"
 )
 
-// keepOwner gives file the owner of another, so that compacting as root does not
+// KeepOwner gives file the owner of another, so that compacting as root does not
 // lock the bot out.
-func keepOwner(file *os.File, like os.FileInfo) error {
+func KeepOwner(file *os.File, like os.FileInfo) error {
 	want, ok := like.Sys().(*syscall.Stat_t)
 	if !ok || int(want.Uid) == os.Geteuid() && int(want.Gid) == os.Getegid() {
 		return nil

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"fmt"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -31,37 +28,19 @@ func HeadOf(e *alert.Event) Head {
 	return h
 }
 
-// ReadHeads returns the heads of at most limit events in order, from the first
-// whose sequence is from or higher.
-func (s *Store) ReadHeads(from uint64, limit int) (heads []Head, err error) {
-	err = s.view("the log", func(tx *bolt.Tx) error {
-		c := tx.Bucket(eventLog.name()).Cursor()
-		for k, v := c.Seek(seqKey(from)); k != nil && len(heads) < limit; k, v = c.Next() {
-			seq, err := parseSeqKey(k)
-			if err != nil {
-				return err
-			}
-			h, err := decodeHead(seq, v)
-			if err != nil {
-				return err
-			}
-			heads = append(heads, h)
-		}
-		return nil
-	})
-	return heads, err
-}
-
-func decodeHead(seq uint64, value []byte) (Head, error) {
-	r := newReader(value, eventVersion)
+// decodeHead decodes less than decodeEvent. An event that cannot be decoded has
+// the head of a notice.
+func decodeHead(seq uint64, value []byte) Head {
+	r := newReader(value)
 	h := Head{Seq: seq, Kind: alert.Kind(r.byte()), Time: r.time()}
-	if h.Kind == alert.KindBot || r.err != nil {
-		return h, r.err
-	}
 	var ofEvent, ofAlert phone.Change
-	if h.Kind == alert.KindChange {
+	switch h.Kind {
+	case alert.KindBot:
+		return h
+	case alert.KindChange:
 		r.change(&ofEvent)
-	} else {
+		h.Subject = ofEvent.Subject
+	default:
 		var rest struct {
 			Rule       string           `json:"rule"`
 			Transition alert.Transition `json:"transition"`
@@ -71,12 +50,9 @@ func decodeHead(seq uint64, value []byte) (Head, error) {
 		r.json(&rest)
 		h.Rule, h.Transition, h.Subject = rest.Rule, rest.Transition, rest.Subject
 	}
-	if err := r.end(); err != nil {
-		return Head{}, fmt.Errorf("event %d: %w", seq, err)
-	}
-	if h.Kind == alert.KindChange {
-		h.Subject = ofEvent.Subject
+	if r.end() != nil {
+		return Head{Seq: seq, Time: h.Time, Kind: alert.KindBot}
 	}
 	h.Direction, h.Baseline = ofEvent.Direction, ofEvent.Baseline
-	return h, nil
+	return h
 }

@@ -1,0 +1,100 @@
+package maintain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"numwatch/store"
+)
+
+// ErrDamaged is returned for a backup that is not restored because it is
+// damaged.
+var ErrDamaged = errors.New("the backup is damaged")
+
+// Restored is what a restore did.
+type Restored struct {
+	Epoch string // of the new store
+	Aside string // where the store is that was there before; empty if there was none
+}
+
+// Restore checks the backup and puts a copy with a new epoch at path, which no
+// bot may have open. The store that was there stays beside it.
+func (v Verifier) Restore(ctx context.Context, path, backup string) (done Restored, err error) {
+	report, err := v.Check(ctx, backup)
+	if err != nil {
+		return done, err
+	}
+	if !report.OK() {
+		return done, ErrDamaged
+	}
+	fresh := path + ".restoring"
+	defer func() { err = errors.Join(err, removeFile(fresh)) }()
+	if err := copyFile(fresh, backup); err != nil {
+		return done, fmt.Errorf("copying the backup: %w", err)
+	}
+	if done.Epoch, err = store.NewEpoch(fresh); err != nil {
+		return done, err
+	}
+	if done.Aside, err = moveAway(path); err != nil {
+		return done, err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return done, fmt.Errorf("putting the backup in place: %w", err)
+	}
+	return done, nil
+}
+
+// moveAway moves the present store out of the way, if no bot has it open.
+func moveAway(path string) (aside string, err error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	s, err := store.Open(path, store.Options{})
+	if errors.Is(err, store.ErrLocked) {
+		return "", err
+	}
+	if err == nil { // a damaged one is moved away as well
+		if err := s.Close(); err != nil {
+			return "", err
+		}
+	}
+	aside = path + ".before-restore"
+	if _, err := os.Stat(aside); err == nil {
+		return "", fmt.Errorf("%s exists from an earlier restore: move it away first", aside)
+	}
+	if err := os.Rename(path, aside); err != nil {
+		return "", fmt.Errorf("moving the present store away: %w", err)
+	}
+	return aside, nil
+}
+
+func copyFile(to, from string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	_, err = WriteFile(to, source)
+	return err
+}
+
+// WriteFile writes a file so that it is complete and on the disk, or not there.
+func WriteFile(path string, from io.Reader) (n int64, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return 0, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(f.Name()) // gone already once it is renamed
+	n, err = io.Copy(f, from)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return n, err
+	}
+	return n, os.Rename(f.Name(), path)
+}

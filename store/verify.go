@@ -1,0 +1,224 @@
+package store
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	bolt "go.etcd.io/bbolt"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/store/internal/dbfile"
+)
+
+// maxProblems bounds what a report lists.
+const maxProblems = 100
+
+// Report is what was found in a store file.
+type Report struct {
+	Epoch      string   `json:"epoch"`
+	FileSize   int64    `json:"file_size"` // bytes
+	Spaces     int      `json:"spaces"`
+	Numbers    int      `json:"numbers"`
+	Events     int      `json:"events"`
+	FirstSeq   uint64   `json:"first_seq"`
+	LastSeq    uint64   `json:"last_seq"`
+	Alerts     int      `json:"alerts"`
+	Messages   int      `json:"messages"`
+	Conditions int      `json:"conditions"`
+	Problems   []string `json:"problems,omitempty"` // at most about a hundred
+}
+
+// OK reports whether nothing is wrong with the store.
+func (r *Report) OK() bool { return len(r.Problems) == 0 }
+
+// Verify reads the whole store at path, which nobody may be writing to, and
+// changes nothing: the pages, bbolt's own order, every record, the sequences and
+// the index, and that alerts and messages fit each other. Damage goes into the
+// report; the error says why nothing could be verified. A damaged file may end
+// the process: maintain.Check runs Verify in one of its own.
+func Verify(path string) (Report, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Report{}, fmt.Errorf("checking store %s: %w", path, dbfile.Explain(err))
+	}
+	report := Report{FileSize: info.Size()}
+	db, _, err := dbfile.Open(path, dbfile.Access{ReadOnly: true})
+	if err == nil {
+		if err = dbfile.Guard(func() error { return db.View(report.verify) }); err != nil {
+			err = fmt.Errorf("checking store %s: %w", path, dbfile.Explain(err))
+		}
+		err = errors.Join(err, db.Close())
+	}
+	if found := new(dbfile.Damage); errors.As(err, &found) {
+		report.problem("%s", found.What)
+		err = nil
+	}
+	return report, err
+}
+
+func (r *Report) problem(format string, args ...any) {
+	switch {
+	case len(r.Problems) < maxProblems:
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	case len(r.Problems) == maxProblems:
+		r.Problems = append(r.Problems, "and more")
+	}
+}
+
+// verify goes from the pages up, and stops where those are damaged: what stands
+// on them could not be read safely.
+func (r *Report) verify(tx *bolt.Tx) (err error) {
+	for problem := range tx.Check(bolt.WithKVStringer(shortHex{})) {
+		r.problem("%v", problem)
+		if len(r.Problems) > maxProblems {
+			return nil // pages that refer to each other in a circle have no end
+		}
+	}
+	if !r.OK() {
+		return nil
+	}
+	if r.Epoch, err = header(tx); err != nil {
+		return err
+	}
+	r.states(tx)
+	r.events(tx)
+	r.messages(tx, r.alerts(tx))
+	r.conditions(tx)
+	r.each(tx, silences, func(_, v []byte) error { return decodes[alert.Silence](v) })
+	return nil
+}
+
+// shortHex shows the beginning of a key in bbolt's messages.
+type shortHex struct{}
+
+func (shortHex) KeyToString(b []byte) string   { return hex.EncodeToString(b[:min(len(b), 64)]) }
+func (shortHex) ValueToString(b []byte) string { return hex.EncodeToString(b[:min(len(b), 64)]) }
+
+// each calls do for every record of a bucket, makes its error a problem, and
+// returns how many records there are.
+func (r *Report) each(tx *bolt.Tx, b bucket, do func(k, v []byte) error) (records int) {
+	c := b.in(tx).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		records++
+		err := do(k, v)
+		if named := new(DamagedError); err != nil && !errors.As(err, &named) {
+			err = &DamagedError{Bucket: b.String(), Key: string(k), Err: err}
+		}
+		if err != nil {
+			r.problem("%v", err)
+		}
+	}
+	return records
+}
+
+// states checks that each can be decoded and that the index has its numbers and
+// no others.
+func (r *Report) states(tx *bolt.Tx) {
+	index, known := numbers.in(tx), 0
+	r.Spaces = r.each(tx, spaces, func(k, v []byte) error {
+		space, err := parseSpaceKey(k)
+		if err != nil {
+			return err
+		}
+		state, err := decodeState(space, v)
+		if err != nil {
+			return err
+		}
+		for i := range state.Numbers {
+			known++
+			if index.Get(indexKey(state.Numbers[i].PhoneNumber, space)) == nil {
+				r.problem("number %q of %s is not in the index", state.Numbers[i].PhoneNumber, space)
+			}
+		}
+		return nil
+	})
+	r.Numbers = r.each(tx, numbers, func(_, _ []byte) error { return nil })
+	if r.Numbers > known {
+		r.problem("the index has %d numbers more than the spaces", r.Numbers-known)
+	}
+}
+
+func (r *Report) events(tx *bolt.Tx) {
+	var err error
+	if r.FirstSeq, r.LastSeq, err = logBounds(eventLog.in(tx)); err != nil {
+		r.problem("%v", err)
+		return
+	}
+	next := r.FirstSeq
+	r.Events = r.each(tx, eventLog, func(k, v []byte) error {
+		seq, err := parseSeqKey(k)
+		if err != nil {
+			return err
+		}
+		if seq != next {
+			r.problem("log: event %d follows on %d", seq, next-1)
+		}
+		next = seq + 1
+		_, err = decodeEvent(seq, v)
+		return err
+	})
+}
+
+// alerts returns the revision of each alert.
+func (r *Report) alerts(tx *bolt.Tx) map[string]uint64 {
+	revisions := map[string]uint64{}
+	open := map[alert.Key]string{}
+	r.Alerts = r.each(tx, alerts, func(k, v []byte) error {
+		var a alert.Alert
+		if err := json.Unmarshal(v, &a); err != nil {
+			return err
+		}
+		if a.ID != string(k) {
+			return fmt.Errorf("it holds alert %q", a.ID)
+		}
+		revisions[a.ID] = a.Revision
+		if a.State.Closed() {
+			return nil
+		}
+		if other, ok := open[a.Key()]; ok {
+			return fmt.Errorf("alert %q is open for the same rule, subject and field", other)
+		}
+		open[a.Key()] = a.ID
+		return nil
+	})
+	return revisions
+}
+
+// messages checks that none shows more than there is. An alert that is gone was
+// closed and forgotten.
+func (r *Report) messages(tx *bolt.Tx, revisions map[string]uint64) {
+	r.Messages = r.each(tx, messages, func(k, v []byte) error {
+		var m alert.Message
+		if err := json.Unmarshal(v, &m); err != nil {
+			return err
+		}
+		if m.ID != string(k) {
+			return fmt.Errorf("it holds message %q", m.ID)
+		}
+		for _, shown := range m.Alerts {
+			highest := max(shown.Revision, shown.NotifiedRevision)
+			if revision, ok := revisions[shown.Alert]; ok && highest > revision {
+				return fmt.Errorf("it shows revision %d of alert %q, which has %d", highest, shown.Alert, revision)
+			}
+		}
+		return nil
+	})
+}
+
+func (r *Report) conditions(tx *bolt.Tx) {
+	r.Conditions = r.each(tx, conditions, func(k, v []byte) error {
+		var c phone.Condition
+		if err := json.Unmarshal(v, &c); err != nil {
+			return err
+		}
+		if !bytes.Equal(k, conditionKey(&c)) {
+			return fmt.Errorf("it holds the condition of %s", c.Subject)
+		}
+		return nil
+	})
+}
