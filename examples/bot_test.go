@@ -46,9 +46,10 @@ func (show) Channels([]rules.Channel) {}
 
 func startBot(t *testing.T) *bot {
 	b := &bot{t: t}
-	server, err := jetstream.StartServer(jetstream.ServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
+	server, err := jetstream.NewServer(jetstream.ServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
+	require.NoError(t, server.Start(t.Context()))
 	b.url = server.URL()
 	b.store, err = store.Open(filepath.Join(t.TempDir(), "numwatch.db"), store.Options{})
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,7 @@ func TestHeartbeatEveryHalfMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		h := NewHeartbeat(HeartbeatOptions{
-			URL: "https://hc.example.com/ping", Well: func() error { return nil },
+			URL: "https://hc.example.com/ping", Ready: func() error { return nil },
 			Transport: trip(func(*http.Request) (int, error) { calls.Add(1); return http.StatusNoContent, nil }),
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -34,13 +35,13 @@ func TestHeartbeatEveryHalfMinute(t *testing.T) {
 	})
 }
 
-func TestHeartbeatOnlyWhileTheBotIsWell(t *testing.T) {
+func TestHeartbeatOnlyWhileTheBotIsReady(t *testing.T) {
 	var log bytes.Buffer
-	var ill, broken error
+	var notReady, broken error
 	status, calls := http.StatusOK, 0
 	h := NewHeartbeat(HeartbeatOptions{
 		URL:    "https://hc.example.com/ping/s3cret",
-		Well:   func() error { return ill },
+		Ready:  func() error { return notReady },
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Transport: trip(func(r *http.Request) (int, error) {
 			calls++
@@ -52,16 +53,19 @@ func TestHeartbeatOnlyWhileTheBotIsWell(t *testing.T) {
 	beats := func(n int) int {
 		before := calls
 		for range n {
-			h.beat(t.Context())
+			h.beat.once(t.Context())
 		}
 		return calls - before
 	}
 	require.Equal(t, 2, beats(2))
-	ill = errors.New("disk full")
-	require.Zero(t, beats(2))
-	ill = nil
-	require.Equal(t, 2, beats(2), "it goes on by itself")
 	require.Empty(t, log.String())
+	notReady = errors.New("the store does not respond")
+	require.Zero(t, beats(3))
+	require.Equal(t, 1, strings.Count(log.String(), "heartbeats are withheld: the bot is not ready"), "said once")
+	require.Contains(t, log.String(), "the store does not respond")
+	notReady = nil
+	require.Equal(t, 2, beats(2), "it goes on by itself")
+	require.Equal(t, 1, strings.Count(log.String(), "heartbeats are sent again"))
 
 	status = http.StatusNotFound
 	require.Equal(t, 1, beats(1))
@@ -75,7 +79,7 @@ func TestHeartbeatOnlyWhileTheBotIsWell(t *testing.T) {
 	beats(1)
 	require.Contains(t, log.String(), "no route")
 	require.NotContains(t, log.String(), "s3cret")
-	h.o.URL = "https://s3cret\x7f"
+	h.url = "https://s3cret\x7f"
 	require.EqualError(t, h.call(t.Context()), "heartbeat_url is no URL")
 }
 

@@ -52,9 +52,10 @@ func report(b *testing.B, name string, took []time.Duration) {
 }
 
 func embedded(b *testing.B) *jetstream.Server {
-	server, err := jetstream.StartServer(jetstream.ServerOptions{Listen: "127.0.0.1:0", Dir: filepath.Join(b.TempDir(), "nats")})
+	server, err := jetstream.NewServer(jetstream.ServerOptions{Listen: "127.0.0.1:0", Dir: filepath.Join(b.TempDir(), "nats")})
 	require.NoError(b, err)
 	b.Cleanup(server.Shutdown)
+	require.NoError(b, server.Start(b.Context()))
 	return server
 }
 

@@ -51,7 +51,7 @@ func (b *Bot) sinks() []task {
 		tasks = append(tasks, task{name: "slack's buttons", run: b.buttons.Run})
 	}
 	if url := b.config.HeartbeatURL; !url.Empty() {
-		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Well: b.loop.Ready, Logger: b.log, Registerer: b.registry})
+		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Ready: b.loop.Ready, Logger: b.log, Registerer: b.registry})
 		tasks = append(tasks, task{name: "heartbeat", run: beats.Run})
 	}
 	return tasks

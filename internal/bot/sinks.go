@@ -36,8 +36,8 @@ func (b *Bot) makeNATS() (err error) {
 		Log: b.store, Keeper: b.loop, Cursor: cursor, Login: login,
 		Renderer:       &jetstream.Renderer{Epoch: b.store.Epoch(), Space: b.directory.Space, RedactURLs: c.RedactURLs},
 		Stream:         StreamOptions(c),
-		PublishChanges: c.PublishChanges,
-		Logger:         b.log, Registerer: b.registry, Trace: b.o.Trace,
+		PublishChanges: c.PublishChanges, Ready: b.loop.Ready,
+		Logger: b.log, Registerer: b.registry, Trace: b.o.Trace,
 	})
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestNATSTellsThatItFallsBehind(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	o := b.options()
 	o.Trace = func(point string) {
 		if point == "publish:after" {
@@ -19,7 +19,7 @@ func TestNATSTellsThatItFallsBehind(t *testing.T) {
 		}
 	}
 	var told []alert.SinkReport
-	b.memory.kept = func(r alert.DeliveryUpdate) {
+	b.log.kept = func(r alert.DeliveryUpdate) {
 		if r.Sink != nil && r.Sink.Component == component {
 			told = append(told, *r.Sink)
 		}
@@ -30,7 +30,7 @@ func TestNATSTellsThatItFallsBehind(t *testing.T) {
 	b.run(n)
 	b.published(1000)
 	b.caughtUp()
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.OK }, soon, time.Millisecond)
 	b.stopSink()
 	var values []string
 	for _, r := range told {

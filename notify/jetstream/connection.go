@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"numwatch/notify"
@@ -39,14 +40,14 @@ func (l *Login) where() string {
 
 // connect returns a connection that keeps trying for ever, connected or not. An
 // error says that the files or the URL are no good.
-func (n *Publisher) connect() (*nats.Conn, error) {
-	o, err := n.login.options()
+func (p *Publisher) connect() (*nats.Conn, error) {
+	o, err := p.o.Login.options()
 	if err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect(n.login.URL, append(o, n.handlers()...)...)
+	nc, err := nats.Connect(p.o.Login.URL, append(o, p.handlers()...)...)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to nats at %s: %w", n.login.where(), err)
+		return nil, fmt.Errorf("connecting to nats at %s: %w", p.o.Login.where(), err)
 	}
 	return nc, nil
 }
@@ -102,33 +103,33 @@ func reconnectDelay(attempts int) time.Duration {
 	return notify.Backoff(attempts, reconnectMin, reconnectMax)
 }
 
-func (n *Publisher) handlers() []nats.Option {
-	log := n.log.With("url", n.login.where())
-	up := func(*nats.Conn) { log.Info("nats is connected"); n.looked.Send() }
+func (p *Publisher) handlers() []nats.Option {
+	log := p.log.With("url", p.o.Login.where())
+	up := func(*nats.Conn) { log.Info("nats is connected"); p.connected.Send() }
 	return []nats.Option{
 		nats.ConnectHandler(up),
 		nats.ReconnectHandler(up),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			n.lost.Send()
+			p.lost.Send()
 			if err != nil {
 				log.Warn("nats is disconnected", "err", err)
 			}
 		}),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { n.connectFailed(err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { p.setError(unreached(&p.o.Login, err)) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("nats reports an error", "err", err)
 		}),
-		nats.ClosedHandler(func(*nats.Conn) { close(n.closed) }),
+		nats.ClosedHandler(func(*nats.Conn) { close(p.closed) }),
 	}
 }
 
 // disconnect closes the connection and waits for it, for a bounded time.
-func (n *Publisher) disconnect(nc *nats.Conn) error {
+func (p *Publisher) disconnect(nc *nats.Conn) error {
 	if err := nc.Drain(); err != nil { // not connected
 		nc.Close()
 	}
 	select {
-	case <-n.closed:
+	case <-p.closed:
 		return nil
 	case <-time.After(closeWithin):
 		nc.Close()
@@ -136,21 +137,28 @@ func (n *Publisher) disconnect(nc *nats.Conn) error {
 	}
 }
 
-// heartbeat tells, outside the log, that the bot lives.
-func (n *Publisher) heartbeat(ctx context.Context, nc *nats.Conn) error {
-	tick := time.NewTicker(n.beat)
-	defer tick.Stop()
-	for {
-		s := n.Status()
+// heartbeat says, outside the log, that the bot is ready.
+func (p *Publisher) heartbeat(ctx context.Context, nc *nats.Conn) error {
+	beat := notify.Beat{Every: p.beat, Ready: p.o.Ready, Log: p.log.With("to", component), Send: func(context.Context) {
+		s := p.Status()
 		text := fmt.Sprintf(`{"time":%q,"epoch":%q,"cursor":%d,"lag":%d}`,
-			time.Now().UTC().Format(time.RFC3339), n.render.Epoch, s.Cursor, s.Lag)
+			time.Now().UTC().Format(time.RFC3339), p.o.Renderer.Epoch, s.Cursor, s.Lag)
 		if err := nc.Publish(SubjectHeartbeat, []byte(text)); err != nil {
-			n.log.Log(ctx, slog.LevelDebug, "heartbeat was not sent", "err", err)
+			p.log.Debug("a heartbeat was not sent", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+	}}
+	return beat.Run(ctx)
+}
+
+// redactServers drops user names and passwords from a list of URLs.
+func redactServers(list string) string {
+	servers := strings.Split(list, ",")
+	for i, s := range servers {
+		if u, err := url.Parse(strings.TrimSpace(s)); err == nil && u.Host != "" {
+			servers[i] = u.Scheme + "://" + u.Host
+		} else if _, host, found := strings.Cut(s, "@"); found {
+			servers[i] = host
 		}
 	}
+	return strings.Join(servers, ",")
 }

@@ -118,7 +118,7 @@ func TestEventsMeetTheirSchemas(t *testing.T) {
 // What goes over the wire is what the schemas describe.
 func TestPublishedEventsMeetTheirSchemas(t *testing.T) {
 	schema := eventSchema(t)
-	b := newBench(t)
+	b := newRig(t)
 	b.add(everyEvent()...)
 	b.start(b.options())
 	for _, m := range b.published(len(everyEvent())) {

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,17 +27,17 @@ import (
 )
 
 func TestNATSRefusesAnOldCopyOfTheStore(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.add(b.mixed(50, 5)...)
 	b.start(b.options())
 	b.published(50)
 	b.stopSink()
-	b.memory.events = b.memory.events[:30]
+	b.log.events = b.log.events[:30]
 	n := New(b.options())
 	n.patient = 0
 	b.run(n)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
-	require.Contains(t, b.memory.reason("nats"), "old copy")
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond)
+	require.Contains(t, b.log.reason("nats"), "old copy")
 	require.True(t, n.Status().Parked)
 	b.published(50)
 }
@@ -47,13 +49,13 @@ func TestNATSParksOnAStreamThatDoesNotFit(t *testing.T) {
 		"retention":    func(c *jetstream.StreamConfig) { c.Retention = jetstream.InterestPolicy },
 	} {
 		t.Run(want, func(t *testing.T) {
-			b := newBench(t)
+			b := newRig(t)
 			s := b.stream(change)
 			n := New(b.options())
 			n.patient = 0
 			b.run(n)
-			require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
-			require.Contains(t, b.memory.reason("nats"), want)
+			require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond)
+			require.Contains(t, b.log.reason("nats"), want)
 			info, err := s.Info(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, s.CachedInfo().Config, info.Config, "an operator's stream is never changed")
@@ -62,29 +64,29 @@ func TestNATSParksOnAStreamThatDoesNotFit(t *testing.T) {
 }
 
 func TestNATSNeedsAStream(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	o := b.options()
 	o.Stream.Create = false
 	n := New(o)
 	n.patient = 0
 	b.run(n)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
-	require.Contains(t, b.memory.reason("nats"), "nats.create_stream")
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond)
+	require.Contains(t, b.log.reason("nats"), "nats.create_stream")
 	b.add(changeEvent(1))
 	b.stream(nil)
 	b.published(1)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.OK }, soon, time.Millisecond)
 	require.Empty(t, n.Status().LastError)
 }
 
 func TestNATSFullStreamIsBackPressure(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	s := b.stream(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 10, jetstream.DiscardNew })
 	b.add(b.mixed(30, 5)...)
 	n := New(b.options())
 	n.patient = 0
 	b.run(n)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond)
 	c := s.CachedInfo().Config
 	c.MaxMsgs = -1
 	_, err := b.js.UpdateStream(t.Context(), c)
@@ -93,21 +95,21 @@ func TestNATSFullStreamIsBackPressure(t *testing.T) {
 }
 
 func TestNATSOutage(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	dir, listen, o := t.TempDir(), b.server.server.Addr().String(), b.options()
 	b.server.Shutdown()
 	n := New(o)
 	n.patient = 50 * time.Millisecond
 	b.run(n) // unreachable at start is no error
 	b.add(b.mixed(300, 10)...)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond)
 	require.False(t, n.Status().Connected)
 	require.EqualValues(t, 0, n.Status().Cursor)
 	for i := range 3 {
 		b.startServer(dir, listen)
 		b.js = b.dial()
 		b.requireOnceInOrder(b.published(300 * (i + 1)))
-		require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
+		require.Eventually(t, func() bool { return b.log.condition("nats") == phone.OK }, soon, time.Millisecond)
 		b.server.Shutdown()
 		b.add(b.mixed(300, 10)...)
 	}
@@ -142,7 +144,7 @@ func cut(t *testing.T, target string) string {
 }
 
 func TestNATSOrderOverAConnectionThatBreaks(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.stream(func(c *jetstream.StreamConfig) { c.Duplicates = time.Second })
 	o := b.options()
 	o.Login.URL = "nats://" + cut(t, b.server.server.Addr().String())
@@ -154,18 +156,18 @@ func TestNATSOrderOverAConnectionThatBreaks(t *testing.T) {
 
 // The process dies at any point around a publishing; the next one goes on.
 func TestNATSCrashes(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.stream(nil)
 	b.add(b.mixed(400, 8)...)
-	for b.memory.keptCursor().Seq < 400 {
+	for b.log.keptCursor().Seq < 400 {
 		o := b.options()
 		left := 1 + rand.N(150)
 		var n *Publisher
 		o.Trace = func(string) {
 			if left--; left == 0 {
-				b.memory.mu.Lock()
-				b.memory.fail = func(alert.DeliveryUpdate) error { return errors.New("crashed") }
-				b.memory.mu.Unlock()
+				b.log.mu.Lock()
+				b.log.fail = func(alert.DeliveryUpdate) error { return errors.New("crashed") }
+				b.log.mu.Unlock()
 				n.conn.Close()
 			}
 		}
@@ -173,15 +175,15 @@ func TestNATSCrashes(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		_ = n.Run(ctx)
 		cancel()
-		b.memory.mu.Lock()
-		b.memory.fail = nil
-		b.memory.mu.Unlock()
+		b.log.mu.Lock()
+		b.log.fail = nil
+		b.log.mu.Unlock()
 	}
 	b.requireOnceInOrder(b.published(400))
 }
 
 func TestNATSPassesOverPoison(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	big := changeEvent(1)
 	big.Change.Reason = strings.Repeat("x", 2<<20)
 	b.add(changeEvent(1), big, changeEvent(1), changeEvent(2))
@@ -191,8 +193,8 @@ func TestNATSPassesOverPoison(t *testing.T) {
 	b.start(o)
 	b.published(3)
 	b.caughtUp()
-	require.Equal(t, phone.Parked, b.memory.condition("nats:dead-letters"))
-	require.Contains(t, b.memory.reason("nats:dead-letters"), "event k3v9q2-000000000002 can never be published and is passed over")
+	require.Equal(t, phone.Parked, b.log.condition("nats:dead-letters"))
+	require.Contains(t, b.log.reason("nats:dead-letters"), "event k3v9q2-000000000002 can never be published and is passed over")
 	got, err := registry.Gather()
 	require.NoError(t, err)
 	require.Regexp(t, `value:"dead"}\s+counter:{value:1`, fmt.Sprint(got))
@@ -200,11 +202,11 @@ func TestNATSPassesOverPoison(t *testing.T) {
 	b.add(changeEvent(2))
 	b.start(b.options())
 	b.caughtUp()
-	require.Equal(t, phone.OK, b.memory.condition("nats:dead-letters"))
+	require.Equal(t, phone.OK, b.log.condition("nats:dead-letters"))
 }
 
 func TestNATSPassesOverChanges(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	o := b.options()
 	o.PublishChanges = false
 	b.add(changeEvent(1), alertEvent(firing(1)), changeEvent(2))
@@ -215,9 +217,9 @@ func TestNATSPassesOverChanges(t *testing.T) {
 }
 
 func TestNATSSaysWhatLeftTheLog(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.add(b.mixed(10, 3)...)
-	b.memory.trimmed, b.memory.events = 4, b.memory.events[4:]
+	b.log.trimmed, b.log.events = 4, b.log.events[4:]
 	var log strings.Builder
 	o := b.options()
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -229,7 +231,7 @@ func TestNATSSaysWhatLeftTheLog(t *testing.T) {
 }
 
 func TestNATSHeartbeat(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	nc, err := nats.Connect(b.server.URL())
 	require.NoError(t, err)
 	defer nc.Close()
@@ -246,13 +248,38 @@ func TestNATSHeartbeat(t *testing.T) {
 	require.Equal(t, "k3v9q2", beat.Epoch)
 }
 
-func TestEmbeddedAsksForItsToken(t *testing.T) {
-	s, err := StartServer(ServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir(), Token: "s3cret"})
+// While the bot is not ready it sends no heartbeat, and says so once.
+func TestNATSHeartbeatOnlyWhileTheBotIsReady(t *testing.T) {
+	b := newRig(t)
+	sub, err := b.js.Conn().SubscribeSync(SubjectHeartbeat)
 	require.NoError(t, err)
-	defer s.Shutdown()
-	_, err = nats.Connect(s.URL())
+	require.NoError(t, b.js.Conn().Flush())
+	var log bytes.Buffer
+	var asked atomic.Int64
+	o := b.options()
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	o.Ready = func() error {
+		if asked.Add(1) <= 5 {
+			return errors.New("the store does not respond")
+		}
+		return nil
+	}
+	n := New(o)
+	n.beat = 10 * time.Millisecond
+	b.run(n)
+	_, err = sub.NextMsg(soon)
+	require.NoError(t, err)
+	require.Greater(t, asked.Load(), int64(5), "it was sent while the bot was not ready")
+	b.stopSink()
+	require.Equal(t, 1, strings.Count(log.String(), "heartbeats are withheld: the bot is not ready"))
+	require.Equal(t, 1, strings.Count(log.String(), "heartbeats are sent again"))
+}
+
+func TestEmbeddedAsksForItsToken(t *testing.T) {
+	s := startServer(t, ServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir(), Token: "s3cret"})
+	_, err := nats.Connect(s.URL())
 	require.ErrorIs(t, err, nats.ErrAuthorization)
-	b := &bench{t: t, memory: newMemory(), server: s}
+	b := &rig{t: t, log: newMemory(), server: s}
 	o := b.options()
 	o.Login = Login{Server: s}
 	b.add(changeEvent(1))
@@ -264,9 +291,9 @@ func TestEmbeddedAsksForItsToken(t *testing.T) {
 	b.start(o)
 	b.caughtUp()
 	b.stopSink()
-	_, err = StartServer(ServerOptions{Listen: "nowhere", Dir: t.TempDir()})
+	_, err = NewServer(ServerOptions{Listen: "nowhere", Dir: t.TempDir()})
 	require.ErrorContains(t, err, "nats.listen")
-	_, err = StartServer(ServerOptions{Listen: "127.0.0.1:x", Dir: t.TempDir()})
+	_, err = NewServer(ServerOptions{Listen: "127.0.0.1:x", Dir: t.TempDir()})
 	require.ErrorContains(t, err, "port")
 }
 
@@ -274,7 +301,7 @@ func TestEmbeddedSaysThatAPortIsTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	_, err = StartServer(ServerOptions{Listen: l.Addr().String(), Dir: t.TempDir()})
+	_, err = NewServer(ServerOptions{Listen: l.Addr().String(), Dir: t.TempDir()})
 	require.ErrorContains(t, err, "address already in use")
 }
 
@@ -288,7 +315,7 @@ func TestNATSHidesPasswords(t *testing.T) {
 }
 
 func TestCheckNATS(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	o := b.options()
 	said, err := Check(t.Context(), o.Login, o.Stream)
 	require.NoError(t, err)
@@ -307,23 +334,21 @@ func TestCheckNATS(t *testing.T) {
 }
 
 func TestNATSNoticesAnOutageWhileIdle(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.add(changeEvent(1))
 	n := New(b.options())
 	n.patient = 50 * time.Millisecond
 	b.run(n)
 	b.caughtUp()
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.OK }, soon, time.Millisecond)
 	b.server.Shutdown()
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond)
 }
 
 func TestEmbeddedWithoutAListener(t *testing.T) {
-	s, err := StartServer(ServerOptions{Dir: t.TempDir()})
-	require.NoError(t, err)
-	defer s.Shutdown()
+	s := startServer(t, ServerOptions{Dir: t.TempDir()})
 	require.Empty(t, s.URL())
-	b := &bench{t: t, memory: newMemory(), server: s}
+	b := &rig{t: t, log: newMemory(), server: s}
 	o := b.options()
 	o.Login = Login{Server: s}
 	b.add(changeEvent(1))
@@ -339,7 +364,7 @@ func TestPublishingWaitsForTheEmbeddedServer(t *testing.T) {
 	require.NoError(t, err)
 	defer e.Shutdown()
 	require.Empty(t, e.URL())
-	b := &bench{t: t, memory: newMemory(), server: e}
+	b := &rig{t: t, log: newMemory(), server: e}
 	b.add(changeEvent(1))
 	b.start(b.optionsFor(Login{Server: e}))
 	status := b.sink.Status()
@@ -356,7 +381,7 @@ func TestAServerThatNeverComesUpIsLeft(t *testing.T) {
 	e, err := NewServer(ServerOptions{Dir: t.TempDir()})
 	require.NoError(t, err)
 	defer e.Shutdown()
-	b := &bench{t: t, memory: newMemory(), server: e}
+	b := &rig{t: t, log: newMemory(), server: e}
 	b.start(b.optionsFor(Login{Server: e}))
 	b.stopSink() // Run returns although there was nothing to connect to
 }
@@ -364,7 +389,10 @@ func TestAServerThatNeverComesUpIsLeft(t *testing.T) {
 func TestAnEmbeddedServerThatCannotWriteSaysSo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	_, err := StartServer(ServerOptions{Dir: filepath.Join(file, "nats")})
+	s, err := NewServer(ServerOptions{Dir: filepath.Join(file, "nats")})
+	require.NoError(t, err)
+	defer s.Shutdown()
+	err = s.Start(t.Context())
 	require.ErrorContains(t, err, "embedded nats server")
 	require.ErrorContains(t, err, file)
 }

@@ -104,6 +104,12 @@ func (m *memory) forgot() []string {
 	return slices.Clone(m.forgotten)
 }
 
+func (m *memory) forgetCondition(part string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.conditions, part)
+}
+
 func (m *memory) reason(part string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -40,7 +40,7 @@ func TestNATSLogins(t *testing.T) {
 			s := demanding(t, l.demand)
 			good := l.good
 			good.URL = addressed(good.URL, s)
-			b := &bench{t: t, memory: newMemory()}
+			b := &rig{t: t, log: newMemory()}
 			o := b.optionsFor(good)
 			b.add(changeEvent(1))
 			b.start(o)
@@ -60,14 +60,14 @@ func TestNATSLogins(t *testing.T) {
 // and goes on trying.
 func requireRefused(t *testing.T, who string, bad Login) {
 	t.Helper()
-	b := &bench{t: t, memory: newMemory()}
+	b := &rig{t: t, log: newMemory()}
 	n := New(b.optionsFor(bad))
 	n.patient = 0
 	b.add(changeEvent(1))
 	b.run(n)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond, who)
-	require.Contains(t, b.memory.reason("nats"), "nats.", "%s: it says which setting to look at", who)
-	require.NotContains(t, b.memory.reason("nats"), "s3cret")
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond, who)
+	require.Contains(t, b.log.reason("nats"), "nats.", "%s: it says which setting to look at", who)
+	require.NotContains(t, b.log.reason("nats"), "s3cret")
 	require.False(t, n.Status().Connected, who)
 	b.stopSink()
 	_, err := Check(t.Context(), bad, StreamOptions{Name: "NUMWATCH"})
@@ -75,10 +75,10 @@ func requireRefused(t *testing.T, who string, bad Login) {
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
-func (b *bench) optionsFor(l Login) Options {
+func (b *rig) optionsFor(l Login) Options {
 	return Options{
-		Log: b.memory, Keeper: b.memory, Renderer: &Renderer{Epoch: "k3v9q2", Space: spaceOf},
-		Cursor: b.memory.keptCursor(), Login: l, Stream: StreamOptions{Name: "NUMWATCH", Create: true}, PublishChanges: true,
+		Log: b.log, Keeper: b.log, Renderer: &Renderer{Epoch: "k3v9q2", Space: spaceOf},
+		Cursor: b.log.keptCursor(), Login: l, Stream: StreamOptions{Name: "NUMWATCH", Create: true}, PublishChanges: true,
 	}
 }
 

@@ -46,7 +46,7 @@ var errDead = errors.New("the process is dead")
 
 // strikeNATS publishes a log while the n-th event meets its fate.
 func strikeNATS(t *testing.T, f fate, n int) {
-	b := newBench(t)
+	b := newRig(t)
 	b.stream(func(c *jetstream.StreamConfig) { c.Duplicates = 100 * time.Millisecond })
 	w := newWire(t, b.server.server.Addr().String())
 	o := b.options()
@@ -73,9 +73,9 @@ func strikeNATS(t *testing.T, f fate, n int) {
 		case slow:
 			w.delay.Store(int64(20 * time.Millisecond))
 		default:
-			b.memory.mu.Lock()
-			b.memory.fail = func(alert.DeliveryUpdate) error { return errDead }
-			b.memory.mu.Unlock()
+			b.log.mu.Lock()
+			b.log.fail = func(alert.DeliveryUpdate) error { return errDead }
+			b.log.mu.Unlock()
 			sink.conn.Close()
 		}
 	}
@@ -87,9 +87,9 @@ func strikeNATS(t *testing.T, f fate, n int) {
 	if f == killedBefore || f == killedAfter {
 		cancel()
 		<-done // what a dead process returns tells nothing
-		b.memory.mu.Lock()
-		b.memory.fail = nil
-		b.memory.mu.Unlock()
+		b.log.mu.Lock()
+		b.log.fail = nil
+		b.log.mu.Unlock()
 	} else {
 		require.Eventually(t, func() bool { return sink.Status().Cursor == 30 }, soon, time.Millisecond)
 		cancel()

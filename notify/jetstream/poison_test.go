@@ -26,12 +26,12 @@ func poisoned(i int) alert.Event {
 // An event that is passed over behind another of its number counts as done,
 // also where nothing follows.
 func TestNATSPassesOverPoisonAtTheEnd(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.add(changeEvent(1), poisoned(1))
 	b.start(b.options())
 	b.caughtUp()
 	b.stopSink()
-	require.EqualValues(t, 2, b.memory.keptCursor().Seq)
+	require.EqualValues(t, 2, b.log.keptCursor().Seq)
 	registry := prometheus.NewRegistry()
 	o := b.options()
 	o.Registerer = registry
@@ -46,23 +46,23 @@ func TestNATSPassesOverPoisonAtTheEnd(t *testing.T) {
 // The part that an earlier run left parked is told to be well, also where NATS
 // is away at the start.
 func TestNATSClearsDeadLettersAfterAnOutage(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	dir, listen, o := t.TempDir(), b.server.server.Addr().String(), b.options()
 	b.server.Shutdown()
-	b.memory.conditions[lettersPart] = phone.Parked
+	b.log.conditions[lettersPart] = phone.Parked
 	n := New(o)
 	n.patient = 0
 	b.run(n)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.Parked }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.Parked }, soon, time.Millisecond)
 	b.startServer(dir, listen)
-	require.Eventually(t, func() bool { return b.memory.condition("nats") == phone.OK }, soon, time.Millisecond)
-	require.Equal(t, phone.OK, b.memory.condition(lettersPart))
+	require.Eventually(t, func() bool { return b.log.condition("nats") == phone.OK }, soon, time.Millisecond)
+	require.Equal(t, phone.OK, b.log.condition(lettersPart))
 }
 
 func TestNATSTellsOfDeadLettersUntilThatIsKept(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	failures := 3
-	b.memory.fail = func(r alert.DeliveryUpdate) error {
+	b.log.fail = func(r alert.DeliveryUpdate) error {
 		if r.Sink == nil || r.Sink.Component != lettersPart || r.Sink.Value != phone.Parked || failures == 0 {
 			return nil
 		}
@@ -76,6 +76,6 @@ func TestNATSTellsOfDeadLettersUntilThatIsKept(t *testing.T) {
 		b.add(changeEvent(2))
 		b.published(i + 1)
 	}
-	require.Eventually(t, func() bool { return b.memory.condition(lettersPart) == phone.Parked }, soon, time.Millisecond)
-	require.Contains(t, b.memory.reason(lettersPart), "event k3v9q2-000000000001 can never be published")
+	require.Eventually(t, func() bool { return b.log.condition(lettersPart) == phone.Parked }, soon, time.Millisecond)
+	require.Contains(t, b.log.reason(lettersPart), "event k3v9q2-000000000001 can never be published")
 }

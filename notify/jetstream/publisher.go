@@ -6,19 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sync/errgroup"
 
 	"numwatch/alert"
 	"numwatch/notify"
-	"numwatch/phone"
 )
 
 const (
@@ -26,8 +25,6 @@ const (
 	parkAfter   = 10 * time.Second
 	backoffMin  = 200 * time.Millisecond
 	backoffMax  = 15 * time.Second
-	saveTimeout = 5 * time.Second
-	heartbeat   = 30 * time.Second
 	behindAfter = 5 * time.Minute
 )
 
@@ -42,49 +39,46 @@ type Options struct {
 	// PublishChanges false passes over change events: only alerts and the bot's
 	// own notices are published.
 	PublishChanges bool
+	Ready          func() error // why the bot sends no heartbeat; nil: it always does
 
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
 	Trace      func(point string)    // nil: none; for tests
 }
 
-// Publisher publishes the log to a JetStream stream, every event once and in order
-// per subject. An event that can never be published (too large for the server)
-// is logged, counted and passed over. Its methods are safe for concurrent use.
+// Publisher publishes the log to a JetStream stream, every event once and in
+// order per subject. An event that can never be published (too large for the
+// server) is logged, counted and passed over. Its methods are safe for
+// concurrent use.
 type Publisher struct {
-	events  notify.Log
-	keeper  notify.Recorder
-	render  *Renderer
-	login   Login
-	stream  StreamOptions
-	changes bool
+	o       Options
 	log     *slog.Logger
-	trace   func(string)
-	metrics *metrics
+	events  *prometheus.CounterVec
 	beat    time.Duration
 	patient time.Duration // how long it may fail before it counts as parked
 	slow    time.Duration // how old what it publishes may be before it counts as behind
 
-	wake   notify.Signal // something was appended to the log
-	looked notify.Signal // the connection came up: look again at once
-	lost   notify.Signal // the connection broke
-	closed chan struct{}
+	wake      notify.Signal // something was appended to the log
+	connected notify.Signal // look again at once
+	lost      notify.Signal // the connection broke
+	closed    chan struct{}
+
+	state       *notify.SinkState
+	deadLetters *notify.SinkState // of events that were passed over since the start
 
 	// Of the publishing goroutine alone.
-	cursor  alert.Cursor // as last known
-	saved   alert.Cursor
-	savedAt time.Time
-	failing time.Time // since when; zero while it works
-	resumed time.Time // when it last began to publish
-	behind  bool      // it works, and has lost touch all the same
-	told    string    // what was last reported through Keeper
-	// letters is how it stands with events that were passed over since the start.
-	letters     alert.SinkReport
-	lettersTold string // what was last reported of that
+	cursor   alert.Cursor // as last known
+	stored   alert.Cursor
+	storedAt time.Time
+	failing  time.Time // since when; zero while it works
+	resumed  time.Time // when it last began to publish
+	behind   bool      // it works, and publishes more slowly than events come
 
-	mu     sync.Mutex
-	conn   *nats.Conn
-	status Status
+	acked atomic.Uint64 // every event up to here is acknowledged
+
+	mu        sync.Mutex
+	conn      *nats.Conn
+	lastError string
 }
 
 // Status is a view for pages.
@@ -94,95 +88,128 @@ type Status struct {
 	Cursor    uint64 // every event up to here is acknowledged
 	Lag       uint64 // events of the log behind it
 	LastError string // "" once it works again
-	ErrorAt   time.Time
 }
 
 // New returns a cursor that does nothing until Run.
 func New(o Options) *Publisher {
-	n := &Publisher{
-		events: o.Log, keeper: o.Keeper, render: o.Renderer, login: o.Login, stream: o.Stream, changes: o.PublishChanges,
-		log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), trace: o.Trace, metrics: newMetrics(o.Registerer), beat: heartbeat, patient: parkAfter, slow: behindAfter,
-		wake: notify.NewSignal(), looked: notify.NewSignal(), lost: notify.NewSignal(), closed: make(chan struct{}),
-		cursor: o.Cursor, saved: o.Cursor, status: Status{Cursor: o.Cursor.Seq},
-		letters: alert.SinkReport{Value: phone.OK},
+	p := &Publisher{
+		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), beat: notify.BeatEvery, patient: parkAfter, slow: behindAfter,
+		wake: notify.NewSignal(), connected: notify.NewSignal(), lost: notify.NewSignal(), closed: make(chan struct{}),
+		cursor: o.Cursor, stored: o.Cursor,
 	}
-	if n.trace == nil {
-		n.trace = func(string) {}
+	if p.o.Trace == nil {
+		p.o.Trace = func(string) {}
 	}
-	return n
+	if p.o.Ready == nil {
+		p.o.Ready = func() error { return nil }
+	}
+	p.acked.Store(o.Cursor.Seq)
+	p.state = notify.NewSinkState(component, o.Keeper, p.log)
+	p.deadLetters = notify.NewSinkState(component+notify.DeadSuffix, o.Keeper, p.log)
+	p.register(o.Registerer)
+	return p
+}
+
+// register makes the metrics. Outcomes of events: ok, held (the stream had it),
+// failed (an attempt), dead (passed over for good), trimmed (left the log
+// unpublished).
+func (p *Publisher) register(r prometheus.Registerer) {
+	f := promauto.With(r)
+	p.events = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "numwatch_nats_events_total", Help: "Events taken to NATS, by outcome.",
+	}, []string{"outcome"})
+	// A counter that begins at its first event has not increased, for Prometheus.
+	for _, outcome := range []string{"ok", "held", "failed", "dead", "trimmed"} {
+		p.events.WithLabelValues(outcome)
+	}
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "numwatch_nats_lag_events", Help: "Events in the log that NATS has not acknowledged.",
+	}, func() float64 { return float64(p.lag()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "numwatch_nats_parked", Help: "1 while NATS cannot be delivered to.",
+	}, func() float64 {
+		if _, parked := p.state.Parked(); parked {
+			return 1
+		}
+		return 0
+	})
 }
 
 // Wake says that the log has grown. It never blocks.
-func (n *Publisher) Wake() { n.wake.Send() }
+func (p *Publisher) Wake() { p.wake.Send() }
 
 // Status returns how publishing stands.
-func (n *Publisher) Status() Status {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	s := n.status
-	s.Connected = n.conn != nil && n.conn.IsConnected()
-	s.Lag = n.events.LastSeq() - min(n.events.LastSeq(), s.Cursor) // also while nothing is published
-	return s
+func (p *Publisher) Status() Status {
+	reason, parked := p.state.Parked()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Status{
+		Connected: p.conn != nil && p.conn.IsConnected(), Parked: parked,
+		Cursor: p.acked.Load(), Lag: p.lag(), LastError: cmp.Or(p.lastError, reason),
+	}
+}
+
+func (p *Publisher) lag() uint64 {
+	end := p.o.Log.LastSeq()
+	return end - min(end, p.acked.Load())
 }
 
 // Run publishes until ctx ends, through outages of any length. It then waits a
 // bounded time for what is in flight, reports the cursor and closes the
 // connection. It is called once.
-func (n *Publisher) Run(ctx context.Context) error {
-	nc, err := n.reach(ctx)
+func (p *Publisher) Run(ctx context.Context) error {
+	nc, err := p.connectWhenPossible(ctx)
 	if err != nil {
 		return nil // ctx ended before anything was begun
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.heartbeat(gctx, nc) })
-	g.Go(func() error { return n.publish(gctx, nc) })
-	return errors.Join(g.Wait(), n.disconnect(nc))
+	g.Go(func() error { return p.heartbeat(gctx, nc) })
+	g.Go(func() error { return p.publish(gctx, nc) })
+	return errors.Join(g.Wait(), p.disconnect(nc))
 }
 
-// reach makes the connection, trying until the files it needs are there. The
-// server in this process may still be reading what it has.
-func (n *Publisher) reach(ctx context.Context) (*nats.Conn, error) {
-	if s := n.login.Server; s != nil {
+// connectWhenPossible tries until the files that the connection needs are there.
+// The server in this process may still be reading what it has.
+func (p *Publisher) connectWhenPossible(ctx context.Context) (*nats.Conn, error) {
+	if s := p.o.Login.Server; s != nil {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-s.Up():
 		}
 	}
-	for attempt := 0; ; attempt++ {
-		nc, err := n.connect()
+	for failures := 0; ctx.Err() == nil; failures++ {
+		nc, err := p.connect()
 		if err == nil {
-			n.mu.Lock()
-			n.conn = nc
-			n.mu.Unlock()
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.conn = nc
 			return nc, nil
 		}
-		if err := n.fail(ctx, err, attempt); err != nil {
-			return nil, err
-		}
+		p.failed(ctx, err, failures)
 	}
+	return nil, ctx.Err()
 }
 
-func (n *Publisher) publish(ctx context.Context, nc *nats.Conn) error {
-	for attempt := 0; ; attempt++ {
-		before := n.cursor
-		err := n.session(ctx, nc)
+func (p *Publisher) publish(ctx context.Context, nc *nats.Conn) error {
+	for failures := 0; ctx.Err() == nil; failures++ {
+		before := p.cursor.Seq
+		err := p.session(ctx, nc)
 		if ctx.Err() != nil {
-			return n.lastSave(ctx)
+			break
 		}
-		if n.cursor.Seq > before.Seq {
-			attempt = 0
+		if p.cursor.Seq > before {
+			failures = 0
 		}
-		if n.fail(ctx, err, attempt) != nil {
-			return n.lastSave(ctx)
-		}
+		p.failed(ctx, err, failures)
 	}
+	return p.storeLast(ctx)
 }
 
 // session goes from a look at the stream to the next failure.
-func (n *Publisher) session(ctx context.Context, nc *nats.Conn) error {
+func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 	if !nc.IsConnected() {
-		return unreached(&n.login, cmp.Or(nc.LastError(), nats.ErrNoServers))
+		return unreached(&p.o.Login, cmp.Or(nc.LastError(), nats.ErrNoServers))
 	}
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*window),
 		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(askTimeout))
@@ -190,205 +217,95 @@ func (n *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 		return fmt.Errorf("using jetstream: %w", err)
 	}
 	defer js.CleanupPublisher()
-	s, err := n.stream.open(ctx, js)
+	stream, err := p.o.Stream.open(ctx, js)
 	if err != nil {
 		return err
 	}
-	t, err := n.look(ctx, s)
+	at, err := p.locate(ctx, stream)
 	if err != nil {
 		return err
 	}
-	if err := n.disavow(ctx, t); err != nil {
+	if err := p.invalidate(ctx, at); err != nil {
 		return err
 	}
-	c := n.newCourse(js, t)
-	n.log.Info("publishing to nats goes on", "stream", n.stream.Name, "from", t.from)
-	n.resumed = time.Now()
-	err = c.run(ctx)
-	c.drain(ctx)
-	n.cursor = c.cursor()
-	n.progress(n.cursor.Seq, n.events.LastSeq())
+	s := newSession(p, js, at)
+	p.log.Info("publishing to nats goes on", "stream", p.o.Stream.Name, "from", at.from)
+	p.resumed = time.Now()
+	err = s.run(ctx)
+	s.drain(ctx)
+	p.cursor = s.cursor()
 	return err
 }
 
-// disavow takes back what the stored cursor says of the stream's end where that
-// is not the end that was found: the stream may come to have as many messages
-// again, and others.
-func (n *Publisher) disavow(ctx context.Context, t *tail) error {
-	if t.doubtful == 0 || n.saved.Last == 0 {
-		return nil
-	}
-	n.cursor.Last = 0
-	return n.keep(ctx)
-}
-
-// fail notes a failure and waits a while, or until the connection is up again.
-// It returns an error only when ctx ended.
-func (n *Publisher) fail(ctx context.Context, err error, attempt int) error {
-	n.metrics.published.WithLabelValues("failed").Inc()
+// failed notes a failure and waits a while, or until the connection is up again.
+func (p *Publisher) failed(ctx context.Context, err error, failures int) {
+	p.events.WithLabelValues("failed").Inc()
 	now := time.Now()
-	if n.failing.IsZero() {
-		n.failing = now
-		n.log.Warn("publishing to nats fails", "err", err)
+	if p.failing.IsZero() {
+		p.failing = now
+		p.log.Warn("publishing to nats fails", "err", err)
 	}
-	parked := now.Sub(n.failing) >= n.patient
-	n.mu.Lock()
-	n.status.LastError, n.status.ErrorAt, n.status.Parked = err.Error(), now, parked
-	n.mu.Unlock()
-	if parked {
-		n.tell(ctx, alert.SinkReport{Value: phone.Parked, Reason: err.Error()})
+	p.setError(err)
+	if now.Sub(p.failing) >= p.patient {
+		p.state.Park(ctx, "", err.Error())
 	}
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.looked:
-	case <-time.After(notify.Backoff(attempt, backoffMin, backoffMax)):
-	}
-	return nil
-}
-
-// working notes that it works again.
-func (n *Publisher) working(ctx context.Context) {
-	n.tellLetters(ctx)
-	if n.failing.IsZero() && n.told == phone.OK {
-		return
-	}
-	if !n.failing.IsZero() {
-		n.log.Info("publishing to nats works again", "after", time.Since(n.failing).Round(time.Second))
-	}
-	n.failing = time.Time{}
-	n.mu.Lock()
-	n.status.LastError, n.status.Parked = "", false
-	n.mu.Unlock()
-	if !n.behind {
-		n.tell(ctx, alert.SinkReport{Value: phone.OK})
+	case <-p.connected:
+	case <-time.After(notify.Backoff(failures, backoffMin, backoffMax)):
 	}
 }
 
-// keepUp tells when what goes out is old although nothing fails, and not just
-// because it begins to make up for an outage; zero: nothing waits.
-func (n *Publisher) keepUp(ctx context.Context, oldest time.Time) {
-	age := time.Since(latest(oldest, n.resumed))
+func (p *Publisher) setError(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastError = ""
+	if err != nil {
+		p.lastError = err.Error()
+	}
+}
+
+// working notes that events are published, or that none wait.
+func (p *Publisher) working(ctx context.Context) {
+	p.deadLetters.Report(ctx)
+	if !p.failing.IsZero() {
+		p.log.Info("publishing to nats works again", "after", time.Since(p.failing).Round(time.Second))
+		p.failing = time.Time{}
+		p.setError(nil)
+	}
+	if !p.behind {
+		p.state.Works(ctx)
+	}
+}
+
+// checkAge parks NATS while what goes out is old although nothing fails, and not
+// just because it begins to make up for an outage; zero: nothing waits.
+func (p *Publisher) checkAge(ctx context.Context, oldest time.Time) {
+	since := oldest
+	if p.resumed.After(oldest) {
+		since = p.resumed
+	}
+	age := time.Since(since)
 	switch {
-	case !n.behind && !oldest.IsZero() && age > n.slow:
-		n.behind = true
-		n.tell(ctx, alert.SinkReport{Value: phone.Parked, Code: "behind", Reason: fmt.Sprintf(
-			"nats takes events more slowly than they come: %d wait, the first of them since %s", n.Status().Lag, atUTC(oldest))})
-	case n.behind && (oldest.IsZero() || age < n.slow/2):
-		n.behind = false
-		n.tell(ctx, alert.SinkReport{Value: phone.OK})
+	case !p.behind && !oldest.IsZero() && age > p.slow:
+		p.behind = true
+		p.state.Park(ctx, "behind", fmt.Sprintf("nats takes events more slowly than they come: %d wait, the first of them since %s",
+			p.lag(), oldest.UTC().Format("2006-01-02 15:04 UTC")))
+	case p.behind && (oldest.IsZero() || age < p.slow/2):
+		p.behind = false
+		p.state.Works(ctx)
 	}
 }
 
-// tell reports a change of fortune once. What the store last knew is not known
-// here, so the first report is always made.
-func (n *Publisher) tell(ctx context.Context, r alert.SinkReport) {
-	if n.told == r.Value {
-		return
-	}
-	r.Component, r.At = component, time.Now()
-	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
-		n.log.Warn("the state of nats could not be kept", "err", err)
-		return
-	}
-	n.told = r.Value
-	n.metrics.setParked(r.Value == phone.Parked)
-}
-
-// save reports the cursor if it moved and the last report is old enough.
-func (n *Publisher) save(ctx context.Context, c alert.Cursor) {
-	n.cursor = c
-	if !n.unsaved() || time.Since(n.savedAt) < saveEvery {
-		return
-	}
-	if err := n.keep(ctx); err != nil && ctx.Err() == nil {
-		n.log.Warn("the cursor could not be kept", "err", err)
-	}
-}
-
-func (n *Publisher) keep(ctx context.Context) error {
-	n.savedAt = time.Now()
-	c := n.cursor
-	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Cursor: &c}); err != nil {
-		return fmt.Errorf("keeping the cursor at event %d: %w", c.Seq, err)
-	}
-	n.saved = c
-	return nil
-}
-
-func (n *Publisher) unsaved() bool {
-	return n.cursor.Seq != n.saved.Seq || n.cursor.Last != n.saved.Last || !n.cursor.Stream.Equal(n.saved.Stream)
-}
-
-func (n *Publisher) lastSave(ctx context.Context) error {
-	if !n.unsaved() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-	defer cancel()
-	return n.keep(ctx)
-}
-
-// bury passes over an event that can never be published. The first one is told
-// through the rules, until the next start: where one is too large others are.
-func (n *Publisher) bury(ctx context.Context, e *alert.Event, err error) {
-	n.metrics.published.WithLabelValues("dead").Inc()
-	n.log.Error("an event can never be published and is passed over", "event_id", n.render.ID(e.Seq), "err", err)
-	if n.letters.Value == phone.OK {
-		n.letters = alert.SinkReport{Value: phone.Parked, Code: notify.CodeDead, Reason: fmt.Sprintf(
+// deadLetter passes over an event that can never be published. The first one is
+// reported to the rules, until the next start: where one is too large others are.
+func (p *Publisher) deadLetter(ctx context.Context, e *alert.Event, err error) {
+	id := p.o.Renderer.ID(e.Seq)
+	p.events.WithLabelValues("dead").Inc()
+	p.log.Error("an event can never be published and is passed over", "event_id", id, "err", err)
+	if _, parked := p.deadLetters.Parked(); !parked {
+		p.deadLetters.Park(ctx, notify.CodeDead, fmt.Sprintf(
 			"event %s can never be published and is passed over: %v; the history has it. If the server or the stream limits the size "+
-				"of messages, raise that. The log names all such events", n.render.ID(e.Seq), err)}
+				"of messages, raise that. The log names all such events", id, err))
 	}
-	n.tellLetters(ctx)
 }
-
-// tellLetters reports how it stands with events that were passed over, until
-// that is kept: an earlier run may have left the part parked.
-func (n *Publisher) tellLetters(ctx context.Context) {
-	if n.lettersTold == n.letters.Value {
-		return
-	}
-	r := n.letters
-	r.Component, r.At = component+notify.DeadSuffix, time.Now()
-	if err := n.keeper.Record(ctx, alert.DeliveryUpdate{Sink: &r}); err != nil {
-		n.log.Warn("the state of nats could not be kept", "err", err)
-		return
-	}
-	n.lettersTold = r.Value
-}
-
-func (n *Publisher) progress(acked, end uint64) {
-	lag := end - min(end, acked)
-	n.metrics.lag.Set(float64(lag))
-	n.mu.Lock()
-	n.status.Cursor, n.status.Lag = acked, lag
-	n.mu.Unlock()
-}
-
-func (n *Publisher) connectFailed(err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.status.LastError, n.status.ErrorAt = unreached(&n.login, err).Error(), time.Now()
-}
-
-// redactServers drops user names and passwords from a list of URLs.
-func redactServers(list string) string {
-	servers := strings.Split(list, ",")
-	for i, s := range servers {
-		if u, err := url.Parse(strings.TrimSpace(s)); err == nil && u.Host != "" {
-			servers[i] = u.Scheme + "://" + u.Host
-		} else if _, host, found := strings.Cut(s, "@"); found {
-			servers[i] = host
-		}
-	}
-	return strings.Join(servers, ",")
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func atUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

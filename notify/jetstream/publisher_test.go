@@ -17,7 +17,7 @@ import (
 )
 
 func TestNATSPublishesEveryEventOnceInOrder(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.add(b.mixed(3000, 40)...)
 	b.start(b.options())
 	msgs := b.published(3000)
@@ -31,14 +31,14 @@ func TestNATSPublishesEveryEventOnceInOrder(t *testing.T) {
 	require.Equal(t, "k3v9q2-000000003001", e.ID)
 	require.Equal(t, TypeBot, e.Type)
 	b.stopSink()
-	require.EqualValues(t, 3001, b.memory.keptCursor().Seq)
-	require.Equal(t, phone.OK, b.memory.condition("nats"))
-	require.Less(t, b.memory.cursors, 10, "the cursor is not reported per event")
+	require.EqualValues(t, 3001, b.log.keptCursor().Seq)
+	require.Equal(t, phone.OK, b.log.condition("nats"))
+	require.Less(t, b.log.cursors, 10, "the cursor is not reported per event")
 }
 
 func TestNATSStorm(t *testing.T) {
 	const stormSize = 10_000
-	b := newBench(t)
+	b := newRig(t)
 	b.start(b.options())
 	for range stormSize / 100 {
 		b.add(b.mixed(100, stormSize)...)
@@ -48,21 +48,21 @@ func TestNATSStorm(t *testing.T) {
 }
 
 func TestNATSGoesOnWhereTheStreamEnds(t *testing.T) {
-	for name, damage := range map[string]func(*bench, jetstream.Stream){
-		"nothing happened":   func(*bench, jetstream.Stream) {},
-		"the cursor is lost": func(b *bench, _ jetstream.Stream) { b.memory.cursor = alert.Cursor{} },
-		"the tail is lost": func(b *bench, s jetstream.Stream) {
+	for name, damage := range map[string]func(*rig, jetstream.Stream){
+		"nothing happened":   func(*rig, jetstream.Stream) {},
+		"the cursor is lost": func(b *rig, _ jetstream.Stream) { b.log.cursor = alert.Cursor{} },
+		"the tail is lost": func(b *rig, s jetstream.Stream) {
 			for seq := uint64(451); seq <= 500; seq++ {
 				require.NoError(b.t, s.DeleteMsg(b.t.Context(), seq))
 			}
 		},
-		"the tail and the cursor are lost": func(b *bench, s jetstream.Stream) {
-			b.memory.cursor = alert.Cursor{}
+		"the tail and the cursor are lost": func(b *rig, s jetstream.Stream) {
+			b.log.cursor = alert.Cursor{}
 			require.NoError(b.t, s.DeleteMsg(b.t.Context(), 500))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newRig(t)
 			s := b.stream(nil)
 			b.add(b.mixed(500, 20)...)
 			b.start(b.options())
@@ -81,22 +81,22 @@ func TestNATSGoesOnWhereTheStreamEnds(t *testing.T) {
 // would have the server load a block of its file.
 func TestNATSAsksOnlyWhereThereIsDoubt(t *testing.T) {
 	for name, c := range map[string]struct {
-		damage func(*bench, jetstream.Stream)
+		damage func(*rig, jetstream.Stream)
 		asks   bool
 	}{
-		"nothing happened":         {func(*bench, jetstream.Stream) {}, false},
-		"the cursor is lost":       {func(b *bench, _ jetstream.Stream) { b.memory.cursor = alert.Cursor{} }, true},
-		"something was on its way": {func(b *bench, _ jetstream.Stream) { b.memory.cursor.Last = 0 }, true},
-		"the tail is lost":         {func(b *bench, s jetstream.Stream) { require.NoError(b.t, s.DeleteMsg(b.t.Context(), 300)) }, true},
+		"nothing happened":         {func(*rig, jetstream.Stream) {}, false},
+		"the cursor is lost":       {func(b *rig, _ jetstream.Stream) { b.log.cursor = alert.Cursor{} }, true},
+		"something was on its way": {func(b *rig, _ jetstream.Stream) { b.log.cursor.Last = 0 }, true},
+		"the tail is lost":         {func(b *rig, s jetstream.Stream) { require.NoError(b.t, s.DeleteMsg(b.t.Context(), 300)) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newRig(t)
 			s := b.stream(nil)
 			b.add(b.mixed(300, 20)...)
 			b.start(b.options())
 			b.published(300)
 			b.stopSink()
-			require.EqualValues(t, 300, b.memory.keptCursor().Last)
+			require.EqualValues(t, 300, b.log.keptCursor().Last)
 			c.damage(b, s)
 			b.outlast()
 			var asked atomic.Int64
@@ -109,13 +109,13 @@ func TestNATSAsksOnlyWhereThereIsDoubt(t *testing.T) {
 			b.stopSink()
 			require.NoError(t, b.js.Conn().Flush())
 			require.Equal(t, c.asks, asked.Load() > 0, "%d questions", asked.Load())
-			require.EqualValues(t, b.memory.LastSeq(), b.memory.keptCursor().Seq)
+			require.EqualValues(t, b.log.LastSeq(), b.log.keptCursor().Seq)
 		})
 	}
 }
 
 func TestNATSRepeatsNothingThatAged(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	s := b.stream(nil)
 	b.add(b.mixed(500, 20)...)
 	b.start(b.options())
@@ -126,18 +126,19 @@ func TestNATSRepeatsNothingThatAged(t *testing.T) {
 	require.NoError(t, s.Purge(t.Context(), jetstream.WithPurgeSequence(501)))
 	b.outlast()
 	b.start(b.options())
-	b.caughtUp()
+	b.working()
 	b.published(1)
 	b.stopSink()
 	require.NoError(t, s.Purge(t.Context()))
 	b.start(b.options())
+	b.working()
 	b.add(changeEvent(1))
 	msgs := b.published(1)
 	require.Equal(t, "k3v9q2-000000000502", msgs[0].Header.Get("Nats-Msg-Id"))
 }
 
 func TestNATSGoesOnInAStreamMadeAnew(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.add(b.mixed(50, 5)...)
 	b.start(b.options())
 	b.published(50)
@@ -149,14 +150,14 @@ func TestNATSGoesOnInAStreamMadeAnew(t *testing.T) {
 }
 
 func TestNATSGoesOnUnderANewEpoch(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	s := b.stream(nil)
 	b.add(b.mixed(50, 5)...)
 	b.start(b.options())
 	b.published(50)
 	b.stopSink()
-	require.EqualValues(t, 50, b.memory.cursor.Seq)
-	b.memory.cursor.Seq = 40 // as in the backup
+	require.EqualValues(t, 50, b.log.cursor.Seq)
+	b.log.cursor.Seq = 40 // as in the backup
 	b.outlast()
 	o := b.options()
 	o.Renderer = &Renderer{Epoch: "zzzzzz"}
@@ -165,7 +166,7 @@ func TestNATSGoesOnUnderANewEpoch(t *testing.T) {
 	b.add(changeEvent(1))
 	b.published(61)
 	b.stopSink()
-	o.Cursor = b.memory.keptCursor()
+	o.Cursor = b.log.keptCursor()
 	b.outlast()
 	b.start(o)
 	b.caughtUp()
@@ -174,13 +175,13 @@ func TestNATSGoesOnUnderANewEpoch(t *testing.T) {
 }
 
 func TestNATSSharesAStreamWithAnotherBot(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.stream(nil)
 	b.add(b.mixed(50, 5)...)
 	b.start(b.options())
 	b.published(50)
 	b.stopSink()
-	b.memory.cursor.Seq = 20 // the last reports were lost in a crash
+	b.log.cursor.Seq = 20 // the last reports were lost in a crash
 	other := &nats.Msg{Subject: "numwatch.v1.bot.start", Header: nats.Header{"Nats-Msg-Id": {"aaaaaa-000000000001"}}}
 	_, err := b.js.PublishMsg(t.Context(), other)
 	require.NoError(t, err)
@@ -193,7 +194,7 @@ func TestNATSSharesAStreamWithAnotherBot(t *testing.T) {
 // The stream is deleted while events are on their way. What it had acknowledged
 // went with it; nothing else is lost, and the new one has nothing twice.
 func TestNATSStreamDeletedUnderLoad(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.stream(nil)
 	var acked atomic.Int64
 	o := b.options()

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -16,18 +17,18 @@ import (
 
 const soon = 10 * time.Second
 
-// bench is a real server, a log in memory and what publishes the one to the other.
-type bench struct {
+// rig is a real server, a log in memory and what publishes the one to the other.
+type rig struct {
 	t      *testing.T
 	server *Server
-	memory *memory
+	log    *memory
 	js     jetstream.JetStream
 	sink   *Publisher
 	stop   func()
 }
 
-func newBench(t *testing.T) *bench {
-	b := &bench{t: t, memory: newMemory()}
+func newRig(t *testing.T) *rig {
+	b := &rig{t: t, log: newMemory()}
 	b.startServer(t.TempDir(), "127.0.0.1:0")
 	b.js = b.dial()
 	t.Cleanup(func() { b.stopSink() })
@@ -36,7 +37,7 @@ func newBench(t *testing.T) *bench {
 
 // stream makes the stream before the sink does, with a duplicate window so
 // short that it hides nothing.
-func (b *bench) stream(change func(*jetstream.StreamConfig)) jetstream.Stream {
+func (b *rig) stream(change func(*jetstream.StreamConfig)) jetstream.Stream {
 	c := StreamOptions{Name: "NUMWATCH"}.config()
 	c.Duplicates = 100 * time.Millisecond
 	if change != nil {
@@ -48,22 +49,28 @@ func (b *bench) stream(change func(*jetstream.StreamConfig)) jetstream.Stream {
 }
 
 // outlast waits until the stream has forgotten which ids it saw.
-func (b *bench) outlast() { time.Sleep(250 * time.Millisecond) }
+func (b *rig) outlast() { time.Sleep(250 * time.Millisecond) }
 
 // caughtUp waits until everything in the log is acknowledged.
-func (b *bench) caughtUp() {
+func (b *rig) caughtUp() {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return b.sink.Status().Cursor == b.memory.LastSeq() }, soon, time.Millisecond)
+	require.Eventually(b.t, func() bool { return b.sink.Status().Cursor == b.log.LastSeq() }, soon, time.Millisecond)
 }
 
-func (b *bench) startServer(dir, listen string) {
-	s, err := StartServer(ServerOptions{Listen: listen, Dir: dir})
-	require.NoError(b.t, err)
-	b.server = s
-	b.t.Cleanup(s.Shutdown)
+func (b *rig) startServer(dir, listen string) {
+	b.server = startServer(b.t, ServerOptions{Listen: listen, Dir: dir})
 }
 
-func (b *bench) dial() jetstream.JetStream {
+func startServer(t *testing.T, o ServerOptions) *Server {
+	t.Helper()
+	s, err := NewServer(o)
+	require.NoError(t, err)
+	t.Cleanup(s.Shutdown)
+	require.NoError(t, s.Start(t.Context()))
+	return s
+}
+
+func (b *rig) dial() jetstream.JetStream {
 	nc, err := nats.Connect(b.server.URL())
 	require.NoError(b.t, err)
 	b.t.Cleanup(nc.Close)
@@ -72,14 +79,15 @@ func (b *bench) dial() jetstream.JetStream {
 	return js
 }
 
-func (b *bench) options() Options { return b.optionsFor(Login{URL: b.server.URL()}) }
+func (b *rig) options() Options { return b.optionsFor(Login{URL: b.server.URL()}) }
 
-func (b *bench) start(o Options) {
+func (b *rig) start(o Options) {
 	b.run(New(o))
 }
 
-func (b *bench) run(n *Publisher) {
+func (b *rig) run(n *Publisher) {
 	b.sink = n
+	b.log.forgetCondition(component)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.sink.Run(ctx) }()
@@ -89,7 +97,14 @@ func (b *bench) run(n *Publisher) {
 	}
 }
 
-func (b *bench) stopSink() {
+// working waits until the sink that was started last reports that it works: it
+// has looked at the stream, and nothing waits.
+func (b *rig) working() {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool { return b.log.condition(component) == phone.OK }, soon, time.Millisecond)
+}
+
+func (b *rig) stopSink() {
 	if b.stop != nil {
 		b.stop()
 		b.stop = nil
@@ -97,15 +112,15 @@ func (b *bench) stopSink() {
 }
 
 // add appends to the log and wakes the sink.
-func (b *bench) add(events ...alert.Event) {
-	b.memory.add(events...)
+func (b *rig) add(events ...alert.Event) {
+	b.log.add(events...)
 	if b.sink != nil {
 		b.sink.Wake()
 	}
 }
 
 // published waits until the stream holds n messages and returns them.
-func (b *bench) published(n int) []*jetstream.RawStreamMsg {
+func (b *rig) published(n int) []*jetstream.RawStreamMsg {
 	b.t.Helper()
 	var s jetstream.Stream
 	require.Eventually(b.t, func() bool {
@@ -120,16 +135,18 @@ func (b *bench) published(n int) []*jetstream.RawStreamMsg {
 	var all []*jetstream.RawStreamMsg
 	for seq := state.FirstSeq; seq <= state.LastSeq; seq++ {
 		m, err := s.GetMsg(b.t.Context(), seq)
-		if err == nil {
-			all = append(all, m)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // deleted
 		}
+		require.NoError(b.t, err)
+		all = append(all, m)
 	}
 	return all
 }
 
 // requireOnceInOrder checks guarantee G2: every event of the log once, and
 // those of one number in order.
-func (b *bench) requireOnceInOrder(msgs []*jetstream.RawStreamMsg) {
+func (b *rig) requireOnceInOrder(msgs []*jetstream.RawStreamMsg) {
 	b.t.Helper()
 	r := &Renderer{Epoch: "k3v9q2"}
 	seen := map[uint64]bool{}
@@ -139,16 +156,16 @@ func (b *bench) requireOnceInOrder(msgs []*jetstream.RawStreamMsg) {
 		require.True(b.t, ok)
 		require.False(b.t, seen[seq], "event %d is there twice", seq)
 		seen[seq] = true
-		events, err := b.memory.ReadLog(seq, 1)
+		events, err := b.log.ReadLog(seq, 1)
 		require.NoError(b.t, err)
 		s := events[0].Subject()
 		require.Greater(b.t, seq, last[s], "events of %s are out of order", s)
 		last[s] = seq
 	}
-	require.Len(b.t, seen, int(b.memory.LastSeq()))
+	require.Len(b.t, seen, int(b.log.LastSeq()))
 }
 
-func (b *bench) mixed(n, numbers int) []alert.Event {
+func (b *rig) mixed(n, numbers int) []alert.Event {
 	events := make([]alert.Event, n)
 	for i := range events {
 		if k := rand.N(numbers); i%3 == 0 {

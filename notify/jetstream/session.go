@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -24,98 +25,93 @@ const (
 	headerAcked = "Numwatch-Acked" // every event up to here was stored before this message
 	ackTimeout  = 5 * time.Second
 	askTimeout  = 2 * time.Second // of a question to the stream; one on a connection that breaks is lost
-	saveEvery   = time.Second
 )
 
-// course is one stretch of publishing, from a look at the stream to the first
-// failure. Events of one subject go one by one, others side by side.
-type course struct {
-	n     *Publisher
+// session publishes from a look at the stream to the first failure. Events of
+// one subject go one by one, others side by side.
+type session struct {
+	p     *Publisher
 	js    jetstream.JetStream
-	tail  *tail
+	at    *position
 	next  uint64 // the first event not read from the log
 	acked uint64 // every event up to here is done
 	last  uint64 // the stream's sequence of the last message that is known to be in it
 
-	pending []*flight                   // by sequence: read, and not all before it done
-	flying  []*flight                   // in the order of publishing
-	lanes   map[phone.Subject][]*flight // the first of a lane is flying, the others wait
+	pending  []*publication                   // by sequence: read, and not all before it done
+	inflight []*publication                   // in the order of publishing
+	queues   map[phone.Subject][]*publication // the first of a queue is in flight, the others wait
 }
 
-// flight is one event on its way.
-type flight struct {
+// publication is one event that is to be published.
+type publication struct {
 	event alert.Event
 	ack   jetstream.PubAckFuture
 	done  bool
 }
 
-func (n *Publisher) newCourse(js jetstream.JetStream, t *tail) *course {
-	return &course{n: n, js: js, tail: t, next: t.from, acked: t.from - 1, last: t.at, lanes: make(map[phone.Subject][]*flight)}
+func newSession(p *Publisher, js jetstream.JetStream, at *position) *session {
+	p.acked.Store(at.from - 1)
+	return &session{
+		p: p, js: js, at: at, next: at.from, acked: at.from - 1, last: at.last, queues: make(map[phone.Subject][]*publication),
+	}
 }
 
-// run publishes until ctx ends (nil) or something fails.
-func (c *course) run(ctx context.Context) error {
-	for {
-		if err := c.fill(ctx); err != nil || ctx.Err() != nil {
-			return c.unlessDone(ctx, err)
+// run publishes until ctx ends or something fails.
+func (s *session) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := s.fill(ctx); err != nil {
+			return err
 		}
-		if len(c.flying) == 0 {
-			if err := c.idle(ctx); err != nil || ctx.Err() != nil {
-				return c.unlessDone(ctx, err)
+		if len(s.inflight) == 0 {
+			if err := s.idle(ctx); err != nil {
+				return err
 			}
 			continue
 		}
-		if err := c.settle(ctx); err != nil {
-			return c.unlessDone(ctx, err)
+		if err := s.awaitOldest(ctx); err != nil {
+			return err
 		}
-		c.n.save(ctx, c.cursor())
-		c.n.keepUp(ctx, c.oldest())
+		s.p.advanceTo(ctx, s.cursor())
+		s.p.checkAge(ctx, s.oldest())
 	}
+	return nil
 }
 
 // oldest is when the first event was decided that is not acknowledged; zero if
 // all are.
-func (c *course) oldest() time.Time {
-	if len(c.pending) == 0 {
+func (s *session) oldest() time.Time {
+	if len(s.pending) == 0 {
 		return time.Time{}
 	}
-	return c.pending[0].event.Time
+	return s.pending[0].event.Time
 }
 
-func (c *course) unlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+func (s *session) cursor() alert.Cursor {
+	c := alert.Cursor{Seq: s.acked, Stream: s.at.created}
+	if len(s.pending) == 0 {
+		c.Last = s.last
 	}
-	return err
-}
-
-func (c *course) cursor() alert.Cursor {
-	cursor := alert.Cursor{Seq: c.acked, Stream: c.tail.made}
-	if len(c.pending) == 0 {
-		cursor.Last = c.last
-	}
-	return cursor
+	return c
 }
 
 // idle waits for more while nothing is in flight.
-func (c *course) idle(ctx context.Context) error {
-	if c.next <= c.n.events.LastSeq() {
+func (s *session) idle(ctx context.Context) error {
+	if s.next <= s.p.o.Log.LastSeq() {
 		return nil // came meanwhile, or was all passed over
 	}
-	c.n.keepUp(ctx, time.Time{})
-	c.n.working(ctx)
-	c.n.progress(c.acked, c.n.events.LastSeq())
-	c.n.save(ctx, c.cursor())
+	s.p.checkAge(ctx, time.Time{})
+	s.p.working(ctx)
+	s.p.advanceTo(ctx, s.cursor())
 	var later <-chan time.Time
-	if c.n.unsaved() {
-		later = time.After(saveEvery)
+	if s.p.moved() {
+		later = time.After(storeEvery)
 	}
 	select {
 	case <-ctx.Done():
-	case <-c.n.wake:
+	case <-s.p.wake:
 	case <-later:
-	case <-c.n.lost:
-		if !c.js.Conn().IsConnected() {
+	case <-s.p.lost:
+		if !s.js.Conn().IsConnected() {
 			return nats.ErrDisconnected
 		}
 	}
@@ -123,185 +119,184 @@ func (c *course) idle(ctx context.Context) error {
 }
 
 // fill reads from the log what the window has room for, and publishes it.
-func (c *course) fill(ctx context.Context) error {
-	end := c.n.events.LastSeq()
-	c.n.progress(c.acked, end)
-	room := int(c.acked + window + 1 - c.next)
-	for c.next <= end && room >= batch && ctx.Err() == nil {
-		events, err := c.n.events.ReadLog(c.next, batch)
+func (s *session) fill(ctx context.Context) error {
+	end := s.p.o.Log.LastSeq()
+	for s.next <= end && s.next+batch <= s.acked+window+1 && ctx.Err() == nil {
+		events, err := s.p.o.Log.ReadLog(s.next, batch)
 		if err != nil {
-			return fmt.Errorf("reading the log from event %d: %w", c.next, err)
+			return fmt.Errorf("reading the log from event %d: %w", s.next, err)
 		}
 		if len(events) == 0 {
 			return nil
 		}
-		c.gap(events[0].Seq)
+		s.skipTrimmed(events[0].Seq)
 		for i := range events {
-			if err := c.take(ctx, &events[i]); err != nil {
+			if err := s.enqueue(ctx, &events[i]); err != nil {
 				return err
 			}
 		}
-		c.advance()
-		room = int(c.acked + window + 1 - c.next)
+		s.advance()
 	}
 	return nil
 }
 
-// gap says so when the log was trimmed before its events were published.
-func (c *course) gap(first uint64) {
-	if from := max(c.next, c.tail.last+1); first > from {
-		c.n.log.Error("events left the log before they were published", "from", from, "to", first-1)
-		c.n.metrics.published.WithLabelValues("trimmed").Add(float64(first - from))
+// skipTrimmed says so when the log was trimmed before its events were published.
+func (s *session) skipTrimmed(first uint64) {
+	if from := max(s.next, s.at.seq+1); first > from {
+		s.p.log.Error("events left the log before they were published", "from", from, "to", first-1)
+		s.p.events.WithLabelValues("trimmed").Add(float64(first - from))
 	}
-	if first > c.next && len(c.pending) == 0 {
-		c.acked = max(c.acked, first-1)
+	if first > s.next && len(s.pending) == 0 {
+		s.acked = max(s.acked, first-1)
 	}
 }
 
-// take starts one event on its way, or passes it over.
-func (c *course) take(ctx context.Context, e *alert.Event) error {
-	f := &flight{event: *e}
-	c.next = e.Seq + 1
-	c.pending = append(c.pending, f)
-	if e.Kind == alert.KindChange && !c.n.changes {
-		f.done = true
+// enqueue publishes an event when its turn comes, or passes it over.
+func (s *session) enqueue(ctx context.Context, e *alert.Event) error {
+	m := &publication{event: *e}
+	s.next = e.Seq + 1
+	s.pending = append(s.pending, m)
+	if e.Kind == alert.KindChange && !s.p.o.PublishChanges {
+		m.done = true
 		return nil
 	}
-	held, err := c.tail.holds(ctx, c.n.render, e)
+	held, err := s.at.holds(ctx, s.p.o.Renderer, e)
 	if err != nil {
 		return err
 	}
 	if held {
-		f.done = true
-		c.n.metrics.published.WithLabelValues("held").Inc()
+		m.done = true
+		s.p.events.WithLabelValues("held").Inc()
 		return nil
 	}
-	s := e.Subject()
-	lane := append(c.lanes[s], f)
-	c.lanes[s] = lane
-	if len(lane) > 1 {
+	subject := e.Subject()
+	s.queues[subject] = append(s.queues[subject], m)
+	if len(s.queues[subject]) > 1 {
 		return nil
 	}
-	return c.launch(ctx, s)
+	return s.publishFirst(ctx, subject)
 }
 
-// launch publishes the first of a lane; what can never be published is passed
-// over, and the next has its turn.
-func (c *course) launch(ctx context.Context, s phone.Subject) error {
-	for len(c.lanes[s]) > 0 {
-		f := c.lanes[s][0]
-		err := c.publish(f)
+// publishFirst publishes the first of a queue; what can never be published is
+// passed over, and the next has its turn.
+func (s *session) publishFirst(ctx context.Context, subject phone.Subject) error {
+	for len(s.queues[subject]) > 0 {
+		m := s.queues[subject][0]
+		err := s.publish(m)
 		if err == nil {
-			c.flying = append(c.flying, f)
+			s.inflight = append(s.inflight, m)
 			return nil
 		}
-		if !poison(err) {
+		if !permanent(err) {
 			return err
 		}
-		c.n.bury(ctx, &f.event, err)
-		c.land(f, s)
+		s.p.deadLetter(ctx, &m.event, err)
+		s.complete(m, subject)
 	}
-	delete(c.lanes, s)
+	delete(s.queues, subject)
 	return nil
 }
 
-func (c *course) land(f *flight, s phone.Subject) {
-	*f = flight{event: alert.Event{Seq: f.event.Seq}, done: true} // let go of what it held, the message too
-	c.lanes[s] = c.lanes[s][1:]
+func (s *session) complete(m *publication, subject phone.Subject) {
+	*m = publication{event: alert.Event{Seq: m.event.Seq}, done: true} // let go of what it held, the message too
+	s.queues[subject] = s.queues[subject][1:]
 }
 
-func (c *course) publish(f *flight) error {
-	data, err := c.n.render.Render(&f.event, time.Now())
+func (s *session) publish(m *publication) error {
+	id := s.p.o.Renderer.ID(m.event.Seq)
+	data, err := s.p.o.Renderer.Render(&m.event, time.Now())
 	if err != nil {
-		return fmt.Errorf("encoding event %s: %w", c.n.render.ID(f.event.Seq), err)
+		return fmt.Errorf("encoding event %s: %w", id, err)
 	}
-	c.n.trace("publish:before")
-	f.ack, err = c.js.PublishMsgAsync(&nats.Msg{
-		Subject: Subject(&f.event),
+	s.p.o.Trace("publish:before")
+	m.ack, err = s.js.PublishMsgAsync(&nats.Msg{
+		Subject: Subject(&m.event),
 		Data:    data,
 		Header: nats.Header{
 			"Content-Type":                 {contentType},
-			jetstream.MsgIDHeader:          {c.n.render.ID(f.event.Seq)},
-			jetstream.ExpectedStreamHeader: {c.n.stream.Name},
-			headerAcked:                    {strconv.FormatUint(c.acked, 10)},
+			jetstream.MsgIDHeader:          {id},
+			jetstream.ExpectedStreamHeader: {s.p.o.Stream.Name},
+			headerAcked:                    {strconv.FormatUint(s.acked, 10)},
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("publishing event %s: %w", c.n.render.ID(f.event.Seq), err)
+		return fmt.Errorf("publishing event %s: %w", id, err)
 	}
 	return nil
 }
 
-// settle waits for the oldest publishing: a server answers in order.
-func (c *course) settle(ctx context.Context) error {
-	f := c.flying[0]
-	err := c.await(ctx, f)
-	if err != nil && !poison(err) {
-		if ctx.Err() == nil {
-			c.flying = c.flying[1:]
-		}
-		return fmt.Errorf("publishing event %s: %w", c.n.render.ID(f.event.Seq), err)
+// awaitOldest waits for the oldest message in flight: a server answers in order.
+func (s *session) awaitOldest(ctx context.Context) error {
+	m := s.inflight[0]
+	err := s.await(ctx, m)
+	if ctx.Err() != nil && err != nil {
+		return err // drain waits for it once more
 	}
-	c.flying = c.flying[1:]
-	c.n.trace("publish:after")
-	s := f.event.Subject()
+	s.inflight = s.inflight[1:]
+	if err != nil && !permanent(err) {
+		return fmt.Errorf("publishing event %s: %w", s.p.o.Renderer.ID(m.event.Seq), err)
+	}
+	s.p.o.Trace("publish:after")
+	subject := m.event.Subject()
 	if err != nil {
-		c.n.bury(ctx, &f.event, err)
+		s.p.deadLetter(ctx, &m.event, err)
 	} else {
-		c.n.metrics.published.WithLabelValues("ok").Inc()
-		c.n.working(ctx)
+		s.p.events.WithLabelValues("ok").Inc()
+		s.p.working(ctx)
 	}
-	c.land(f, s)
-	c.advance()
-	err = c.launch(ctx, s)
-	c.advance() // what it passed over may have been the last
+	s.complete(m, subject)
+	s.advance()
+	err = s.publishFirst(ctx, subject)
+	s.advance() // what it passed over may have been the last
 	return err
 }
 
-func (c *course) await(ctx context.Context, f *flight) error {
+func (s *session) await(ctx context.Context, m *publication) error {
 	select {
-	case ack := <-f.ack.Ok():
-		c.last = max(c.last, ack.Sequence)
+	case ack := <-m.ack.Ok():
+		s.last = max(s.last, ack.Sequence)
 		return nil
-	case err := <-f.ack.Err():
+	case err := <-m.ack.Err():
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (c *course) advance() {
-	for len(c.pending) > 0 && c.pending[0].done {
-		c.acked = c.pending[0].event.Seq
-		c.pending = c.pending[1:]
+func (s *session) advance() {
+	for len(s.pending) > 0 && s.pending[0].done {
+		s.acked = s.pending[0].event.Seq
+		s.pending = s.pending[1:]
 	}
-	if len(c.pending) == 0 {
-		c.acked = max(c.acked, c.next-1)
+	if len(s.pending) == 0 {
+		s.acked = max(s.acked, s.next-1)
 	}
+	s.p.acked.Store(s.acked)
 }
 
 // drain waits until nothing is in flight any more, so that a look at the stream
 // shows all that was published. Acknowledgements time out by themselves; over a
 // lost connection none can come.
-func (c *course) drain(ctx context.Context) {
+func (s *session) drain(ctx context.Context) {
 	wait := ackTimeout + time.Second
-	if !c.js.Conn().IsConnected() {
+	if !s.js.Conn().IsConnected() {
 		wait = 0
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
-	for _, f := range c.flying {
-		if c.await(ctx, f) == nil {
-			c.n.metrics.published.WithLabelValues("ok").Inc()
-			f.done = true
+	for _, m := range s.inflight {
+		if s.await(ctx, m) == nil {
+			s.p.events.WithLabelValues("ok").Inc()
+			m.done = true
 		}
 	}
-	c.flying = nil
-	c.advance()
+	s.inflight = nil
+	s.advance()
 }
 
-// poison reports whether another attempt cannot help: the event is too large.
-func poison(err error) bool {
+// permanent reports whether another attempt cannot help: the event is too large,
+// or has no JSON form.
+func permanent(err error) bool {
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
-		errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
+		errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum) || errors.As(err, new(*json.MarshalerError))
 }

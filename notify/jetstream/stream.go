@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"numwatch/alert"
-	"numwatch/phone"
 )
 
 const duplicateWindow = 2 * time.Minute
@@ -71,91 +68,16 @@ func (o StreamOptions) fits(c jetstream.StreamConfig) error {
 	return nil
 }
 
-// tail is what the stream itself tells of how far it got.
-type tail struct {
-	stream jetstream.Stream
-	made   time.Time
-	from   uint64 // the first event to look at
-	last   uint64 // the event that the last message holds, or a later one that was passed over; 0 if of another epoch
-	at     uint64 // the last message's own sequence in the stream; 0 if there is none of this epoch
-	// Some events up to doubtful may be in the stream: ask before publishing.
-	doubtful uint64
-	held     map[phone.Subject]uint64 // last event held of a subject, as asked so far
-}
-
-// look finds out where to go on.
-//
-// The last message in the stream says how far everything before it had been
-// acknowledged when it was published (headerAcked). What was acknowledged then
-// was stored before it, so it is still there or has aged: go on behind that, at
-// the price of asking for each event within one window around the message
-// whether it is held.
-//
-// Asking is dear: the server loads a block of its file for each answer. Where the
-// stream still ends where it did when nothing was on its way, as after a stop or
-// a kill in the calm, the stored cursor knows all of it, and nothing is asked.
-//
-// A stream that holds nothing, or whose last message has another epoch (the
-// store was restored, or another bot shares the stream), tells nothing. Then
-// the stored cursor counts, for a stream made anew as well: what the old one
-// had acknowledged is not repeated.
-func (n *Publisher) look(ctx context.Context, s jetstream.Stream) (*tail, error) {
-	info, err := s.Info(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading the state of stream %s: %w", n.stream.Name, err)
-	}
-	t := &tail{stream: s, made: info.Created, from: n.cursor.Seq + 1, held: make(map[phone.Subject]uint64)}
-	last, err := s.GetLastMsgForSubject(ctx, SubjectAll)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return t, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the last message of stream %s: %w", n.stream.Name, err)
-	}
-	end := n.events.LastSeq()
-	seq, ours := n.render.seq(last.Header.Get(jetstream.MsgIDHeader))
-	if !ours {
-		t.doubtful = end
-		return t, nil
-	}
-	if seq > end {
-		return nil, fmt.Errorf("stream %s holds event %s, and this store ends at %d: it is an old copy; restore it with a new epoch, or set nats.stream to a new one",
-			n.stream.Name, n.render.ID(seq), end)
-	}
-	t.at = last.Sequence
-	if c := n.cursor; c.Last == t.at && c.Stream.Equal(info.Created) {
-		t.last = c.Seq
-		return t, nil
-	}
-	acked, err := strconv.ParseUint(last.Header.Get(headerAcked), 10, 64)
-	if err != nil || acked >= seq {
-		acked = seq - min(seq, window)
-	}
-	t.from, t.last, t.doubtful = acked+1, seq, seq+window-1
-	return t, nil
-}
-
-// holds reports whether the stream has the event already. Events of one subject
-// are stored in order, so the last one held of it decides.
-func (t *tail) holds(ctx context.Context, r *Renderer, e *alert.Event) (bool, error) {
-	if e.Seq > t.doubtful {
-		return false, nil
-	}
-	s := e.Subject()
-	last, asked := t.held[s]
-	if !asked {
-		for _, subject := range subjectsOf(s) {
-			m, err := t.stream.GetLastMsgForSubject(ctx, subject)
-			if errors.Is(err, jetstream.ErrMsgNotFound) {
-				continue
-			}
-			if err != nil {
-				return false, fmt.Errorf("asking the stream for the last message on %s: %w", subject, err)
-			}
-			seq, _ := r.seq(m.Header.Get(jetstream.MsgIDHeader))
-			last = max(last, seq)
+// covers reports whether a stream's subject takes in everything that want does.
+func covers(pattern, want string) bool {
+	p, w := strings.Split(pattern, "."), strings.Split(want, ".")
+	for i, t := range p {
+		switch {
+		case t == ">":
+			return i < len(w)
+		case i >= len(w), w[i] == ">", t != "*" && t != w[i]:
+			return false
 		}
-		t.held[s] = last
 	}
-	return e.Seq <= last, nil
+	return len(p) == len(w)
 }

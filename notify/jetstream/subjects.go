@@ -77,17 +77,3 @@ func tokenRune(r rune) rune {
 		return '_'
 	}
 }
-
-// covers reports whether a stream's subject takes in everything that want does.
-func covers(pattern, want string) bool {
-	p, w := strings.Split(pattern, "."), strings.Split(want, ".")
-	for i, t := range p {
-		switch {
-		case t == ">":
-			return i < len(w)
-		case i >= len(w), w[i] == ">", t != "*" && t != w[i]:
-			return false
-		}
-	}
-	return len(p) == len(w)
-}

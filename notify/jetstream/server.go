@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// embeddedLook is how often a server that starts is looked at.
-const embeddedLook = 100 * time.Millisecond
+// startPoll is how often a server that starts is asked whether it is up.
+const startPoll = 100 * time.Millisecond
 
 // ServerOptions configures the NATS server that runs within the process where
 // no other is configured.
@@ -32,19 +32,6 @@ type Server struct {
 	o      ServerOptions
 	up     chan struct{} // closed when it takes connections
 	url    string        // from then on
-}
-
-// StartServer makes a server and starts it.
-func StartServer(o ServerOptions) (*Server, error) {
-	e, err := NewServer(o)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Start(context.Background()); err != nil {
-		e.Shutdown()
-		return nil, err
-	}
-	return e, nil
 }
 
 // NewServer makes a server that does nothing until Start. The address is tried
@@ -83,7 +70,7 @@ func (e *Server) Start(ctx context.Context) error {
 	default:
 	}
 	e.server.Start()
-	for !e.server.ReadyForConnections(embeddedLook) {
+	for !e.server.ReadyForConnections(startPoll) {
 		select {
 		case why := <-e.said.fatal:
 			return e.failed(why)
@@ -166,7 +153,7 @@ func (l *serverLog) say(level slog.Level, format string, v []any) {
 func (l *serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
 
-// Fatalf keeps what the server would end the process for: StartServer returns
+// Fatalf keeps what the server would end the process for: Start returns
 // it as an error.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	select {

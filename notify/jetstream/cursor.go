@@ -1,0 +1,60 @@
+package jetstream
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"numwatch/alert"
+)
+
+const (
+	storeEvery  = time.Second
+	storeWithin = 5 * time.Second // at the stop
+)
+
+// advanceTo stores the cursor if it moved and was not stored just now.
+func (p *Publisher) advanceTo(ctx context.Context, c alert.Cursor) {
+	p.cursor = c
+	if !p.moved() || time.Since(p.storedAt) < storeEvery {
+		return
+	}
+	if err := p.store(ctx); err != nil && ctx.Err() == nil {
+		p.log.Warn("the cursor could not be stored", "err", err)
+	}
+}
+
+// invalidate takes back what the stored cursor says of the stream's end where
+// that is not the end that was found: the stream may come to have as many
+// messages again, and others.
+func (p *Publisher) invalidate(ctx context.Context, at *position) error {
+	if at.doubtful == 0 || p.stored.Last == 0 {
+		return nil
+	}
+	p.cursor.Last = 0
+	return p.store(ctx)
+}
+
+func (p *Publisher) store(ctx context.Context) error {
+	p.storedAt = time.Now()
+	c := p.cursor
+	if err := p.o.Keeper.Record(ctx, alert.DeliveryUpdate{Cursor: &c}); err != nil {
+		return fmt.Errorf("storing the cursor at event %d: %w", c.Seq, err)
+	}
+	p.stored = c
+	return nil
+}
+
+// moved reports whether the cursor differs from the one that is stored.
+func (p *Publisher) moved() bool {
+	return p.cursor.Seq != p.stored.Seq || p.cursor.Last != p.stored.Last || !p.cursor.Stream.Equal(p.stored.Stream)
+}
+
+func (p *Publisher) storeLast(ctx context.Context) error {
+	if !p.moved() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+	defer cancel()
+	return p.store(ctx)
+}
