@@ -144,7 +144,7 @@ type bench struct {
 	stop   func()
 
 	health   sync.Map // *health.Account by name
-	answered map[phone.SpaceKey]time.Time
+	answered sync.Map // time.Time of the last good answer, by phone.SpaceKey
 }
 
 // healthOf returns the health of an account, which the store knows from earlier.
@@ -174,12 +174,14 @@ func (b *bench) polled(account string, spaces []phone.Space) {
 // deliver hands a result on as a poller does.
 func (b *bench) deliver(r poller.Result) schedule.Outcome {
 	b.t.Helper()
-	r.Previous = b.answered[r.Space]
+	if at, ok := b.answered.Load(r.Space); ok {
+		r.Previous = at.(time.Time)
+	}
 	poller.Observe(b.healthOf(r.Space.Account), r)
 	out, err := b.loop.Deliver(context.Background(), r)
 	require.NoError(b.t, err)
 	if r.Err == nil {
-		b.answered[r.Space] = r.At
+		b.answered.Store(r.Space, r.At)
 	}
 	return out
 }
@@ -226,7 +228,7 @@ func run(t *testing.T, path string) *bench {
 	require.NoError(t, err)
 	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
-	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}, logged: &logged{}, answered: map[phone.SpaceKey]time.Time{}}
+	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}, logged: &logged{}}
 	b.loop, err = watch.New(watch.Options{
 		Store: b.store, Rules: set, Directory: watch.NewDirectory(), Board: b.board, Wake: func() {},
 		Diff:       diff.Options{MissingAfter: 2, MissingFor: time.Minute},
