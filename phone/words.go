@@ -8,8 +8,8 @@ import (
 )
 
 // Span writes a duration for people with its two largest units: "42 s",
-// "4 min", "1 h 5 min", "3 d 2 h". Below ten seconds a tenth is kept. Negative
-// durations are written as "0 s".
+// "4 min 20 s", "1 h 5 min", "3 d 2 h". Below ten seconds a tenth is kept, and
+// from ten minutes on no seconds. Negative durations are written as "0 s".
 func Span(d time.Duration) string {
 	d = max(d, 0)
 	if d < 10*time.Second {
@@ -25,7 +25,7 @@ func Span(d time.Duration) string {
 			continue
 		}
 		text := fmt.Sprintf("%d %s", d/u.d, u.name)
-		if i+1 < len(units) && u.d > time.Minute && d%u.d >= units[i+1].d {
+		if i+1 < len(units) && (u.d > time.Minute || d < 10*time.Minute) && d%u.d >= units[i+1].d {
 			text += fmt.Sprintf(" %d %s", d%u.d/units[i+1].d, units[i+1].name)
 		}
 		return text

@@ -11,14 +11,16 @@ import (
 
 func TestSpan(t *testing.T) {
 	for want, d := range map[string]time.Duration{
-		"0 s":       -time.Second,
-		"0.3 s":     342 * time.Millisecond,
-		"42 s":      42*time.Second + 300*time.Millisecond,
-		"4 min":     4*time.Minute + 20*time.Second,
-		"1 h 5 min": time.Hour + 5*time.Minute + 59*time.Second,
-		"2 h":       2 * time.Hour,
-		"3 d 2 h":   74*time.Hour + 10*time.Minute,
-		"400 d":     400 * 24 * time.Hour,
+		"0 s":        -time.Second,
+		"0.3 s":      342 * time.Millisecond,
+		"42 s":       42*time.Second + 300*time.Millisecond,
+		"4 min 20 s": 4*time.Minute + 20*time.Second,
+		"4 min":      4 * time.Minute,
+		"42 min":     42*time.Minute + 20*time.Second,
+		"1 h 5 min":  time.Hour + 5*time.Minute + 59*time.Second,
+		"2 h":        2 * time.Hour,
+		"3 d 2 h":    74*time.Hour + 10*time.Minute,
+		"400 d":      400 * 24 * time.Hour,
 	} {
 		require.Equal(t, want, phone.Span(d))
 	}

@@ -59,7 +59,7 @@ func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
 	for _, want := range []string{
 		"1 critical, 1 warning", "Not ready:", "store &lt;full&gt;", "8613800001111", "YELLOW", "RED", "Acme &lt;i&gt;",
 		"1 h 30 min", "2026-11-23 10:30:00 UTC", "(empty)", "https://hook.example.com/in?…",
-		"acknowledged by &lt;b&gt;Joe&lt;/b&gt;", "held by silence s-1", "0.5 %", ">1 min<", "5 min", "1 failing space",
+		"acknowledged by &lt;b&gt;Joe&lt;/b&gt;", "held by silence s-1", "0.5 %", ">1 min 15 s<", "5 min", "1 failing space",
 		"v1.2.3", "1 d 2 h", "42 records in the log, 5.0 MB",
 	} {
 		require.Contains(t, body, want)
