@@ -1,9 +1,9 @@
 // Command archive writes every event to a file, one JSON object a line, in the
-// order of the stream. It goes on where the file ends.
+// order of the stream. It resumes where the file ends.
 //
-// It shows how to keep a copy that is whole and has nothing twice: the file
+// It shows how to keep a complete copy without duplicates: the file
 // itself says what was written last, because each line holds the event's place
-// in the stream beside the event. A stream that is made anew needs a new file.
+// in the stream beside the event. A stream that was created again needs a new file.
 package main
 
 import (

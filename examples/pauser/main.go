@@ -2,7 +2,7 @@
 // prints "pause" and "resume" with the number, where a real one would call the
 // campaign tool.
 //
-// It shows how a consumer learns how things stand at its start: the stream's
+// It shows how a consumer learns the present state at its start: the stream's
 // last message per subject is the present state of each alert, so a consumer
 // that asks for those (DeliverLastPerSubject) needs no memory of its own.
 package main
@@ -42,9 +42,9 @@ type pauser struct {
 	open map[string]map[string]bool // number → ids of alerts
 }
 
-// take changes what is known, and acts where that makes a difference. Taking the
+// apply changes what is known, and acts where that makes a difference. Applying the
 // same event twice is harmless.
-func (p *pauser) take(e *event) error {
+func (p *pauser) apply(e *event) error {
 	if e.Data.Number == nil || e.Data.Drill {
 		return nil
 	}
@@ -103,7 +103,7 @@ func run(ctx context.Context, url string, out io.Writer) error {
 		if err := json.Unmarshal(m.Data(), &e); err != nil {
 			return fmt.Errorf("an event on %s: %w", m.Subject(), err)
 		}
-		if err := p.take(&e); err != nil {
+		if err := p.apply(&e); err != nil {
 			return err
 		}
 	}

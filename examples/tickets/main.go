@@ -32,15 +32,15 @@ type event struct {
 	} `json:"data"`
 }
 
-// ticket is what the ticket system is told.
+// ticket is what the ticket system stores.
 type ticket struct {
 	Status string `json:"status"` // open or closed
 	Title  string `json:"title"`
 	Text   string `json:"text"`
 }
 
-// tell puts a ticket under the alert's id: a second call changes nothing.
-func tell(ctx context.Context, tickets string, e *event) error {
+// putTicket puts a ticket under the alert's id: a second call changes nothing.
+func putTicket(ctx context.Context, tickets string, e *event) error {
 	a := e.Data.Alert
 	t := ticket{Status: "open", Title: a.Severity + ": " + a.Summary, Text: a.Action}
 	if a.State != "firing" {
@@ -86,15 +86,15 @@ func run(ctx context.Context, natsURL, tickets string) error {
 	consuming, err := consumer.Consume(func(m jetstream.Msg) {
 		var e event
 		if err := json.Unmarshal(m.Data(), &e); err != nil || e.Data.Drill {
-			_ = m.Term() // nothing to be done about it, ever
+			_ = m.Term() // a drill, or not an event: no retry can help
 			return
 		}
-		if err := tell(ctx, tickets, &e); err != nil {
-			log.Printf("alert %s: %v; it is tried again", e.Data.Alert.ID, err)
+		if err := putTicket(ctx, tickets, &e); err != nil {
+			log.Printf("alert %s: %v; retrying", e.Data.Alert.ID, err)
 			_ = m.NakWithDelay(time.Second)
 			return
 		}
-		_ = m.Ack() // lost: the message comes again, and finds its ticket
+		_ = m.Ack() // if it is lost the message is delivered again, and finds its ticket
 	})
 	if err != nil {
 		return err

@@ -22,7 +22,6 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
-	"numwatch/phone"
 	"numwatch/poller/health"
 	"numwatch/store"
 )
@@ -188,5 +187,5 @@ func (b *Bot) NATSURL() string {
 	if b.embedded != nil {
 		return b.embedded.URL()
 	}
-	return phone.Redact(b.config.NATS.URL.Reveal())
+	return jetstream.ShownServers(b.config.NATS.URL.Reveal())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"numwatch/notify"
+	"numwatch/phone"
 
 	"github.com/nats-io/nats.go"
 )
@@ -35,7 +36,7 @@ func (l *Login) where() string {
 	if l.Server != nil {
 		return "the embedded server"
 	}
-	return redactServers(l.URL)
+	return ShownServers(l.URL)
 }
 
 // connect returns a connection that keeps trying for ever, connected or not. An
@@ -150,14 +151,16 @@ func (p *Publisher) heartbeat(ctx context.Context, nc *nats.Conn) error {
 	return beat.Run(ctx)
 }
 
-// redactServers drops user names and passwords from a list of URLs.
-func redactServers(list string) string {
+// ShownServers is a list of servers' URLs without what may be secret.
+func ShownServers(list string) string {
 	servers := strings.Split(list, ",")
 	for i, s := range servers {
-		if u, err := url.Parse(strings.TrimSpace(s)); err == nil && u.Host != "" {
+		if s = strings.TrimSpace(s); !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		servers[i] = phone.Redact(s)
+		if u, err := url.Parse(s); err == nil {
 			servers[i] = u.Scheme + "://" + u.Host
-		} else if _, host, found := strings.Cut(s, "@"); found {
-			servers[i] = host
 		}
 	}
 	return strings.Join(servers, ",")

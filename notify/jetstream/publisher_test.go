@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -218,4 +219,29 @@ func TestNATSStreamDeletedUnderLoad(t *testing.T) {
 		require.Greater(t, id, last[of], "twice, or out of order")
 		last[of] = id
 	}
+}
+
+func TestNATSPassesOverChanges(t *testing.T) {
+	b := newRig(t)
+	o := b.options()
+	o.PublishChanges = false
+	b.add(changeEvent(1), alertEvent(firing(1)), changeEvent(2))
+	b.start(o)
+	b.caughtUp()
+	msgs := b.published(1)
+	require.Contains(t, msgs[0].Subject, "numwatch.v1.alert.critical.quality-red.main.29348.8613800000001.QualityRating")
+}
+
+func TestNATSSaysWhatLeftTheLog(t *testing.T) {
+	b := newRig(t)
+	b.add(b.mixed(10, 3)...)
+	b.log.trimmed, b.log.events = 4, b.log.events[4:]
+	var log strings.Builder
+	o := b.options()
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	b.start(o)
+	b.caughtUp()
+	b.stopSink()
+	require.Contains(t, log.String(), "events left the log before they were published")
+	b.published(6)
 }

@@ -3,11 +3,9 @@ package jetstream
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -43,10 +41,7 @@ func NewServer(o ServerOptions) (*Server, error) {
 	}
 	if o.Listen != "" {
 		var err error
-		if options.Host, options.Port, err = splitListen(o.Listen); err != nil {
-			return nil, err
-		}
-		if err := checkFree(o.Listen); err != nil {
+		if options.Host, options.Port, err = o.address(); err != nil {
 			return nil, err
 		}
 	}
@@ -96,28 +91,19 @@ func (e *Server) failed(why string) error {
 // Up is closed once the server takes connections.
 func (e *Server) Up() <-chan struct{} { return e.up }
 
-// checkFree finds out beforehand what the server would tell in its own words.
-func checkFree(listen string) error {
-	l, err := net.Listen("tcp", listen)
+// address is where the server is to listen. What the server would say in its own
+// words, that the address is taken or malformed, is found out beforehand.
+func (o ServerOptions) address() (host string, port int, err error) {
+	l, err := net.Listen("tcp", o.Listen)
 	if err != nil {
-		return fmt.Errorf("nats.listen: %w; is another numwatch or NATS server running? Set nats.listen to a free address", err)
+		return "", 0, fmt.Errorf("nats.listen: %w; is another numwatch or NATS server running? Set nats.listen to a free address", err)
 	}
-	return l.Close()
-}
-
-func splitListen(listen string) (string, int, error) {
-	host, digits, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", 0, fmt.Errorf("nats.listen %q: want host:port: %w", listen, err)
+	defer l.Close()
+	host, digits, err := net.SplitHostPort(o.Listen)
+	if digits == "0" {
+		return host, server.RANDOM_PORT, err
 	}
-	port, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil {
-		return "", 0, fmt.Errorf("nats.listen %q: port: %w", listen, errors.Unwrap(err))
-	}
-	if port == 0 {
-		return host, server.RANDOM_PORT, nil
-	}
-	return host, int(port), nil
+	return host, l.Addr().(*net.TCPAddr).Port, err
 }
 
 // URL is where clients connect, also once it is shut down; "" before it is up,

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -39,7 +38,7 @@ func (c *TailCommand) Run(ctx context.Context, p *command.Program) error {
 	}
 	conn, err := nats.Connect(url, append(options, nats.Name("numwatch tail"), nats.MaxReconnects(-1))...)
 	if err != nil {
-		return fmt.Errorf("connecting to NATS at %s: %w; %s", shownURL(url), err, loginAdvice(err))
+		return fmt.Errorf("connecting to NATS at %s: %w; %s", jetstream.ShownServers(url), err, loginAdvice(err))
 	}
 	defer conn.Close()
 	consumer, err := consume(ctx, conn, c.Stream, c.Subject, c.begin())
@@ -70,18 +69,6 @@ func (c *TailCommand) begin() natsjs.OrderedConsumerConfig {
 	}
 }
 
-// shownURL is a URL of NATS, or several, without what may be secret.
-func shownURL(servers string) string {
-	shown := strings.Split(servers, ",")
-	for i, one := range shown {
-		if one = strings.TrimSpace(one); !strings.Contains(one, "://") {
-			one = "nats://" + one
-		}
-		shown[i] = phone.Redact(one)
-	}
-	return strings.Join(shown, ",")
-}
-
 // consume begins to read a stream, in order.
 func consume(ctx context.Context, conn *nats.Conn, stream, subject string, begin natsjs.OrderedConsumerConfig) (natsjs.Consumer, error) {
 	js, err := natsjs.New(conn)
@@ -92,9 +79,9 @@ func consume(ctx context.Context, conn *nats.Conn, stream, subject string, begin
 	consumer, err := js.OrderedConsumer(ctx, stream, begin)
 	switch {
 	case errors.Is(err, natsjs.ErrStreamNotFound):
-		return nil, fmt.Errorf("there is no stream %s at %s: has a bot published there yet? --stream names another", stream, shownURL(conn.ConnectedUrl()))
+		return nil, fmt.Errorf("there is no stream %s at %s: has a bot published there yet? --stream names another", stream, jetstream.ShownServers(conn.ConnectedUrl()))
 	case errors.Is(err, natsjs.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
-		return nil, fmt.Errorf("the server at %s has no JetStream: numwatch publishes to a stream", shownURL(conn.ConnectedUrl()))
+		return nil, fmt.Errorf("the server at %s has no JetStream: numwatch publishes to a stream", jetstream.ShownServers(conn.ConnectedUrl()))
 	case err != nil:
 		return nil, fmt.Errorf("following %s: %w", subject, err)
 	}

@@ -79,3 +79,26 @@ func TestNATSTellsOfDeadLettersUntilThatIsKept(t *testing.T) {
 	require.Eventually(t, func() bool { return b.log.condition(lettersPart) == phone.Parked }, soon, time.Millisecond)
 	require.Contains(t, b.log.reason(lettersPart), "event k3v9q2-000000000001 can never be published")
 }
+
+func TestNATSPassesOverPoison(t *testing.T) {
+	b := newRig(t)
+	big := changeEvent(1)
+	big.Change.Reason = strings.Repeat("x", 2<<20)
+	b.add(changeEvent(1), big, changeEvent(1), changeEvent(2))
+	registry := prometheus.NewRegistry()
+	o := b.options()
+	o.Registerer = registry
+	b.start(o)
+	b.published(3)
+	b.caughtUp()
+	require.Equal(t, phone.Parked, b.log.condition("nats:dead-letters"))
+	require.Contains(t, b.log.reason("nats:dead-letters"), "event k3v9q2-000000000002 can never be published and is passed over")
+	got, err := registry.Gather()
+	require.NoError(t, err)
+	require.Regexp(t, `value:"dead"}\s+counter:{value:1`, fmt.Sprint(got))
+	b.stopSink()
+	b.add(changeEvent(2))
+	b.start(b.options())
+	b.caughtUp()
+	require.Equal(t, phone.OK, b.log.condition("nats:dead-letters"))
+}
