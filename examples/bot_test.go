@@ -63,7 +63,7 @@ func startBot(t *testing.T) *bot {
 	})
 	require.NoError(t, err)
 	b.publisher = jetstream.New(jetstream.Options{
-		Log: b.store, Keeper: b.loop, Login: jetstream.Login{Server: server}, PublishChanges: true,
+		Log: b.store, Recorder: b.loop, Login: jetstream.Login{Server: server}, PublishChanges: true,
 		Renderer: &jetstream.Renderer{Epoch: b.store.Epoch(), Space: directory.Space},
 		Stream:   jetstream.StreamOptions{Name: "NUMWATCH", Create: true},
 	})

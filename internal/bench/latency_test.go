@@ -68,7 +68,7 @@ func changeToAck(b *testing.B) []time.Duration {
 	var publisher *jetstream.Publisher
 	l, s, directory := loop(b, spaces, func() { publisher.Wake() })
 	publisher = jetstream.New(jetstream.Options{
-		Log: s, Keeper: l, Login: jetstream.Login{Server: server}, PublishChanges: true,
+		Log: s, Recorder: l, Login: jetstream.Login{Server: server}, PublishChanges: true,
 		Renderer: &jetstream.Renderer{Epoch: s.Epoch(), Space: directory.Space},
 		Stream:   jetstream.StreamOptions{Name: "NUMWATCH", Create: true},
 		Logger:   slog.New(slog.DiscardHandler),

@@ -64,7 +64,7 @@ func newFleet(b *testing.B, n int) *fleet {
 	l, s, directory := loopOn(b, path, f.spaces, func() { f.publisher.Wake() })
 	f.loop, f.store = l, s
 	f.publisher = jetstream.New(jetstream.Options{
-		Log: s, Keeper: l, Login: jetstream.Login{Server: embedded(b)}, PublishChanges: true,
+		Log: s, Recorder: l, Login: jetstream.Login{Server: embedded(b)}, PublishChanges: true,
 		Renderer: &jetstream.Renderer{Epoch: s.Epoch(), Space: directory.Space},
 		Stream:   jetstream.StreamOptions{Name: "NUMWATCH", Create: true},
 		Logger:   slog.New(slog.DiscardHandler),

@@ -33,7 +33,7 @@ func (b *Bot) makeNATS() (err error) {
 		return err
 	}
 	b.nats = jetstream.New(jetstream.Options{
-		Log: b.store, Keeper: b.loop, Cursor: cursor, Login: login,
+		Log: b.store, Recorder: b.loop, Cursor: cursor, Login: login,
 		Renderer:       &jetstream.Renderer{Epoch: b.store.Epoch(), Space: b.directory.Space, RedactURLs: c.RedactURLs},
 		Stream:         StreamOptions(c),
 		PublishChanges: c.PublishChanges, Ready: b.loop.Ready,

@@ -38,7 +38,7 @@ func (p *Publisher) invalidate(ctx context.Context, at *position) error {
 func (p *Publisher) store(ctx context.Context) error {
 	p.storedAt = time.Now()
 	c := p.cursor
-	if err := p.o.Keeper.Record(ctx, alert.DeliveryUpdate{Cursor: &c}); err != nil {
+	if err := p.o.Recorder.Record(ctx, alert.DeliveryUpdate{Cursor: &c}); err != nil {
 		return fmt.Errorf("storing the cursor at event %d: %w", c.Seq, err)
 	}
 	p.stored = c

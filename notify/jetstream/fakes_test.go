@@ -3,7 +3,6 @@ package jetstream
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -17,8 +16,6 @@ type memory struct {
 	mu         sync.Mutex
 	events     []alert.Event // Seq of the first is trimmed+1
 	trimmed    uint64
-	messages   map[string]alert.Message
-	forgotten  []string
 	cursor     alert.Cursor
 	cursors    int
 	conditions map[string]string
@@ -28,7 +25,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{messages: map[string]alert.Message{}, conditions: map[string]string{}, reasons: map[string]string{}}
+	return &memory{conditions: map[string]string{}, reasons: map[string]string{}}
 }
 
 func (m *memory) ReadLog(from uint64, most int) ([]alert.Event, error) {
@@ -70,14 +67,6 @@ func (m *memory) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 			return err
 		}
 	}
-	for _, v := range r.Messages {
-		v.Alerts = slices.Clone(v.Alerts)
-		m.messages[v.ID] = v
-	}
-	for _, id := range r.Drop {
-		delete(m.messages, id)
-	}
-	m.forgotten = append(m.forgotten, r.Forget...)
 	if r.Cursor != nil {
 		m.cursor = *r.Cursor
 		m.cursors++
@@ -98,12 +87,6 @@ func (m *memory) condition(part string) string {
 	return m.conditions[part]
 }
 
-func (m *memory) forgot() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.forgotten)
-}
-
 func (m *memory) forgetCondition(part string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,12 +103,6 @@ func (m *memory) keptCursor() alert.Cursor {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.cursor
-}
-
-func (m *memory) keptMessages() []alert.Message {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.SortedFunc(maps.Values(m.messages), func(a, b alert.Message) int { return a.At.Compare(b.At) })
 }
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -176,13 +153,6 @@ func resolved(a alert.Alert, at time.Time) alert.Alert {
 	a.Change.Old, a.Change.New, a.Change.Direction = a.Change.New, "GREEN", phone.Better
 	a.Change.SeenAt = at
 	a.Closing = "recovered: now GREEN"
-	return a
-}
-
-// worsened closes an alert whose value moved on to something worse.
-func worsened(a alert.Alert) alert.Alert {
-	a = resolved(a, noon.Add(time.Hour))
-	a.Change.New, a.Change.Direction, a.Closing = "BLACK", phone.Worse, "now BLACK"
 	return a
 }
 

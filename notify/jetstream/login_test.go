@@ -77,7 +77,7 @@ func requireRefused(t *testing.T, who string, bad Login) {
 
 func (b *rig) optionsFor(l Login) Options {
 	return Options{
-		Log: b.log, Keeper: b.log, Renderer: &Renderer{Epoch: "k3v9q2", Space: spaceOf},
+		Log: b.log, Recorder: b.log, Renderer: &Renderer{Epoch: "k3v9q2", Space: spaceOf},
 		Cursor: b.log.keptCursor(), Login: l, Stream: StreamOptions{Name: "NUMWATCH", Create: true}, PublishChanges: true,
 	}
 }

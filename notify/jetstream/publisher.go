@@ -31,7 +31,7 @@ const (
 // Options configures the cursor over the log.
 type Options struct {
 	Log      notify.Log
-	Keeper   notify.Recorder
+	Recorder notify.Recorder
 	Renderer *Renderer
 	Cursor   alert.Cursor // as stored, zero if none is
 	Login    Login
@@ -104,8 +104,8 @@ func New(o Options) *Publisher {
 		p.o.Ready = func() error { return nil }
 	}
 	p.acked.Store(o.Cursor.Seq)
-	p.state = notify.NewSinkState(component, o.Keeper, p.log)
-	p.deadLetters = notify.NewSinkState(component+notify.DeadSuffix, o.Keeper, p.log)
+	p.state = notify.NewSinkState(component, o.Recorder, p.log)
+	p.deadLetters = notify.NewSinkState(component+notify.DeadSuffix, o.Recorder, p.log)
 	p.register(o.Registerer)
 	return p
 }
