@@ -1,9 +1,10 @@
 package jetstream
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,77 +45,21 @@ func (r *Renderer) seq(id string) (uint64, bool) {
 	return n, err == nil && n > 0
 }
 
-// The published form, which the schemas in docs/events describe.
-type (
-	envelope struct {
-		SpecVersion     string    `json:"specversion"`
-		ID              string    `json:"id"`
-		Source          string    `json:"source"`
-		Subject         string    `json:"subject,omitempty"`
-		Type            string    `json:"type"`
-		Time            time.Time `json:"time"`
-		DataContentType string    `json:"datacontenttype"`
-		DataSchema      string    `json:"dataschema"`
-		Data            any       `json:"data"`
-	}
-	noticeData struct {
-		Kind string `json:"kind"`
-		Text string `json:"text"`
-		Late bool   `json:"late"`
-	}
-	changeData struct {
-		Account   string        `json:"account,omitempty"`
-		Space     *spaceData    `json:"space,omitempty"`
-		Number    *phone.Number `json:"number,omitempty"`
-		Part      string        `json:"part,omitempty"`
-		Field     string        `json:"field"`
-		Old       string        `json:"old"`
-		New       string        `json:"new"`
-		Direction string        `json:"direction"`
-		SeenAfter time.Time     `json:"seen_after,omitzero"`
-		SeenAt    time.Time     `json:"seen_at"`
-		RequestID string        `json:"request_id,omitempty"`
-		MovedFrom string        `json:"moved_from,omitempty"`
-		Code      string        `json:"code,omitempty"`
-		Reason    string        `json:"reason,omitempty"`
-		Baseline  bool          `json:"baseline"`
-		Drill     bool          `json:"drill"`
-		Late      bool          `json:"late"`
-		Alert     *alertData    `json:"alert,omitempty"`
-	}
-	spaceData struct {
-		ID     string            `json:"id"`
-		Name   string            `json:"name,omitempty"`
-		Labels map[string]string `json:"labels,omitempty"`
-	}
-	alertData struct {
-		ID         string     `json:"id"`
-		Rule       string     `json:"rule"`
-		Severity   string     `json:"severity"`
-		Transition string     `json:"transition"`
-		State      string     `json:"state"`
-		Since      time.Time  `json:"since"`
-		Revision   uint64     `json:"revision"`
-		Openings   int        `json:"openings"`
-		HeldBy     []string   `json:"held_by"`
-		Ack        *alert.Ack `json:"ack"`
-		Closing    string     `json:"closing,omitempty"`
-		Summary    string     `json:"summary"`
-		Action     string     `json:"action,omitempty"`
-		Runbook    string     `json:"runbook,omitempty"`
-	}
-)
-
-// Render returns the event as it is published at now. It fails for a time that
-// JSON cannot express.
-func (r *Renderer) Render(e *alert.Event, now time.Time) ([]byte, error) {
+// Render returns the event as it is published at now. What it says, and in
+// which form, is described by the schemas in docs/events.
+func (r *Renderer) Render(e *alert.Event, now time.Time) []byte {
 	name := eventType(e.Kind)
-	return json.Marshal(envelope{
-		SpecVersion: "1.0", ID: r.ID(e.Seq), Source: source(e.Subject()), Subject: eventSubject(e),
-		Type: name, Time: e.Time.UTC(), DataContentType: "application/json",
-		DataSchema: schemaBase + strings.TrimPrefix(name, "numwatch.") + ".json",
-		Data:       r.data(e, now.Sub(e.Time) > alert.LateAfter),
-	})
+	w := newWriter()
+	w.text("specversion", "1.0")
+	w.text("id", r.ID(e.Seq))
+	w.text("source", source(e.Subject()))
+	w.some("subject", eventSubject(e))
+	w.text("type", name)
+	w.moment("time", e.Time)
+	w.text("datacontenttype", "application/json")
+	w.text("dataschema", schemaBase+strings.TrimPrefix(name, "numwatch.")+".json")
+	w.object("data", func() { r.data(w, e, now.Sub(e.Time) > alert.LateAfter) })
+	return w.end()
 }
 
 func eventType(k alert.Kind) string { return "numwatch." + k.String() + ".v1" }
@@ -140,70 +85,102 @@ func eventSubject(e *alert.Event) string {
 	return s.PhoneNumber + s.Component // never both
 }
 
-func (r *Renderer) data(e *alert.Event, late bool) any {
+func (r *Renderer) data(w *writer, e *alert.Event, late bool) {
 	if e.Kind == alert.KindBot {
-		return noticeData{Kind: e.Notice.Kind, Text: e.Notice.Text, Late: late}
+		w.text("kind", e.Notice.Kind)
+		w.text("text", e.Notice.Text)
+		w.flag("late", late)
+		return
 	}
-	c, s := &e.Change, e.Subject()
-	field, baseline, drill := c.Field, c.Baseline, false
+	field, baseline, drill := e.Change.Field, e.Change.Baseline, false
 	if a := e.Alert; a != nil {
 		field, baseline, drill = a.Field, a.Baseline, a.Drill
 	}
-	d := changeData{
-		Account: s.Account, Space: r.space(s), Number: numberOf(c, s), Part: s.Component,
-		Field: field.String(), Old: c.Old, New: c.New, Direction: c.Direction.String(),
-		SeenAfter: c.SeenAfter.UTC(), SeenAt: c.SeenAt.UTC(), RequestID: c.RequestId, MovedFrom: c.MovedFrom,
-		Code: c.Code, Reason: c.Reason, Baseline: baseline, Drill: drill, Late: late, Alert: alertOf(e.Alert),
+	r.change(w, &e.Change, e.Subject(), field)
+	w.flag("baseline", baseline)
+	w.flag("drill", drill)
+	w.flag("late", late)
+	if e.Alert != nil {
+		w.object("alert", func() { writeAlert(w, e.Alert) })
 	}
+}
+
+func (r *Renderer) change(w *writer, c *phone.Change, s phone.Subject, field phone.Field) {
+	show := func(_ phone.Field, v string) string { return v }
 	if r.RedactURLs {
-		d.Old, d.New = field.Shown(d.Old), field.Shown(d.New)
-		if d.Number != nil {
-			redacted := d.Number.Redacted()
-			d.Number = &redacted
-		}
+		show = phone.Field.Shown
 	}
-	return d
+	w.some("account", s.Account)
+	if s.Space != "" {
+		w.object("space", func() { r.space(w, s) })
+	}
+	if s.PhoneNumber != "" {
+		w.object("number", func() { writeNumber(w, c, s, show) })
+	}
+	w.some("part", s.Component)
+	w.text("field", field.String())
+	w.text("old", show(field, c.Old))
+	w.text("new", show(field, c.New))
+	w.text("direction", c.Direction.String())
+	if !c.SeenAfter.IsZero() {
+		w.moment("seen_after", c.SeenAfter)
+	}
+	w.moment("seen_at", c.SeenAt)
+	w.some("request_id", c.RequestId)
+	w.some("moved_from", c.MovedFrom)
+	w.some("code", c.Code)
+	w.some("reason", c.Reason)
 }
 
-func (r *Renderer) space(s phone.Subject) *spaceData {
-	if s.Space == "" {
-		return nil
+func (r *Renderer) space(w *writer, s phone.Subject) {
+	w.text("id", s.Space)
+	if r.Space == nil {
+		return
 	}
-	d := &spaceData{ID: s.Space}
-	if r.Space != nil {
-		described := r.Space(s.SpaceKey())
-		d.Name, d.Labels = described.Name, described.Labels
-	}
-	return d
-}
-
-// numberOf is the whole number as it was seen; of one that is no more there may
-// be its PhoneNumber alone.
-func numberOf(c *phone.Change, s phone.Subject) *phone.Number {
-	switch {
-	case s.PhoneNumber == "":
-		return nil
-	case c.Number == nil:
-		return &phone.Number{PhoneNumber: s.PhoneNumber}
-	default:
-		return c.Number
+	described := r.Space(s.SpaceKey())
+	w.some("name", described.Name)
+	if len(described.Labels) > 0 {
+		w.object("labels", func() {
+			for _, name := range slices.Sorted(maps.Keys(described.Labels)) {
+				w.text(name, described.Labels[name])
+			}
+		})
 	}
 }
 
-func alertOf(a *alert.Alert) *alertData {
-	if a == nil {
-		return nil
+// writeNumber writes the whole number as it was seen; of one that is no more
+// there may be its PhoneNumber alone.
+func writeNumber(w *writer, c *phone.Change, s phone.Subject, show func(phone.Field, string) string) {
+	if c.Number == nil {
+		w.text("PhoneNumber", s.PhoneNumber)
+		return
 	}
-	d := &alertData{
-		ID: a.ID, Rule: a.Rule, Severity: a.Severity.String(), Transition: a.Transition.String(), State: a.State.String(),
-		Since: a.Since.UTC(), Revision: a.Revision, Openings: a.Openings, HeldBy: a.HeldBy,
-		Closing: a.Closing, Summary: a.Summary.Plain(), Action: a.Action.Plain(), Runbook: a.Runbook,
+	w.text("PhoneNumber", c.Number.PhoneNumber)
+	for f, v := range c.Number.All() {
+		w.text(f.String(), show(f, v))
 	}
-	if d.HeldBy == nil {
-		d.HeldBy = []string{} // the schema wants a list
+}
+
+func writeAlert(w *writer, a *alert.Alert) {
+	w.text("id", a.ID)
+	w.text("rule", a.Rule)
+	w.text("severity", a.Severity.String())
+	w.text("transition", a.Transition.String())
+	w.text("state", a.State.String())
+	w.moment("since", a.Since)
+	w.count("revision", a.Revision)
+	w.count("openings", uint64(a.Openings))
+	w.texts("held_by", a.HeldBy)
+	if a.Ack == nil {
+		w.null("ack")
+	} else {
+		w.object("ack", func() {
+			w.text("by", a.Ack.By)
+			w.moment("at", a.Ack.At)
+		})
 	}
-	if a.Ack != nil {
-		d.Ack = &alert.Ack{By: a.Ack.By, At: a.Ack.At.UTC()}
-	}
-	return d
+	w.some("closing", a.Closing)
+	w.text("summary", a.Summary.Plain())
+	w.some("action", a.Action.Plain())
+	w.some("runbook", a.Runbook)
 }

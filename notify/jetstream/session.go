@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -204,11 +203,9 @@ func (s *session) complete(m *publication, subject phone.Subject) {
 
 func (s *session) publish(m *publication) error {
 	id := s.p.o.Renderer.ID(m.event.Seq)
-	data, err := s.p.o.Renderer.Render(&m.event, time.Now())
-	if err != nil {
-		return fmt.Errorf("encoding event %s: %w", id, err)
-	}
+	data := s.p.o.Renderer.Render(&m.event, time.Now())
 	s.p.o.Trace("publish:before")
+	var err error
 	m.ack, err = s.js.PublishMsgAsync(&nats.Msg{
 		Subject: Subject(&m.event),
 		Data:    data,
@@ -294,9 +291,8 @@ func (s *session) drain(ctx context.Context) {
 	s.advance()
 }
 
-// permanent reports whether another attempt cannot help: the event is too large,
-// or has no JSON form.
+// permanent reports whether another attempt cannot help: the event is too large.
 func permanent(err error) bool {
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
-		errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum) || errors.As(err, new(*json.MarshalerError))
+		errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
 }

@@ -173,10 +173,7 @@ func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.
 func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
 	describe := func(phone.SpaceKey) phone.Space { return space }
 	event := alert.Event{Seq: 1, Time: now, Kind: alert.KindAlert, Change: a.Change, Alert: a}
-	raw, err := (&jetstream.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
-	if err != nil {
-		return err
-	}
+	raw := (&jetstream.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
 	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{jetstream.Subject(&event), raw}}
 	maker := card.Maker{Space: describe}
 	printer := card.NewPrinter(p.Stdout, p.Coloured(p.Stdout))
