@@ -45,6 +45,9 @@ type Message struct {
 	Reply *Reply `json:"reply,omitempty"`
 	// Plain marks a message that Slack took only as plain text.
 	Plain bool `json:"plain,omitempty"`
+	// NoReplies and NoEdits mark what Slack refuses of this message for good.
+	NoReplies bool `json:"no_replies,omitempty"`
+	NoEdits   bool `json:"no_edits,omitempty"`
 }
 
 // ShownAlert is an alert of a message with the revision that the message shows, and

@@ -55,7 +55,7 @@ type Bot struct {
 	loop      *watch.Loop
 	embedded  *jetstream.Server // nil where NATS is external
 	nats      *jetstream.Publisher
-	slack     *slack.Slack
+	slack     *slack.Sink
 	buttons   *slack.Buttons // nil where nobody can press any
 	accounts  []*account
 	rules     *rulesFile

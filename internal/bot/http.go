@@ -92,7 +92,7 @@ func (b *Bot) sinkStatus() []api.SinkStatus {
 		out = append(out, api.SinkStatus{Name: "slack:" + c.Name, State: sinkState(reason != ""), Lag: uint64(c.Waiting), LastError: reason})
 	}
 	if b.buttons != nil {
-		out = append(out, api.SinkStatus{Name: slack.SocketPart, State: sinkState(posting.Buttons != ""), LastError: posting.Buttons})
+		out = append(out, api.SinkStatus{Name: slack.SocketComponent, State: sinkState(posting.Buttons != ""), LastError: posting.Buttons})
 	}
 	return out
 }

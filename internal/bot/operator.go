@@ -81,7 +81,7 @@ func (b *Bot) makeButtons() {
 		return
 	}
 	b.buttons = slack.NewButtons(slack.ButtonsOptions{
-		Slack: b.slack, API: slack.NewSlackAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{b.loop},
+		Sink: b.slack, API: slack.NewAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{b.loop},
 		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Logger: b.log,
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"numwatch/notify/card"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
-	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/store"
 )
@@ -54,43 +53,19 @@ func storedCursor(s *store.Store) (c alert.Cursor, err error) {
 }
 
 func (b *Bot) makeSlack() error {
-	alerts, err := b.store.Alerts()
-	if err != nil {
-		return err
-	}
-	messages, err := b.store.Messages()
-	if err != nil {
-		return err
-	}
-	parked, err := parkedParts(b.store)
-	if err != nil {
-		return err
-	}
-	b.slack = slack.NewSlack(slack.SlackOptions{
-		Poster: b.poster(), Keeper: b.loop, Channels: channels(b.rules.set.Channels()),
-		Alerts: alerts, Messages: messages, Parked: parked, Space: b.directory.Space, Silence: b.view.Silence, Link: b.config.HTTP.PublicURL,
-		Buttons: b.config.Slack.Buttons(), Keep: b.rules.keepClosed,
+	b.slack = slack.New(slack.Options{
+		Poster: b.poster(), State: b.view, Recorder: b.loop, Channels: channels(b.rules.set.Channels()),
+		Space: b.directory.Space, Link: b.config.HTTP.PublicURL, Buttons: b.config.Slack.Buttons(), Keep: b.rules.keepClosed,
 		Logger: b.log, Registerer: b.registry, Trace: b.o.Trace,
 	})
 	b.makeButtons()
 	return nil
 }
 
-// parkedParts are the sinks and channels that the store knows as parked.
-func parkedParts(s *store.Store) (parts []string, err error) {
-	conditions, err := s.Conditions()
-	for _, c := range conditions {
-		if c.Field == phone.Sink {
-			parts = append(parts, c.Subject.Component)
-		}
-	}
-	return parts, err
-}
-
 // poster is Slack where there is a token, and else the terminal.
 func (b *Bot) poster() slack.Poster {
 	if c := b.config.Slack; !c.BotToken.Empty() {
-		return slack.NewSlackAPI(c.BotToken.Reveal(), c.APIURL)
+		return slack.NewAPI(c.BotToken.Reveal(), c.APIURL)
 	}
 	return slack.NewConsole(b.o.Terminal, b.o.Coloured)
 }

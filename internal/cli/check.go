@@ -175,15 +175,19 @@ func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Se
 	}
 	ctx, cancel := context.WithTimeout(ctx, slackWithin)
 	defer cancel()
-	api := slack.NewSlackAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL)
+	api := slack.NewAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL)
 	who, err := api.Check(ctx)
 	l.note("slack", "the token belongs to "+who, err)
 	if err != nil {
 		return
 	}
 	for _, c := range set.Channels() {
-		is, amiss, err := api.CheckChannel(ctx, c.Slack)
-		l.note("slack:"+c.Name, strings.Join(append([]string{c.Slack + " is " + alert.Plain(is)}, amiss...), "; "), err)
+		is, unsure, err := api.CheckChannel(ctx, c.Slack)
+		text := c.Slack + " is " + alert.Plain(is)
+		if unsure != "" {
+			text += "; " + unsure
+		}
+		l.note("slack:"+c.Name, text, err)
 	}
 	if cfg.Slack.Buttons() {
 		err := slack.CheckSocket(ctx, cfg.Slack.AppToken.Reveal(), cfg.Slack.APIURL)

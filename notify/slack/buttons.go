@@ -19,32 +19,32 @@ const maxName = 60
 
 // buttons are those of a message that lists the alerts: none once all of them
 // are closed, and no card.Acknowledge once somebody takes care of all that are open.
-func (s *Slack) buttons(alerts []alert.Alert) []card.Button {
+func (s *Sink) buttons(alerts []alert.Alert) []card.Button {
 	open := card.Open(alerts)
 	switch {
-	case !s.pressable || len(open) == 0:
+	case !s.o.Buttons || len(open) == 0:
 		return nil
-	case len(untaken(open)) == 0:
+	case len(unacknowledged(open)) == 0:
 		return []card.Button{card.SilenceHour, card.SilenceDay}
 	default:
 		return []card.Button{card.Acknowledge, card.SilenceHour, card.SilenceDay}
 	}
 }
 
-func untaken(alerts []alert.Alert) []alert.Alert {
+func unacknowledged(alerts []alert.Alert) []alert.Alert {
 	return slices.DeleteFunc(slices.Clone(alerts), func(a alert.Alert) bool { return a.Ack != nil })
 }
 
 // openIn returns the open alerts that a message lists; known is false where
 // there is no such message.
-func (s *Slack) openIn(message string) (open []alert.Alert, known bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.board.messages[message]
-	if r == nil {
+func (s *Sink) openIn(message string) (open []alert.Alert, known bool) {
+	m, known := s.o.State.Message(message)
+	if !known {
 		return nil, false
 	}
-	return card.Open(s.board.listed(r)), true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return card.Open(s.plan.members(m)), true
 }
 
 // actions are the buttons of a message as a block. They carry the message's id:

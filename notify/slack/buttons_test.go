@@ -29,7 +29,7 @@ func TestButtonsStandOnWhatIsOpen(t *testing.T) {
 		require.NotContains(t, shown(), "Acknowledge")
 		require.Contains(t, shown(), "Silence 1 day")
 
-		d.silences["s-1"] = alert.Silence{ID: "s-1", By: "Bo <!here>", Until: alerttest.Noon.Add(time.Hour)}
+		d.memory.silences["s-1"] = alert.Silence{ID: "s-1", By: "Bo <!here>", Until: alerttest.Noon.Add(time.Hour)}
 		a.HeldBy = []string{"mute:nights", "silence:s-1", "silence:s-gone"}
 		d.update(a)
 		d.after(10 * time.Second)
@@ -62,7 +62,7 @@ func TestAListSaysWhoTookWhat(t *testing.T) {
 		all := []alert.Alert{alerttest.Firing(1), alerttest.Firing(2), alerttest.Firing(3)}
 		d.update(all...)
 		d.after(5 * time.Second)
-		d.silences["s-1"] = alert.Silence{ID: "s-1", By: "Bo", Until: alerttest.Noon}
+		d.memory.silences["s-1"] = alert.Silence{ID: "s-1", By: "Bo", Until: alerttest.Noon}
 		all[0].Ack = &alert.Ack{By: "Ada", At: alerttest.Noon}
 		for i := range all {
 			all[i].HeldBy = []string{"silence:s-1"}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"numwatch/notify/card"
 )
@@ -30,12 +29,7 @@ func (c *Console) Pace() Pace { return Pace{} }
 func (c *Console) Resolve(_ context.Context, channel string) (string, error) { return channel, nil }
 
 // Find finds nothing: what was printed before a crash is printed again.
-func (c *Console) Find(context.Context, Outgoing, time.Time) (string, bool, error) {
-	return "", false, nil
-}
-
-// Searchable says yes: what is printed needs no care.
-func (c *Console) Searchable(context.Context, string) (bool, error) { return true, nil }
+func (c *Console) Find(context.Context, Query) (map[string]string, error) { return nil, nil }
 
 // Post prints a message or, where Thread is set, a reply.
 func (c *Console) Post(_ context.Context, m Outgoing) (string, error) {
@@ -58,5 +52,5 @@ func printed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &PostError{Refusal: NotApplied, Code: "write", Err: err}
+	return &PostError{Code: "write", Err: err}
 }

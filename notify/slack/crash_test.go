@@ -16,9 +16,8 @@ import (
 // crashAt makes the process die at the n-th passing of a point: from then on
 // nothing is kept, and what was under way is lost.
 func (d *desk) crashAt(point string, n int) {
-	o := d.sink
 	seen := 0
-	o.trace = func(p string) {
+	d.sink.o.Trace = func(p string) {
 		if p != point {
 			return
 		}

@@ -18,7 +18,6 @@ import (
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
 	slacksim "numwatch/internal/sim/slack"
-	"numwatch/phone"
 )
 
 const simToken = "xoxb-sim"
@@ -39,16 +38,15 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 
 // desk is a simulated workspace, what was kept, and what posts there.
 type desk struct {
-	t        *testing.T
-	sim      *slacksim.Server
-	memory   *memory
-	alerts   map[string]alert.Alert
-	sink     *Slack
-	points   map[string]int
-	buttons  bool
-	silences map[string]alert.Silence
+	t       *testing.T
+	sim     *slacksim.Server
+	memory  *memory
+	alerts  map[string]alert.Alert
+	sink    *Sink
+	points  map[string]int
+	buttons bool
 	// between may put something between the sink and the world.
-	between func(*SlackOptions)
+	between func(*Options)
 	mu      sync.Mutex
 	stop    func()
 }
@@ -59,7 +57,7 @@ var opsChannel = []Channel{{Name: "ops", Slack: "C0000000001", Mention: []string
 func onDesk(t *testing.T, test func(t *testing.T, d *desk)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{t: t, memory: newMemory(), alerts: map[string]alert.Alert{}, points: map[string]int{}, silences: map[string]alert.Silence{}}
+		d := &desk{t: t, memory: newMemory(), alerts: map[string]alert.Alert{}, points: map[string]int{}}
 		d.sim = slacksim.New(slacksim.Config{Token: simToken, Channels: []slacksim.Channel{
 			{ID: "C0000000001", Name: "wa-ops"}, {ID: "C0000000002", Name: "wa-gold"},
 		}})
@@ -69,23 +67,14 @@ func onDesk(t *testing.T, test func(t *testing.T, d *desk)) {
 }
 
 func (d *desk) start(channels []Channel) {
-	o := SlackOptions{
-		Poster: newSlackAPI(simToken, "http://slack.test/api/", direct{d.sim}), Keeper: d.memory, Channels: channels,
-		Messages: d.memory.keptMessages(), Space: alerttest.Space, Link: "https://numwatch.example.com/alerts", Trace: d.count,
-		Buttons: d.buttons, Silence: func(id string) (alert.Silence, bool) { s, ok := d.silences[id]; return s, ok },
-	}
-	for part, value := range d.memory.conditions {
-		if value == phone.Parked {
-			o.Parked = append(o.Parked, part)
-		}
-	}
-	for _, a := range d.alerts {
-		o.Alerts = append(o.Alerts, a)
+	o := Options{
+		Poster: newAPI(simToken, "http://slack.test/api/", direct{d.sim}), State: d.memory, Recorder: d.memory, Channels: channels,
+		Space: alerttest.Space, Link: "https://numwatch.example.com/alerts", Trace: d.count, Buttons: d.buttons,
 	}
 	if d.between != nil {
 		d.between(&o)
 	}
-	d.sink = NewSlack(o)
+	d.sink = New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.sink.Run(ctx) }()
@@ -112,9 +101,20 @@ func (d *desk) update(alerts ...alert.Alert) {
 	for _, a := range alerts {
 		d.alerts[a.ID] = a
 	}
+	d.memory.put(alerts...)
 	if d.sink != nil {
 		d.sink.Update(alerts)
 	}
+}
+
+// dead lists the dead letters.
+func (d *desk) dead() (all []alert.Message) {
+	for _, m := range d.memory.keptMessages() {
+		if m.State == alert.Dead {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 func (d *desk) messages() []slacksim.Message { return d.sim.Messages("C0000000001") }

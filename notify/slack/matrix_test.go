@@ -20,8 +20,8 @@ import (
 type effect string
 
 const (
-	commit  effect = "commit"
-	posting effect = "post"
+	commits effect = "commit"
+	posts   effect = "post"
 	update  effect = "update"
 	replies effect = "reply"
 	history effect = "history"
@@ -42,7 +42,7 @@ const (
 // it, at its first, second and third time, with a restart in between. Whatever
 // happens: nothing is lost, nothing is there twice, and Slack shows what is true.
 func TestFaultMatrix(t *testing.T) {
-	for _, e := range []effect{commit, posting, update, replies, history} {
+	for _, e := range []effect{commits, posts, update, replies, history} {
 		for _, f := range []fate{failed, tookEffect, slow, killedBefore, killedAfter} {
 			for n := 1; n <= 3; n++ {
 				if n > 1 && testing.Short() {
@@ -120,12 +120,12 @@ type struckPoster struct {
 }
 
 var (
-	errRefused = &PostError{Refusal: NotApplied, Code: "ratelimited", Err: errors.New("refused")}
-	errUnclear = &PostError{Refusal: Ambiguous, Err: errors.New("no answer")}
+	errRefused = &PostError{Class: Transient, Code: "ratelimited", Err: errors.New("refused")}
+	errUnclear = &PostError{Unknown: true, Err: errors.New("no answer")}
 )
 
 func (p *struckPoster) Post(ctx context.Context, m Outgoing) (ts string, err error) {
-	e := posting
+	e := posts
 	if m.Thread != "" {
 		e = replies
 	}
@@ -140,12 +140,12 @@ func (p *struckPoster) Update(ctx context.Context, ts string, m Outgoing) error 
 	return p.strike.do(update, errRefused, errUnclear, func() error { return p.Poster.Update(ctx, ts, m) })
 }
 
-func (p *struckPoster) Find(ctx context.Context, m Outgoing, since time.Time) (ts string, found bool, err error) {
+func (p *struckPoster) Find(ctx context.Context, q Query) (found map[string]string, err error) {
 	err = p.strike.do(history, errRefused, errUnclear, func() error {
-		ts, found, err = p.Poster.Find(ctx, m, since)
+		found, err = p.Poster.Find(ctx, q)
 		return err
 	})
-	return ts, found, err
+	return found, err
 }
 
 type struckKeeper struct {
@@ -158,15 +158,15 @@ func (k *struckKeeper) Record(ctx context.Context, r alert.DeliveryUpdate) error
 		return k.strike.do("", nil, nil, func() error { return k.Recorder.Record(ctx, r) })
 	}
 	full := errors.New("the disk is full")
-	return k.strike.do(commit, full, full, func() error { return k.Recorder.Record(ctx, r) })
+	return k.strike.do(commits, full, full, func() error { return k.Recorder.Record(ctx, r) })
 }
 
 // strikeSlack tells of three alerts to their ends while it is struck.
 func strikeSlack(t *testing.T, e effect, f fate, n int) {
 	onDesk(t, func(t *testing.T, d *desk) {
 		s := &strike{effect: e, fate: f, left: n}
-		d.between = func(o *SlackOptions) {
-			o.Poster, o.Keeper = &struckPoster{o.Poster, s}, &struckKeeper{o.Keeper, s}
+		d.between = func(o *Options) {
+			o.Poster, o.Recorder = &struckPoster{o.Poster, s}, &struckKeeper{o.Recorder, s}
 			if e == history { // it is asked only where answers are lost
 				o.Poster = &forgetful{o.Poster}
 			}

@@ -2,26 +2,46 @@ package slack
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 
 	"numwatch/alert"
+	"numwatch/phone"
 )
 
-// memory is the store as the sink sees it: what it reported.
+// memory is the store as the sink sees it: what is committed, and what it
+// reported.
 type memory struct {
 	mu         sync.Mutex
-	messages   map[string]alert.Message
-	forgotten  []string
-	conditions map[string]string
+	state      *rehearsed
+	silences   map[string]alert.Silence
+	conditions map[string]string // of components that reported
 	reasons    map[string]string
+	forgotten  []string
 	fail       func(alert.DeliveryUpdate) error
 	kept       func(alert.DeliveryUpdate)
 }
 
 func newMemory() *memory {
-	return &memory{messages: map[string]alert.Message{}, conditions: map[string]string{}, reasons: map[string]string{}}
+	return &memory{
+		state: newRehearsed(), silences: map[string]alert.Silence{}, conditions: map[string]string{}, reasons: map[string]string{},
+	}
+}
+
+func (m *memory) put(alerts ...alert.Alert) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range alerts {
+		m.state.alerts[a.ID] = &a
+	}
+}
+
+func (m *memory) putMessages(messages ...alert.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, v := range messages {
+		m.state.put(&v)
+	}
 }
 
 func (m *memory) Record(ctx context.Context, r alert.DeliveryUpdate) error {
@@ -35,14 +55,19 @@ func (m *memory) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 			return err
 		}
 	}
+	for _, id := range r.Drop {
+		m.state.drop(id)
+	}
 	for _, v := range r.Messages {
 		v.Alerts = slices.Clone(v.Alerts)
-		m.messages[v.ID] = v
+		m.state.put(&v)
 	}
-	for _, id := range r.Drop {
-		delete(m.messages, id)
+	for _, id := range r.Forget {
+		if a := m.state.alerts[id]; a != nil && a.State.Closed() {
+			delete(m.state.alerts, id)
+			m.forgotten = append(m.forgotten, id)
+		}
 	}
-	m.forgotten = append(m.forgotten, r.Forget...)
 	if r.Sink != nil {
 		m.conditions[r.Sink.Component] = r.Sink.Value
 		m.reasons[r.Sink.Component] = r.Sink.Reason
@@ -51,6 +76,56 @@ func (m *memory) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 		m.kept(r)
 	}
 	return nil
+}
+
+func (m *memory) Alert(id string) (*alert.Alert, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.Alert(id)
+}
+
+func (m *memory) Alerts() []*alert.Alert {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.Alerts()
+}
+
+func (m *memory) Message(id string) (*alert.Message, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.Message(id)
+}
+
+func (m *memory) Messages() []*alert.Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.Messages()
+}
+
+func (m *memory) MessagesOf(id string) []*alert.Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.state.MessagesOf(id))
+}
+
+func (m *memory) Silence(id string) (alert.Silence, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.silences[id]
+	return s, ok
+}
+
+func (m *memory) Conditions() (all []phone.Condition) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for component, value := range m.conditions {
+		if value == phone.Parked {
+			all = append(all, phone.Condition{
+				Subject: phone.Subject{Component: component}, Field: phone.Sink, Value: value, Reason: m.reasons[component],
+			})
+		}
+	}
+	return all
 }
 
 func (m *memory) condition(part string) string {
@@ -71,8 +146,11 @@ func (m *memory) reason(part string) string {
 	return m.reasons[part]
 }
 
-func (m *memory) keptMessages() []alert.Message {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.SortedFunc(maps.Values(m.messages), func(a, b alert.Message) int { return a.At.Compare(b.At) })
+// keptMessages are the messages, oldest first.
+func (m *memory) keptMessages() (all []alert.Message) {
+	for _, v := range m.Messages() {
+		all = append(all, *v)
+	}
+	slices.SortFunc(all, func(a, b alert.Message) int { return a.At.Compare(b.At) })
+	return all
 }

@@ -11,95 +11,373 @@ import (
 
 // editEvery is how often one message is edited at most: a long list whose
 // members recover one after the other must not use up the workspace's budget.
+const editEvery = 5 * time.Second
+
+// lane is a kind of work in a channel. Lanes do not wait for each other, but two
+// never work on one message at the same time.
+type lane uint8
+
 const (
-	editEvery  = 5 * time.Second
-	editAtLast = time.Minute // the longest wait after edits that failed
+	posting  lane = iota // posts and replies, which the channel's pace limits
+	editing              // which the workspace's budget limits
+	locating             // finding out what became of calls without an answer
+	lanes
 )
 
-// While more comes than a channel takes, what waits is gathered for longer and
-// longer before it becomes the next message: an hour of storm must not be
-// thousands of them.
-const (
-	gatherFirst = 5 * time.Second
-	gatherMost  = 30 * time.Second
-)
-
-// deed is what is to be done in a channel next.
-type deed uint8
+// kind is what an action does.
+type kind uint8
 
 const (
-	rest   deed = iota // nothing, until a time
-	settle             // find out whether message or its reply is there
+	idle   kind = iota // nothing, until a time
 	post               // a new message that lists alerts
-	reply              // tell what changed in message's thread
-	edit               // bring message up to date
+	reply              // say in the message's thread what changed
+	edit               // bring the message up to date
+	locate             // find out whether messages, or a reply, were posted
 )
 
-// action is the next step towards showing what is true.
+// action is the next step of a lane towards showing what is true.
 type action struct {
-	deed    deed
-	message alert.Message
-	alerts  []alert.Alert // all that the message lists, worst first
-	changed []alert.Alert // of a reply
-	remind  bool          // the reply reminds of what has not changed
-	until   time.Time     // of rest; zero: until something changes
-	queues  bool          // of rest: there is an edit to be made as soon as the budget has one
-}
-
-// slots says from when on a channel takes another post or edit. A reply is a
-// post.
-type slots struct{ post, edit time.Time }
-
-// next returns the next step in a channel: what is unknown first, then posts,
-// replies, reminders and edits.
-func (b *board) next(channel string, now time.Time, free slots) action {
-	if !b.active[channel] {
-		return action{}
-	}
-	c := b.column(channel)
-	stale := b.stale(c)
-	for _, r := range stale {
-		if r.State == alert.Sending || r.Reply != nil {
-			return action{deed: settle, message: r.Message}
-		}
-	}
-	idle := action{}
-	if a, at := b.nextPost(c, now, free.post); a.deed != rest {
-		return a
-	} else if !at.IsZero() {
-		idle.by(at)
-	}
-	for _, r := range stale {
-		if changed := b.untold(r); len(changed) > 0 {
-			if !free.post.After(now) {
-				return action{deed: reply, message: r.Message, alerts: b.listed(r), changed: changed}
-			}
-			idle.by(free.post)
-		}
-	}
-	if a, at := b.nextReminder(c, now, free.post); a.deed != rest {
-		return a
-	} else if !at.IsZero() {
-		idle.by(at)
-	}
-	for _, r := range stale {
-		if !r.fixed && b.behind(r) {
-			if at := later(free.edit, r.editAt); at.After(now) {
-				idle.queues = idle.queues || !r.editAt.After(now)
-				idle.by(at)
-				continue
-			}
-			r.again = false
-			return action{deed: edit, message: r.Message, alerts: b.listed(r)}
-		}
-	}
-	return idle
+	kind     kind
+	message  *alert.Message   // of reply, edit and locate of a reply
+	messages []*alert.Message // of locate
+	alerts   []alert.Alert    // those to be shown; worst first
+	changed  []alert.Alert    // those that a reply is about
+	remind   bool             // the reply reminds of what has not changed
+	until    time.Time        // of idle; zero: until something changes
+	queues   bool             // of idle: an edit waits for the budget alone
 }
 
 func (a *action) by(t time.Time) {
 	if a.until.IsZero() || t.Before(a.until) {
 		a.until = t
 	}
+}
+
+// planner compares what is to be shown with what is shown. It reads both from
+// State, holds only what is to be done when, does no I/O and knows no time of
+// its own. Callers serialise its use.
+type planner struct {
+	state    State
+	channels map[string]*channelState
+	rounds   map[string]*round // first looks, by account
+}
+
+// channelState is the work in one channel.
+type channelState struct {
+	name     string
+	active   bool                     // it is in the configuration
+	waiting  map[string]wait          // alerts that no message lists, by id
+	messages map[string]*messageState // by id
+
+	full      time.Time     // no post before this: more comes than the channel takes
+	gathering time.Duration // how long it was to wait last; 0: it is not full
+}
+
+// messageState is the work on one message.
+type messageState struct {
+	dirty     bool      // it may differ from its alerts
+	busy      bool      // a lane works on it
+	uncertain bool      // how an edit ended is not known: it may show what no longer holds
+	editAt    time.Time // no edit before this
+	retryAt   time.Time // nothing before this
+	failures  int       // in a row
+	remindAt  time.Time // when a reminder is due; zero: never
+}
+
+func newPlanner(state State, channels []string, now time.Time) *planner {
+	p := &planner{state: state, channels: make(map[string]*channelState), rounds: make(map[string]*round)}
+	p.activate(channels, now)
+	for _, m := range state.Messages() {
+		w := p.message(m)
+		w.uncertain = p.needs(m, w).edit // an edit may have been under way when the last process ended
+	}
+	return p
+}
+
+// activate sets the channels of the configuration. What a channel shows already
+// is known; what it has to show begins to wait now.
+func (p *planner) activate(names []string, now time.Time) {
+	for _, name := range names {
+		if c := p.channel(name); !c.active {
+			c.active = true
+			for _, a := range p.state.Alerts() {
+				if p.place(c, a, wait{since: now}) && a.Baseline {
+					p.round(a.Subject.Account).note(now, false)
+				}
+			}
+		}
+	}
+	for name, c := range p.channels {
+		if c.active && !slices.Contains(names, name) {
+			c.active = false
+			clear(c.waiting)
+		}
+	}
+}
+
+func (p *planner) channel(name string) *channelState {
+	c := p.channels[name]
+	if c == nil {
+		c = &channelState{name: name, waiting: make(map[string]wait), messages: make(map[string]*messageState)}
+		p.channels[name] = c
+	}
+	return c
+}
+
+// message returns the work on a message, which is looked at anew.
+func (p *planner) message(m *alert.Message) *messageState {
+	c := p.channel(m.Channel)
+	w := c.messages[m.ID]
+	if w == nil {
+		w = &messageState{}
+		c.messages[m.ID] = w
+	}
+	w.dirty = true
+	return w
+}
+
+// update takes note that an alert has changed.
+func (p *planner) update(a *alert.Alert, now time.Time) {
+	for _, m := range p.state.MessagesOf(a.ID) {
+		p.message(m)
+	}
+	fresh := false
+	for _, c := range p.channels {
+		fresh = c.active && p.place(c, a, wait{since: now}) || fresh
+	}
+	if fresh && a.Baseline {
+		p.round(a.Subject.Account).note(now, true)
+	}
+}
+
+// place lets an alert wait for a message in a channel, if none lists it. It
+// reports whether it did not wait before.
+func (p *planner) place(c *channelState, a *alert.Alert, w wait) bool {
+	if !wanted(c, a) || p.listed(c, a.ID) {
+		delete(c.waiting, a.ID)
+		return false
+	}
+	if _, waits := c.waiting[a.ID]; waits {
+		return false
+	}
+	c.waiting[a.ID] = w
+	return true
+}
+
+// wanted reports whether an alert is to be shown in a channel that does not yet.
+func wanted(c *channelState, a *alert.Alert) bool {
+	opened := a.State != alert.Pending && a.Transition != alert.NoTransition
+	return opened && len(a.HeldBy) == 0 && slices.Contains(a.Channels, c.name)
+}
+
+// replace places the alerts of a message that is no more.
+func (p *planner) replace(m *alert.Message, now time.Time) {
+	c := p.channel(m.Channel)
+	for _, s := range m.Alerts {
+		if a, known := p.state.Alert(s.Alert); known && c.active {
+			p.place(c, a, wait{since: now, again: true})
+		}
+	}
+}
+
+func (p *planner) listed(c *channelState, id string) bool {
+	return slices.ContainsFunc(p.state.MessagesOf(id), func(m *alert.Message) bool { return m.Channel == c.name })
+}
+
+// needs is what a message lacks.
+type needs struct {
+	locate, reply, edit bool
+	remindAt            time.Time
+}
+
+func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
+	if m.State == alert.Dead {
+		return n
+	}
+	if m.State == alert.Sending || m.Reply != nil {
+		return needs{locate: true}
+	}
+	n.edit = w.uncertain && !m.NoEdits
+	for _, s := range m.Alerts {
+		a, known := p.state.Alert(s.Alert)
+		if !known {
+			continue
+		}
+		n.reply = n.reply || toTell(m, s, a)
+		n.edit = n.edit || !m.NoEdits && (differs(m, s, a) || m.NoReplies && untold(s, a))
+		if at := remindAt(m, s, a); !at.IsZero() && (n.remindAt.IsZero() || at.Before(n.remindAt)) {
+			n.remindAt = at
+		}
+	}
+	return n
+}
+
+// differs reports whether a message shows an alert other than it is. Annotations
+// are nothing to be told in a thread.
+func differs(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
+	return a.Revision > s.Revision || !m.NoEdits && s.Annotations != a.Annotations()
+}
+
+// untold reports whether people are to be told anew. What is held back stays
+// unsaid, but who was told of an opening is told of its end.
+func untold(s alert.ShownAlert, a *alert.Alert) bool {
+	return a.Notified > s.NotifiedRevision && (a.State.Closed() || len(a.HeldBy) == 0)
+}
+
+// toTell reports whether an alert is to be told in the message's thread.
+func toTell(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
+	return !m.NoReplies && (untold(s, a) || m.NoEdits && differs(m, s, a))
+}
+
+// remindAt is when people are to be reminded of an alert; zero: not. What is
+// held back is silent, and what somebody has acknowledged needs no reminder.
+func remindAt(m *alert.Message, s alert.ShownAlert, a *alert.Alert) time.Time {
+	if a.RemindEvery <= 0 || a.State != alert.Firing || a.Ack != nil || len(a.HeldBy) > 0 || m.NoReplies {
+		return time.Time{}
+	}
+	return later(later(m.At, s.At), a.Since).Add(a.RemindEvery)
+}
+
+// next returns the next step of a lane, which may take a post or an edit from a
+// time on.
+func (p *planner) next(channel string, l lane, now, free time.Time) action {
+	c := p.channels[channel]
+	switch {
+	case c == nil || !c.active:
+		return action{}
+	case l == posting:
+		return p.nextPosting(c, now, free)
+	case l == editing:
+		return p.nextEdit(c, now, free)
+	default:
+		return p.nextLocate(c, now)
+	}
+}
+
+// candidate is a message that needs something, and on which no lane works.
+type candidate struct {
+	needs
+	*messageState
+	message *alert.Message
+}
+
+// candidates are the messages that differ from their alerts, oldest first.
+func (p *planner) candidates(c *channelState) (all []candidate) {
+	for id, w := range c.messages {
+		if !w.dirty || w.busy {
+			continue
+		}
+		m, known := p.state.Message(id)
+		if !known {
+			delete(c.messages, id)
+			continue
+		}
+		n := p.needs(m, w)
+		w.remindAt = n.remindAt
+		if w.dirty = n.locate || n.reply || n.edit; w.dirty {
+			all = append(all, candidate{n, w, m})
+		}
+	}
+	slices.SortFunc(all, func(x, y candidate) int {
+		return cmp.Or(x.message.At.Compare(y.message.At), cmp.Compare(x.message.ID, y.message.ID))
+	})
+	return all
+}
+
+// nextPosting puts posts first, then replies, then reminders.
+func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
+	out := p.nextPost(c, now, free)
+	if out.kind != idle {
+		return out
+	}
+	for _, m := range p.candidates(c) {
+		if !m.reply {
+			continue
+		}
+		if at := later(free, m.retryAt); at.After(now) {
+			out.by(at)
+			continue
+		}
+		return action{kind: reply, message: m.message, changed: p.choose(m.message, toTell)}
+	}
+	for id, w := range c.messages {
+		if w.busy || w.remindAt.IsZero() {
+			continue
+		}
+		if at := later(w.remindAt, later(free, w.retryAt)); at.After(now) {
+			out.by(at)
+			continue
+		}
+		if m, known := p.state.Message(id); known && m.Reply == nil {
+			return action{kind: reply, remind: true, message: m, changed: p.forgotten(m, now)}
+		}
+	}
+	return out
+}
+
+func (p *planner) nextEdit(c *channelState, now, free time.Time) (out action) {
+	for _, m := range p.candidates(c) {
+		if !m.edit {
+			continue
+		}
+		ready := later(m.editAt, m.retryAt)
+		if at := later(free, ready); at.After(now) {
+			out.queues = out.queues || !ready.After(now)
+			out.by(at)
+			continue
+		}
+		return action{kind: edit, message: m.message, alerts: p.members(m.message)}
+	}
+	return out
+}
+
+// nextLocate looks for all messages whose posting had no answer as soon as it is
+// time for one of them: that takes one look into the channel's history. Replies
+// are looked for one by one.
+func (p *planner) nextLocate(c *channelState, now time.Time) (out action) {
+	all := slices.DeleteFunc(p.candidates(c), func(m candidate) bool { return !m.locate })
+	due := slices.IndexFunc(all, func(m candidate) bool { return !m.retryAt.After(now) })
+	if due < 0 {
+		for _, m := range all {
+			out.by(m.retryAt)
+		}
+		return out
+	}
+	first := all[due].message
+	if first.State != alert.Sending {
+		return action{kind: locate, message: first}
+	}
+	for _, m := range all {
+		if m.message.State == alert.Sending {
+			out.messages = append(out.messages, m.message)
+		}
+	}
+	out.kind = locate
+	return out
+}
+
+// members are the alerts that a message lists, worst first.
+func (p *planner) members(m *alert.Message) []alert.Alert {
+	return p.choose(m, func(*alert.Message, alert.ShownAlert, *alert.Alert) bool { return true })
+}
+
+// forgotten are the alerts to remind of: those that are due, and with them those
+// that soon will be.
+func (p *planner) forgotten(m *alert.Message, now time.Time) []alert.Alert {
+	return p.choose(m, func(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
+		at := remindAt(m, s, a)
+		return !at.IsZero() && !at.Add(-a.RemindEvery/10).After(now)
+	})
+}
+
+func (p *planner) choose(m *alert.Message, is func(*alert.Message, alert.ShownAlert, *alert.Alert) bool) (all []alert.Alert) {
+	for _, s := range m.Alerts {
+		if a, known := p.state.Alert(s.Alert); known && is(m, s, a) {
+			all = append(all, *a)
+		}
+	}
+	card.SortWorstFirst(all)
+	return all
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -114,168 +392,4 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// stale returns the messages that differ from their alerts, oldest first.
-func (b *board) stale(c *column) []*record {
-	var all []*record
-	for id := range c.stale {
-		r := b.messages[id]
-		unknown := r.State == alert.Sending || r.Reply != nil
-		if r.State == alert.Dead || !unknown && !b.behind(r) && len(b.untold(r)) == 0 {
-			delete(c.stale, id)
-			continue
-		}
-		all = append(all, r)
-	}
-	slices.SortFunc(all, func(x, y *record) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID)) })
-	return all
-}
-
-// shown is an alert as a message shows it that is posted now.
-func shown(a *alert.Alert) alert.ShownAlert {
-	return alert.ShownAlert{Alert: a.ID, Revision: a.Revision, Annotations: a.Annotations(), NotifiedRevision: a.Revision}
-}
-
-// redrawn returns what a message shows once it was edited to these alerts.
-func redrawn(list []alert.ShownAlert, alerts []alert.Alert) []alert.ShownAlert {
-	now := make(map[string]alert.ShownAlert, len(alerts))
-	for i := range alerts {
-		now[alerts[i].ID] = shown(&alerts[i])
-	}
-	list = slices.Clone(list)
-	for i := range list {
-		if n, ok := now[list[i].Alert]; ok {
-			list[i].Revision, list[i].Annotations = n.Revision, n.Annotations
-		}
-	}
-	return list
-}
-
-// behind reports whether a message shows an alert other than it is. What stands
-// beside the alert is nothing to be told in a thread.
-func (r *record) behind(s alert.ShownAlert, a *alert.Alert) bool {
-	return a.Revision > s.Revision || !r.fixed && s.Annotations != a.Annotations()
-}
-
-// untold reports whether people are to be told anew. What is held back stays
-// unsaid, but who was told of an opening is told of its end.
-func untold(s alert.ShownAlert, a *alert.Alert) bool {
-	return a.Notified > s.NotifiedRevision && (a.State.Closed() || len(a.HeldBy) == 0)
-}
-
-func (b *board) behind(r *record) bool {
-	if r.again && !r.fixed {
-		return true
-	}
-	for _, s := range r.Alerts {
-		if a, known := b.alerts[s.Alert]; known && r.behind(s, &a) {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *board) untold(r *record) []alert.Alert {
-	var changed []alert.Alert
-	for _, s := range r.Alerts {
-		if a, known := b.alerts[s.Alert]; known && (untold(s, &a) || r.fixed && r.behind(s, &a)) {
-			changed = append(changed, a)
-		}
-	}
-	card.SortWorstFirst(changed)
-	return changed
-}
-
-func (b *board) listed(r *record) []alert.Alert {
-	all := b.members(&r.Message)
-	card.SortWorstFirst(all)
-	return all
-}
-
-// group is what one message would tell.
-type group struct {
-	baseline bool
-	ready    time.Time
-	alerts   []alert.Alert
-}
-
-// nextPost picks what to post now. Where something had to wait for the channel,
-// all that waits becomes one message: a storm is a few messages, not hundreds.
-// It also returns when the next group is ready.
-func (b *board) nextPost(c *column, now, free time.Time) (action, time.Time) {
-	free = later(free, c.full)
-	if free.After(now) && len(c.waiting) > 0 {
-		return action{}, free
-	}
-	groups := b.groups(c)
-	var soonest time.Time
-	var ready []*group
-	for _, g := range groups {
-		if soonest.IsZero() || g.ready.Before(soonest) {
-			soonest = g.ready
-		}
-		if !g.ready.After(now) {
-			ready = append(ready, g)
-		}
-	}
-	if len(ready) == 0 {
-		return action{}, soonest
-	}
-	slices.SortFunc(ready, func(x, y *group) int { return card.Worst(&x.alerts[0], &y.alerts[0]) })
-	first := ready[0]
-	if crowded(ready, free) && !first.baseline {
-		first = fold(ready)
-		c.gather(now)
-	} else {
-		c.gathering = 0
-	}
-	return action{deed: post, alerts: first.alerts}, soonest
-}
-
-// gather lets the channel wait for more before its next post.
-func (c *column) gather(now time.Time) {
-	c.gathering = min(max(2*c.gathering, gatherFirst), gatherMost)
-	c.full = now.Add(c.gathering)
-}
-
-func crowded(ready []*group, free time.Time) bool {
-	waited := func(g *group) bool { return !g.baseline && g.ready.Before(free) }
-	return len(ready) > 1 && slices.ContainsFunc(ready, waited)
-}
-
-// fold makes one group of all but the baselines, which stay one message each.
-func fold(groups []*group) *group {
-	all := &group{}
-	for _, g := range groups {
-		if !g.baseline {
-			all.alerts = append(all.alerts, g.alerts...)
-		}
-	}
-	card.SortWorstFirst(all.alerts)
-	return all
-}
-
-func (b *board) groups(c *column) map[groupKey]*group {
-	groups := make(map[groupKey]*group)
-	for id, since := range c.waiting {
-		a := b.alerts[id]
-		key := keyOf(&a)
-		g := groups[key]
-		if g == nil {
-			g = &group{baseline: key.baseline, ready: since}
-			if key.baseline {
-				g.ready = b.round(a.Subject.Account).ready()
-			}
-			groups[key] = g
-		}
-		if !g.baseline && since.Before(g.ready) {
-			g.ready = since
-		}
-		g.alerts = append(g.alerts, a)
-	}
-	for _, g := range groups {
-		card.SortWorstFirst(g.alerts)
-	}
-	return groups
 }

@@ -29,8 +29,8 @@ type Operator interface {
 
 // ButtonsOptions configures what happens when people press buttons.
 type ButtonsOptions struct {
-	Slack     *Slack    // shows the messages; made with Buttons set
-	API       *SlackAPI // answers in private
+	Sink      *Sink // shows the messages; made with Buttons set
+	API       *API  // answers in private
 	Operator  Operator
 	AppToken  string       // for Socket Mode, of the scope connections:write
 	URL       string       // of the Web API; "": Slack's own
@@ -51,7 +51,10 @@ type Buttons struct {
 
 // NewButtons returns buttons that do nothing until Run.
 func NewButtons(o ButtonsOptions) *Buttons {
-	return &Buttons{o: o, log: loggerOr(o.Logger), queue: make(chan Press, maxQueued)}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Buttons{o: o, log: o.Logger, queue: make(chan Press, maxQueued)}
 }
 
 // Run works until ctx ends. Whatever happens to the socket, it comes back to
@@ -106,7 +109,7 @@ func (b *Buttons) obey(ctx context.Context, p Press) (refused string) {
 	if len(b.o.Operators) > 0 && !slices.Contains(b.o.Operators, p.User) {
 		return "Nothing was done: only the operators may press this, as listed in slack.operators of numwatch's configuration."
 	}
-	open, known := b.o.Slack.openIn(p.Message)
+	open, known := b.o.Sink.openIn(p.Message)
 	switch {
 	case !known:
 		return "Nothing was done: numwatch does not know this message any more."
@@ -118,7 +121,7 @@ func (b *Buttons) obey(ctx context.Context, p Press) (refused string) {
 	var err error
 	if length := p.Button.Silence(); length > 0 {
 		err = b.o.Operator.Silence(ctx, open, length, p.By)
-	} else if free := untaken(open); len(free) > 0 {
+	} else if free := unacknowledged(open); len(free) > 0 {
 		err = b.o.Operator.Ack(ctx, free, p.By)
 	} else {
 		return fmt.Sprintf("Nothing was done: %s takes care of it already.", card.Plain(open[0].Ack.By, maxName))

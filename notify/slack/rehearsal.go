@@ -2,20 +2,22 @@ package slack
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"numwatch/alert"
+	"numwatch/phone"
 )
 
 // Rehearsal shows alerts as Slack would, without Slack and in a time that is
-// given: the same board decides what becomes a message, what a reply, and what
+// given: the same planner decides what becomes a message, what a reply, and what
 // is folded into one while a channel is full. Every call succeeds at once. It
 // belongs to one goroutine; times never go back.
 type Rehearsal struct {
-	board    *board
+	state    *rehearsed
+	plan     *planner
 	channels []string
-	pace     Pace
 	now      time.Time
 	postAt   map[string]time.Time // by channel: no post before this
 	due      map[string]time.Time // by channel: when there is something to do; zero: nothing
@@ -34,21 +36,26 @@ type Told struct {
 // NewRehearsal returns a workspace with these channels, in which nothing was
 // said yet.
 func NewRehearsal(channels []string, now time.Time) *Rehearsal {
+	state := newRehearsed()
 	return &Rehearsal{
-		board: newBoard(channels, nil, nil, now), channels: slices.Sorted(slices.Values(channels)), pace: (&SlackAPI{}).Pace(),
+		state: state, plan: newPlanner(state, channels, now), channels: slices.Sorted(slices.Values(channels)),
 		now: now, postAt: make(map[string]time.Time), due: make(map[string]time.Time),
 	}
 }
 
-// Update takes in an alert as it now is.
+// Update takes in an alert as it now is. What shows it is edited at once.
 func (r *Rehearsal) Update(a alert.Alert, now time.Time) {
-	r.board.update(a, now)
+	r.state.alerts[a.ID] = &a
+	for _, m := range slices.Clone(r.state.showing[a.ID]) {
+		r.put(*m, redrawn(m, []alert.Alert{a}))
+	}
+	r.plan.update(&a, now)
 	r.wake(now)
 }
 
 // BaselineDone says that the first round of an account is over.
 func (r *Rehearsal) BaselineDone(account string, now time.Time) {
-	r.board.baselineDone(account)
+	r.plan.baselineDone(account)
 	r.wake(now)
 }
 
@@ -64,9 +71,9 @@ func (r *Rehearsal) wake(now time.Time) {
 func (r *Rehearsal) Until(t time.Time) (told []Told) {
 	for _, c := range r.channels {
 		for due := r.due[c]; !due.IsZero() && !due.After(t); due = r.due[c] {
-			a := r.board.next(c, due, slots{post: r.postAt[c]})
-			if a.deed != rest {
-				told = r.act(c, a, due, told)
+			a := r.plan.next(c, posting, due, r.postAt[c])
+			if a.kind != idle {
+				told = append(told, r.tell(c, a, due))
 				continue
 			}
 			r.due[c] = time.Time{}
@@ -79,28 +86,29 @@ func (r *Rehearsal) Until(t time.Time) (told []Told) {
 	return told
 }
 
-// act does what is to be done next in a channel.
-func (r *Rehearsal) act(channel string, a action, now time.Time, told []Told) []Told {
-	m := a.message
-	switch a.deed {
-	case post:
-		r.count++
-		m = alert.Message{ID: fmt.Sprintf("m-%d", r.count), Channel: channel, State: alert.Posted, At: now}
-		for i := range a.alerts {
-			m.Alerts = append(m.Alerts, shown(&a.alerts[i]))
-		}
-		told = append(told, Told{At: now, Channel: channel, Alerts: a.alerts})
-		r.postAt[channel] = now.Add(r.pace.Post)
-	case reply:
-		m.Alerts = afterReply(m.Alerts, a.changed, now)
-		told = append(told, Told{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed})
-		r.postAt[channel] = now.Add(r.pace.Post)
-	default:
-		m.Alerts = redrawn(m.Alerts, a.alerts)
-		r.board.edited(m.ID, now)
+// tell posts a message or a reply.
+func (r *Rehearsal) tell(channel string, a action, now time.Time) Told {
+	r.postAt[channel] = now.Add((&API{}).Pace().Post)
+	if a.kind == reply {
+		r.put(*a.message, afterReply(a.message.Alerts, a.changed, now))
+		return Told{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed}
 	}
-	r.board.put(m)
-	return told
+	r.count++
+	m := alert.Message{ID: fmt.Sprintf("m-%d", r.count), Channel: channel, State: alert.Posted, At: now}
+	var list []alert.ShownAlert
+	for i := range a.alerts {
+		list = append(list, shown(&a.alerts[i]))
+		delete(r.plan.channel(channel).waiting, a.alerts[i].ID)
+	}
+	r.put(m, list)
+	return Told{At: now, Channel: channel, Alerts: a.alerts}
+}
+
+// put notes what a message shows.
+func (r *Rehearsal) put(m alert.Message, list []alert.ShownAlert) {
+	m.Alerts = list
+	r.state.put(&m)
+	r.plan.message(&m)
 }
 
 // afterReply returns what a message shows once a reply told of these alerts.
@@ -121,7 +129,58 @@ func afterReply(list []alert.ShownAlert, alerts []alert.Alert, at time.Time) []a
 // Forget drops what closed longer than keep ago and is shown everywhere, and
 // returns the ids of those alerts, as the bot does from time to time.
 func (r *Rehearsal) Forget(now time.Time, keep time.Duration) []string {
-	alerts, messages := r.board.expired(now, keep)
-	r.board.forget(alerts, messages)
+	alerts, messages := r.plan.expired(now, keep)
+	for _, m := range messages {
+		r.state.drop(m.ID)
+	}
+	for _, id := range alerts {
+		delete(r.state.alerts, id)
+	}
 	return alerts
+}
+
+// rehearsed is the State of a rehearsal.
+type rehearsed struct {
+	alerts   map[string]*alert.Alert
+	messages map[string]*alert.Message
+	showing  map[string][]*alert.Message // by alert
+}
+
+func newRehearsed() *rehearsed {
+	return &rehearsed{
+		alerts: make(map[string]*alert.Alert), messages: make(map[string]*alert.Message), showing: make(map[string][]*alert.Message),
+	}
+}
+
+func (r *rehearsed) Alert(id string) (*alert.Alert, bool) { a, ok := r.alerts[id]; return a, ok }
+
+func (r *rehearsed) Message(id string) (*alert.Message, bool) { m, ok := r.messages[id]; return m, ok }
+
+func (r *rehearsed) Alerts() []*alert.Alert { return slices.Collect(maps.Values(r.alerts)) }
+
+func (r *rehearsed) Messages() []*alert.Message { return slices.Collect(maps.Values(r.messages)) }
+
+func (r *rehearsed) MessagesOf(id string) []*alert.Message { return r.showing[id] }
+
+func (r *rehearsed) Silence(string) (alert.Silence, bool) { return alert.Silence{}, false }
+
+func (r *rehearsed) Conditions() []phone.Condition { return nil }
+
+func (r *rehearsed) put(m *alert.Message) {
+	r.drop(m.ID)
+	r.messages[m.ID] = m
+	for _, s := range m.Alerts {
+		r.showing[s.Alert] = append(r.showing[s.Alert], m)
+	}
+}
+
+func (r *rehearsed) drop(id string) {
+	m := r.messages[id]
+	if m == nil {
+		return
+	}
+	delete(r.messages, id)
+	for _, s := range m.Alerts {
+		r.showing[s.Alert] = slices.DeleteFunc(r.showing[s.Alert], func(other *alert.Message) bool { return other == m })
+	}
 }

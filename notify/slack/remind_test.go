@@ -47,7 +47,7 @@ func TestSlackRemindsOfWhatNobodyTakes(t *testing.T) {
 	})
 }
 
-func TestBoardReminders(t *testing.T) {
+func TestPlanReminders(t *testing.T) {
 	const day = 24 * time.Hour
 	silent := func(change func(*alert.Alert)) alert.Alert {
 		a := reminding(1, day)
@@ -68,52 +68,42 @@ func TestBoardReminders(t *testing.T) {
 		"every hour": {reminding(1, time.Hour), alerttest.Noon.Add(time.Hour)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := opsBoard()
+			b := opsPaper()
 			b.update(alerttest.Firing(1), alerttest.Noon)
-			b.posted(b.next("ops", alerttest.Noon, slots{}), "m1", alerttest.Noon)
+			b.posted(b.post(alerttest.Noon, whenever), "m1", alerttest.Noon)
 			b.update(row.a, alerttest.Noon)
-			require.Equal(t, row.when, b.next("ops", alerttest.Noon, slots{edit: alerttest.Noon.Add(1000 * day)}).untilReminder(t))
+			require.Equal(t, row.when, b.post(alerttest.Noon, whenever).until)
 			if row.when.IsZero() {
 				return
 			}
-			busy := slots{post: row.when.Add(time.Second)}
-			require.Equal(t, busy.post, b.next("ops", row.when, busy).until)
-			a := b.next("ops", row.when, slots{})
-			require.Equal(t, reply, a.deed)
+			busy := row.when.Add(time.Second)
+			require.Equal(t, busy, b.post(row.when, busy).until)
+			a := b.post(row.when, whenever)
+			require.Equal(t, reply, a.kind)
 			require.True(t, a.remind)
 
-			m := a.message
+			m := *a.message
 			m.Alerts = []alert.ShownAlert{{Alert: row.a.ID, Revision: 1, NotifiedRevision: 1, At: row.when}}
 			b.put(m)
-			require.Equal(t, row.when.Add(row.a.RemindEvery), b.next("ops", row.when, slots{}).until)
+			require.Equal(t, row.when.Add(row.a.RemindEvery), b.post(row.when, whenever).until)
 		})
 	}
 }
 
-// untilReminder is when the board looks again, apart from edits.
-func (a action) untilReminder(t *testing.T) time.Time {
-	t.Helper()
-	require.Equal(t, rest, a.deed)
-	if a.until.After(alerttest.Noon.Add(900 * 24 * time.Hour)) {
-		return time.Time{}
-	}
-	return a.until
-}
-
 // Those that are due a little later are told along, and a restart forgets
 // nothing.
-func TestBoardRemindsTogether(t *testing.T) {
+func TestPlanRemindsTogether(t *testing.T) {
 	a, b, c := reminding(1, 10*time.Hour), reminding(2, 10*time.Hour), reminding(3, 10*time.Hour)
 	m := alert.Message{ID: "m1", Channel: "ops", State: alert.Posted, At: alerttest.Noon, Alerts: []alert.ShownAlert{
 		{Alert: a.ID, Revision: 1, NotifiedRevision: 1},
 		{Alert: b.ID, Revision: 1, NotifiedRevision: 1, At: alerttest.Noon.Add(59 * time.Minute)},
 		{Alert: c.ID, Revision: 1, NotifiedRevision: 1, At: alerttest.Noon.Add(61 * time.Minute)},
 	}}
-	board := newBoard([]string{"ops"}, []alert.Alert{a, b, c}, []alert.Message{m}, alerttest.Noon)
+	p := onPaper([]string{"ops"}, []alert.Alert{a, b, c}, m)
 	at := alerttest.Noon.Add(10 * time.Hour)
-	require.Equal(t, at, board.next("ops", alerttest.Noon, slots{}).until)
-	next := board.next("ops", at, slots{})
-	require.Equal(t, reply, next.deed)
+	require.Equal(t, at, p.post(alerttest.Noon, whenever).until)
+	next := p.post(at, whenever)
+	require.Equal(t, reply, next.kind)
 	require.Equal(t, []string{a.ID, b.ID}, []string{next.changed[0].ID, next.changed[1].ID})
 	require.Len(t, next.changed, 2)
 }

@@ -53,7 +53,7 @@ func TestSlackChannelChangedDuringACall(t *testing.T) {
 			m.posting = func() (err error) {
 				once(func() {
 					d.sink.SetChannels(moved)
-					err = &PostError{Refusal: BadChannel, Err: errors.New("is_archived")}
+					err = &PostError{Class: BadChannel, Err: errors.New("is_archived")}
 				})
 				return err
 			}
@@ -68,7 +68,7 @@ func TestSlackChannelChangedDuringACall(t *testing.T) {
 						deed()
 					}
 				})
-				d.between = func(o *SlackOptions) { m.Poster, o.Poster = o.Poster, m }
+				d.between = func(o *Options) { m.Poster, o.Poster = o.Poster, m }
 				d.start([]Channel{{Name: "ops", Slack: "#wa-ops"}})
 				d.update(inSpace(alerttest.Firing(1), 1))
 				d.after(5 * time.Second)
@@ -85,7 +85,7 @@ func TestSlackChannelChangedDuringACall(t *testing.T) {
 
 // onALargeWorkspace runs a test against five pages of channels, of which Slack
 // gives two a minute.
-func onALargeWorkspace(t *testing.T, test func(t *testing.T, sim *slacksim.Server, api *SlackAPI)) {
+func onALargeWorkspace(t *testing.T, test func(t *testing.T, sim *slacksim.Server, api *API)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := slacksim.Config{Token: simToken, Limits: slacksim.Limits{List: slacksim.Rate{Max: 2, Per: time.Minute}}}
@@ -93,13 +93,13 @@ func onALargeWorkspace(t *testing.T, test func(t *testing.T, sim *slacksim.Serve
 			c.Channels = append(c.Channels, slacksim.Channel{ID: fmt.Sprintf("C%010d", i), Name: fmt.Sprintf("ch-%d", i)})
 		}
 		sim := slacksim.New(c)
-		test(t, sim, newSlackAPI(simToken, "http://slack.test/api/", direct{sim}))
+		test(t, sim, newAPI(simToken, "http://slack.test/api/", direct{sim}))
 	})
 }
 
 // patiently asks until Slack has given enough pages, each time as late as it
 // asks for, and returns how often that was.
-func patiently(t *testing.T, api *SlackAPI, channel string) (id string, tries int) {
+func patiently(t *testing.T, api *API, channel string) (id string, tries int) {
 	t.Helper()
 	for tries = 1; ; tries++ {
 		require.Less(t, tries, 10)
@@ -107,14 +107,14 @@ func patiently(t *testing.T, api *SlackAPI, channel string) (id string, tries in
 		if err == nil {
 			return id, tries
 		}
-		require.Equal(t, NotApplied, refusal(err), "%v", err)
-		require.Positive(t, retryAfter(err))
-		time.Sleep(retryAfter(err))
+		require.Equal(t, Transient, classOf(err), "%v", err)
+		require.Positive(t, asPostError(err).RetryAfter)
+		time.Sleep(asPostError(err).RetryAfter)
 	}
 }
 
 func TestSlackListsALargeWorkspaceBitByBit(t *testing.T) {
-	onALargeWorkspace(t, func(t *testing.T, sim *slacksim.Server, api *SlackAPI) {
+	onALargeWorkspace(t, func(t *testing.T, sim *slacksim.Server, api *API) {
 		id, tries := patiently(t, api, "#ch-4990")
 		require.Equal(t, "C0000004990", id)
 		require.Equal(t, 3, tries)
@@ -127,19 +127,19 @@ func TestSlackListsALargeWorkspaceBitByBit(t *testing.T) {
 }
 
 func TestSlackListsAnewWhereTheListCannotGoOn(t *testing.T) {
-	for name, spoil := range map[string]func(*slacksim.Server, *SlackAPI){
-		"the cursor is refused": func(sim *slacksim.Server, api *SlackAPI) {
+	for name, spoil := range map[string]func(*slacksim.Server, *API){
+		"the cursor is refused": func(sim *slacksim.Server, api *API) {
 			time.Sleep(time.Minute)
 			sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_cursor", Count: 1, Method: slacksim.List})
 			_, err := api.Resolve(context.Background(), "#ch-4990")
-			require.Equal(t, Unknown, refusal(err))
+			require.Equal(t, Unrecognized, classOf(err))
 		},
-		"it was left for long": func(*slacksim.Server, *SlackAPI) { time.Sleep(2 * listGap) },
+		"it was left for long": func(*slacksim.Server, *API) { time.Sleep(2 * listGap) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			onALargeWorkspace(t, func(t *testing.T, sim *slacksim.Server, api *SlackAPI) {
+			onALargeWorkspace(t, func(t *testing.T, sim *slacksim.Server, api *API) {
 				_, err := api.Resolve(t.Context(), "#ch-4990")
-				require.Equal(t, NotApplied, refusal(err))
+				require.Equal(t, Transient, classOf(err))
 				spoil(sim, api)
 				id, _ := patiently(t, api, "#ch-4990")
 				require.Equal(t, "C0000004990", id)

@@ -30,7 +30,7 @@ func TestSlackTellsOfDeadLetters(t *testing.T) {
 		require.Equal(t, phone.Parked, d.memory.condition(deadPart))
 		d.halt()
 		d.start(opsChannel) // and knows of them still
-		require.NoError(t, d.sink.RetryDead(t.Context(), d.sink.Status().Dead[0].ID))
+		require.NoError(t, d.sink.RetryDead(t.Context(), d.dead()[0].ID))
 		d.after(10 * time.Second)
 		require.Equal(t, phone.OK, d.memory.condition(deadPart))
 		d.requireShown("ops")

@@ -13,57 +13,6 @@ import (
 	slacksim "numwatch/internal/sim/slack"
 )
 
-// Where the history may not be read, nothing that is on its way can be looked
-// for after a crash: there is one such message at most, whatever the number of
-// channels, and none of these is passed over.
-func TestSlackPostsOneByOneWhereItCannotLook(t *testing.T) {
-	for _, scopes := range [][]string{{"chat:write"}, {"chat:write", "channels:history"}} {
-		t.Run(fmt.Sprint(scopes), func(t *testing.T) {
-			onDesk(t, func(t *testing.T, d *desk) {
-				d.sim.SetScopes(scopes...)
-				d.sim.Inject(slacksim.Fault{Latency: 100 * time.Millisecond, Method: slacksim.PostMessage})
-				var channels []Channel
-				for i := range 8 {
-					c := Channel{Name: fmt.Sprint("c", i), Slack: fmt.Sprint("C000000010", i)}
-					channels = append(channels, c)
-					d.sim.SetChannel(slacksim.Channel{ID: c.Slack, Name: c.Name})
-				}
-				var most int
-				d.memory.kept = func(alert.DeliveryUpdate) {
-					under := 0
-					for _, m := range d.memory.messages {
-						if m.State == alert.Sending || m.Reply != nil {
-							under++
-						}
-					}
-					most = max(most, under)
-				}
-				d.start(channels)
-				a := alerttest.Firing(1)
-				for _, c := range channels {
-					a.Channels = append(a.Channels, c.Name)
-				}
-				d.update(a)
-				d.after(10 * time.Second)
-				a.Revision, a.Notified, a.Transition = 2, 2, alert.GotWorse
-				d.update(a)
-				d.after(10 * time.Second)
-				for _, c := range channels {
-					said := d.sim.Messages(c.Slack)
-					require.Len(t, said, 1)
-					require.Len(t, said[0].Replies, 1)
-				}
-				if len(scopes) == 1 {
-					require.Equal(t, 1, most)
-				} else {
-					require.Equal(t, len(channels), most, "each at its own pace")
-				}
-				require.LessOrEqual(t, d.sim.Stats(slacksim.History).Calls, 2*len(channels), "it is asked once, and seldom after")
-			})
-		})
-	}
-}
-
 // What somebody decided just before the end is shown by the next process, and
 // what an edit may have shown that does not hold any more is put right.
 func TestSlackShowsAfterARestartWhatWasDecidedBefore(t *testing.T) {
@@ -172,8 +121,8 @@ func TestSlackEditsOthersWhereOneCannotBe(t *testing.T) {
 			d.after(2 * time.Second)
 		}
 		stuck := d.messages()[0].Ts
-		poster := &stuckPoster{Poster: d.sink.poster, ts: stuck}
-		d.sink.poster = poster
+		poster := &stuckPoster{Poster: d.sink.o.Poster, ts: stuck}
+		d.sink.o.Poster = poster
 		for i := range all {
 			all[i].Revision, all[i].Transition = 2, alert.GotBetter
 		}

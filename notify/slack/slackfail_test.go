@@ -30,9 +30,9 @@ func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 					ID: "m-1", Channel: "ops", Target: "C0000000001", State: alert.Sending, At: time.Now(),
 					Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: 1, NotifiedRevision: 1}},
 				}
-				d.memory.messages[m.ID] = m
+				d.memory.putMessages(m)
 				if applied {
-					api := newSlackAPI(simToken, "http://slack.test/api/", direct{d.sim})
+					api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
 					card := testCards().Message([]alert.Alert{a}, time.Now(), true)
 					_, err := api.Post(t.Context(), Outgoing{ID: m.ID, Target: m.Target, Card: card})
 					require.NoError(t, err)
@@ -44,17 +44,6 @@ func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestSlackPrefersADuplicateToALoss(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
-		d.sim.SetScopes("chat:write")
-		d.sim.Inject(slacksim.Fault{Kind: slacksim.Drop, Applied: true, Count: 1, Method: slacksim.PostMessage})
-		d.start(opsChannel)
-		d.update(alerttest.Firing(1))
-		d.after(time.Minute)
-		require.Len(t, d.messages(), 2)
-	})
 }
 
 func TestSlackParksOnlyTheChannelThatFails(t *testing.T) {
@@ -111,7 +100,7 @@ func TestSlackTakesPlainTextOrNothing(t *testing.T) {
 		d.update(alerttest.Firing(2))
 		d.after(time.Minute)
 		require.Len(t, d.messages(), 1)
-		dead := d.sink.Status().Dead
+		dead := d.dead()
 		require.Len(t, dead, 1)
 		require.Contains(t, dead[0].Reason, "msg_too_long")
 		require.NoError(t, d.sink.RetryDead(t.Context(), dead[0].ID))
@@ -181,11 +170,13 @@ func TestSlackTellsOnceWhatEndedMeanwhile(t *testing.T) {
 		a, b := inSpace(alerttest.Firing(1), 1), inSpace(alerttest.Firing(2), 2)
 		d.update(a, b)
 		d.after(30 * time.Minute)
-		require.Equal(t, phone.Parked, d.memory.condition("slack:ops"), "a channel that is stuck for long says so")
+		require.Equal(t, phone.Parked, d.memory.condition("slack:ops:unconfirmed"), "a channel that is stuck for long says so")
+		require.Regexp(t, "^whether 2 of the channel's messages were posted is not known for 30 min", d.memory.reason("slack:ops:unconfirmed"))
 		d.update(alerttest.Resolved(a, time.Now()))
 		end()
 		d.after(10 * time.Minute)
 		require.Equal(t, phone.OK, d.memory.condition("slack:ops"))
+		require.Equal(t, phone.OK, d.memory.condition("slack:ops:unconfirmed"))
 		d.requireShown("ops")
 		var all []string
 		for _, m := range d.messages() {
@@ -271,27 +262,28 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	transport := notify.NewTransport()
-	api := newSlackAPI(simToken, server.URL+"/api", transport)
+	api := newAPI(simToken, server.URL+"/api", transport)
 	cases := []struct {
-		fault slacksim.Fault
-		want  Refusal
+		fault   slacksim.Fault
+		want    Class
+		unknown bool
 	}{
-		{slacksim.Fault{Kind: slacksim.Drop, Applied: true}, Ambiguous},
-		{slacksim.Fault{Kind: slacksim.ServerError}, Ambiguous},
-		{slacksim.Fault{Kind: slacksim.HTMLPage, Applied: true}, Ambiguous},
-		{slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: 30 * time.Second}, NotApplied},
-		{slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: -1}, NotApplied},
-		{slacksim.Fault{Kind: slacksim.ServerError, Status: 403}, NotApplied},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "ratelimited"}, NotApplied},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "fatal_error"}, Ambiguous},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_arguments"}, BadMessage},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_metadata_schema"}, BadMessage},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "restricted_action_read_only_channel"}, BadChannel},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "ekm_access_denied"}, BadChannel},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "token_revoked"}, BadToken},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "message_not_found"}, Gone},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "cant_update_message"}, Uneditable},
-		{slacksim.Fault{Kind: slacksim.Refuse, Code: "some_new_error"}, Unknown},
+		{slacksim.Fault{Kind: slacksim.Drop, Applied: true}, Transient, true},
+		{slacksim.Fault{Kind: slacksim.ServerError}, Transient, true},
+		{slacksim.Fault{Kind: slacksim.HTMLPage, Applied: true}, Transient, true},
+		{slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: 30 * time.Second}, Transient, false},
+		{slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: -1}, Transient, false},
+		{slacksim.Fault{Kind: slacksim.ServerError, Status: 403}, Transient, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "ratelimited"}, Transient, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "fatal_error"}, Transient, true},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_arguments"}, BadMessage, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_metadata_schema"}, BadMessage, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "restricted_action_read_only_channel"}, BadChannel, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "ekm_access_denied"}, BadChannel, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "token_revoked"}, BadToken, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "message_not_found"}, Gone, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "cant_update_message"}, Uneditable, false},
+		{slacksim.Fault{Kind: slacksim.Refuse, Code: "some_new_error"}, Unrecognized, false},
 	}
 	card := &card.Card{Mark: card.Mark{Word: "Info", Color: card.Blue}, Title: "hello"}
 	for _, c := range cases {
@@ -299,7 +291,8 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 		sim.Inject(c.fault)
 		_, err := api.Post(t.Context(), Outgoing{ID: "m-1", Target: "C0000000001", Card: card})
 		require.Error(t, err)
-		require.Equal(t, c.want, refusal(err), "%+v", c.fault)
+		require.Equal(t, c.want, classOf(err), "%+v", c.fault)
+		require.Equal(t, c.unknown, asPostError(err).Unknown, "%+v", c.fault)
 		require.NotContains(t, err.Error(), simToken)
 	}
 	_, err := api.Post(t.Context(), Outgoing{Target: "C0000000001", Card: card})
@@ -310,7 +303,7 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 	server.Close()
 	transport.CloseIdleConnections() // else the next call may meet its end instead
 	_, err = api.Post(t.Context(), Outgoing{Target: "C0000000001", Card: card})
-	require.Equal(t, NotApplied, refusal(err), "%v", err)
+	require.Equal(t, Transient, classOf(err), "%v", err)
 	var asURL *url.Error
 	require.ErrorAs(t, err, &asURL)
 	require.NotContains(t, err.Error(), simToken)
@@ -318,7 +311,7 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 
 func TestSlackResolvesNames(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
-		api := newSlackAPI(simToken, "http://slack.test/api/", direct{d.sim})
+		api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
 		id, err := api.Resolve(t.Context(), "#wa-gold")
 		require.NoError(t, err)
 		require.Equal(t, "C0000000002", id)
@@ -326,10 +319,10 @@ func TestSlackResolvesNames(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "C0999999999", id)
 		_, err = api.Resolve(t.Context(), "#nowhere")
-		require.Equal(t, BadChannel, refusal(err))
+		require.Equal(t, BadChannel, classOf(err))
 		d.sim.SetScopes("chat:write")
 		_, err = api.Resolve(t.Context(), "#elsewhere")
-		require.Equal(t, BadChannel, refusal(err), "a missing scope to list concerns named channels alone")
+		require.Equal(t, BadChannel, classOf(err), "a missing scope to list concerns named channels alone")
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,10 +22,6 @@ import (
 )
 
 const (
-	// SocketPart is the part of the bot that hears of buttons. It is no channel's
-	// part, whatever channels are called.
-	SocketPart = "slack-socket"
-
 	ackWithin    = 3 * time.Second // after which Slack calls a press failed
 	maxEnvelope  = 1 << 20
 	socketLasts  = time.Minute // a connection that lived as long was a good one
@@ -42,7 +39,7 @@ func (b *Buttons) connect(ctx context.Context) {
 			continue // ended, or a connection that broke off in the middle of something
 		}
 		b.failed(ctx, err)
-		pause(ctx, parkFor)
+		sleep(ctx, parkFor)
 	}
 }
 
@@ -106,7 +103,7 @@ func (b *Buttons) enqueue(p Press) bool {
 func (b *Buttons) worked(ctx context.Context) {
 	b.failingSince = time.Time{}
 	b.log.Info("slack tells of buttons")
-	b.o.Slack.tell(ctx, alert.SinkReport{Component: SocketPart, Value: phone.OK, At: time.Now()})
+	b.o.Sink.report(ctx, alert.SinkReport{Component: SocketComponent, Value: phone.OK, At: time.Now()})
 }
 
 // failed tells of a connection that does not come about: at once where Slack
@@ -121,23 +118,23 @@ func (b *Buttons) failed(ctx context.Context, err error) {
 		b.failingSince = now
 		b.log.Warn("slack cannot tell of buttons", "err", e)
 	}
-	refused := e.Refusal == BadToken || e.Refusal == Unknown
+	refused := e.Class == BadToken || e.Class == Unrecognized
 	if refused || now.Sub(b.failingSince) > stuckAfter {
-		b.o.Slack.tell(ctx, alert.SinkReport{Component: SocketPart, Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: now})
+		b.o.Sink.report(ctx, alert.SinkReport{Component: SocketComponent, Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: now})
 	}
 }
 
 // socketError classifies why there is no connection. Addresses of sockets are
 // secrets, so none is named.
 func socketError(err error) *PostError {
-	var e *PostError
-	if !errors.As(classify("apps.connections.open", err), &e) {
+	if err == nil {
 		return &PostError{Err: errors.New("slack apps.connections.open: no connection")}
 	}
+	e := asPostError(classify("apps.connections.open", err))
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		e.Err = fmt.Errorf("slack apps.connections.open: %w", u.Err)
 	}
-	if e.Refusal == BadToken || e.Refusal == Unknown {
+	if e.Class == BadToken || e.Class == Unrecognized {
 		e.Advice = "check slack.app_token: Socket Mode must be on, and the token needs the scope connections:write"
 	}
 	return e
@@ -158,7 +155,7 @@ func (d *dialer) Do(r *http.Request) (*http.Response, error) {
 		d.wait = 0
 	default:
 		d.wait = min(max(2*d.wait, firstRedial), slowestDials)
-		if !pause(r.Context(), jitter(d.wait)) {
+		if !sleep(r.Context(), d.wait/2+rand.N(d.wait/2+1)) {
 			return nil, r.Context().Err()
 		}
 	}

@@ -152,7 +152,7 @@ type hotline struct {
 	*switchboard
 	orders *orders
 	memory *memory
-	sink   *Slack
+	sink   *Sink
 	log    *bytes.Buffer
 	stop   func()
 }
@@ -164,14 +164,15 @@ func newHotline(t *testing.T, operators ...string) *hotline {
 	taken := alerttest.Firing(3)
 	taken.Ack = &alert.Ack{By: "Bo", At: alerttest.Noon}
 	alerts := []alert.Alert{alerttest.Firing(1), alerttest.Firing(2), alerttest.Resolved(alerttest.Firing(4), alerttest.Noon), alerttest.Resolved(alerttest.Firing(5), alerttest.Noon), taken}
-	api := NewSlackAPI("xoxb-S3CRET", h.server.URL+"/api/")
+	api := NewAPI("xoxb-S3CRET", h.server.URL+"/api/")
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h.sink = NewSlack(SlackOptions{
-		Poster: api, Keeper: h.memory, Channels: opsChannel, Alerts: alerts, Space: alerttest.Space, Buttons: true, Logger: log,
-		Messages: []alert.Message{message("m-1", alerts[:3]...), message("m-2", alerts[3]), message("m-3", taken)},
+	h.memory.put(alerts...)
+	h.memory.putMessages(message("m-1", alerts[:3]...), message("m-2", alerts[3]), message("m-3", taken))
+	h.sink = New(Options{
+		Poster: api, State: h.memory, Recorder: h.memory, Channels: opsChannel, Space: alerttest.Space, Buttons: true, Logger: log,
 	})
 	buttons := NewButtons(ButtonsOptions{
-		Slack: h.sink, API: api, Operator: h.orders, AppToken: appToken, URL: h.server.URL + "/api", Operators: operators, Logger: log,
+		Sink: h.sink, API: api, Operator: h.orders, AppToken: appToken, URL: h.server.URL + "/api", Operators: operators, Logger: log,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -218,7 +219,7 @@ func TestButtonsAreObeyed(t *testing.T) {
 	require.Contains(t, next(t, h.orders.given), "silence 1 "+alerttest.Firing(3).ID, "what is taken can be silenced")
 	h.stop()
 	require.Empty(t, h.said, "who succeeds sees it on the message")
-	require.Equal(t, phone.OK, h.memory.condition(SocketPart))
+	require.Equal(t, phone.OK, h.memory.condition(SocketComponent))
 }
 
 func TestButtonsInVainAreAnsweredInPrivate(t *testing.T) {
@@ -293,7 +294,7 @@ func TestTheSocketComesBack(t *testing.T) {
 		require.Equal(t, fmt.Sprint("e", i), next(t, h.acks))
 		end(c)
 	}
-	require.Equal(t, phone.OK, h.memory.condition(SocketPart), "what comes back at once is not worth telling")
+	require.Equal(t, phone.OK, h.memory.condition(SocketComponent), "what comes back at once is not worth telling")
 }
 
 // What only needs a click in Slack works again once that is done.
@@ -304,16 +305,16 @@ func TestARefusedSocketIsToldAndTriedAgain(t *testing.T) {
 			c := next(t, b.hello)
 			b.set(code, false)
 			require.NoError(t, c.Close())
-			parked := func() bool { return b.memory.condition(SocketPart) == phone.Parked }
+			parked := func() bool { return b.memory.condition(SocketComponent) == phone.Parked }
 			require.Eventually(t, parked, answersIn, 5*time.Millisecond)
-			require.Contains(t, b.memory.reason(SocketPart), code+": check slack.app_token")
+			require.Contains(t, b.memory.reason(SocketComponent), code+": check slack.app_token")
 			require.Contains(t, b.sink.Status().Buttons, code)
 			b.sink.review(t.Context())
 			require.True(t, parked(), "the socket is configured")
 			b.set("", false)
 			if code != "invalid_auth" { // which is tried again after minutes
 				next(t, b.hello)
-				require.Eventually(t, func() bool { return b.memory.condition(SocketPart) == phone.OK }, answersIn, 5*time.Millisecond)
+				require.Eventually(t, func() bool { return b.memory.condition(SocketComponent) == phone.OK }, answersIn, 5*time.Millisecond)
 				require.Empty(t, b.sink.Status().Buttons)
 			}
 		})

@@ -97,7 +97,7 @@ func (c *DrillCommand) look(ctx context.Context, p *command.Program, d *drilled)
 	for _, k := range s.Sinks {
 		channel, posts := strings.CutPrefix(k.Name, "slack:")
 		switch {
-		case k.Name == slack.SocketPart: // brings what people press, and takes nothing there
+		case k.Name == slack.SocketComponent: // brings what people press, and takes nothing there
 		case !posts:
 			d.Sinks = append(d.Sinks, inStream(k))
 		case slices.Contains(d.Alert.Alert.Alert.Channels, channel):

@@ -13,30 +13,30 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// Refusal is how a call to Slack failed, and so what is to be done about it.
-type Refusal uint8
+// Class is what a failed call concerns, and so what is to be done about it.
+type Class uint8
 
-// The refusals. Ambiguous is the zero value: whoever knows nothing of an error
-// must look before it calls again.
+// The classes.
 const (
-	Ambiguous  Refusal = iota // it may have taken effect: look, then again
-	NotApplied                // it took no effect: wait, then again
+	Transient    Class = iota // nothing in particular: wait, then again
 	BadMessage                // Slack does not take this message
+	BadThread                 // the message's thread takes no replies
 	BadChannel                // nothing can be posted in this channel
 	BadToken                  // nothing can be done at all
-	Gone                      // the message to be edited or replied to is no more
+	Gone                      // the message to be edited is no more
 	Uneditable                // the message is there, and may not be edited
-	Unknown                   // Slack's own code, but one that nobody documented
+	Unrecognized              // Slack's own code, but one that nobody documented
 )
 
-var refusalNames = [...]string{"ambiguous", "not applied", "bad message", "bad channel", "bad token", "gone", "uneditable", "unknown"}
+var classNames = [...]string{"transient", "bad_message", "bad_thread", "bad_channel", "bad_token", "gone", "uneditable", "unrecognized"}
 
 // String returns the name, as in metrics.
-func (r Refusal) String() string { return refusalNames[r] }
+func (c Class) String() string { return classNames[c] }
 
 // PostError is a failed call of a Poster.
 type PostError struct {
-	Refusal    Refusal
+	Class      Class
+	Unknown    bool          // it may have taken effect: look before calling again
 	Code       string        // Slack's own
 	RetryAfter time.Duration // as Slack asked, or 0
 	Advice     string        // what to do about it, if somebody must
@@ -53,40 +53,45 @@ func (e *PostError) Error() string {
 
 func (e *PostError) Unwrap() error { return e.Err }
 
-// ErrNoHistory says that the token may not read a channel's history.
-var ErrNoHistory = errors.New("the bot may not read the channel's history: add the scopes channels:history and groups:history")
-
-// refusal returns the class of an error of a Poster.
-func refusal(err error) Refusal {
+// asPostError returns what is known of an error of a Poster: of any other than a
+// PostError, not even whether the call took effect.
+func asPostError(err error) *PostError {
 	var e *PostError
 	if errors.As(err, &e) {
-		return e.Refusal
+		return e
 	}
-	return Ambiguous
+	return &PostError{Unknown: true, Code: "no_answer", Err: err}
 }
 
-var slackCodes = map[Refusal][]string{
+func classOf(err error) Class { return asPostError(err).Class }
+
+var slackCodes = map[Class][]string{
 	BadMessage: {
 		"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text",
-		"metadata_too_large", "metadata_must_be_sent_from_app", "too_many_attachments", "invalid_attachments", "cannot_reply_to_message",
+		"metadata_too_large", "metadata_must_be_sent_from_app", "too_many_attachments", "invalid_attachments",
+	},
+	BadThread: {
+		"cannot_reply_to_message", "thread_not_found", "restricted_action_thread_locked", "restricted_action_non_threadable_channel",
 	},
 	BadChannel: {"channel_not_found", "not_in_channel", "is_archived", "ekm_access_denied"},
 	BadToken: {
 		"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
 		"no_permission", "access_denied", "not_allowed_token_type",
 	},
-	NotApplied: {"ratelimited", "rate_limited"},
-	Ambiguous:  {"internal_error", "fatal_error", "service_unavailable", "request_timeout"},
-	Gone:       {"message_not_found", "thread_not_found"},
+	Transient:  {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"},
+	Gone:       {"message_not_found"},
 	Uneditable: {"edit_window_closed", "cant_update_message"},
 }
 
-var slackPrefixes = map[string]Refusal{
+var slackPrefixes = map[string]Class{
 	"invalid_metadata_":  BadMessage,
 	"invalid_arg":        BadMessage,
 	"restricted_action":  BadChannel,
 	"ekm_access_denied_": BadChannel,
 }
+
+// unknownOutcome are the codes that do not say whether the call took effect.
+var unknownOutcome = []string{"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 
 var slackAdvice = map[string]string{
 	"channel_not_found":      "check the channel in rules.yaml, and invite the bot if it is private",
@@ -112,24 +117,31 @@ func classify(call string, err error) error {
 	var answer slack.SlackErrorResponse
 	switch {
 	case errors.As(err, &limited):
-		e.Refusal, e.Code, e.RetryAfter = NotApplied, "ratelimited", limited.RetryAfter
+		e.Code, e.RetryAfter = "ratelimited", limited.RetryAfter
 	case errors.As(err, &status):
-		e.Code = fmt.Sprintf("http_%d", status.Code)
-		if status.Code < http.StatusInternalServerError {
-			e.Refusal = NotApplied
-		}
+		e.Code, e.Unknown = fmt.Sprintf("http_%d", status.Code), status.Code >= http.StatusInternalServerError
 	case errors.As(err, &answer):
-		e.Code, e.Refusal, e.Advice = answer.Err, classOf(answer.Err), slackAdvice[answer.Err]
+		e.Code, e.Class, e.Advice = answer.Err, classOfCode(answer.Err), slackAdvice[answer.Err]
+		e.Unknown = slices.Contains(unknownOutcome, answer.Err)
 	case neverSent(err):
-		e.Refusal, e.Code = NotApplied, "unreachable"
-		e.Advice = "check slack.api_url, and the network between this machine and Slack"
+		e.Code, e.Advice = "unreachable", "check slack.api_url, and the network between this machine and Slack"
 	default:
-		e.Code = "no_answer"
+		e.Code, e.Unknown = "no_answer", true
 	}
 	return e
 }
 
-func classOf(code string) Refusal {
+// classifyReply is classify for replies: what restricts one may concern its
+// thread alone. Where it concerns the channel, the next post tells.
+func classifyReply(call string, err error) error {
+	err = classify(call, err)
+	if e := (*PostError)(nil); errors.As(err, &e) && strings.HasPrefix(e.Code, "restricted_action") {
+		e.Class = BadThread
+	}
+	return err
+}
+
+func classOfCode(code string) Class {
 	for class, codes := range slackCodes {
 		if slices.Contains(codes, code) {
 			return class
@@ -140,7 +152,7 @@ func classOf(code string) Refusal {
 			return class
 		}
 	}
-	return Unknown
+	return Unrecognized
 }
 
 // neverSent reports whether no connection came about, so that the call cannot

@@ -15,7 +15,7 @@ const postScope = "chat:write"
 
 // Check asks Slack who the token belongs to, as bot@team, and whether it may
 // post. It posts nothing.
-func (p *SlackAPI) Check(ctx context.Context) (string, error) {
+func (p *API) Check(ctx context.Context) (string, error) {
 	a, err := p.client.AuthTestContext(ctx)
 	if err != nil {
 		return "", classify("auth.test", err)
@@ -28,35 +28,29 @@ func (p *SlackAPI) Check(ctx context.Context) (string, error) {
 }
 
 // CheckChannel finds a channel, as the configuration names it, and tells its
-// other name, and what is amiss with it that keeps nobody from posting. What
-// does is an error.
-func (p *SlackAPI) CheckChannel(ctx context.Context, channel string) (is string, amiss []string, err error) {
+// other name. What keeps the bot from posting there is an error; unsure says what
+// could not be found out.
+func (p *API) CheckChannel(ctx context.Context, channel string) (is, unsure string, err error) {
 	id, err := p.Resolve(ctx, channel)
 	if err != nil {
-		return "", nil, err
+		return "", "", err
 	}
 	c, err := p.client.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
 	err = classify("conversations.info", err)
-	var refused *PostError
 	switch {
-	case errors.As(err, &refused) && refused.Code == "missing_scope":
-		amiss = append(amiss, "whether the app can post there is not known: add the scopes channels:read and groups:read")
+	case err != nil && asPostError(err).Code == "missing_scope":
+		return id, "whether the app can post there is not known: add the scopes channels:read and groups:read", nil
 	case err != nil:
-		return "", nil, err
+		return "", "", err
 	case c.IsArchived:
-		return "", nil, errors.New("the channel is archived: " + slackAdvice["is_archived"])
+		return "", "", errors.New("the channel is archived: " + slackAdvice["is_archived"])
 	case !c.IsMember:
-		return "", nil, errors.New("the app is not in the channel: " + slackAdvice["not_in_channel"])
+		return "", "", errors.New("the app is not in the channel: " + slackAdvice["not_in_channel"])
+	case id == channel:
+		return "#" + c.Name, "", nil
+	default:
+		return id, "", nil
 	}
-	is = id
-	if id == channel && c != nil {
-		is = "#" + c.Name
-	}
-	yes, err := p.Searchable(ctx, id)
-	if err == nil && !yes {
-		amiss = append(amiss, "where an answer of Slack's is lost a message may come twice: "+ErrNoHistory.Error())
-	}
-	return is, amiss, err
 }
 
 // CheckSocket has Slack open a connection for buttons, and makes no use of it.

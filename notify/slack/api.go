@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"numwatch/notify"
 	"numwatch/notify/card"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,37 +27,49 @@ const (
 	listGap       = 5 * time.Minute // after which a list that was left halfway is begun anew
 )
 
-// SlackAPI posts through Slack's Web API. It never retries: one dropped answer
+// API posts through Slack's Web API. It never retries: one dropped answer
 // would make several posts. Safe for concurrent use.
-type SlackAPI struct {
+type API struct {
 	client *slack.Client
 	mu     sync.Mutex
 	ids    map[string]string // by name
+	read   map[string]bool   // channels whose history can be read, by id
 	listed time.Time
 	coming map[string]string // of a list that is not whole yet
 	cursor string            // where it goes on; "" where none was begun
 	paged  time.Time         // when it last did
 }
 
-// NewSlackAPI returns a Poster for a bot token. URL is empty for Slack itself.
-func NewSlackAPI(token, url string) *SlackAPI {
-	return newSlackAPI(token, url, notify.NewTransport())
+// NewAPI returns a Poster for a bot token. URL is empty for Slack itself.
+func NewAPI(token, url string) *API {
+	return newAPI(token, url, notify.NewTransport())
 }
 
-func newSlackAPI(token, url string, transport http.RoundTripper) *SlackAPI {
+func newAPI(token, url string, transport http.RoundTripper) *API {
 	o := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: slackTimeout, Transport: transport})}
 	if url != "" {
 		o = append(o, slack.OptionAPIURL(strings.TrimSuffix(url, "/")+"/"))
 	}
-	return &SlackAPI{client: slack.New(token, o...)}
+	return &API{client: slack.New(token, o...), read: make(map[string]bool)}
 }
 
 // Pace is what Slack allows: about a post a second in each channel, and 50
 // edits a minute in all, of which a burst takes some.
-func (p *SlackAPI) Pace() Pace { return Pace{Post: time.Second, Edit: time.Minute / (50 - editBurst)} }
+func (p *API) Pace() Pace {
+	return Pace{Post: time.Second, Edit: time.Minute / (50 - editBurst)}
+}
 
-// Resolve returns the id of a channel; an id is taken as it is.
-func (p *SlackAPI) Resolve(ctx context.Context, channel string) (string, error) {
+// Resolve returns the id of a channel; an id is taken as it is. The token must be
+// allowed to read the channel's history.
+func (p *API) Resolve(ctx context.Context, channel string) (string, error) {
+	id, err := p.find(ctx, channel)
+	if err != nil {
+		return "", err
+	}
+	return id, p.readable(ctx, id)
+}
+
+func (p *API) find(ctx context.Context, channel string) (string, error) {
 	name, isName := strings.CutPrefix(channel, "#")
 	if !isName && channel == strings.ToUpper(channel) {
 		return channel, nil
@@ -73,7 +86,7 @@ func (p *SlackAPI) Resolve(ctx context.Context, channel string) (string, error) 
 		return id, nil
 	}
 	return "", &PostError{
-		Refusal: BadChannel, Code: "channel_not_found", Advice: slackAdvice["channel_not_found"],
+		Class: BadChannel, Code: "channel_not_found", Advice: slackAdvice["channel_not_found"],
 		Err: fmt.Errorf("no channel is called #%s", name),
 	}
 }
@@ -81,7 +94,7 @@ func (p *SlackAPI) Resolve(ctx context.Context, channel string) (string, error) 
 // list reads the names of all channels anew. Slack gives some twenty pages a
 // minute: those that came before it asks to wait are kept, and the next call
 // goes on behind them. It is called with the lock held.
-func (p *SlackAPI) list(ctx context.Context) error {
+func (p *API) list(ctx context.Context) error {
 	if p.cursor == "" || time.Since(p.paged) > listGap {
 		p.cursor, p.coming = "", make(map[string]string)
 	}
@@ -90,7 +103,7 @@ func (p *SlackAPI) list(ctx context.Context) error {
 			Cursor: p.cursor, ExcludeArchived: true, Limit: listPage, Types: []string{"public_channel", "private_channel"},
 		})
 		if err = listError(classify("conversations.list", err)); err != nil {
-			if class := refusal(err); class != NotApplied && class != Ambiguous {
+			if classOf(err) != Transient {
 				p.cursor = "" // Slack may not know it any more
 			}
 			return err
@@ -110,31 +123,34 @@ func (p *SlackAPI) list(ctx context.Context) error {
 func listError(err error) error {
 	var e *PostError
 	if errors.As(err, &e) && e.Code == "missing_scope" {
-		e.Refusal = BadChannel
+		e.Class = BadChannel
 		e.Advice = "put the channel's id in rules.yaml, or add the scopes channels:read and groups:read"
 	}
 	return err
 }
 
 // Post sends a message, or a reply where Thread is set, and returns its ts.
-func (p *SlackAPI) Post(ctx context.Context, m Outgoing) (string, error) {
+func (p *API) Post(ctx context.Context, m Outgoing) (string, error) {
 	o := m.options()
 	if m.Thread != "" {
 		o = append(o, slack.MsgOptionTS(m.Thread))
 	}
 	_, ts, err := p.client.PostMessageContext(ctx, m.Target, o...)
+	if m.Thread != "" {
+		return ts, classifyReply("chat.postMessage", err)
+	}
 	return ts, classify("chat.postMessage", err)
 }
 
 // Whisper tells one user in a channel something that nobody else sees.
-func (p *SlackAPI) Whisper(ctx context.Context, target, user, text string) error {
+func (p *API) Whisper(ctx context.Context, target, user, text string) error {
 	_, err := p.client.PostEphemeralContext(ctx, target, user,
 		slack.MsgOptionText(card.Mrkdwn(text, maxWhisper), false), slack.MsgOptionParse(false), slack.MsgOptionLinkNames(false))
 	return classify("chat.postEphemeral", err)
 }
 
 // Update makes the message at ts read as m.
-func (p *SlackAPI) Update(ctx context.Context, ts string, m Outgoing) error {
+func (p *API) Update(ctx context.Context, ts string, m Outgoing) error {
 	_, _, _, err := p.client.UpdateMessageContext(ctx, m.Target, ts, m.options()...)
 	return classify("chat.update", err)
 }
@@ -162,61 +178,78 @@ func (m *Outgoing) options() []slack.MsgOption {
 	return o
 }
 
-// Find looks for a message by its id among those posted since a time, in the
-// channel or in a thread.
-func (p *SlackAPI) Find(ctx context.Context, m Outgoing, since time.Time) (string, bool, error) {
-	oldest := fmt.Sprintf("%d.000000", since.Add(-lookBack).Unix())
+// Find looks through the channel's history, or a thread, for what was posted.
+func (p *API) Find(ctx context.Context, q Query) (map[string]string, error) {
+	found := make(map[string]string)
+	oldest := fmt.Sprintf("%d.000000", q.Since.Add(-lookBack).Unix())
 	cursor := ""
 	for range maxPages {
-		found, next, err := p.page(ctx, m, oldest, cursor)
-		if err != nil || found != "" || next == "" {
-			return found, found != "", err
+		messages, next, err := p.page(ctx, q, oldest, cursor)
+		if err != nil {
+			return nil, historyError(err)
+		}
+		for _, m := range messages {
+			id, _ := m.Metadata.EventPayload["id"].(string)
+			if m.Metadata.EventType == metadataEvent && slices.Contains(q.IDs, id) {
+				found[id] = m.Timestamp
+			}
+		}
+		if next == "" || len(found) == len(q.IDs) {
+			break
 		}
 		cursor = next
 	}
-	return "", false, nil
+	return found, nil
 }
 
-// Searchable reports whether the token may read a channel's history, which is
-// what Find looks into.
-func (p *SlackAPI) Searchable(ctx context.Context, target string) (bool, error) {
+func (p *API) page(ctx context.Context, q Query, oldest, cursor string) (messages []slack.Message, next string, err error) {
+	if q.Thread != "" {
+		messages, _, next, err = p.client.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
+			ChannelID: q.Target, Timestamp: q.Thread, Oldest: oldest, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
+		})
+		return messages, next, classify("conversations.replies", err)
+	}
+	r, err := p.client.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+		ChannelID: q.Target, Oldest: oldest, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
+	})
+	if err != nil {
+		return nil, "", classify("conversations.history", err)
+	}
+	return r.Messages, r.ResponseMetaData.NextCursor, nil
+}
+
+// readable returns an error where the token may not read a channel's history:
+// a message whose answer is lost could not be found there. Any other trouble
+// with the history keeps nobody from posting.
+func (p *API) readable(ctx context.Context, target string) error {
+	p.mu.Lock()
+	known := p.read[target]
+	p.mu.Unlock()
+	if known {
+		return nil
+	}
 	_, err := p.client.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: target, Limit: 1})
 	err = historyError(classify("conversations.history", err))
-	if errors.Is(err, ErrNoHistory) {
-		return false, nil
+	switch {
+	case err == nil:
+		p.mu.Lock()
+		p.read[target] = true
+		p.mu.Unlock()
+		return nil
+	case asPostError(err).Code == "missing_scope":
+		return err
+	default:
+		return nil
 	}
-	return err == nil, err
 }
 
-func (p *SlackAPI) page(ctx context.Context, m Outgoing, oldest, cursor string) (ts, next string, err error) {
-	var messages []slack.Message
-	if m.Thread != "" {
-		messages, _, next, err = p.client.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-			ChannelID: m.Target, Timestamp: m.Thread, Oldest: oldest, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
-		})
-		err = historyError(classify("conversations.replies", err))
-	} else {
-		var r *slack.GetConversationHistoryResponse
-		r, err = p.client.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-			ChannelID: m.Target, Oldest: oldest, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
-		})
-		err = historyError(classify("conversations.history", err))
-		if err == nil {
-			messages, next = r.Messages, r.ResponseMetaData.NextCursor
-		}
-	}
-	for _, x := range messages {
-		if id, _ := x.Metadata.EventPayload["id"].(string); id == m.ID && x.Metadata.EventType == metadataEvent {
-			return x.Timestamp, next, nil
-		}
-	}
-	return "", next, err
-}
-
+// historyError says which scopes are missing. That concerns the channel: there
+// are other scopes for private ones.
 func historyError(err error) error {
 	var e *PostError
 	if errors.As(err, &e) && e.Code == "missing_scope" {
-		return ErrNoHistory
+		e.Class = BadChannel
+		e.Advice = "numwatch looks there for messages whose answer was lost: add the scopes channels:history and groups:history to the app, and install it again"
 	}
 	return err
 }

@@ -1,0 +1,483 @@
+package slack
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/notify/card"
+)
+
+const (
+	stopsWithin  = 5 * time.Second // for a call that is under way when the program stops
+	retryFirst   = time.Second
+	retryMax     = time.Minute
+	refusedRetry = 5 * time.Minute
+)
+
+// post shows alerts that no message lists yet. The message is committed as being
+// sent first: what could not be found again after a crash is not posted.
+func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Channel) {
+	target, err := w.resolve(ctx)
+	if err != nil {
+		w.postFailed(ctx, "post", conf, err)
+		return
+	}
+	m := alert.Message{ID: newID("m-"), Channel: w.name, Target: target, State: alert.Sending, At: time.Now()}
+	for i := range alerts {
+		m.Alerts = append(m.Alerts, shown(&alerts[i]))
+	}
+	w.reserve(&m)
+	defer w.release(m.ID)
+	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.pause(0)
+		return
+	}
+	w.listed(alerts)
+	content := w.s.cards.Message(alerts, m.At, true)
+	content.Buttons = w.s.buttons(alerts)
+	if slices.ContainsFunc(alerts, isOpen) {
+		content.Mention = conf.Mention
+	}
+	ts, plain, err := w.send(ctx, Outgoing{ID: m.ID, Target: m.Target, Card: content})
+	m.Plain = plain
+	switch e := asPostError(err); {
+	case err == nil:
+		m.TS, m.State = ts, alert.Posted
+		w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+		w.worked(ctx, posting, "post")
+	case e.Unknown:
+		w.again([]*alert.Message{&m}, retryFirst, retryMax, 0) // to be located
+		w.postFailed(ctx, "post", conf, err)
+	case e.Class == BadMessage:
+		w.deadLetter(ctx, m, err)
+	default:
+		w.drop(ctx, &m)
+		w.postFailed(ctx, "post", conf, err)
+	}
+}
+
+func isOpen(a alert.Alert) bool { return !card.Over(&a) }
+
+// reserve takes a new message from the other lanes.
+func (w *channelWorker) reserve(m *alert.Message) {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.s.plan.message(m).busy = true
+}
+
+// listed lets alerts no longer wait: a message lists them.
+func (w *channelWorker) listed(alerts []alert.Alert) {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	for i := range alerts {
+		delete(w.s.plan.channel(w.name).waiting, alerts[i].ID)
+	}
+}
+
+// send posts, and once more as plain text what Slack does not take with blocks.
+func (w *channelWorker) send(ctx context.Context, out Outgoing) (ts string, plain bool, err error) {
+	out.Channel = w.name
+	for {
+		w.s.o.Trace("post:before")
+		call, cancel := grace(ctx)
+		ts, err = w.s.o.Poster.Post(call, out)
+		cancel()
+		w.s.o.Trace("post:after")
+		w.pace()
+		if class := classOf(err); err == nil || out.Plain || class != BadMessage && class != Unrecognized {
+			return ts, out.Plain, err
+		}
+		w.s.log.Warn("slack does not take the message, once more as plain text", "channel", w.name, "err", err)
+		out.Plain = true
+		if !sleep(ctx, w.s.pace.Post) {
+			return "", false, err
+		}
+	}
+}
+
+func (w *channelWorker) pace() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	w.postAt = time.Now().Add(w.s.pace.Post)
+}
+
+// reply tells in the thread what became of a message's alerts.
+func (w *channelWorker) reply(ctx context.Context, m alert.Message, a action, conf Channel) {
+	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), NotifiedRevisions: make(map[string]uint64)}
+	for i := range a.changed {
+		m.Reply.NotifiedRevisions[a.changed[i].ID] = a.changed[i].Revision
+	}
+	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.pause(0)
+		return
+	}
+	content := w.s.cards.Reply(a.changed, len(m.Alerts))
+	if a.remind {
+		content = w.s.cards.Reminder(a.changed, len(m.Alerts), m.Reply.At)
+	}
+	if a.remind || slices.ContainsFunc(a.changed, wantsEyes) {
+		content.Mention = conf.Mention
+	}
+	_, _, err := w.send(ctx, Outgoing{ID: m.Reply.ID, Target: m.Target, Thread: m.TS, Card: content, Plain: m.Plain})
+	if err == nil {
+		w.replied(ctx, m)
+		w.worksAgain(m.ID)
+		w.worked(ctx, posting, "reply")
+		return
+	}
+	w.replyFailed(ctx, m, conf, err)
+}
+
+// wantsEyes reports whether a change in an open alert calls for a mention.
+func wantsEyes(a alert.Alert) bool {
+	return isOpen(a) && (a.Transition == alert.GotWorse || a.Transition == alert.Reopened)
+}
+
+// replied commits what a message's reply told of.
+func (w *channelWorker) replied(ctx context.Context, m alert.Message) {
+	m.Alerts = slices.Clone(m.Alerts)
+	for i, s := range m.Alerts {
+		if told, ok := m.Reply.NotifiedRevisions[s.Alert]; ok {
+			m.Alerts[i].NotifiedRevision, m.Alerts[i].At = max(told, s.NotifiedRevision), m.Reply.At
+			if m.NoEdits {
+				m.Alerts[i].Revision = max(told, s.Revision)
+			}
+		}
+	}
+	m.Reply = nil
+	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+}
+
+// replyFailed gives up a reply that is refused: the message itself still becomes
+// what is true. All else is tried again.
+func (w *channelWorker) replyFailed(ctx context.Context, m alert.Message, conf Channel, err error) {
+	e := asPostError(err)
+	switch {
+	case e.Class == Gone, w.moved(ctx, &m, err):
+		w.invalidate(ctx, m)
+	case e.Class == BadThread:
+		m.NoReplies = true
+		w.giveUpReply(ctx, m, err)
+	case e.Class == BadMessage:
+		w.giveUpReply(ctx, m, err)
+	case e.Unknown:
+		w.again([]*alert.Message{&m}, retryFirst, retryMax, 0) // to be located
+		w.postFailed(ctx, "reply", conf, err)
+	default:
+		m.Reply = nil
+		w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+		if e.Class == Unrecognized {
+			w.note(ctx, "reply", err)
+			w.again([]*alert.Message{&m}, refusedRetry, refusedRetry, 0)
+			return
+		}
+		w.postFailed(ctx, "reply", conf, err)
+	}
+}
+
+func (w *channelWorker) giveUpReply(ctx context.Context, m alert.Message, err error) {
+	w.s.log.Error("slack refuses a reply for good; the message is edited in place", "channel", w.name, "message", m.ID, "err", err)
+	w.s.metrics.calls.WithLabelValues("reply", "dead").Inc()
+	if m.NoReplies && m.NoEdits {
+		w.invalidate(ctx, m)
+		return
+	}
+	w.replied(ctx, m)
+}
+
+// edit brings a message up to date. It may be repeated at will, so nothing is
+// committed before.
+func (w *channelWorker) edit(ctx context.Context, m alert.Message, alerts []alert.Alert, conf Channel) {
+	content := w.s.cards.Message(alerts, m.At, false)
+	content.Buttons = w.s.buttons(alerts)
+	if slices.ContainsFunc(alerts, isOpen) {
+		content.Mention = conf.Mention
+	}
+	w.s.o.Trace("update:before")
+	call, cancel := grace(ctx)
+	err := w.s.o.Poster.Update(call, m.TS, Outgoing{ID: m.ID, Channel: w.name, Target: m.Target, Card: content, Plain: m.Plain})
+	cancel()
+	w.s.o.Trace("update:after")
+	if err != nil {
+		w.editFailed(ctx, m, conf, err)
+		return
+	}
+	m.Alerts = redrawn(&m, alerts)
+	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+	w.worksAgain(m.ID)
+	w.s.mu.Lock()
+	w.s.plan.message(&m).editAt = time.Now().Add(editEvery)
+	w.s.mu.Unlock()
+	w.worked(ctx, editing, "edit")
+}
+
+func (w *channelWorker) editFailed(ctx context.Context, m alert.Message, conf Channel, err error) {
+	e := asPostError(err)
+	w.note(ctx, "edit", err)
+	switch {
+	case e.Class == Gone, w.moved(ctx, &m, err):
+		w.invalidate(ctx, m)
+		return
+	case e.Class == Uneditable:
+		m.NoEdits = true
+		if m.NoReplies {
+			w.invalidate(ctx, m)
+			return
+		}
+		w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+		return
+	case (e.Class == BadMessage || e.Class == Unrecognized) && !m.Plain:
+		m.Plain = true
+		w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+	case e.Class == BadMessage:
+		w.deadLetter(ctx, m, err)
+		return
+	}
+	w.s.mu.Lock()
+	w.s.plan.message(&m).uncertain = true
+	w.s.mu.Unlock()
+	switch e.Class {
+	case BadToken, BadChannel:
+		w.again([]*alert.Message{&m}, refusedRetry, refusedRetry, 0)
+		w.refused(ctx, editing, conf, err)
+	case Transient:
+		w.again([]*alert.Message{&m}, 2*editEvery, retryMax, 0)
+		w.s.mu.Lock()
+		w.s.budget.from = later(w.s.budget.from, time.Now().Add(e.RetryAfter))
+		w.s.mu.Unlock()
+	default:
+		w.again([]*alert.Message{&m}, 2*editEvery, refusedRetry, 0)
+	}
+}
+
+// locate finds out whether messages, or a reply, were posted.
+func (w *channelWorker) locate(ctx context.Context, a action, conf Channel) {
+	q := Query{Channel: w.name}
+	if m := a.message; m != nil {
+		q.Target, q.Thread, q.Since, q.IDs = m.Target, m.TS, m.Reply.At, []string{m.Reply.ID}
+	}
+	for _, m := range a.messages {
+		q.Target, q.IDs = m.Target, append(q.IDs, m.ID)
+		if q.Since.IsZero() || m.At.Before(q.Since) {
+			q.Since = m.At
+		}
+	}
+	found, err := w.s.o.Poster.Find(ctx, q)
+	unreachable := err != nil && w.moved(ctx, a.all()[0], err)
+	noThread := a.message != nil && (classOf(err) == BadThread || classOf(err) == Gone)
+	if err != nil && !unreachable && !noThread {
+		w.locateFailed(ctx, a, conf, err)
+		return
+	}
+	for _, m := range a.all() {
+		w.worksAgain(m.ID)
+	}
+	if a.message != nil {
+		w.locatedReply(ctx, *a.message, found)
+	} else {
+		w.located(ctx, a.messages, found)
+	}
+	if err == nil {
+		w.worked(ctx, locating, "find")
+	}
+}
+
+func (w *channelWorker) located(ctx context.Context, messages []*alert.Message, found map[string]string) {
+	var update alert.DeliveryUpdate
+	var missing []*alert.Message
+	for _, m := range messages {
+		if ts, ok := found[m.ID]; ok {
+			posted := *m
+			posted.TS, posted.State = ts, alert.Posted
+			update.Messages = append(update.Messages, posted)
+		} else {
+			missing = append(missing, m)
+			update.Drop = append(update.Drop, m.ID)
+		}
+	}
+	if !w.record(ctx, update) {
+		w.again(messages, retryFirst, retryMax, 0)
+		return
+	}
+	w.replace(missing)
+}
+
+func (w *channelWorker) locatedReply(ctx context.Context, m alert.Message, found map[string]string) {
+	if _, ok := found[m.Reply.ID]; ok {
+		w.replied(ctx, m)
+		return
+	}
+	m.Reply = nil
+	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.again([]*alert.Message{&m}, retryFirst, retryMax, 0)
+	}
+}
+
+func (w *channelWorker) locateFailed(ctx context.Context, a action, conf Channel, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	w.note(ctx, "find", err)
+	e := asPostError(err)
+	if e.Class == Transient {
+		w.again(a.all(), retryFirst, retryMax, e.RetryAfter)
+	} else {
+		w.again(a.all(), refusedRetry, refusedRetry, 0)
+	}
+	if e.Class == BadToken || e.Class == BadChannel {
+		w.refused(ctx, locating, conf, err)
+	}
+}
+
+// moved reports whether a message cannot be reached because it is in a channel
+// that the configuration no longer names.
+func (w *channelWorker) moved(ctx context.Context, m *alert.Message, err error) bool {
+	if classOf(err) != BadChannel {
+		return false
+	}
+	target, err := w.resolve(ctx)
+	return err == nil && target != m.Target
+}
+
+// invalidate deals with a message that is no more: somebody deleted it in Slack,
+// or it is out of reach. What is still open is posted anew; what has closed is
+// not told again.
+func (w *channelWorker) invalidate(ctx context.Context, m alert.Message) {
+	before := m
+	var closed []alert.ShownAlert
+	for _, s := range m.Alerts {
+		if a, known := w.s.o.State.Alert(s.Alert); known && a.State.Closed() {
+			closed = append(closed, shown(a))
+		}
+	}
+	if len(closed) == 0 {
+		w.drop(ctx, &before)
+		return
+	}
+	m.Alerts, m.Reply = closed, nil
+	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.replace([]*alert.Message{&before})
+	}
+}
+
+// deadLetter keeps a message that Slack refuses for good.
+func (w *channelWorker) deadLetter(ctx context.Context, m alert.Message, err error) {
+	m.State, m.Reason, m.Reply = alert.Dead, err.Error(), nil
+	w.s.log.Error("slack refuses a message for good", "channel", w.name, "message", m.ID, "err", err)
+	w.s.metrics.calls.WithLabelValues("post", "dead").Inc()
+	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+	w.s.review(ctx)
+}
+
+// drop forgets a message that is not there: its alerts wait again, and may then
+// be told together with others. Where that fails it is looked for.
+func (w *channelWorker) drop(ctx context.Context, m *alert.Message) {
+	if w.record(ctx, alert.DeliveryUpdate{Drop: []string{m.ID}}) {
+		w.replace([]*alert.Message{m})
+	}
+}
+
+func (w *channelWorker) replace(messages []*alert.Message) {
+	now := time.Now()
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	for _, m := range messages {
+		w.s.plan.replace(m, now)
+	}
+}
+
+// record commits, also while the program stops, and reports whether that worked.
+// Where it did not, State still says what was before, and that is acted upon.
+func (w *channelWorker) record(ctx context.Context, u alert.DeliveryUpdate) bool {
+	err := w.s.record(ctx, u)
+	if err != nil {
+		w.s.log.Warn("what became of a message could not be stored", "channel", w.name, "err", err)
+	}
+	return err == nil
+}
+
+func (s *Sink) record(ctx context.Context, u alert.DeliveryUpdate) error {
+	ctx, cancel := grace(ctx)
+	defer cancel()
+	return s.o.Recorder.Record(ctx, u)
+}
+
+// resolve returns the id of the channel. What is found out of a channel that the
+// configuration no longer names is dropped.
+func (w *channelWorker) resolve(ctx context.Context) (string, error) {
+	for {
+		w.s.mu.Lock()
+		target, channel := w.target, w.conf.Slack
+		w.s.mu.Unlock()
+		if target != "" {
+			return target, nil
+		}
+		target, err := w.s.o.Poster.Resolve(ctx, channel)
+		w.s.mu.Lock()
+		current := w.conf.Slack == channel
+		if current && err == nil {
+			w.target = target
+		}
+		w.s.mu.Unlock()
+		if current || ctx.Err() != nil {
+			return target, err
+		}
+	}
+}
+
+// shown is an alert as a message shows it that is posted now.
+func shown(a *alert.Alert) alert.ShownAlert {
+	return alert.ShownAlert{Alert: a.ID, Revision: a.Revision, Annotations: a.Annotations(), NotifiedRevision: a.Revision}
+}
+
+// redrawn returns what a message shows once it was edited to these alerts. Where
+// it takes no replies, the edit is all that people are told.
+func redrawn(m *alert.Message, alerts []alert.Alert) []alert.ShownAlert {
+	byID := make(map[string]*alert.Alert, len(alerts))
+	for i := range alerts {
+		byID[alerts[i].ID] = &alerts[i]
+	}
+	list := slices.Clone(m.Alerts)
+	for i := range list {
+		a, ok := byID[list[i].Alert]
+		if !ok {
+			continue
+		}
+		list[i].Revision, list[i].Annotations = a.Revision, a.Annotations()
+		if m.NoReplies {
+			list[i].NotifiedRevision = a.Revision
+		}
+	}
+	return list
+}
+
+func newID(prefix string) string {
+	b := make([]byte, 8)
+	rand.Read(b) // never fails
+	return prefix + hex.EncodeToString(b)
+}
+
+// grace returns a context that outlives ctx for a while: a call under way when
+// the program stops may still end well.
+func grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		sleep(out, stopsWithin)
+		cancel()
+	})
+	return out, func() { stop(); cancel() }
+}
+
+// sleep reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

@@ -1,0 +1,267 @@
+package slack
+
+import (
+	"slices"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/notify/card"
+	"numwatch/phone"
+)
+
+const (
+	baselineQuiet = 2 * time.Second // where the first round is over, or may be: after a start
+	baselineMax   = 30 * time.Minute
+)
+
+// While more comes than a channel takes, what waits is collected for longer and
+// longer before it becomes the next message: an hour of storm must not be
+// thousands of them.
+const (
+	gatherFirst = 5 * time.Second
+	gatherMax   = 30 * time.Second
+)
+
+// wait is an alert that no message lists.
+type wait struct {
+	since time.Time
+	again bool // a message that listed it was not posted, or is no more
+}
+
+// round collects the baseline alerts of an account until its first round is
+// over. Rounds of large accounts take long; one that never ends is cut short.
+// What comes later, of a space that could not be polled before, say, only waits
+// for what comes with it.
+type round struct {
+	first, last time.Time
+	live        bool // they come as they open, and not from the store
+	done        bool // they are complete
+	over        bool // the account's first round has ended
+}
+
+func (p *planner) round(account string) *round {
+	r := p.rounds[account]
+	if r == nil {
+		r = &round{}
+		p.rounds[account] = r
+	}
+	return r
+}
+
+func (r *round) note(now time.Time, live bool) {
+	if r.first.IsZero() || r.done || now.After(r.ready()) {
+		r.first, r.done = now, false
+	}
+	r.last, r.live = now, live
+}
+
+// ready is when the baseline alerts collected so far are shown.
+func (r *round) ready() time.Time {
+	switch {
+	case r.done:
+		return r.last
+	case r.live && !r.over:
+		return r.first.Add(baselineMax)
+	default:
+		return earlier(r.last.Add(baselineQuiet), r.first.Add(baselineMax))
+	}
+}
+
+// baselineDone says that an account's first round is over.
+func (p *planner) baselineDone(account string) {
+	r := p.round(account)
+	r.done, r.over = true, true
+}
+
+// groupKey puts the alerts that are told together under one key.
+type groupKey struct {
+	baseline bool
+	again    bool
+	rule     string
+	space    phone.SpaceKey
+	request  string
+	single   string
+}
+
+func keyOf(a *alert.Alert, again bool) groupKey {
+	switch {
+	case a.Baseline:
+		return groupKey{baseline: true, space: phone.SpaceKey{Account: a.Subject.Account}}
+	case again:
+		return groupKey{again: true}
+	case a.Change.RequestId != "":
+		return groupKey{rule: a.Rule, space: a.Subject.SpaceKey(), request: a.Change.RequestId}
+	default:
+		return groupKey{single: a.ID}
+	}
+}
+
+// group is what one message would tell.
+type group struct {
+	baseline bool
+	ready    time.Time
+	alerts   []alert.Alert
+}
+
+// nextPost picks what to post now. Where something had to wait for the channel,
+// all that waits becomes one message: a storm is a few messages, not hundreds.
+func (p *planner) nextPost(c *channelState, now, free time.Time) (out action) {
+	if len(c.waiting) == 0 {
+		return out
+	}
+	free = later(free, c.full)
+	if free.After(now) {
+		out.by(free)
+		return out
+	}
+	var ready []*group
+	for _, g := range p.groups(c) {
+		if g.ready.After(now) {
+			out.by(g.ready)
+		} else {
+			ready = append(ready, g)
+		}
+	}
+	if len(ready) == 0 {
+		return out
+	}
+	slices.SortFunc(ready, func(x, y *group) int { return card.Worst(&x.alerts[0], &y.alerts[0]) })
+	first := ready[0]
+	if crowded(ready, free) && !first.baseline {
+		first = fold(ready)
+		c.gathering = min(max(2*c.gathering, gatherFirst), gatherMax)
+		c.full = now.Add(c.gathering)
+	} else {
+		c.gathering = 0
+	}
+	return action{kind: post, alerts: first.alerts}
+}
+
+// crowded reports whether some of what is ready had to wait for the channel.
+func crowded(ready []*group, free time.Time) bool {
+	waited := func(g *group) bool { return !g.baseline && g.ready.Before(free) }
+	return len(ready) > 1 && slices.ContainsFunc(ready, waited)
+}
+
+// fold makes one group of all but the baselines, which stay one message each.
+func fold(groups []*group) *group {
+	all := &group{}
+	for _, g := range groups {
+		if !g.baseline {
+			all.alerts = append(all.alerts, g.alerts...)
+		}
+	}
+	card.SortWorstFirst(all.alerts)
+	return all
+}
+
+func (p *planner) groups(c *channelState) map[groupKey]*group {
+	groups := make(map[groupKey]*group)
+	for id, w := range c.waiting {
+		a, known := p.state.Alert(id)
+		if !known {
+			delete(c.waiting, id)
+			continue
+		}
+		key := keyOf(a, w.again)
+		g := groups[key]
+		if g == nil {
+			g = &group{baseline: key.baseline, ready: w.since}
+			if key.baseline {
+				g.ready = p.round(a.Subject.Account).ready()
+			}
+			groups[key] = g
+		}
+		if !g.baseline {
+			g.ready = earlier(g.ready, w.since)
+		}
+		g.alerts = append(g.alerts, *a)
+	}
+	for _, g := range groups {
+		card.SortWorstFirst(g.alerts)
+	}
+	return groups
+}
+
+// overdue counts the alerts that are ready since before a time and that no
+// message lists yet.
+func (p *planner) overdue(c *channelState, before time.Time) (n int, first time.Time) {
+	for id, w := range c.waiting {
+		since := w.since
+		if a, known := p.state.Alert(id); known && a.Baseline {
+			since = later(since, p.round(a.Subject.Account).ready())
+		}
+		if !since.Before(before) {
+			continue
+		}
+		if n++; n == 1 || since.Before(first) {
+			first = since
+		}
+	}
+	return n, first
+}
+
+// unconfirmed counts the messages of which it is not known since before a time
+// whether they, or replies to them, were posted.
+func (p *planner) unconfirmed(c *channelState, before time.Time) (n int, first time.Time) {
+	for id := range c.messages {
+		m, known := p.state.Message(id)
+		if !known || m.State != alert.Sending && m.Reply == nil {
+			continue
+		}
+		at := m.At
+		if m.Reply != nil {
+			at = m.Reply.At
+		}
+		if !at.Before(before) {
+			continue
+		}
+		if n++; n == 1 || at.Before(first) {
+			first = at
+		}
+	}
+	return n, first
+}
+
+// expired lists the closed alerts whose end every channel has seen and that are
+// closed for longer than keep, and the messages that then show nothing.
+func (p *planner) expired(now time.Time, keep time.Duration) (alerts []string, messages []*alert.Message) {
+	going := make(map[string]bool)
+	for _, a := range p.state.Alerts() {
+		if a.State.Closed() && now.Sub(a.Changed) > keep && p.seen(a) {
+			going[a.ID] = true
+			alerts = append(alerts, a.ID)
+		}
+	}
+	for _, m := range p.state.Messages() {
+		remains := func(s alert.ShownAlert) bool { _, known := p.state.Alert(s.Alert); return known && !going[s.Alert] }
+		c := p.channel(m.Channel)
+		inUse := c.active && m.State == alert.Sending || c.messages[m.ID] != nil && c.messages[m.ID].busy
+		if !inUse && !slices.ContainsFunc(m.Alerts, remains) {
+			messages = append(messages, m)
+		}
+	}
+	slices.Sort(alerts)
+	return alerts, messages
+}
+
+// seen reports whether nothing is left to be shown of a closed alert.
+func (p *planner) seen(a *alert.Alert) bool {
+	for _, c := range p.channels {
+		if c.active && wanted(c, a) && !p.listed(c, a.ID) {
+			return false
+		}
+	}
+	for _, m := range p.state.MessagesOf(a.ID) {
+		if p.channel(m.Channel).active && !shows(m, a) {
+			return false
+		}
+	}
+	return true
+}
+
+func shows(m *alert.Message, a *alert.Alert) bool {
+	i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
+	s := m.Alerts[i]
+	return m.State == alert.Dead || m.State == alert.Posted && m.Reply == nil && !differs(m, s, a) && !untold(s, a)
+}

@@ -1,0 +1,222 @@
+package slack
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"numwatch/alert"
+)
+
+// channelWorker does the work of one channel, with a goroutine for each lane.
+// Its members are guarded by the lock of the sink.
+type channelWorker struct {
+	s    *Sink
+	name string
+	wake [lanes]chan struct{}
+
+	conf         Channel
+	target       string    // Slack's id, resolved; "" until needed
+	postAt       time.Time // no post or reply before this: the channel's pace, or it is parked
+	parkedBy     lane      // the one that was refused; lanes: it is not parked
+	failures     int       // of posts, one after the other
+	failingSince time.Time
+}
+
+func newChannelWorker(s *Sink, c Channel) *channelWorker {
+	w := &channelWorker{s: s, name: c.Name, conf: c, parkedBy: lanes}
+	for l := range lanes {
+		w.wake[l] = make(chan struct{}, 1)
+	}
+	return w
+}
+
+// configure is called with the lock held.
+func (w *channelWorker) configure(c Channel) {
+	if c.Slack != w.conf.Slack {
+		w.target, w.postAt = "", time.Time{}
+	}
+	w.conf = c
+}
+
+// wakeAll is called with the lock held, or not: the lanes do not change.
+func (w *channelWorker) wakeAll() {
+	for _, c := range w.wake {
+		wake(c)
+	}
+}
+
+func (w *channelWorker) run(ctx context.Context, l lane) {
+	for ctx.Err() == nil {
+		a, conf, wait := w.next(l)
+		if a.kind != idle {
+			w.act(ctx, a, conf)
+			continue
+		}
+		var due <-chan time.Time
+		if wait > 0 {
+			due = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-w.wake[l]:
+		case <-due:
+		}
+	}
+}
+
+// next returns what a lane is to do now and how the channel is configured, or
+// how long to wait first; negative: until woken. The messages of the action are
+// taken from the other lanes.
+func (w *channelWorker) next(l lane) (a action, conf Channel, wait time.Duration) {
+	now := time.Now()
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if w.s.blocked.After(now) {
+		w.s.budget.leave(w)
+		return action{}, w.conf, w.s.blocked.Sub(now)
+	}
+	free := w.postAt
+	if l == editing {
+		free = w.s.budget.turn(w, now)
+	}
+	a = w.s.plan.next(w.name, l, now, free)
+	if l == editing {
+		w.s.budget.took(w, a, now)
+	}
+	switch {
+	case a.kind != idle:
+		w.take(a)
+		return a, w.conf, 0
+	case a.until.IsZero():
+		return a, w.conf, -1
+	default:
+		return a, w.conf, max(a.until.Sub(now), time.Millisecond)
+	}
+}
+
+// take is called with the lock held.
+func (w *channelWorker) take(a action) {
+	for _, m := range a.all() {
+		state := w.s.plan.message(m)
+		state.busy = true
+		state.uncertain = state.uncertain && a.kind != edit
+	}
+}
+
+func (a *action) all() []*alert.Message {
+	if a.message != nil {
+		return []*alert.Message{a.message}
+	}
+	return a.messages
+}
+
+// act does what is to be done, and gives the messages back.
+func (w *channelWorker) act(ctx context.Context, a action, conf Channel) {
+	switch a.kind {
+	case post:
+		w.post(ctx, a.alerts, conf)
+	case reply:
+		w.reply(ctx, *a.message, a, conf)
+	case edit:
+		w.edit(ctx, *a.message, a.alerts, conf)
+	case locate:
+		w.locate(ctx, a, conf)
+	}
+	for _, m := range a.all() {
+		w.release(m.ID)
+	}
+}
+
+func (w *channelWorker) release(id string) {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if m := w.s.plan.channel(w.name).messages[id]; m != nil {
+		m.busy, m.dirty = false, true
+	}
+	w.wakeAll()
+}
+
+// again has messages tried once more after a while: ever later, so that one on
+// which Slack chokes does not hold up the others.
+func (w *channelWorker) again(messages []*alert.Message, first, most, asked time.Duration) {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	failures := 0
+	for _, m := range messages {
+		failures = max(failures, w.s.plan.message(m).failures)
+	}
+	at := time.Now().Add(max(asked, backOff(failures, first, most)))
+	for _, m := range messages {
+		state := w.s.plan.message(m)
+		state.retryAt, state.failures = at, failures+1
+	}
+}
+
+// worksAgain ends the back-off of a message.
+func (w *channelWorker) worksAgain(id string) {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if m := w.s.plan.channel(w.name).messages[id]; m != nil {
+		m.failures, m.retryAt = 0, time.Time{}
+	}
+}
+
+// backOff doubles with every failure, and is spread so that what failed together
+// does not come back together.
+func backOff(failures int, first, most time.Duration) time.Duration {
+	d := min(first<<min(failures, 10), most)
+	return d/2 + rand.N(d/2+1)
+}
+
+// editBurst is how many edits may follow each other at once.
+const editBurst = 5
+
+// budget is what the workspace allows of edits, which channels share: whoever
+// has waited longest is next, and goes to the end of the line. Callers serialise
+// its use.
+type budget struct {
+	limit *rate.Limiter
+	every time.Duration
+	line  []*channelWorker
+	from  time.Time // no edit before this
+}
+
+func newBudget(every time.Duration) *budget {
+	return &budget{limit: rate.NewLimiter(rate.Every(every), editBurst), every: every}
+}
+
+// turn is when a channel may edit, if those ahead of it all do. One that does
+// not holds up the others only as long as the burst lasts.
+func (b *budget) turn(w *channelWorker, now time.Time) time.Time {
+	ahead := slices.Index(b.line, w)
+	if ahead < 0 {
+		ahead = len(b.line)
+	}
+	short := float64(min(ahead, editBurst-1)+1) - b.limit.TokensAt(now)
+	if short <= 0 {
+		return b.from
+	}
+	return later(b.from, now.Add(time.Duration(short*float64(b.every))+time.Millisecond))
+}
+
+// took spends an edit at once, lest others count on it too, or lets the channel
+// wait in line for one.
+func (b *budget) took(w *channelWorker, a action, now time.Time) {
+	switch {
+	case a.kind == edit:
+		b.limit.AllowN(now, 1)
+		b.leave(w)
+	case !a.queues:
+		b.leave(w)
+	case !slices.Contains(b.line, w):
+		b.line = append(b.line, w)
+	}
+}
+
+func (b *budget) leave(w *channelWorker) {
+	b.line = slices.DeleteFunc(b.line, func(other *channelWorker) bool { return other == w })
+}
