@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"numwatch/phone"
 )
 
 // Why a request of an operator fails: what it names does not exist, or it is not valid.
@@ -21,72 +23,96 @@ type Matcher struct {
 	Account     string            `json:"account,omitempty"`
 	Space       string            `json:"space,omitempty"` // the id
 	PhoneNumber string            `json:"number,omitempty"`
+	Component   string            `json:"part,omitempty"` // of the bot: "slack:ops"
 	Rule        string            `json:"rule,omitempty"`
 	Severity    string            `json:"severity,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"` // of the space
 }
 
+// MatcherNames are what the members of a matcher are called where people write
+// them; labels are called label.NAME.
+func MatcherNames() []string {
+	return []string{"account", "space", "number", "part", "rule", "severity"}
+}
+
+// member returns the member with a name, nil if there is none.
+func (m *Matcher) member(name string) *string {
+	members := []*string{&m.Account, &m.Space, &m.PhoneNumber, &m.Component, &m.Rule, &m.Severity}
+	if i := slices.Index(MatcherNames(), name); i >= 0 {
+		return members[i]
+	}
+	return nil
+}
+
+// MatchSubject returns a matcher of one rule on one subject.
+func MatchSubject(rule string, s phone.Subject) Matcher {
+	return Matcher{Account: s.Account, Space: s.Space, PhoneNumber: s.PhoneNumber, Component: s.Component, Rule: rule}
+}
+
 // Matches reports whether the alert, of a space with these labels, is chosen.
 func (m *Matcher) Matches(a *Alert, labels map[string]string) bool {
-	fits := func(want, is string) bool { return want == "" || want == is }
+	is := MatchSubject(a.Rule, a.Subject)
+	is.Severity = a.Severity.String()
+	for _, name := range MatcherNames() {
+		if want := *m.member(name); want != "" && want != *is.member(name) {
+			return false
+		}
+	}
 	for k, v := range m.Labels {
 		if labels[k] != v {
 			return false
 		}
 	}
-	return fits(m.Account, a.Subject.Account) && fits(m.Space, a.Subject.Space) && fits(m.PhoneNumber, a.Subject.PhoneNumber) &&
-		fits(m.Rule, a.Rule) && fits(m.Severity, a.Severity.String())
+	return true
 }
 
 // Empty reports whether the matcher chooses everything.
-func (m *Matcher) Empty() bool {
-	return m.Account == "" && m.Space == "" && m.PhoneNumber == "" && m.Rule == "" && m.Severity == "" && len(m.Labels) == 0
-}
+func (m *Matcher) Empty() bool { return m.String() == everything }
+
+const everything = "everything"
 
 // String lists what must fit, as in rule=quality-red space=1001.
 func (m *Matcher) String() string {
 	var parts []string
-	for _, p := range [][2]string{
-		{"account", m.Account}, {"space", m.Space}, {"number", m.PhoneNumber}, {"rule", m.Rule}, {"severity", m.Severity},
-	} {
-		if p[1] != "" {
-			parts = append(parts, p[0]+"="+p[1])
+	for _, name := range MatcherNames() {
+		if v := m.Get(name); v != "" {
+			parts = append(parts, name+"="+v)
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(m.Labels)) {
 		parts = append(parts, fmt.Sprintf("label.%s=%s", k, m.Labels[k]))
 	}
 	if len(parts) == 0 {
-		return "everything"
+		return everything
 	}
 	return strings.Join(parts, " ")
 }
 
-// Set gives the member that String calls name a value.
+// Get returns the member with a name of MatcherNames, "" if it is not set.
+func (m *Matcher) Get(name string) string {
+	if v := m.member(name); v != nil {
+		return *v
+	}
+	return ""
+}
+
+// Set gives the member with a name, or the label label.NAME, a value.
 func (m *Matcher) Set(name, value string) error {
-	label, isLabel := strings.CutPrefix(name, "label.")
-	switch {
-	case isLabel && label != "":
+	if label, ok := strings.CutPrefix(name, "label."); ok && label != "" {
 		if m.Labels == nil {
 			m.Labels = map[string]string{}
 		}
 		m.Labels[label] = value
-	case name == "account":
-		m.Account = value
-	case name == "space":
-		m.Space = value
-	case name == "number":
-		m.PhoneNumber = value
-	case name == "rule":
-		m.Rule = value
-	case name == "severity":
-		if !slices.Contains(severityNames, value) {
-			return fmt.Errorf("unknown severity %q (one of %v)", value, severityNames)
-		}
-		m.Severity = value
-	default:
-		return fmt.Errorf("alerts cannot be chosen by %q (account, space, number, rule, severity, label.NAME)", name)
+		return nil
 	}
+	member := m.member(name)
+	switch {
+	case member == nil:
+		return fmt.Errorf("alerts cannot be matched by %q (%s, label.NAME)", name, strings.Join(MatcherNames(), ", "))
+	case name == "severity" && !slices.Contains(severityNames, value):
+		return fmt.Errorf("unknown severity %q (one of %v)", value, severityNames)
+	}
+	*member = value
 	return nil
 }
 

@@ -33,3 +33,17 @@ func TestMatcher(t *testing.T) {
 	require.ErrorContains(t, all.Set("colour", "red"), `"colour"`)
 	require.Error(t, all.Set("label.", "x"))
 }
+
+// A silence of one sink's alert is no silence of the rule for every sink.
+func TestMatcherOfOneComponent(t *testing.T) {
+	ops := &alert.Alert{Rule: "sink-parked", Subject: phone.Subject{Component: "slack:ops"}}
+	nats := &alert.Alert{Rule: "sink-parked", Subject: phone.Subject{Component: "nats"}}
+	m := alert.MatchSubject(ops.Rule, ops.Subject)
+	require.True(t, m.Matches(ops, nil))
+	require.False(t, m.Matches(nats, nil))
+	require.False(t, m.Empty())
+	require.Equal(t, "part=slack:ops rule=sink-parked", m.String())
+	var typed alert.Matcher
+	require.NoError(t, typed.Set("part", "slack:ops"))
+	require.Equal(t, "slack:ops", typed.Component)
+}

@@ -281,7 +281,7 @@ func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
 		Rule: a.Rule, Runbook: a.Runbook, Notes: s.notes(a), Closing: text(a.Closing),
 		Since: since(a.Since, now), Changed: since(a.Changed, now), ID: a.ID, Acked: a.Ack != nil,
 	}
-	match := matchAlert(a)
+	match := alert.MatchSubject(a.Rule, a.Subject)
 	row.Silence = "silences?" + matchQuery(&match).Encode()
 	if row.Closed {
 		row.Tone = off

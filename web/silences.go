@@ -75,7 +75,7 @@ func (s *site) makeSilence(ctx context.Context, q api.SilenceRequest) (alert.Sil
 func checkMatch(m *alert.Matcher) error {
 	switch {
 	case m.Empty():
-		return fmt.Errorf("%w: name at least one of account, space, number, rule, severity or label", alert.ErrRejected)
+		return fmt.Errorf("%w: name at least one of account, space, number, part, rule, severity or label", alert.ErrRejected)
 	case m.Severity != "" && !slices.Contains(alert.Severities(), m.Severity):
 		return fmt.Errorf("%w: severity must be one of %s", alert.ErrRejected, strings.Join(alert.Severities(), ", "))
 	}
@@ -113,12 +113,7 @@ func (s *site) silenceAlert(r *http.Request, by string) (any, error) {
 	if !ok || a.State.Closed() {
 		return nil, fmt.Errorf("%w: alert %s", alert.ErrNotFound, r.PathValue("id"))
 	}
-	return s.makeSilence(r.Context(), api.SilenceRequest{Match: matchAlert(a), For: length, By: by})
-}
-
-// matchAlert chooses the alerts of the same rule about the same subject.
-func matchAlert(a *alert.Alert) alert.Matcher {
-	return alert.Matcher{Account: a.Subject.Account, Space: a.Subject.Space, PhoneNumber: a.Subject.PhoneNumber, Rule: a.Rule}
+	return s.makeSilence(r.Context(), api.SilenceRequest{Match: alert.MatchSubject(a.Rule, a.Subject), For: length, By: by})
 }
 
 func lengthOf(text string) (api.Seconds, error) {
@@ -215,10 +210,8 @@ func (s *site) silenceRows() (rows []silenceRow) {
 // matchQuery writes a matcher as the form of the silences page has it.
 func matchQuery(m *alert.Matcher) url.Values {
 	q := url.Values{}
-	for name, v := range map[string]string{
-		"account": m.Account, "space": m.Space, "number": m.PhoneNumber, "rule": m.Rule, "severity": m.Severity,
-	} {
-		if v != "" {
+	for _, name := range alert.MatcherNames() {
+		if v := m.Get(name); v != "" {
 			q.Set(name, v)
 		}
 	}
@@ -234,7 +227,7 @@ func matchQuery(m *alert.Matcher) url.Values {
 
 // matchOf reads it back.
 func matchOf(q url.Values) (m alert.Matcher, _ error) {
-	for _, name := range []string{"account", "space", "number", "rule", "severity"} {
+	for _, name := range alert.MatcherNames() {
 		if v := strings.TrimSpace(q.Get(name)); v != "" {
 			if err := m.Set(name, v); err != nil {
 				return m, fmt.Errorf("%w: %w", alert.ErrRejected, err)

@@ -42,7 +42,7 @@ func (o operator) Ack(ctx context.Context, alerts []alert.Alert, by string) erro
 }
 
 // Silence silences the rule: of one alert for its subject, of several in each
-// space that they are in.
+// space, account or component that they are about.
 func (o operator) Silence(ctx context.Context, alerts []alert.Alert, length time.Duration, by string) error {
 	until := time.Now().Add(length).UTC().Truncate(time.Second)
 	matchers := matchersOf(alerts)
@@ -55,20 +55,16 @@ func (o operator) Silence(ctx context.Context, alerts []alert.Alert, length time
 }
 
 func matchersOf(alerts []alert.Alert) []alert.Matcher {
-	type where struct{ rule, account, space string }
-	var seen []where
 	var matchers []alert.Matcher
 	for _, a := range alerts {
-		w := where{a.Rule, a.Subject.Account, a.Subject.Space}
-		if slices.Contains(seen, w) {
-			continue
+		m := alert.MatchSubject(a.Rule, a.Subject)
+		if len(alerts) > 1 {
+			m.PhoneNumber = ""
 		}
-		seen = append(seen, w)
-		m := alert.Matcher{Rule: w.rule, Account: w.account, Space: w.space}
-		if len(alerts) == 1 {
-			m.PhoneNumber = a.Subject.PhoneNumber
+		same := func(other alert.Matcher) bool { return other.String() == m.String() }
+		if !slices.ContainsFunc(matchers, same) {
+			matchers = append(matchers, m)
 		}
-		matchers = append(matchers, m)
 	}
 	return matchers
 }

@@ -55,6 +55,11 @@ func testSilenceButton(t *testing.T) {
 		"account=main space=1 rule=red by ada", "account=main space=1 rule=banned by ada", "account=main space=2 rule=red by ada",
 	}, c.asked)
 
+	c.asked = nil
+	parked := alert.Alert{ID: "a-5", Rule: "sink-parked", Subject: phone.Subject{Component: "slack:ops"}}
+	require.NoError(t, o.Silence(t.Context(), []alert.Alert{parked}, time.Hour, "ada"))
+	require.Equal(t, []string{"part=slack:ops rule=sink-parked by ada"}, c.asked, "not for every sink")
+
 	c.refuse = map[string]error{"account=main space=2 rule=red": errors.New("no")}
 	err := o.Silence(t.Context(), []alert.Alert{alertOn(1, "red", "1", "86"), alertOn(4, "red", "2", "88")}, time.Hour, "ada")
 	require.EqualError(t, err, "1 of 2 silences are in force: no")

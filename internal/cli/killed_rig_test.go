@@ -62,8 +62,8 @@ const (
 
 // rigOptions are how one run differs from another.
 type rigOptions struct {
-	noHistory bool // the token may not read what was posted
-	embedded  bool // NATS runs within the bot and dies with it
+	historyFails bool // most looks into a channel's history fail
+	embedded     bool // NATS runs within the bot and dies with it
 }
 
 // rig is all that outlives the bot: the cloud under its storm, Slack, NATS, and
@@ -80,13 +80,12 @@ type rig struct {
 	nats        *server.Server // nil while the bot runs its own
 	lives       int
 	kills       int
-	unsure      map[string]bool // what kills left in Slack and the store had as being sent, by id
 }
 
 func newRig(t *testing.T, o rigOptions) *rig {
 	t.Helper()
 	seed := crashSeed(t)
-	r := &rig{t: t, o: o, rand: rand.New(rand.NewPCG(seed, 0xc7)), dir: t.TempDir(), storm: newStorm(seed), connections: &connections{}, unsure: map[string]bool{}}
+	r := &rig{t: t, o: o, rand: rand.New(rand.NewPCG(seed, 0xc7)), dir: t.TempDir(), storm: newStorm(seed), connections: &connections{}}
 	t.Cleanup(r.storm.server.Close)
 	c := slacksim.Config{
 		Token: crashToken, Seed: seed,
@@ -94,9 +93,6 @@ func newRig(t *testing.T, o rigOptions) *rig {
 			Posts: slacksim.Rate{Max: 20, Per: time.Second}, Update: perMinute(3000), History: perMinute(3000),
 			Replies: perMinute(3000), List: perMinute(3000), Info: perMinute(3000),
 		},
-	}
-	if o.noHistory {
-		c.Scopes = []string{"chat:write", "channels:read"}
 	}
 	for _, ch := range crashChannels {
 		c.Channels = append(c.Channels, ch)
@@ -195,8 +191,7 @@ func (r *rig) connectNATS() *nats.Conn {
 	return nc
 }
 
-// disturb makes some calls to Slack fail. Without the history scope a call that
-// took effect and failed leaves a duplicate, as it should; then only kills may.
+// disturb makes some calls to Slack fail.
 func (r *rig) disturb() {
 	for _, f := range []slacksim.Fault{
 		{Kind: slacksim.Drop, Applied: true, Probability: 0.05},
@@ -206,9 +201,11 @@ func (r *rig) disturb() {
 		{Kind: slacksim.ServerError, Probability: 0.03},
 		{Kind: slacksim.RateLimited, Probability: 0.03},
 	} {
-		if !f.Applied || !r.o.noHistory {
-			r.slack.Inject(f)
-		}
+		r.slack.Inject(f)
+	}
+	if r.o.historyFails {
+		r.slack.Inject(slacksim.Fault{Kind: slacksim.ServerError, Method: slacksim.History, Probability: 0.7})
+		r.slack.Inject(slacksim.Fault{Kind: slacksim.ServerError, Method: slacksim.Replies, Probability: 0.7})
 	}
 	r.storm.disturb()
 }

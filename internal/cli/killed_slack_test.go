@@ -3,18 +3,14 @@ package cli_test
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/stretchr/testify/require"
-
 	"numwatch/alert"
 	slacksim "numwatch/internal/sim/slack"
 	"numwatch/phone"
-	"numwatch/store"
 )
 
 // slackView holds what Slack shows against what the store says.
@@ -124,34 +120,6 @@ func countedOnly(lines []string) int {
 		}
 	}
 	return 0
-}
-
-// ambiguous lists what a dead bot's store has as being sent and Slack has: the
-// next life must look for it, and cannot where it may not.
-func (r *rig) ambiguous() (ids []string) {
-	s, err := store.Open(r.storePath(), store.Options{})
-	require.NoError(r.t, err)
-	messages, err := s.Messages()
-	require.NoError(r.t, errors.Join(err, s.Close()))
-	there := map[string]bool{}
-	for _, ch := range crashChannels {
-		for _, m := range r.slack.Messages(ch.ID) {
-			there[metadataID(&m.Version)] = true
-			for i := range m.Replies {
-				there[metadataID(&m.Replies[i].Version)] = true
-			}
-		}
-	}
-	for i := range messages {
-		m := &messages[i]
-		if m.State == alert.Sending && there[m.ID] {
-			ids = append(ids, m.ID)
-		}
-		if m.Reply != nil && there[m.Reply.ID] {
-			ids = append(ids, m.Reply.ID)
-		}
-	}
-	return ids
 }
 
 // thread finds what replies tell twice. Every state of a number has another

@@ -56,19 +56,13 @@ func TestKilledBot(t *testing.T) {
 	require.Empty(t, r.settle().doubles, "Slack was told twice")
 }
 
-// TestKilledBotWithoutHistory is the same where the bot may not look into the
-// channels: better twice than never, and no kill leaves more than one message of
-// which the next life cannot know that Slack has it (killAndInspect holds it to that).
-func TestKilledBotWithoutHistory(t *testing.T) {
+// TestKilledBotWhileHistoryFails is the same where most looks into the channels'
+// history fail, so that the outcome of what a kill left is long unknown.
+func TestKilledBotWhileHistoryFails(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{noHistory: true})
+	r := newRig(t, rigOptions{historyFails: true})
 	r.killAll(kills(t, 6, 2))
-	view, all := r.settle(), 0
-	for _, n := range view.times {
-		all += n
-	}
-	require.LessOrEqual(t, all, len(r.unsure), "%s", view.doubles)
-	require.LessOrEqual(t, len(r.unsure), r.kills)
+	require.Empty(t, r.settle().doubles, "Slack was told twice")
 }
 
 // TestKilledBotShowsAcknowledgementsAndSilences kills the bot when somebody has just decided
@@ -216,16 +210,6 @@ func (r *rig) killAndInspect(b *bot, after time.Duration) {
 	b.kill(after)
 	r.kills++
 	r.quiet()
-	left := 0
-	for _, id := range r.ambiguous() {
-		if !r.unsure[id] {
-			r.unsure[id] = true
-			left++
-		}
-	}
-	if r.o.noHistory {
-		require.LessOrEqual(r.t, left, 1, "this kill leaves several messages in Slack of which nothing can know")
-	}
 }
 
 // settle gives the bot a last life in the calm, ends it when all is told, and
