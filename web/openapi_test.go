@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"numwatch/phone"
 	"numwatch/web/api"
@@ -28,7 +28,9 @@ const documentURL = "mem:///openapi.json"
 
 func readDocument(t *testing.T) document {
 	t.Helper()
-	content, err := yaml.YAMLToJSON(openAPI)
+	var described any
+	require.NoError(t, yaml.Unmarshal(openAPI, &described))
+	content, err := json.Marshal(described)
 	require.NoError(t, err)
 	root, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
 	require.NoError(t, err)

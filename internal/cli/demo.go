@@ -63,7 +63,7 @@ func (c *demoCommand) Run(ctx context.Context, p *command.Program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	scenario, err := camssim.ParseScenario(camssim.Demo())
+	scenario, err := camssim.ParseScenario("demo.yaml", camssim.Demo())
 	if err != nil {
 		return err
 	}

@@ -35,14 +35,15 @@ func (c *simCamsCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Speed <= 0 {
 		return command.UsageError("--speed must be above 0")
 	}
-	data := camssim.Demo()
+	name, data := "demo.yaml", camssim.Demo()
 	if c.Scenario != "" {
 		var err error
+		name = c.Scenario
 		if data, err = os.ReadFile(c.Scenario); err != nil {
 			return fmt.Errorf("reading the scenario: %w", err)
 		}
 	}
-	scenario, err := camssim.ParseScenario(data)
+	scenario, err := camssim.ParseScenario(name, data)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -11,9 +12,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"numwatch/internal/config"
 	"numwatch/rules/rulefile"
@@ -23,8 +24,15 @@ import (
 // keys that are used there.
 func strictly[T any](t *testing.T, file string) (v T) {
 	t.Helper()
-	require.NoError(t, yaml.UnmarshalWithOptions(read(t, file), &v, yaml.Strict()), file)
+	decodeStrictly(t, file, &v)
 	return v
+}
+
+func decodeStrictly(t *testing.T, file string, v any) {
+	t.Helper()
+	d := yaml.NewDecoder(bytes.NewReader(read(t, file)))
+	d.KnownFields(true)
+	require.NoError(t, d.Decode(v), file)
 }
 
 // image is what the Dockerfile promises.
@@ -169,7 +177,7 @@ func TestExampleOfSecretsServesKubernetesToo(t *testing.T) {
 		Metadata   metadata
 		StringData map[string]string `yaml:"stringData"`
 	}
-	require.NoError(t, yaml.UnmarshalWithOptions(read(t, "deploy/kubernetes/secret.example.yaml"), &secret, yaml.Strict()))
+	decodeStrictly(t, "deploy/kubernetes/secret.example.yaml", &secret)
 	var names []string
 	for name, value := range secret.StringData {
 		names = append(names, name)

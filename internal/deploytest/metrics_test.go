@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 )
 
@@ -202,7 +201,7 @@ func (e expressions) alerts(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, yaml.UnmarshalWithOptions(read(t, "deploy/prometheus-alerts.yaml"), &file, yaml.Strict()))
+	decodeStrictly(t, "deploy/prometheus-alerts.yaml", &file)
 	names := map[string]bool{}
 	for _, g := range file.Groups {
 		for _, r := range g.Rules {

@@ -7,6 +7,8 @@ import (
 	"math"
 	"text/template"
 	"time"
+
+	"numwatch/phone"
 )
 
 // panel is a chart of one figure over the fleets of a sweep. Both axes are
@@ -57,7 +59,7 @@ func draw(w io.Writer, all []figures, along func(shape) int, unit string) error 
 		for j := range all {
 			p.Points = append(p.Points, point{
 				X: position(xs, xs[j], plotLeft, plotRight), Y: position(ys, ys[j], plotBottom, plotTop),
-				Value: c.label(ys[j]), Fleet: grouped(int(xs[j])),
+				Value: c.label(ys[j]), Fleet: phone.Grouped(int(xs[j])),
 			})
 		}
 		panels = append(panels, p)

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"numwatch/phone"
 )
 
 // plan is what to measure.
@@ -116,5 +118,5 @@ func fleets(one shape, sweep string) ([]shape, error) {
 }
 
 func (s shape) String() string {
-	return fmt.Sprintf("%s in %s of %s", count(s.total(), "number"), count(s.spaces, "space"), count(s.accounts, "account"))
+	return fmt.Sprintf("%s in %s of %s", phone.Count(s.total(), "number"), phone.Count(s.spaces, "space"), phone.Count(s.accounts, "account"))
 }

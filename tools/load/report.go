@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"numwatch/phone"
 )
 
 // print writes what was measured as a table in Markdown, a column for each
@@ -14,9 +16,9 @@ func print(w io.Writer, all []figures) {
 	for _, f := range all {
 		s := f.plan.shape
 		table[0] = append(table[0], "")
-		table[1] = append(table[1], grouped(s.total()))
-		table[2] = append(table[2], grouped(s.spaces))
-		table[3] = append(table[3], grouped(s.accounts))
+		table[1] = append(table[1], phone.Grouped(s.total()))
+		table[2] = append(table[2], phone.Grouped(s.spaces))
+		table[3] = append(table[3], phone.Grouped(s.accounts))
 	}
 	for _, row := range rows {
 		cells := []string{row.name}
@@ -55,13 +57,13 @@ var rows = []struct {
 	{"changes: events a second", func(f *figures) string { return fmt.Sprintf("%.0f", float64(f.busy.events)/f.busy.took.Seconds()) }},
 	{"processor, in cores", func(f *figures) string { return fmt.Sprintf("%.3f", f.busy.cores()) }},
 	{"memory, without pages of files", func(f *figures) string { return megabytes(f.busy.memory.own) }},
-	{"from answer to consumer: changes", func(f *figures) string { return grouped(len(f.delays)) }},
+	{"from answer to consumer: changes", func(f *figures) string { return phone.Grouped(len(f.delays)) }},
 	{"the same: p50", func(f *figures) string { return short(quantile(f.delays, 0.5)) }},
 	{"the same: p99", func(f *figures) string { return short(quantile(f.delays, 0.99)) }},
 	{"the same: longest", func(f *figures) string { return short(quantile(f.delays, 1)) }},
 	{"store at the end, the whole file", func(f *figures) string { return megabytes(f.fileSize) }},
 	{"snapshots", func(f *figures) string { return megabytes(int64(size(f.buckets, "rosters", "homes"))) }},
-	{"requests refused", func(f *figures) string { return grouped(f.refused) }},
+	{"requests refused", func(f *figures) string { return phone.Grouped(f.refused) }},
 }
 
 func size(all []bucket, names ...string) (n int) {
@@ -112,18 +114,3 @@ func short(d time.Duration) string {
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
-
-func grouped(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return grouped(n) + " " + what + "s"
-}

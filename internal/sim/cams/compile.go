@@ -1,10 +1,10 @@
 package cams
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-	"time"
+
+	"numwatch/internal/yamldoc"
 )
 
 // maxNumbers bounds what a scenario generates.
@@ -13,21 +13,20 @@ const maxNumbers = 200_000
 // compiler turns a scenario as written into one that can be played, and
 // collects what is wrong with it.
 type compiler struct {
-	file      *file
+	*yamldoc.Reader
+	file      file
 	generated int // numbers so far
-	problems  []error
 }
 
-func (c *compiler) wrong(at place, format string, args ...any) {
-	c.problems = append(c.problems,
-		fmt.Errorf("scenario: line %d, column %d: %s", at.line, at.column, fmt.Sprintf(format, args...)))
+func (c *compiler) wrong(at yamldoc.Position, format string, args ...any) {
+	c.Fail(at, "", format, args...)
 }
 
 func (c *compiler) compile() *Scenario {
-	f := c.file
-	s := &Scenario{config: Config{Seed: f.Seed, Limit: f.Limit, CountRefused: f.CountRefused, RetryAfter: f.RetryAfter}}
+	f := &c.file
+	s := &Scenario{config: f.Config}
 	if len(f.Accounts) == 0 {
-		c.wrong(place{1, 1}, "a scenario needs accounts")
+		c.wrong(yamldoc.Position{Line: 1, Column: 1}, "a scenario needs accounts")
 	}
 	for i := range f.Accounts {
 		s.config.Accounts = append(s.config.Accounts, c.account(&f.Accounts[i], s.config.Accounts))
@@ -50,10 +49,7 @@ func (c *compiler) account(f *fileAccount, before []Account) Account {
 	case slices.ContainsFunc(before, func(a Account) bool { return a.Name == f.Name || a.AccessKeyId == f.AccessKeyId }):
 		c.wrong(f.place, "account %s repeats the name or access_key_id of another", f.Name)
 	}
-	a := Account{
-		Name: f.Name, Limit: f.Limit,
-		Key: Key{AccessKeyId: f.AccessKeyId, AccessKeySecret: f.AccessKeySecret, SecurityToken: f.SecurityToken},
-	}
+	a := f.Account
 	for i := range f.Spaces {
 		a.Spaces = append(a.Spaces, c.space(&f.Spaces[i], a.Spaces))
 	}
@@ -88,8 +84,8 @@ func (c *compiler) space(f *fileSpace, before []Space) Space {
 
 func (c *compiler) step(f *fileStep, accounts []Account) step {
 	st := step{
-		at: time.Duration(f.At), every: time.Duration(f.Every), until: time.Duration(f.Until),
-		set: Number(f.Set), unset: f.Unset, rename: f.Rename, remove: f.Remove,
+		at: f.At, every: f.Every, until: f.Until,
+		set: f.Set, unset: f.Unset, rename: f.Rename, remove: f.Remove,
 	}
 	about := f.Set != nil || f.Unset != nil || f.Remove || f.Restore
 	switch {
@@ -210,34 +206,30 @@ func (c *compiler) fault(f *fileStep, st *step) {
 	if w.Status != 0 && (w.Status < 200 || w.Status > 599) {
 		c.wrong(w.place, "status is %d: want 200 to 599", w.Status)
 	}
-	st.fault = &Fault{
-		Kind: w.Kind, Account: st.account, Space: st.space, Action: w.Action,
-		Count: w.Count, For: time.Duration(w.For), Probability: w.Probability,
-		Latency: time.Duration(w.Latency), Code: w.Code, Status: w.Status,
-		RetryAfter: time.Duration(w.RetryAfter), Bytes: w.Bytes,
-	}
+	st.fault = &w.Fault
+	st.fault.Account, st.fault.Space = st.account, st.space
 }
 
 func (c *compiler) drift(f *fileDrift) *drift {
-	d := &drift{from: time.Duration(f.From), every: time.Duration(f.Every)}
+	d := &drift{from: f.From, every: f.Every}
 	if f.Every == 0 || len(f.Moves) == 0 {
 		c.wrong(f.place, "drift needs every and moves")
 	}
 	for _, m := range f.Moves {
-		if !isField(m.Field) || m.Field == "PhoneNumber" {
-			c.wrong(m.place, "unknown field %q", m.Field)
+		if !isField(m.field) || m.field == "PhoneNumber" {
+			c.wrong(m.place, "unknown field %q", m.field)
 		}
-		if m.Restore == (m.To != "") {
+		if m.restore == (m.to != "") {
 			c.wrong(m.place, "a move needs either to or restore")
 		}
-		if m.Restore && m.From == "" {
+		if m.restore && m.from == "" {
 			c.wrong(m.place, "a move that restores needs from")
 		}
-		if m.Weight < 0 {
-			c.wrong(m.place, "weight is %d: want 1 or more", m.Weight)
+		if m.weight < 0 {
+			c.wrong(m.place, "weight is %d: want 1 or more", m.weight)
 		}
-		mv := move{field: m.Field, from: m.From, to: m.To, restore: m.Restore, weight: max(1, m.Weight)}
-		d.moves, d.total = append(d.moves, mv), d.total+mv.weight
+		m.weight = max(1, m.weight)
+		d.moves, d.total = append(d.moves, m.move), d.total+m.weight
 	}
 	return d
 }

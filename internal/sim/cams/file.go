@@ -2,197 +2,195 @@ package cams
 
 import (
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
+	"numwatch/internal/yamldoc"
 )
 
 // The types of this file are a scenario as it is written.
 
 type file struct {
-	Seed         uint64        `yaml:"seed"`
-	Limit        int           `yaml:"limit"`
-	CountRefused bool          `yaml:"count_refused"`
-	RetryAfter   bool          `yaml:"retry_after"`
-	Accounts     []fileAccount `yaml:"accounts"`
-	Steps        []fileStep    `yaml:"steps"`
-	Drift        *fileDrift    `yaml:"drift"`
+	Config   Config // without its accounts
+	Accounts []fileAccount
+	Steps    []fileStep
+	Drift    *fileDrift
 }
 
 type fileAccount struct {
-	Name            string      `yaml:"name"`
-	AccessKeyId     string      `yaml:"access_key_id"`
-	AccessKeySecret string      `yaml:"access_key_secret"`
-	SecurityToken   string      `yaml:"security_token"`
-	Limit           int         `yaml:"limit"`
-	Spaces          []fileSpace `yaml:"spaces"`
-	place           place
+	Account // without its spaces
+	Spaces  []fileSpace
+	place   yamldoc.Position
 }
 
 type fileSpace struct {
-	Id      string   `yaml:"id"`
-	Name    string   `yaml:"name"`
-	Count   int      `yaml:"count"`   // so many numbers are generated
-	Fields  fields   `yaml:"fields"`  // in place of what is generated
-	Numbers []fields `yaml:"numbers"` // beside the generated ones
-	place   place
+	Id, Name string
+	Count    int      // so many numbers are generated
+	Fields   Number   // in place of what is generated
+	Numbers  []Number // beside the generated ones
+	place    yamldoc.Position
 }
 
 type fileStep struct {
-	At      duration   `yaml:"at"`
-	Every   duration   `yaml:"every"`
-	Until   duration   `yaml:"until"`
-	Account string     `yaml:"account"` // may be left out where there is one
-	Space   string     `yaml:"space"`   // id or name
-	Number  string     `yaml:"number"`  // PhoneNumber, position from 1, or "all"
-	Set     fields     `yaml:"set"`
-	Unset   []string   `yaml:"unset"`
-	Add     fields     `yaml:"add"`
-	Remove  bool       `yaml:"remove"`
-	Restore bool       `yaml:"restore"`
-	Rename  string     `yaml:"rename"` // of the space
-	Fault   *fileFault `yaml:"fault"`
-	place   place
+	At, Every, Until time.Duration
+	Account          string // may be left out where there is one
+	Space            string // id or name
+	Number           string // PhoneNumber, position from 1, or "all"
+	Set              Number
+	Unset            []string
+	Add              Number
+	Remove, Restore  bool
+	Rename           string // of the space
+	Fault            *fileFault
+	place            yamldoc.Position
 }
 
 type fileFault struct {
-	Kind        Kind     `yaml:"kind"`
-	Action      string   `yaml:"action"`
-	Count       int      `yaml:"count"`
-	For         duration `yaml:"for"`
-	Probability float64  `yaml:"probability"`
-	Latency     duration `yaml:"latency"`
-	Code        string   `yaml:"code"`
-	Status      int      `yaml:"status"`
-	RetryAfter  duration `yaml:"retry_after"`
-	Bytes       int      `yaml:"bytes"`
-	place       place
+	Fault // wherever the step is
+	place yamldoc.Position
 }
 
 type fileDrift struct {
-	From  duration   `yaml:"from"`
-	Every duration   `yaml:"every"`
-	Moves []fileMove `yaml:"moves"`
-	place place
+	From, Every time.Duration
+	Moves       []fileMove
+	place       yamldoc.Position
 }
 
 type fileMove struct {
-	Field   string `yaml:"field"`
-	From    string `yaml:"from"` // "": any value
-	To      string `yaml:"to"`
-	Restore bool   `yaml:"restore"` // to the value of the beginning
-	Weight  int    `yaml:"weight"`  // 0: 1
-	place   place
+	move
+	place yamldoc.Position
 }
 
-// place is where something stands in the file.
-type place struct{ line, column int }
+// reader takes a scenario's file apart.
+type reader struct{ *yamldoc.Reader }
 
-func placeOf(n ast.Node) place {
-	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
-		n = m.Values[0].Key
+func (r reader) file(n *yamldoc.Node) (f file) {
+	r.Object(n, "the scenario",
+		scalar(r, "seed", "a whole number", &f.Config.Seed, func(text string) (uint64, error) { return strconv.ParseUint(text, 10, 64) }),
+		r.whole("limit", &f.Config.Limit), r.flag("count_refused", &f.Config.CountRefused), r.flag("retry_after", &f.Config.RetryAfter),
+		list(r, "accounts", &f.Accounts, r.account), list(r, "steps", &f.Steps, r.step), one("drift", &f.Drift, r.drift))
+	return f
+}
+
+func (r reader) account(n *yamldoc.Node) fileAccount {
+	a := fileAccount{place: n.At}
+	r.Object(n, "an account",
+		r.text("name", &a.Name), r.whole("limit", &a.Limit), list(r, "spaces", &a.Spaces, r.space),
+		r.text("access_key_id", &a.AccessKeyId), r.text("access_key_secret", &a.AccessKeySecret), r.text("security_token", &a.SecurityToken))
+	return a
+}
+
+func (r reader) space(n *yamldoc.Node) fileSpace {
+	s := fileSpace{place: n.At}
+	r.Object(n, "a space",
+		r.text("id", &s.Id), r.text("name", &s.Name), r.whole("count", &s.Count),
+		r.fields("fields", &s.Fields), list(r, "numbers", &s.Numbers, r.number))
+	return s
+}
+
+func (r reader) step(n *yamldoc.Node) fileStep {
+	s := fileStep{place: n.At}
+	r.Object(n, "a step",
+		r.duration("at", &s.At), r.duration("every", &s.Every), r.duration("until", &s.Until),
+		r.text("account", &s.Account), r.text("space", &s.Space), r.text("number", &s.Number),
+		r.fields("set", &s.Set), list(r, "unset", &s.Unset, func(n *yamldoc.Node) string { return n.Text }), r.fields("add", &s.Add),
+		r.flag("remove", &s.Remove), r.flag("restore", &s.Restore), r.text("rename", &s.Rename), one("fault", &s.Fault, r.fault))
+	return s
+}
+
+func (r reader) fault(n *yamldoc.Node) fileFault {
+	f := fileFault{place: n.At}
+	r.Object(n, "a fault",
+		r.text("kind", (*string)(&f.Kind)), r.text("action", &f.Action), r.text("code", &f.Code),
+		r.whole("count", &f.Count), r.whole("status", &f.Status), r.whole("bytes", &f.Bytes),
+		r.duration("for", &f.For), r.duration("latency", &f.Latency), r.duration("retry_after", &f.RetryAfter),
+		scalar(r, "probability", "a number", &f.Probability, func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }))
+	return f
+}
+
+func (r reader) drift(n *yamldoc.Node) fileDrift {
+	d := fileDrift{place: n.At}
+	r.Object(n, "drift",
+		r.duration("from", &d.From), r.duration("every", &d.Every), list(r, "moves", &d.Moves, r.move))
+	return d
+}
+
+func (r reader) move(n *yamldoc.Node) fileMove {
+	m := fileMove{place: n.At}
+	r.Object(n, "a move",
+		r.text("field", &m.field), r.text("from", &m.from), r.text("to", &m.to),
+		r.flag("restore", &m.restore), r.whole("weight", &m.weight))
+	return m
+}
+
+var fieldNames = []string{
+	"PhoneNumber", "VerifiedName", "Status", "QualityRating", "CodeVerificationStatus", "NewNameStatus",
+	"NameStatus", "MessagingLimitTier", "StatusQueue", "UpQueue", "StatusCallbackUrl", "UpCallbackUrl", "IsOfficial",
+}
+
+func isField(name string) bool { return slices.Contains(fieldNames, name) }
+
+// number reads values of the API's fields as they are written, since a phone
+// number is no number; null is JSON's null.
+func (r reader) number(n *yamldoc.Node) Number {
+	number := Number{}
+	var keys []yamldoc.Key
+	for _, name := range fieldNames {
+		keys = append(keys, yamldoc.Key{Name: name, Read: func(v *yamldoc.Node) {
+			number[name] = v.Text
+			if v.Kind == yamldoc.Null {
+				number[name] = Null
+			}
+			if !v.IsScalar() {
+				r.FailAt(v, "", "%s must be text, not %s", name, v.Kind)
+			}
+		}})
 	}
-	if v, ok := n.(*ast.MappingValueNode); ok {
-		n = v.Key
-	}
-	p := n.GetToken().Position
-	return place{p.Line, p.Column}
+	r.Object(n, "what is set of a number", keys...)
+	return number
 }
 
-// decode reads a node into v strictly, and keeps its place.
-func decode(n ast.Node, v any, at *place) error {
-	*at = placeOf(n)
-	return yaml.NodeToValue(n, v, yaml.Strict())
+func (r reader) fields(name string, to *Number) yamldoc.Key {
+	return yamldoc.Key{Name: name, Read: func(n *yamldoc.Node) { *to = r.number(n) }}
 }
 
-// The methods below keep the place; their types' aliases keep them from calling
-// themselves.
-
-func (a *fileAccount) UnmarshalYAML(n ast.Node) error {
-	type plain fileAccount
-	return decode(n, (*plain)(a), &a.place)
+func (r reader) text(name string, to *string) yamldoc.Key {
+	return scalar(r, name, "text", to, func(text string) (string, error) { return text, nil })
 }
 
-func (s *fileSpace) UnmarshalYAML(n ast.Node) error {
-	type plain fileSpace
-	return decode(n, (*plain)(s), &s.place)
+func (r reader) whole(name string, to *int) yamldoc.Key {
+	return scalar(r, name, "a whole number", to, strconv.Atoi)
 }
 
-func (s *fileStep) UnmarshalYAML(n ast.Node) error {
-	type plain fileStep
-	return decode(n, (*plain)(s), &s.place)
+func (r reader) duration(name string, to *time.Duration) yamldoc.Key {
+	return scalar(r, name, "a duration such as 5s or 2m", to, yamldoc.ParseDuration)
 }
 
-func (f *fileFault) UnmarshalYAML(n ast.Node) error {
-	type plain fileFault
-	return decode(n, (*plain)(f), &f.place)
+func (r reader) flag(name string, to *bool) yamldoc.Key {
+	return yamldoc.Key{Name: name, Read: r.Flag(name, to)}
 }
 
-func (d *fileDrift) UnmarshalYAML(n ast.Node) error {
-	type plain fileDrift
-	return decode(n, (*plain)(d), &d.place)
-}
-
-func (m *fileMove) UnmarshalYAML(n ast.Node) error {
-	type plain fileMove
-	return decode(n, (*plain)(m), &m.place)
-}
-
-// duration is a time span such as 5s, never negative.
-type duration time.Duration
-
-func (d *duration) UnmarshalYAML(n ast.Node) error {
-	span, err := time.ParseDuration(n.GetToken().Value)
-	if err != nil || span < 0 {
-		return wrong(n, "want a duration such as 5s or 2m")
-	}
-	*d = duration(span)
-	return nil
-}
-
-// fields are values of the API's fields; null is JSON's null.
-type fields Number
-
-func (f *fields) UnmarshalYAML(n ast.Node) error {
-	mapping, ok := n.(ast.MapNode)
-	if !ok {
-		return wrong(n, "want the API's fields with their values")
-	}
-	*f = fields{}
-	for it := mapping.MapRange(); it.Next(); {
-		name := it.Key().GetToken().Value
-		if !isField(name) {
-			return wrong(it.Key(), "unknown field "+name)
+// scalar reads a single value; what says what it must be.
+func scalar[T any](r reader, name, what string, to *T, parse func(string) (T, error)) yamldoc.Key {
+	return yamldoc.Key{Name: name, Read: func(n *yamldoc.Node) {
+		v, err := parse(n.Text)
+		if err != nil || !n.IsScalar() {
+			r.FailAt(n, "", "%s must be %s", name, what)
+			return
 		}
-		switch v := it.Value().(type) {
-		case *ast.NullNode:
-			(*f)[name] = Null
-		case ast.ScalarNode:
-			(*f)[name] = scalarText(v)
-		default:
-			return wrong(v, "want a text for "+name)
-		}
-	}
-	return nil
+		*to = v
+	}}
 }
 
-// scalarText is a value as it was written: a phone number is no number.
-func scalarText(v ast.ScalarNode) string {
-	if s, ok := v.(*ast.StringNode); ok {
-		return s.Value
-	}
-	return strings.TrimSpace(v.GetToken().Value)
+func list[T any](r reader, name string, to *[]T, read func(*yamldoc.Node) T) yamldoc.Key {
+	return yamldoc.Key{Name: name, Read: func(n *yamldoc.Node) {
+		r.List(n, name, func(item *yamldoc.Node) { *to = append(*to, read(item)) })
+	}}
 }
 
-func isField(name string) bool {
-	return slices.Contains([]string{
-		"PhoneNumber", "VerifiedName", "Status", "QualityRating", "CodeVerificationStatus", "NewNameStatus",
-		"NameStatus", "MessagingLimitTier", "StatusQueue", "UpQueue", "StatusCallbackUrl", "UpCallbackUrl", "IsOfficial",
-	}, name)
-}
-
-func wrong(n ast.Node, message string) error {
-	return &yaml.SyntaxError{Message: message, Token: n.GetToken()}
+func one[T any](name string, to **T, read func(*yamldoc.Node) T) yamldoc.Key {
+	return yamldoc.Key{Name: name, Read: func(n *yamldoc.Node) {
+		v := read(n)
+		*to = &v
+	}}
 }

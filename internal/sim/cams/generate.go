@@ -18,7 +18,7 @@ func phoneNumber(i int) string {
 
 // generate makes a healthy number of the space, with the space's and then its
 // own fields in place of what was made up.
-func generate(sp *fileSpace, phone string, own fields) Number {
+func generate(sp *fileSpace, phone string, own Number) Number {
 	host := "hooks." + slug(sp.Name) + ".example"
 	n := Number{
 		"VerifiedName":           sp.Name,
@@ -34,8 +34,8 @@ func generate(sp *fileSpace, phone string, own fields) Number {
 		"StatusCallbackUrl":      "https://" + host + "/status?token=demo-" + slug(sp.Name),
 		"IsOfficial":             "N",
 	}
-	maps.Copy(n, Number(sp.Fields))
-	maps.Copy(n, Number(own))
+	maps.Copy(n, sp.Fields)
+	maps.Copy(n, own)
 	n["PhoneNumber"] = phone
 	return n
 }

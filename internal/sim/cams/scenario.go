@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"numwatch/internal/yamldoc"
 )
 
 // Scenario is a simulated cloud's beginning and how it changes over time. It is
@@ -18,29 +18,22 @@ type Scenario struct {
 	drift  *drift
 }
 
-// ParseScenario reads a scenario in YAML. It is strict; errors name line and
-// column, and what can be told without guessing is reported at once.
-func ParseScenario(data []byte) (*Scenario, error) {
-	var f file
-	if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("scenario: %w", placed(err))
+// ParseScenario reads a scenario in YAML; name is the file's in messages. It is
+// strict: errors name file, line and column.
+func ParseScenario(name string, data []byte) (*Scenario, error) {
+	r := reader{yamldoc.Parse(name, data, yamldoc.Options{MayBeEmpty: true})}
+	if r.Failed() {
+		return nil, r.Problems()
 	}
-	c := compiler{file: &f}
+	c := compiler{Reader: r.Reader, file: r.file(r.Root())}
+	if r.Failed() { // compiling would report what follows from it
+		return nil, r.Problems()
+	}
 	s := c.compile()
-	if len(c.problems) > 0 {
-		return nil, errors.Join(c.problems...)
+	if r.Failed() {
+		return nil, r.Problems()
 	}
 	return s, nil
-}
-
-// placed brings the library's errors, which draw the source, into one line.
-func placed(err error) error {
-	var at yaml.Error
-	if !errors.As(err, &at) || at.GetToken() == nil {
-		return err
-	}
-	p := at.GetToken().Position
-	return fmt.Errorf("line %d, column %d: %s", p.Line, p.Column, at.GetMessage())
 }
 
 // Config is the state in which the scenario begins, for New. Clock and Log are

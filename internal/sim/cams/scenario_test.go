@@ -28,7 +28,7 @@ accounts:
 // play plays a scenario for a time in a bubble and returns the server.
 func play(t *testing.T, yaml string, speed float64, d time.Duration, look func(t *testing.T, s *camssim.Server)) {
 	t.Helper()
-	sc, err := camssim.ParseScenario([]byte(yaml))
+	sc, err := camssim.ParseScenario("scenario.yaml", []byte(yaml))
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		s := camssim.New(sc.Config())
@@ -55,7 +55,7 @@ func field(t *testing.T, s *camssim.Server, space string, i int, name string) st
 }
 
 func TestScenarioBegins(t *testing.T) {
-	sc, err := camssim.ParseScenario([]byte(small))
+	sc, err := camssim.ParseScenario("scenario.yaml", []byte(small))
 	require.NoError(t, err)
 	c := sc.Config()
 	require.Equal(t, camssim.Key{AccessKeyId: "K", AccessKeySecret: "S"}, c.Accounts[0].Key)
@@ -121,7 +121,7 @@ steps:
 }
 
 func TestPlayEnds(t *testing.T) {
-	sc, err := camssim.ParseScenario([]byte(small + "steps: [{at: 1s, space: Bolt, number: 1, remove: true}]"))
+	sc, err := camssim.ParseScenario("scenario.yaml", []byte(small+"steps: [{at: 1s, space: Bolt, number: 1, remove: true}]"))
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		s := camssim.New(sc.Config())
@@ -137,7 +137,7 @@ func TestPlayEnds(t *testing.T) {
 }
 
 func TestScenarioFaultsLastAsLongAsTheSpeedSays(t *testing.T) {
-	sc, err := camssim.ParseScenario([]byte(`
+	sc, err := camssim.ParseScenario("scenario.yaml", []byte(`
 accounts: [{name: main, access_key_id: SIMKEY, access_key_secret: SIMSECRET, spaces: [{id: "2", name: Bolt}]}]
 steps: [{at: 0s, space: Bolt, fault: {kind: empty-error, for: 60s}}]
 `))
@@ -153,14 +153,14 @@ steps: [{at: 0s, space: Bolt, fault: {kind: empty-error, for: 60s}}]
 
 func TestScenarioErrorsNameThePlace(t *testing.T) {
 	for extra, want := range map[string]string{
-		"stepz: []":                                                          `line 12, column 1: unknown field "stepz"`,
-		"steps: [{att: 1s}]":                                                 `line 12, column 10: unknown field "att"`,
-		"steps: [{at: soon}]":                                                `line 12, column 14: want a duration`,
-		"steps: [{at: -1s}]":                                                 `want a duration`,
-		"steps:\n  - {at: 1s}":                                               `line 13, column 6: the step does nothing`,
-		"steps: [{number: 1, set: {Statu: x}}]":                              `line 12, column 27: unknown field Statu`,
-		"steps: [{number: 1, set: {Status: [x]}}]":                           `want a text for Status`,
-		"steps: [{number: 1, set: 3}]":                                       `want the API's fields`,
+		"stepz: []":                                                          `:12:1: unknown key "stepz" in the scenario .did you mean "steps"`,
+		"steps: [{att: 1s}]":                                                 `:12:10: unknown key "att" in a step .did you mean "at"`,
+		"steps: [{at: soon}]":                                                `:12:14: at must be a duration`,
+		"steps: [{at: -1s}]":                                                 `at must be a duration`,
+		"steps:\n  - {at: 1s}":                                               `:13:6: the step does nothing`,
+		"steps: [{number: 1, set: {Statu: x}}]":                              `:12:27: unknown key "Statu" in .*did you mean "Status"`,
+		"steps: [{number: 1, set: {Status: [x]}}]":                           `Status must be text, not a list`,
+		"steps: [{number: 1, set: 3}]":                                       `must be a mapping, not a number`,
 		"steps: [{number: 1, set: {Status: x}}]":                             `needs a space`,
 		"steps: [{space: Bolt, set: {Status: x}}]":                           `want a number`,
 		"steps: [{space: Bolt, number: 2, set: {Status: x}}]":                `has no number "2"`,
@@ -168,7 +168,7 @@ func TestScenarioErrorsNameThePlace(t *testing.T) {
 		"steps: [{account: x, space: Bolt, rename: x}]":                      `unknown account "x"`,
 		"steps: [{space: Bolt, add: {Status: x}}]":                           `needs a PhoneNumber`,
 		"steps: [{until: 1s, space: Bolt, rename: x}]":                       `until belongs to every`,
-		"steps: [{fault: {kind: nonsense}}]":                                 `column 18: unknown kind of fault "nonsense"`,
+		"steps: [{fault: {kind: nonsense}}]":                                 `:12:18: unknown kind of fault "nonsense"`,
 		"steps: [{fault: {kind: refuse}}]":                                   `needs a code`,
 		"steps: [{fault: {for: 1s}}]":                                        `needs a kind or a latency`,
 		"steps: [{fault: {kind: no-list, probability: 2}}]":                  `want 0 to 1`,
@@ -177,21 +177,21 @@ func TestScenarioErrorsNameThePlace(t *testing.T) {
 		"drift: {every: 1s, moves: [{field: Stat, to: x}]}":                  `unknown field "Stat"`,
 		"drift: {every: 1s, moves: [{field: Status, restore: true}]}":        `needs from`,
 		"drift: {every: 1s, moves: [{field: Status, to: x, restore: true}]}": `either to or restore`,
-		"accounts: []":                                                       `line 12, column 1: .*already`,
+		"accounts: []":                                                       `:12:1: key "accounts" is given twice`,
 	} {
-		_, err := camssim.ParseScenario([]byte(small + extra))
+		_, err := camssim.ParseScenario("scenario.yaml", []byte(small+extra))
 		require.Error(t, err, extra)
-		require.Regexp(t, regexp.MustCompile(`^scenario: line \d+, column \d+: `), err.Error(), extra)
+		require.Regexp(t, regexp.MustCompile(`^scenario\.yaml:\d+:\d+: `), err.Error(), extra)
 		require.Regexp(t, want, err.Error(), extra)
 	}
-	_, err := camssim.ParseScenario(nil)
+	_, err := camssim.ParseScenario("scenario.yaml", nil)
 	require.ErrorContains(t, err, "needs accounts")
-	_, err = camssim.ParseScenario([]byte("accounts: [{name: a}, {name: a}]"))
+	_, err = camssim.ParseScenario("scenario.yaml", []byte("accounts: [{name: a}, {name: a}]"))
 	require.ErrorContains(t, err, "access_key_id")
 }
 
 func TestDemoStaysAlive(t *testing.T) {
-	sc, err := camssim.ParseScenario(camssim.Demo())
+	sc, err := camssim.ParseScenario("scenario.yaml", camssim.Demo())
 	require.NoError(t, err)
 	c := sc.Config()
 	require.Len(t, c.Accounts, 1)
@@ -248,7 +248,7 @@ func FuzzParseScenario(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte("accounts: [{name: a, spaces: [{id: x, count: -1}]}]\nsteps: [{}]\ndrift: {}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if sc, err := camssim.ParseScenario(data); err == nil {
+		if sc, err := camssim.ParseScenario("scenario.yaml", data); err == nil {
 			camssim.New(sc.Config())
 		}
 	})
