@@ -78,7 +78,7 @@ func (c *TestCommand) runFile(ctx context.Context, name string, match *regexp.Re
 	}
 	path := c.Rules
 	if path == "" {
-		path = file.Rules()
+		path = file.Rules
 		if path == "" {
 			path = "rules.yaml"
 		}

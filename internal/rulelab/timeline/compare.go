@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -10,24 +11,20 @@ import (
 
 // compare returns "" where exactly what was expected happened, and else both
 // side by side.
-func compare(want expectations, got []happening) string {
+func compare(want expectations, got []event) string {
 	if want.any {
 		return ""
 	}
 	pairs := assign(want.list, got)
 	taken := make([]bool, len(got))
-	good := true
-	for i := range want.list {
-		if j := pairs[i]; j >= 0 {
+	for _, j := range pairs {
+		if j >= 0 {
 			taken[j] = true
-		} else {
-			good = false
 		}
 	}
+	good := !slices.Contains(pairs, -1)
 	for j := range got {
-		if !taken[j] && !got[j].silent() {
-			good = false
-		}
+		good = good && (taken[j] || got[j].silent())
 	}
 	if good {
 		return ""
@@ -35,13 +32,10 @@ func compare(want expectations, got []happening) string {
 	return sideBySide(want.list, got, pairs, taken)
 }
 
-// assign finds for as many expectations as possible a happening of their own,
-// -1 for none: expectations that say little leave those that others need.
-func assign(want []expectation, got []happening) []int {
-	owner := make([]int, len(got))
-	for j := range owner {
-		owner[j] = -1
-	}
+// assign finds for as many expectations as possible an event of their own, -1 for
+// none: an expectation that says little gives way to one that needs its event.
+func assign(want []expectation, got []event) []int {
+	pairs := slices.Repeat([]int{-1}, len(want))
 	var place func(i int, tried []bool) bool
 	place = func(i int, tried []bool) bool {
 		for j := range got {
@@ -49,22 +43,15 @@ func assign(want []expectation, got []happening) []int {
 				continue
 			}
 			tried[j] = true
-			if owner[j] < 0 || place(owner[j], tried) {
-				owner[j] = i
+			if owner := slices.Index(pairs, j); owner < 0 || place(owner, tried) {
+				pairs[i] = j
 				return true
 			}
 		}
 		return false
 	}
-	pairs := make([]int, len(want))
 	for i := range want {
-		pairs[i] = -1
 		place(i, make([]bool, len(got)))
-	}
-	for j, i := range owner {
-		if i >= 0 {
-			pairs[i] = j
-		}
 	}
 	return pairs
 }
@@ -72,60 +59,52 @@ func assign(want []expectation, got []happening) []int {
 // row is a line of the comparison.
 type row struct{ mark, want, got string }
 
-func sideBySide(want []expectation, got []happening, pairs []int, taken []bool) string {
+func sideBySide(want []expectation, got []event, pairs []int, taken []bool) string {
 	rows := []row{{" ", "expected", "got"}}
 	for i := range want {
-		e := &want[i]
-		where := fmt.Sprintf("  (line %d)", e.at.line)
-		if j := pairs[i]; j >= 0 {
-			rows = append(rows, row{"=", e.title() + where, title(&got[j])})
+		e, j := &want[i], pairs[i]
+		title := fmt.Sprintf("%s %s  (line %d)", e.rule.Text, e.transition.Text, e.at.Line)
+		if j >= 0 {
+			rows = append(rows, row{"=", title, got[j].title()})
 			continue
 		}
-		j := nearest(e, got, taken)
-		if j < 0 {
-			rows = append(rows, row{"-", e.title() + where, "nothing of the kind"})
-			for _, c := range e.claims(&happening{}) {
-				rows = append(rows, row{" ", "    " + c.name + ": " + c.want, ""})
+		if j = nearest(e, got, taken); j < 0 {
+			rows = append(rows, row{"-", title, "nothing of the kind"})
+			for _, c := range e.checks {
+				rows = append(rows, row{" ", "    " + c.String(), ""})
 			}
 			continue
 		}
 		taken[j] = true
-		rows = append(rows, row{"≠", e.title() + where, title(&got[j])})
-		for _, c := range e.claims(&got[j]) {
-			if !c.holds {
-				rows = append(rows, row{"≠", "    " + c.name + ": " + c.want, "    " + c.name + ": " + alert.Plain(c.got)})
+		rows = append(rows, row{"≠", title, got[j].title()})
+		for _, c := range e.checks {
+			if a := &got[j].alert; !c.holds(a) {
+				rows = append(rows, row{"≠", "    " + c.String(), "    " + c.name + ": " + alert.Plain(c.got(a))})
 			}
 		}
 	}
 	for j := range got {
 		if !taken[j] && !got[j].silent() {
-			rows = append(rows, row{"+", "nothing", title(&got[j])})
-			rows = append(rows, row{" ", "", "    " + details(&got[j].alert)})
+			rows = append(rows, row{"+", "nothing", got[j].title()}, row{" ", "", "    " + details(&got[j].alert)})
 		}
 	}
 	return table(rows)
 }
 
 // nearest finds what happened instead: of the same rule and kind, or else of the
-// same rule.
-func nearest(e *expectation, got []happening, taken []bool) int {
+// same rule; -1 for nothing.
+func nearest(e *expectation, got []event, taken []bool) int {
+	best := -1
 	for j := range got {
-		if !taken[j] && e.about(&got[j]) {
+		switch {
+		case taken[j]:
+		case e.about(&got[j]):
 			return j
+		case best < 0 && e.rule.Text == got[j].alert.Rule:
+			best = j
 		}
 	}
-	for j := range got {
-		if !taken[j] && e.rule.text == got[j].alert.Rule {
-			return j
-		}
-	}
-	return -1
-}
-
-func (e *expectation) title() string { return e.rule.text + " " + e.transition.text }
-
-func title(h *happening) string {
-	return h.alert.Rule + " " + h.what + "  " + h.alert.Subject.String() + " " + h.alert.Field.String()
+	return best
 }
 
 func details(a *alert.Alert) string {
@@ -148,14 +127,18 @@ func table(rows []row) string {
 			width = max(width, n)
 		}
 	}
-	var b strings.Builder
-	for _, r := range rows {
-		pad := width - utf8.RuneCountInString(r.want)
-		if pad < 0 && r.got != "" {
-			fmt.Fprintf(&b, "  %s %s\n", r.mark, r.want)
-			r.mark, r.want, pad = " ", "", width
-		}
-		b.WriteString(strings.TrimRight("  "+r.mark+" "+r.want+strings.Repeat(" ", max(pad, 0))+"  │ "+r.got, " │") + "\n")
+	var lines []string
+	line := func(mark, want, got string) {
+		pad := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(want)))
+		lines = append(lines, strings.TrimRight("  "+mark+" "+want+pad+"  │ "+got, " │"))
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	for _, r := range rows {
+		if r.got != "" && utf8.RuneCountInString(r.want) > width {
+			line(r.mark, r.want, "")
+			line(" ", "", r.got)
+			continue
+		}
+		line(r.mark, r.want, r.got)
+	}
+	return strings.Join(lines, "\n")
 }

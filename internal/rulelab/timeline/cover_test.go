@@ -26,7 +26,7 @@ func TestTheShippedTestsCoverEveryRule(t *testing.T) {
 	for _, test := range file.tests {
 		for _, s := range test.steps {
 			for _, e := range s.expect.list {
-				seen[e.rule.text+" "+e.transition.text] = true
+				seen[e.rule.Text+" "+e.transition.Text] = true
 			}
 		}
 	}

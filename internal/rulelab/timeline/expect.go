@@ -1,10 +1,14 @@
 package timeline
 
 import (
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"numwatch/alert"
+	"numwatch/internal/diagnostic"
+	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -16,88 +20,134 @@ type expectations struct {
 	list []expectation
 }
 
-// expectation is one thing that an alert is to do. Members that are nil are of
-// no matter.
+// expectation is one thing that an alert is to do.
 type expectation struct {
-	at         position
+	at         yamldoc.Position
 	rule       *node
 	transition *node
-	severity   *node
-	field      *node
-	space      *node
-	number     *node
-	part       *node
-	channels   []*node // all of them
-	heldBy     []*node // all of them
-	text       []*node // each contained in the summary
-	action     []*node // each contained in the action
-	closing    []*node // each contained in what is said of the end
-	told       *bool   // whether people hear of it anew
-	baseline   *bool
+	checks     []check
+}
+
+// check is one member of an expectation.
+type check struct {
+	aspect
+	want  string
+	nodes []*node // that want is made of
+}
+
+// aspect is what an expectation may say of an alert.
+type aspect struct {
+	name  string
+	kind  aspectKind
+	words []string // that it may be; nil: any
+	got   func(*alert.Alert) string
+}
+
+type aspectKind uint8
+
+const (
+	value aspectKind = iota // the same
+	set                     // the same members in any order
+	part                    // texts that it contains
+	flag                    // true or false
+)
+
+func aspects() []aspect {
+	list := func(of []string) string { return "[" + strings.Join(of, ", ") + "]" }
+	return []aspect{
+		{"severity", value, alert.Severities(), func(a *alert.Alert) string { return a.Severity.String() }},
+		{"field", value, fieldNames(phone.Fields()), func(a *alert.Alert) string { return a.Field.String() }},
+		{"space", value, nil, func(a *alert.Alert) string { return a.Subject.Space }},
+		{"number", value, nil, func(a *alert.Alert) string { return a.Subject.PhoneNumber }},
+		{"part", value, nil, func(a *alert.Alert) string { return a.Subject.Component }},
+		{"channels", set, nil, func(a *alert.Alert) string { return list(a.Channels) }},
+		{"held_by", set, nil, func(a *alert.Alert) string { return list(a.HeldBy) }},
+		{"text", part, nil, func(a *alert.Alert) string { return a.Summary.Plain() }},
+		{"action", part, nil, func(a *alert.Alert) string { return a.Action.Plain() }},
+		{"closing", part, nil, func(a *alert.Alert) string { return a.Closing }},
+		{"told", flag, nil, func(a *alert.Alert) string { return strconv.FormatBool(a.Notified == a.Revision) }},
+		{"baseline", flag, nil, func(a *alert.Alert) string { return strconv.FormatBool(a.Baseline) }},
+	}
+}
+
+func fieldNames(fields iter.Seq[phone.Field]) (names []string) {
+	for f := range fields {
+		names = append(names, f.String())
+	}
+	return names
 }
 
 // transitions are the words for what happens to an alert.
-func transitions() []string {
-	var names []string
+func transitions() (names []string) {
 	for t := alert.Opened; t <= alert.Reopened; t++ {
 		names = append(names, t.String())
 	}
 	return append(names, pending, held, released, escalated)
 }
 
-func (f *File) expectations(n *node) (e expectations) {
-	if n.kind == aScalar && n.text == "any" {
+func (r reader) expectations(n *node) (e expectations) {
+	if n.Text == "any" {
 		return expectations{any: true}
 	}
-	if n.kind != aList {
-		f.fail(n.at, "expectations must be a list (empty: nothing fires), or the word any")
-		return e
-	}
-	for _, item := range n.items {
-		e.list = append(e.list, f.expectation(item))
-	}
+	r.List(n, "expectations", func(n *node) { e.list = append(e.list, r.expectation(n)) })
 	return e
 }
 
-func (f *File) expectation(n *node) expectation {
-	e := expectation{at: n.at}
-	f.object(n, "an expectation",
-		key{"rule", true, f.text("rule", &e.rule)},
-		key{"transition", true, f.text("transition", &e.transition)},
-		key{"severity", false, f.text("severity", &e.severity)},
-		key{"field", false, f.text("field", &e.field)},
-		key{"space", false, f.text("space", &e.space)},
-		key{"number", false, f.text("number", &e.number)},
-		key{"part", false, f.text("part", &e.part)},
-		key{"channels", false, f.texts("channels", &e.channels)},
-		key{"held_by", false, f.texts("held_by", &e.heldBy)},
-		key{"text", false, f.texts("text", &e.text)},
-		key{"action", false, f.texts("action", &e.action)},
-		key{"closing", false, f.texts("closing", &e.closing)},
-		key{"told", false, f.flag("told", &e.told)},
-		key{"baseline", false, f.flag("baseline", &e.baseline)},
-	)
-	f.known(e.transition, "transition", transitions())
-	f.known(e.severity, "severity", alert.Severities())
-	var fields []string
-	for field := range phone.Fields() {
-		fields = append(fields, field.String())
+func (r reader) expectation(n *node) expectation {
+	e := expectation{at: n.At}
+	keys := []yamldoc.Key{
+		required("rule", r.scalar("rule", &e.rule)),
+		required("transition", r.scalar("transition", &e.transition)),
 	}
-	f.known(e.field, "field", fields)
+	for _, a := range aspects() {
+		keys = append(keys, optional(a.name, func(n *node) { e.checks = append(e.checks, r.checks(a, n)...) }))
+	}
+	r.Object(n, "an expectation", keys...)
+	r.known(e.transition, "transition", transitions())
 	return e
+}
+
+func (r reader) checks(a aspect, n *node) (checks []check) {
+	switch a.kind {
+	case flag:
+		var want bool
+		r.Flag(a.name, &want)(n)
+		return []check{{aspect: a, want: strconv.FormatBool(want)}}
+	case set:
+		nodes := r.scalars(a.name, n)
+		var texts []string
+		for _, member := range nodes {
+			texts = append(texts, member.Text)
+		}
+		slices.Sort(texts)
+		return []check{{aspect: a, want: "[" + strings.Join(texts, ", ") + "]", nodes: nodes}}
+	case part:
+		for _, member := range r.scalars(a.name, n) {
+			checks = append(checks, check{aspect: a, want: member.Text})
+		}
+		return checks
+	default:
+		var one *node
+		r.scalar(a.name, &one)(n)
+		if a.words != nil {
+			r.known(one, a.name, a.words)
+		}
+		return []check{{aspect: a, want: one.String()}}
+	}
 }
 
 // known reports a word that is none of those that there are.
-func (r *report) known(n *node, what string, words []string) {
-	if n != nil && !slices.Contains(words, n.text) {
-		r.fail(n.at, "unknown %s %q%s", what, n.text, oneOf(words))
+func (r reader) known(n *node, what string, words []string) {
+	if n != nil && !slices.Contains(words, n.Text) {
+		r.FailAt(n, diagnostic.DidYouMean(n.Text, words), "unknown %s %q", what, n.Text)
 	}
 }
 
-// check reports what the tests name and the rules, or the tests' own spaces, do
-// not have.
-func (f *File) check(set *rules.Set) Problems {
-	r := report{file: f.name, lines: f.lines}
+// unknownNames reports what the tests name and the rules, or the tests' own
+// spaces, do not have.
+func (f *File) unknownNames(set *rules.Set) yamldoc.Problems {
+	source := *f.source // whose problems are those of these rules
+	r := reader{&source}
 	var names, channels []string
 	for _, rule := range set.Rules() {
 		names = append(names, rule.Name)
@@ -105,96 +155,50 @@ func (f *File) check(set *rules.Set) Problems {
 	for _, c := range set.Channels() {
 		channels = append(channels, c.Name)
 	}
-	for i := range f.tests {
-		t := &f.tests[i]
-		var spaces []string
+	for _, t := range f.tests {
+		spaces := []string{everySpace}
 		for _, s := range t.spaces {
-			spaces = append(spaces, s.config.ID)
+			spaces = append(spaces, s.ID)
 		}
 		all := slices.Clone(t.baseline.list)
 		for _, s := range t.steps {
 			all = append(all, s.expect.list...)
-			r.known(s.space, "space", append(slices.Clone(spaces), everySpace))
+			r.known(s.space, "space", spaces)
 		}
 		for _, e := range all {
 			r.known(e.rule, "rule", names)
-			for _, c := range e.channels {
-				r.known(c, "channel", channels)
+			for _, c := range e.checks {
+				for _, n := range c.nodes {
+					if c.name == "channels" {
+						r.known(n, "channel", channels)
+					}
+				}
 			}
 		}
 	}
-	return r.sorted()
+	return r.Problems()
 }
 
-// claim is one member of an expectation beside what happened.
-type claim struct {
-	name      string
-	want, got string
-	holds     bool
+func (c *check) holds(a *alert.Alert) bool {
+	if c.kind == part {
+		return strings.Contains(c.got(a), c.want)
+	}
+	return c.got(a) == c.want
 }
 
-// claims lists what an expectation says of a happening.
-func (e *expectation) claims(h *happening) []claim {
-	a := &h.alert
-	var out []claim
-	one := func(name string, want *node, got string) {
-		if want != nil {
-			out = append(out, claim{name, want.text, got, want.text == got})
-		}
+// String is what is wanted, for people.
+func (c *check) String() string {
+	if c.kind == part {
+		return c.name + ": …" + c.want + "…"
 	}
-	set := func(name string, want []*node, got []string) {
-		if want == nil {
-			return
-		}
-		w := textsOf(want)
-		slices.Sort(w)
-		out = append(out, claim{name, "[" + strings.Join(w, ", ") + "]", "[" + strings.Join(got, ", ") + "]", slices.Equal(w, got)})
-	}
-	parts := func(name string, want []*node, got string) {
-		for _, w := range want {
-			out = append(out, claim{name, `…` + w.text + `…`, got, strings.Contains(got, w.text)})
-		}
-	}
-	flag := func(name string, want *bool, got bool) {
-		if want != nil {
-			out = append(out, claim{name, yes(*want), yes(got), *want == got})
-		}
-	}
-	one("severity", e.severity, a.Severity.String())
-	one("field", e.field, a.Field.String())
-	one("space", e.space, a.Subject.Space)
-	one("number", e.number, a.Subject.PhoneNumber)
-	one("part", e.part, a.Subject.Component)
-	set("channels", e.channels, a.Channels)
-	set("held_by", e.heldBy, a.HeldBy)
-	parts("text", e.text, a.Summary.Plain())
-	parts("action", e.action, a.Action.Plain())
-	parts("closing", e.closing, a.Closing)
-	flag("told", e.told, a.Notified == a.Revision)
-	flag("baseline", e.baseline, a.Baseline)
-	return out
+	return c.name + ": " + c.want
 }
 
-func yes(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
+// about reports whether the event is of the rule and the kind expected.
+func (e *expectation) about(v *event) bool {
+	return e.rule.Text == v.alert.Rule && e.transition.Text == v.what
 }
 
-func textsOf(nodes []*node) []string {
-	out := make([]string, len(nodes))
-	for i, n := range nodes {
-		out[i] = n.text
-	}
-	return out
-}
-
-// about reports whether the happening is of the rule and the kind expected.
-func (e *expectation) about(h *happening) bool {
-	return e.rule.text == h.alert.Rule && e.transition.text == h.what
-}
-
-func (e *expectation) matches(h *happening) bool {
-	return e.about(h) && !slices.ContainsFunc(e.claims(h), func(c claim) bool { return !c.holds })
+func (e *expectation) matches(v *event) bool {
+	return e.about(v) && !slices.ContainsFunc(e.checks, func(c check) bool { return !c.holds(&v.alert) })
 }

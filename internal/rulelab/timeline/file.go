@@ -2,19 +2,24 @@ package timeline
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"numwatch/diff"
+	"numwatch/internal/diagnostic"
+	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 )
 
 // File is a file of tests.
 type File struct {
-	report
+	// Rules is the rules file that the tests name, relative to their own folder;
+	// "" where they name none.
+	Rules string
+
 	name    string
-	rules   *node // where the rules are, nil: not said
+	source  *yamldoc.Reader
 	polling polling
+	usual   phone.Number // the values of numbers for which a test gives none
 	tests   []test
 }
 
@@ -34,34 +39,29 @@ type test struct {
 	steps    []step
 }
 
-// space is a space of the simulated cloud, as it is at the first look.
+// space is a space of the simulated cloud, as it is at the first poll.
 type space struct {
-	at      position
-	config  phone.Space
+	phone.Space
 	numbers []number
 }
 
-// number is a number as a test gives it; what it does not say is as usual.
+// number is a number as a test gives it.
 type number struct {
-	phoneNumber *node
-	fields      []field
+	name   string
+	fields fields
 }
 
-// field is a field with its value; null takes it out of the answers.
-type field struct {
-	field phone.Field
-	value string
-	null  bool
-}
+// fields are the values of a number; nil takes a field out of the answers.
+type fields map[phone.Field]*string
 
 // step is what happens at one time, and what the rules must have said since the
 // step before.
 type step struct {
-	at     position
+	at     yamldoc.Position
 	after  time.Duration
-	space  *node    // nil: the first; text "all": every one
-	number *node    // nil: the first of the space
-	set    []field  // of the number
+	space  *node    // nil: the first; everySpace: all
+	number string   // "": the first of the space
+	set    fields   // of the number
 	add    []number // to the space
 	remove []*node  // from the space
 	fail   *failure
@@ -80,201 +80,269 @@ type failure struct {
 // sink is what a sink reports.
 type sink struct{ part, value, code, reason string }
 
-// Rules is the file of rules that the tests name, relative to their own folder;
-// "" where they name none.
-func (f *File) Rules() string {
-	if f.rules == nil {
-		return ""
-	}
-	return f.rules.text
-}
+// everySpace stands for all spaces of a test.
+const everySpace = "all"
 
-// Parse reads a file of tests; name is for messages. The error is Problems:
-// everything that is wrong, each with its place.
+// Parse reads a file of tests; name is for messages. The error is
+// yamldoc.Problems: everything that is wrong.
 func Parse(name string, data []byte) (*File, error) {
-	f := &File{name: name, polling: polling{
+	r := reader{yamldoc.Parse(name, data, yamldoc.Options{})}
+	f := &File{name: name, source: r.Reader, usual: usualNumber(), polling: polling{
 		every: time.Minute, blindAfter: 15 * time.Minute,
 		diff: diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute},
 	}}
-	f.report = report{file: name, lines: strings.Split(string(data), "\n")}
-	if tree := f.parseTree(data); tree != nil {
-		f.read(tree)
+	if root := r.Root(); root != nil {
+		r.file(root, f)
 	}
-	if len(f.problems) > 0 {
-		return nil, f.sorted()
+	if problems := r.Problems(); len(problems) > 0 {
+		return nil, problems
 	}
 	return f, nil
 }
 
-func (f *File) read(n *node) {
-	usual := usualFields()
+func (r reader) file(n *node, f *File) {
 	spaces := []space{usualSpace()}
-	// What tests build on is read first, wherever it stands.
-	var tests *node
-	f.object(n, "the file",
-		key{"version", true, f.version},
-		key{"rules", false, f.text("rules", &f.rules)},
-		key{"poll", false, f.readPolling},
-		key{"number", false, func(n *node) { usual = merge(usual, f.fields(n)) }},
-		key{"spaces", false, func(n *node) { spaces = f.readSpaces(n) }},
-		key{"tests", true, func(n *node) { tests = n }},
+	var tests *node // read last, because they build on the rest, wherever it stands
+	r.Object(n, "the file",
+		required("version", r.version),
+		optional("rules", r.word("rules", &f.Rules)),
+		optional("poll", func(n *node) { r.polling(n, &f.polling) }),
+		optional("number", func(n *node) { f.usual = r.fields(n).over(f.usual) }),
+		optional("spaces", func(n *node) { spaces = r.spaces(n) }),
+		required("tests", func(n *node) { tests = n }),
 	)
 	if tests == nil {
 		return
 	}
 	names := map[string]bool{}
-	f.list(tests, "tests", func(n *node) {
-		t := f.readTest(n, spaces)
-		if t.name == nil {
-			return
+	r.List(tests, "tests", func(n *node) {
+		t := r.test(n, spaces)
+		if t.name != nil && names[t.name.Text] {
+			r.FailAt(t.name, "", "another test has this name")
 		}
-		if names[t.name.text] {
-			f.fail(t.name.at, "another test has this name")
-		}
-		names[t.name.text] = true
-		for i := range t.spaces {
-			t.spaces[i] = t.spaces[i].over(usual)
-		}
-		for i := range t.steps {
-			t.steps[i].add = over(t.steps[i].add, usual)
-		}
+		names[t.name.String()] = true
 		f.tests = append(f.tests, t)
 	})
 }
 
-func (f *File) version(n *node) {
-	if n.kind != aScalar || n.text != "1" {
-		f.fail(n.at, "version must be 1")
+func (r reader) version(n *node) {
+	if n.Text != "1" {
+		r.FailAt(n, "", "version must be 1")
 	}
 }
 
-func (f *File) readPolling(n *node) {
-	p := &f.polling
-	f.object(n, "poll",
-		key{"every", false, f.duration("every", &p.every)},
-		key{"blind_after", false, f.duration("blind_after", &p.blindAfter)},
-		key{"missing_for", false, f.duration("missing_for", &p.diff.MissingFor)},
-		key{"missing_after", false, func(n *node) {
-			v, err := strconv.Atoi(n.text)
-			if err != nil || v < 1 {
-				f.fail(n.at, "missing_after must be a number from 1 on")
-			}
-			p.diff.MissingAfter = v
-		}},
+func (r reader) polling(n *node, p *polling) {
+	r.Object(n, "poll",
+		optional("every", r.duration("every", &p.every)),
+		optional("blind_after", r.duration("blind_after", &p.blindAfter)),
+		optional("missing_for", r.duration("missing_for", &p.diff.MissingFor)),
+		optional("missing_after", r.whole("missing_after", 1, 1000, &p.diff.MissingAfter)),
 	)
 	if p.every < time.Second {
-		f.fail(n.at, "every must be at least 1s")
-		p.every = time.Second
+		r.FailAt(n, "", "every must be at least 1s")
 	}
 }
 
-// start is when a test begins that says nothing else: a Monday.
-var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+// monday is when a test begins that does not say.
+var monday = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
-func (f *File) readTest(n *node, spaces []space) test {
-	t := test{start: start, spaces: append([]space{}, spaces...)}
-	f.object(n, "a test",
-		key{"name", true, f.text("name", &t.name)},
-		key{"start", false, func(n *node) {
-			at, err := time.Parse(time.RFC3339, n.text)
-			if err != nil {
-				f.fail(n.at, "start must be a time like 2026-11-23T08:00:00Z")
-				return
+func (r reader) test(n *node, spaces []space) test {
+	t := test{start: monday, spaces: spaces}
+	r.Object(n, "a test",
+		required("name", r.scalar("name", &t.name)),
+		optional("start", func(n *node) {
+			var err error
+			if t.start, err = time.Parse(time.RFC3339, n.Text); err != nil {
+				r.FailAt(n, "", "start must be a time like 2026-11-23T08:00:00Z")
 			}
-			t.start = at
-		}},
-		key{"spaces", false, func(n *node) { t.spaces = f.readSpaces(n) }},
-		key{"baseline", false, func(n *node) { t.baseline = f.expectations(n) }},
-		key{"steps", true, func(n *node) { f.list(n, "steps", func(n *node) { t.steps = append(t.steps, f.readStep(n)) }) }},
+		}),
+		optional("spaces", func(n *node) { t.spaces = r.spaces(n) }),
+		optional("baseline", func(n *node) { t.baseline = r.expectations(n) }),
+		required("steps", func(n *node) { r.List(n, "steps", func(n *node) { t.steps = append(t.steps, r.step(n)) }) }),
 	)
 	return t
 }
 
-// longest bounds how much time a step may let pass: it passes by the second.
-const longest = 60 * 24 * time.Hour
+func (r reader) spaces(n *node) (spaces []space) {
+	ids := map[string]bool{}
+	r.List(n, "spaces", func(n *node) {
+		s := space{Space: phone.Space{SpaceKey: phone.SpaceKey{Account: "main"}, Labels: map[string]string{}}}
+		r.Object(n, "a space",
+			optional("account", r.word("account", &s.Account)),
+			required("id", r.word("id", &s.ID)),
+			optional("name", r.word("name", &s.Name)),
+			optional("labels", func(n *node) {
+				r.Named(n, "labels", func(key, value *node) {
+					var label string
+					r.word("a label", &label)(value)
+					s.Labels[key.Text] = label
+				})
+			}),
+			required("numbers", func(n *node) { s.numbers = r.numbers(n) }),
+		)
+		if ids[s.ID] {
+			r.FailAt(n, "", "another space has the id %q", s.ID)
+		}
+		ids[s.ID] = true
+		spaces = append(spaces, s)
+	})
+	if len(spaces) == 0 {
+		r.FailAt(n, "", "name at least one space")
+	}
+	return spaces
+}
 
-func (f *File) readStep(n *node) step {
-	s := step{at: n.at, after: time.Minute}
-	var heal, leave *bool
-	f.object(n, "a step",
-		key{"after", false, f.duration("after", &s.after)},
-		key{"space", false, f.text("space", &s.space)},
-		key{"number", false, f.text("number", &s.number)},
-		key{"set", false, func(n *node) { s.set = f.fields(n) }},
-		key{"add", false, func(n *node) { s.add = f.numbers(n) }},
-		key{"remove", false, f.texts("remove", &s.remove)},
-		key{"fail", false, func(n *node) { s.fail = f.failure(n) }},
-		key{"heal", false, f.flag("heal", &heal)},
-		key{"leave", false, f.flag("leave", &leave)},
-		key{"sink", false, func(n *node) { s.sink = f.sink(n) }},
-		key{"expect", false, func(n *node) { s.expect = f.expectations(n) }},
+// numbers reads a mapping from numbers to their fields.
+func (r reader) numbers(n *node) (numbers []number) {
+	r.Named(n, "numbers", func(name, value *node) {
+		one := number{name: name.Text}
+		if value.Kind != yamldoc.Null {
+			one.fields = r.fields(value)
+		}
+		numbers = append(numbers, one)
+	})
+	return numbers
+}
+
+// fields reads a mapping from fields of a number to values.
+func (r reader) fields(n *node) fields {
+	out := fields{}
+	r.Named(n, "fields", func(name, value *node) {
+		f, ok := phone.ParseField(name.Text)
+		switch {
+		case !ok || !f.OfNumber():
+			r.Fail(name.At, diagnostic.DidYouMean(name.Text, fieldNames(phone.FieldsOfNumber())), "%q is no field of a number", name.Text)
+		case value.Kind == yamldoc.Null:
+			out[f] = nil
+		default:
+			var text string
+			r.word(f.String(), &text)(value)
+			out[f] = &text
+		}
+	})
+	return out
+}
+
+// maxPass bounds how much time a step may let pass: it passes by the second.
+const maxPass = 60 * 24 * time.Hour
+
+func (r reader) step(n *node) step {
+	s := step{at: n.At, after: time.Minute}
+	r.Object(n, "a step",
+		optional("after", r.duration("after", &s.after)),
+		optional("space", r.scalar("space", &s.space)),
+		optional("number", r.word("number", &s.number)),
+		optional("set", func(n *node) { s.set = r.fields(n) }),
+		optional("add", func(n *node) { s.add = r.numbers(n) }),
+		optional("remove", func(n *node) { s.remove = r.scalars("remove", n) }),
+		optional("fail", func(n *node) { s.fail = r.failure(n) }),
+		optional("heal", r.Flag("heal", &s.heal)),
+		optional("leave", r.Flag("leave", &s.leave)),
+		optional("sink", func(n *node) { s.sink = r.sink(n) }),
+		optional("expect", func(n *node) { s.expect = r.expectations(n) }),
 	)
-	s.heal, s.leave = heal != nil && *heal, leave != nil && *leave
-	if s.after > longest {
-		f.fail(n.at, "a step may let at most 60 days pass")
+	if s.after > maxPass {
+		r.FailAt(n, "", "a step may let at most 60 days pass")
 	}
 	return s
 }
 
 // failure reads a code, or a mapping with more.
-func (f *File) failure(n *node) *failure {
+func (r reader) failure(n *node) *failure {
 	out := &failure{status: 503}
-	if n.kind == aScalar {
-		out.code = n.text
+	if n.IsScalar() {
+		r.word("fail", &out.code)(n)
 		return out
 	}
-	var code, message, status *node
-	f.object(n, "fail",
-		key{"code", true, f.text("code", &code)},
-		key{"status", false, f.text("status", &status)},
-		key{"message", false, f.text("message", &message)},
+	r.Object(n, "fail",
+		required("code", r.word("code", &out.code)),
+		optional("status", r.whole("status", 200, 599, &out.status)),
+		optional("message", r.word("message", &out.message)),
 	)
-	out.code, out.message = textOf(code), textOf(message)
-	if status != nil {
-		v, err := strconv.Atoi(status.text)
-		if err != nil || v < 200 || v > 599 {
-			f.fail(status.at, "status must be that of HTTP")
-		}
-		out.status = v
-	}
 	return out
 }
 
-func (f *File) sink(n *node) *sink {
-	var part, value, code, reason *node
-	f.object(n, "sink",
-		key{"part", true, f.text("part", &part)},
-		key{"value", true, f.text("value", &value)},
-		key{"code", false, f.text("code", &code)},
-		key{"reason", false, f.text("reason", &reason)},
+func (r reader) sink(n *node) *sink {
+	s := &sink{}
+	r.Object(n, "sink",
+		required("part", r.word("part", &s.part)),
+		required("value", func(n *node) {
+			if s.value = phone.Sink.Canonical(n.Text); s.value != phone.OK && s.value != phone.Parked {
+				r.FailAt(n, "", "a sink is OK or PARKED")
+			}
+		}),
+		optional("code", r.word("code", &s.code)),
+		optional("reason", r.word("reason", &s.reason)),
 	)
-	s := &sink{textOf(part), phone.Sink.Canonical(textOf(value)), textOf(code), textOf(reason)}
-	if value != nil && s.value != phone.OK && s.value != phone.Parked {
-		f.fail(value.at, "a sink is OK or PARKED")
-	}
 	return s
 }
 
-func textOf(n *node) string {
-	if n == nil {
-		return ""
-	}
-	return n.text
+// node is a piece of the file.
+type node = yamldoc.Node
+
+func required(name string, read func(*node)) yamldoc.Key {
+	return yamldoc.Key{Name: name, Required: true, Read: read}
 }
 
-// parseDuration reads what time.ParseDuration reads, and days.
-func parseDuration(s string) (time.Duration, error) {
-	var days time.Duration
-	if n, rest, ok := strings.Cut(s, "d"); ok {
-		whole, err := strconv.ParseUint(n, 10, 15)
-		if err != nil || rest == "" {
-			return time.Duration(whole) * 24 * time.Hour, err
+func optional(name string, read func(*node)) yamldoc.Key {
+	return yamldoc.Key{Name: name, Read: read}
+}
+
+// reader reads values as the cloud's answers have them: a number or a lone true
+// is a text here, without quotes.
+type reader struct{ *yamldoc.Reader }
+
+// scalar reads a single value.
+func (r reader) scalar(what string, to **node) func(*node) {
+	return func(n *node) {
+		if !n.IsScalar() || n.Kind == yamldoc.Null {
+			r.FailAt(n, "", "%s must be a single value, not %s", what, n.Kind)
+			return
 		}
-		days, s = time.Duration(whole)*24*time.Hour, rest
+		*to = n
 	}
-	d, err := time.ParseDuration(s)
-	if err == nil && d < 0 {
-		err = strconv.ErrRange
+}
+
+// word reads a single value whose place does not matter.
+func (r reader) word(what string, to *string) func(*node) {
+	return func(n *node) {
+		var one *node
+		r.scalar(what, &one)(n)
+		*to = one.String()
 	}
-	return days + d, err
+}
+
+// scalars reads one single value or a list of them.
+func (r reader) scalars(what string, n *node) (list []*node) {
+	items := []*node{n}
+	if n.Kind == yamldoc.List {
+		items = n.Items
+	}
+	for _, item := range items {
+		var one *node
+		if r.scalar("a member of "+what, &one)(item); one != nil {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+func (r reader) whole(what string, from, to int, value *int) func(*node) {
+	return func(n *node) {
+		v, err := strconv.Atoi(n.Text)
+		if err != nil || v < from || v > to {
+			r.FailAt(n, "", "%s must be a number from %d to %d", what, from, to)
+			return
+		}
+		*value = v
+	}
+}
+
+func (r reader) duration(what string, to *time.Duration) func(*node) {
+	return func(n *node) {
+		var d yamldoc.Span
+		if r.Duration(what, &d)(n); d.Node != nil {
+			*to = d.Value
+		}
+	}
 }

@@ -3,77 +3,62 @@ package timeline
 import (
 	"maps"
 	"slices"
-	"sync"
 
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/store"
 )
 
-// memory is what the loop needs of a store, for as long as a test lasts.
+// memory is the store of a test, which begins with nothing in it. Only the loop
+// uses it.
 type memory struct {
-	mu      sync.Mutex
-	rosters map[phone.SpaceKey]phone.SpaceState
-	last    uint64
+	spaces map[phone.SpaceKey]phone.SpaceState
+	last   uint64
 }
 
-func newMemory() *memory { return &memory{rosters: map[phone.SpaceKey]phone.SpaceState{}} }
-
+// SpaceState returns a copy, as a store does.
 func (m *memory) SpaceState(k phone.SpaceKey) (*phone.SpaceState, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, ok := m.rosters[k]
+	s, ok := m.spaces[k]
 	if !ok {
 		return nil, nil
 	}
-	r.Numbers = slices.Clone(r.Numbers)
-	return &r, nil
+	s.Numbers = slices.Clone(s.Numbers)
+	return &s, nil
 }
 
-// Same spares the loop nothing: every poll is compared in full.
-func (m *memory) Same(*phone.Snapshot) (bool, error) { return false, nil }
-
-func (m *memory) SpacesOf(phoneNumber string) ([]phone.SpaceKey, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var homes []phone.SpaceKey
-	for _, k := range slices.SortedFunc(maps.Keys(m.rosters), phone.SpaceKey.Compare) {
-		if slices.ContainsFunc(m.rosters[k].Numbers, func(e phone.TrackedNumber) bool { return e.PhoneNumber == phoneNumber }) {
-			homes = append(homes, k)
+func (m *memory) SpacesOf(phoneNumber string) (spaces []phone.SpaceKey, _ error) {
+	for _, k := range slices.SortedFunc(maps.Keys(m.spaces), phone.SpaceKey.Compare) {
+		if slices.ContainsFunc(m.spaces[k].Numbers, func(n phone.TrackedNumber) bool { return n.PhoneNumber == phoneNumber }) {
+			spaces = append(spaces, k)
 		}
 	}
-	return homes, nil
+	return spaces, nil
 }
-
-// A test begins with nothing stored.
-
-func (m *memory) Spaces(func(phone.SpaceKey) bool) error { return nil }
-func (m *memory) Alerts() ([]alert.Alert, error)         { return nil, nil }
-func (m *memory) Conditions() ([]phone.Condition, error) { return nil, nil }
-func (m *memory) Silences() ([]alert.Silence, error)     { return nil, nil }
-func (m *memory) Checkpoint(string) ([]byte, error)      { return nil, nil }
-func (m *memory) FirstSeq() uint64                       { return 1 }
-
-func (m *memory) LastSeq() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.last
-}
-
-// ReadLog is asked only where a history is trimmed, which tests have not.
-func (m *memory) ReadLog(uint64, int) ([]alert.Event, error) { return nil, nil }
 
 func (m *memory) Commit(c *store.Commit) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, k := range c.DropSpaces {
-		delete(m.rosters, k)
+		delete(m.spaces, k)
 	}
-	for _, r := range c.SpaceStates {
-		m.rosters[r.Space] = r
+	for _, s := range c.SpaceStates {
+		m.spaces[s.Space] = s
 	}
 	if n := len(c.Events); n > 0 {
 		m.last = c.Events[n-1].Seq
 	}
 	return nil
 }
+
+func (m *memory) LastSeq() uint64 { return m.last }
+
+// Same spares the loop nothing: every poll is compared in full.
+func (m *memory) Same(*phone.Snapshot) (bool, error) { return false, nil }
+
+// What the loop reads at its start and when it trims the log: nothing.
+
+func (m *memory) Spaces(func(phone.SpaceKey) bool) error     { return nil }
+func (m *memory) Alerts() ([]alert.Alert, error)             { return nil, nil }
+func (m *memory) Conditions() ([]phone.Condition, error)     { return nil, nil }
+func (m *memory) Silences() ([]alert.Silence, error)         { return nil, nil }
+func (m *memory) Checkpoint(string) ([]byte, error)          { return nil, nil }
+func (m *memory) FirstSeq() uint64                           { return 1 }
+func (m *memory) ReadLog(uint64, int) ([]alert.Event, error) { return nil, nil }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"numwatch/internal/yamldoc"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"
 )
@@ -25,7 +26,7 @@ rules:
   - {name: banned, on: Status, to: [BANNED], severity: high, summary: "{PhoneNumber} is {New}", escalate: {after: 30m, to: [oncall]}}
 `
 
-func set(t testing.TB) *rules.Set {
+func testRules(t testing.TB) *rules.Set {
 	t.Helper()
 	s, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
@@ -37,7 +38,7 @@ func run(t *testing.T, steps string) Result {
 	t.Helper()
 	f, err := Parse("t.yaml", []byte("version: 1\ntests:\n- name: it\n  steps:\n"+steps))
 	require.NoError(t, err)
-	results, err := f.Run(context.Background(), set(t), func(string) bool { return true })
+	results, err := f.Run(context.Background(), testRules(t), func(string) bool { return true })
 	require.NoError(t, err)
 	require.Len(t, results, 1)
 	return results[0]
@@ -124,10 +125,10 @@ func TestASilentStepMustBeSilent(t *testing.T) {
 	require.Contains(t, r.Failures[0].Text, "+ nothing")
 	f, err := Parse("t.yaml", []byte("version: 1\nnumber: {QualityRating: RED}\ntests: [{name: first look, steps: []}]\n"))
 	require.NoError(t, err)
-	results, err := f.Run(context.Background(), set(t), func(string) bool { return true })
+	results, err := f.Run(context.Background(), testRules(t), func(string) bool { return true })
 	require.NoError(t, err)
 	require.Len(t, results[0].Failures, 1)
-	require.Contains(t, results[0].Failures[0].Error(), "t.yaml:3: the first look, ")
+	require.Contains(t, results[0].Failures[0].Error(), "t.yaml:3: the baseline, ")
 }
 
 // An expectation that says little must not take what another one needs.
@@ -144,7 +145,7 @@ func TestExpectationsShareWhatHappened(t *testing.T) {
 func TestOnlyWhatIsWantedRuns(t *testing.T) {
 	f, err := Parse("t.yaml", []byte("version: 1\ntests: [{name: a, steps: []}, {name: b, steps: []}]\n"))
 	require.NoError(t, err)
-	results, err := f.Run(context.Background(), set(t), func(name string) bool { return name == "b" })
+	results, err := f.Run(context.Background(), testRules(t), func(name string) bool { return name == "b" })
 	require.NoError(t, err)
 	require.Len(t, results, 1)
 	require.Equal(t, "b", results[0].Name)
@@ -152,37 +153,37 @@ func TestOnlyWhatIsWantedRuns(t *testing.T) {
 
 func TestBadFiles(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"", "t.yaml:1:1: the file must hold one document"},
+		{"", "t.yaml:1:1: the file is empty"},
 		{"version: 2\ntests: []", "t.yaml:1:10: version must be 1"},
 		{"tests: []", `t.yaml:1:1: the file lacks the key "version"`},
 		{"version: 1", `t.yaml:1:1: the file lacks the key "tests"`},
 		{"version: 1\ntests: {}", "t.yaml:2:8: tests must be a list, not a mapping"},
-		{"version: 1\ntests:\n- name: x\n  stepz: []", `t.yaml:4:3: unknown key "stepz" in a test (one of name, start, spaces, baseline, steps)`},
+		{"version: 1\ntests:\n- name: x\n  stepz: []", `t.yaml:4:3: unknown key "stepz" in a test (did you mean "steps"?)`},
 		{"version: 1\ntests:\n- {name: x, steps: [{}]}\n- {name: x, steps: []}", "t.yaml:4:10: another test has this name"},
 		{"version: 1\ntests:\n- {name: x, steps: [{set: {Qualty: RED}}]}", `t.yaml:3:28: "Qualty" is no field of a number`},
 		{"version: 1\ntests:\n- {name: x, steps: [{set: {Poll: OK}}]}", `t.yaml:3:28: "Poll" is no field of a number`},
 		{"version: 1\ntests:\n- {name: x, steps: [{set: {Status: [A]}}]}", "t.yaml:3:36: Status must be a single value, not a list"},
-		{"version: 1\ntests:\n- {name: x, steps: [{after: soon}]}", "t.yaml:3:29: after must be a duration"},
-		{"version: 1\ntests:\n- {name: x, steps: [{after: -5m}]}", "t.yaml:3:29: after must be a duration"},
+		{"version: 1\ntests:\n- {name: x, steps: [{after: soon}]}", "t.yaml:3:29: after is no duration"},
+		{"version: 1\ntests:\n- {name: x, steps: [{after: -5m}]}", "t.yaml:3:29: after is no duration"},
 		{"version: 1\ntests:\n- {name: x, steps: [{after: 100d}]}", "a step may let at most 60 days pass"},
 		{"version: 1\ntests:\n- {name: x, start: today, steps: []}", "t.yaml:3:20: start must be a time like"},
 		{"version: 1\ntests:\n- {name: x, steps: [{sink: {part: nats, value: BROKEN}}]}", "t.yaml:3:48: a sink is OK or PARKED"},
-		{"version: 1\ntests:\n- {name: x, steps: [{fail: {code: A, status: 1}}]}", "t.yaml:3:46: status must be that of HTTP"},
+		{"version: 1\ntests:\n- {name: x, steps: [{fail: {code: A, status: 1}}]}", "t.yaml:3:46: status must be a number from 200 to 599"},
 		{"version: 1\ntests:\n- {name: x, steps: [{heal: yes}]}", "t.yaml:3:28: heal must be true or false"},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: nothing}]}", "t.yaml:3:30: expectations must be a list"},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: [{rule: red}]}]}", `an expectation lacks the key "transition"`},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: [{rule: red, transition: open}]}]}", `t.yaml:3:55: unknown transition "open" (one of opened, worse`},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: [{rule: red, transition: opened, severity: bad}]}]}", `unknown severity "bad"`},
-		{"version: 1\npoll: {missing_after: 0}\ntests: []", "t.yaml:2:23: missing_after must be a number from 1 on"},
+		{"version: 1\npoll: {missing_after: 0}\ntests: []", "t.yaml:2:23: missing_after must be a number from 1 to 1000"},
 		{"version: 1\npoll: {every: 0s}\ntests: []", "every must be at least 1s"},
 		{"version: 1\nspaces: []\ntests: []", "t.yaml:2:9: name at least one space"},
 		{"version: 1\nspaces: [{id: a, numbers: {}}, {id: a, numbers: {}}]\ntests: []", `another space has the id "a"`},
-		{"version: 1\nversion: 1\ntests: []", `t.yaml:2:1: "version" is given twice, first on line 1`},
+		{"version: 1\nversion: 1\ntests: []", `t.yaml:2:1: key "version" is given twice (first on line 1)`},
 		{"version: 1\ntests: &x []\n", "t.yaml:2:8:"},
-		{"version: 1\ntests: [", "t.yaml:2:8: not YAML"},
+		{"version: 1\ntests: [", "t.yaml:2:1: not YAML"},
 	} {
 		_, err := Parse("t.yaml", []byte(c.text))
-		var problems Problems
+		var problems yamldoc.Problems
 		require.ErrorAs(t, err, &problems, c.text)
 		require.Contains(t, err.Error(), c.want, c.text)
 	}
@@ -197,12 +198,12 @@ tests:
   - {space: "9", expect: [{rule: red, transition: opened, channels: [nowhere]}]}
 `))
 	require.NoError(t, err)
-	_, err = f.Run(context.Background(), set(t), func(string) bool { return true })
-	var problems Problems
+	_, err = f.Run(context.Background(), testRules(t), func(string) bool { return true })
+	var problems yamldoc.Problems
 	require.ErrorAs(t, err, &problems)
 	require.Len(t, problems, 3)
 	require.ErrorContains(t, err, `t.yaml:4:21: unknown rule "blue" (one of banned, red, yellow)`)
-	require.ErrorContains(t, err, `t.yaml:6:13: unknown space "9" (one of 1001, all)`)
+	require.ErrorContains(t, err, `t.yaml:6:13: unknown space "9" (one of all, 1001)`)
 	require.ErrorContains(t, err, `unknown channel "nowhere"`)
 	require.ErrorContains(t, err, "    6 |   - {space: \"9\",")
 }
@@ -210,7 +211,7 @@ tests:
 func TestANumberThatIsNotThere(t *testing.T) {
 	f, err := Parse("t.yaml", []byte("version: 1\ntests: [{name: x, steps: [{remove: \"86\"}]}]"))
 	require.NoError(t, err)
-	_, err = f.Run(context.Background(), set(t), func(string) bool { return true })
+	_, err = f.Run(context.Background(), testRules(t), func(string) bool { return true })
 	require.ErrorContains(t, err, `space 1001 has no number "86"`)
 }
 

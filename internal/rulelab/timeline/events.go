@@ -1,0 +1,77 @@
+package timeline
+
+import (
+	"slices"
+
+	"numwatch/alert"
+	"numwatch/rules"
+)
+
+// What can happen to an alert beside its transitions. Pending and held are
+// silent: they fail no test that does not expect them.
+const (
+	pending   = "pending"   // the condition holds, but not for long enough
+	held      = "held"      // from now on something holds it back
+	released  = "released"  // nothing holds it back any more
+	escalated = "escalated" // it goes to more channels, because nobody acknowledged it
+)
+
+// event is something that happened to an alert.
+type event struct {
+	what  string // a transition, or one of the above
+	alert alert.Alert
+}
+
+func (v *event) silent() bool { return v.what == pending || v.what == held }
+
+func (v *event) title() string {
+	return v.alert.Rule + " " + v.what + "  " + v.alert.Subject.String() + " " + v.alert.Field.String()
+}
+
+// events is the board of a test's loop, which updates it before it answers an
+// input: so it needs no lock.
+type events struct {
+	alerts map[string]alert.Alert // by id, as last seen
+	list   []event                // since the last take
+}
+
+// Update adds what happened.
+func (e *events) Update(alerts []alert.Alert) {
+	for _, a := range alerts {
+		if what := whatHappened(e.alerts[a.ID], a); what != "" {
+			e.list = append(e.list, event{what, a})
+		}
+		e.alerts[a.ID] = a
+	}
+}
+
+func whatHappened(old, a alert.Alert) string {
+	switch {
+	case a.State == alert.Pending && old.ID == "":
+		return pending
+	case a.State == alert.Pending:
+		return ""
+	case a.Revision > old.Revision:
+		return a.Transition.String()
+	case len(a.HeldBy) > 0 && len(old.HeldBy) == 0:
+		return held
+	case len(a.HeldBy) == 0 && len(old.HeldBy) > 0:
+		return released
+	case !slices.Equal(a.Channels, old.Channels):
+		return escalated
+	default:
+		return ""
+	}
+}
+
+// Tests are not about what else a board is told.
+
+func (e *events) BaselineDone(string)      {}
+func (e *events) Notice(string)            {}
+func (e *events) Channels([]rules.Channel) {}
+
+func (e *events) take() []event {
+	list := e.list
+	e.list = nil
+	return list
+}
