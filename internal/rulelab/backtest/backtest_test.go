@@ -201,6 +201,23 @@ func TestWhatCameBeforeCountsForNothing(t *testing.T) {
 	require.Len(t, report.Days, 2)
 }
 
+// A first sight is over half a minute after its last change: then its message is
+// posted, so that what recovers later is a reply.
+func TestAFirstSightIsShownWhenItIsOver(t *testing.T) {
+	var events []alert.Event
+	for n := range 3 { // polls of the first round, each within half a minute of the one before
+		e := event(uint64(n+1), monday.Add(time.Duration(n)*20*time.Second), fmt.Sprintf("86%d", n), phone.QualityRating, "", "RED")
+		e.Change.Baseline = true
+		events = append(events, e)
+	}
+	events = append(events, event(4, monday.Add(90*time.Second), "860", phone.QualityRating, "RED", "GREEN"))
+	r := New(Options{Rules: parse(t, onlyRed), Space: spaceOf})
+	r.Feed(events)
+	report := r.Report(monday.Add(time.Hour))
+	require.Equal(t, 1, report.Messages, "one message for the round")
+	require.Equal(t, 1, report.Replies)
+}
+
 func TestDifference(t *testing.T) {
 	before := parse(t, header+`
   - {name: red, on: QualityRating, to: [RED], severity: critical, summary: "x"}

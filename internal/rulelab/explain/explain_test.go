@@ -289,6 +289,19 @@ func TestExplainNumber(t *testing.T) {
 	require.Empty(t, numbers)
 }
 
+// Of a number's past the last 20 records are shown.
+func TestExplainNumberShowsTheLastRecords(t *testing.T) {
+	b := newBot(t)
+	for range 15 {
+		b.see(phone.QualityRating, "RED")
+		b.see(phone.QualityRating, "GREEN")
+	}
+	numbers, err := b.explainer(rulesFile).Numbers(subject.PhoneNumber)
+	require.NoError(t, err)
+	require.Len(t, numbers[0].Log, 20)
+	require.Equal(t, b.now, numbers[0].Log[19].At, "the newest is the last")
+}
+
 func TestExplainWhatIsNotThere(t *testing.T) {
 	b := newBot(t)
 	x := b.explainer(rulesFile)
