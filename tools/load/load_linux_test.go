@@ -27,7 +27,7 @@ func TestMeasureASmallFleet(t *testing.T) {
 		require.NotEmpty(t, f.delays)
 		require.Greater(t, f.calm.memory.own, int64(5<<20))
 		require.Positive(t, f.calm.memory.mapped)
-		require.Positive(t, size(f.buckets, "rosters", "homes"))
+		require.Positive(t, size(f.buckets, "spaces", "numbers"))
 		var report strings.Builder
 		print(&report, []figures{f})
 		require.Contains(t, report.String(), "| numbers | 24 |")

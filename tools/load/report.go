@@ -43,7 +43,7 @@ var rows = []struct {
 	{"first round, all on NATS", func(f *figures) string { return f.first.took.Round(100 * time.Millisecond).String() }},
 	{"the same: processor, in cores", func(f *figures) string { return fmt.Sprintf("%.2f", f.first.cores()) }},
 	{"the same: memory at its end, without pages of files", func(f *figures) string { return megabytes(f.first.memory.own) }},
-	{"the same: snapshots in the store", func(f *figures) string { return megabytes(int64(size(f.firstBuckets, "rosters", "homes"))) }},
+	{"the same: snapshots in the store", func(f *figures) string { return megabytes(int64(size(f.firstBuckets, "spaces", "numbers"))) }},
 	{"the same: log, bytes an event", func(f *figures) string { return perRecord(f.firstBuckets, "log") }},
 	{"stop", func(f *figures) string { return short(f.stop) }},
 	{"start without page cache: to the first poll", func(f *figures) string { return short(f.toPoll) }},
@@ -62,7 +62,7 @@ var rows = []struct {
 	{"the same: p99", func(f *figures) string { return short(quantile(f.delays, 0.99)) }},
 	{"the same: longest", func(f *figures) string { return short(quantile(f.delays, 1)) }},
 	{"store at the end, the whole file", func(f *figures) string { return megabytes(f.fileSize) }},
-	{"snapshots", func(f *figures) string { return megabytes(int64(size(f.buckets, "rosters", "homes"))) }},
+	{"snapshots", func(f *figures) string { return megabytes(int64(size(f.buckets, "spaces", "numbers"))) }},
 	{"requests refused", func(f *figures) string { return phone.Grouped(f.refused) }},
 }
 
