@@ -3,14 +3,15 @@ package web
 import (
 	"cmp"
 	"net/http"
-	"numwatch/alert"
-	"numwatch/phone"
-	"numwatch/web/api"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 // Which alerts a list shows.

@@ -3,10 +3,11 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"numwatch/internal/view"
 	"slices"
 	"strconv"
 	"time"
+
+	"numwatch/internal/view"
 )
 
 // chart shows changes over time: what became better (and what is neither) above

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
+
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
-	"strings"
 )
 
 // Slack takes requests to try again what could not be delivered.

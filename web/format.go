@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"maps"
 	"net/url"
-	"numwatch/alert"
-	"numwatch/phone"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
 )
 
 // What one text on a page shows at most.

@@ -3,13 +3,14 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
 	"numwatch/alert"
 	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/web/api"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // subject reads which number a path names.

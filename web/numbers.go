@@ -3,11 +3,12 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+
 	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/web/api"
-	"slices"
-	"strings"
 )
 
 // query reads what selects numbers.

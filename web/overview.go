@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"numwatch/alert"
-	"numwatch/phone"
-	"numwatch/web/api"
 	"slices"
 	"strconv"
 	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 func (s *site) getStatus(w http.ResponseWriter, _ *http.Request) {

@@ -12,11 +12,12 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
+
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
-	"strings"
-	"time"
 )
 
 //go:embed pages assets

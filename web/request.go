@@ -9,12 +9,13 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"numwatch/alert"
-	"numwatch/web/api"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"numwatch/alert"
+	"numwatch/web/api"
 )
 
 const (

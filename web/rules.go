@@ -2,13 +2,14 @@ package web
 
 import (
 	"net/http"
-	"numwatch/alert"
-	"numwatch/phone"
-	"numwatch/web/api"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 func (s *site) getRules(w http.ResponseWriter, _ *http.Request) {

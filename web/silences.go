@@ -7,12 +7,13 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"numwatch/alert"
-	"numwatch/phone"
-	"numwatch/web/api"
 	"slices"
 	"strings"
 	"time"
+
+	"numwatch/alert"
+	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 func (s *site) getSilences(w http.ResponseWriter, r *http.Request) {

@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"numwatch/internal/view"
-	"numwatch/phone"
-	"numwatch/web/api"
 	"sort"
 	"strconv"
 	"strings"
+
+	"numwatch/internal/view"
+	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 // How the polling of a space goes.

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"numwatch/internal/cli/command"
-
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"numwatch/internal/cli/command"
 )
 
 type initCommand struct {

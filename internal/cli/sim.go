@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"numwatch/internal/cli/command"
-
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"numwatch/internal/cli/command"
 
 	"golang.org/x/sync/errgroup"
 

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"numwatch/notify"
-	"numwatch/notify/card"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"numwatch/notify"
+	"numwatch/notify/card"
 
 	"github.com/slack-go/slack"
 )

@@ -88,6 +88,7 @@ func baseline(i int) alert.Alert {
 	a.Baseline, a.Change.Baseline = true, true
 	return a
 }
+
 func TestPlanWaitsForTheFirstRound(t *testing.T) {
 	b := opsPaper()
 	for i := range 20 {

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"numwatch/web/api"
 	"os"
 	"path/filepath"
 	"time"
+
+	"numwatch/web/api"
 
 	bolt "go.etcd.io/bbolt"
 )

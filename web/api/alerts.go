@@ -1,9 +1,10 @@
 package api
 
 import (
+	"time"
+
 	"numwatch/alert"
 	"numwatch/phone"
-	"time"
 )
 
 // Alert is an alert in /api/v1/alerts: of the same form as the data of its events

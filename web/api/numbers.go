@@ -1,8 +1,9 @@
 package api
 
 import (
-	"numwatch/phone"
 	"time"
+
+	"numwatch/phone"
 )
 
 // NumberList is the answer of /api/v1/numbers.

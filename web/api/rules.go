@@ -1,9 +1,10 @@
 package api
 
 import (
+	"time"
+
 	"numwatch/alert"
 	"numwatch/phone"
-	"time"
 )
 
 // Rules is the answer of /api/v1/rules: the rules in force, and how the last

@@ -9,8 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"numwatch/web/api"
 	"strings"
+
+	"numwatch/web/api"
 )
 
 // Guard decides who is served. With a token, whoever knows it; metrics are

@@ -1,12 +1,12 @@
 package remote
 
 import (
-	"numwatch/internal/cli/command"
-	"numwatch/phone"
-
 	"fmt"
 	"net/url"
 	"strconv"
+
+	"numwatch/internal/cli/command"
+	"numwatch/phone"
 )
 
 // maxLimit is the longest page that the bot returns.
