@@ -19,6 +19,7 @@ import (
 const (
 	maxWhisper    = 900
 	slackTimeout  = 15 * time.Second
+	readWithin    = 3 * time.Second // to find out whether the history may be read
 	metadataEvent = "numwatch_message"
 	pageSize      = 200
 	maxPages      = 50
@@ -229,6 +230,8 @@ func (p *API) readable(ctx context.Context, target string) error {
 	if known {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
 	_, err := p.client.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: target, Limit: 1})
 	err = historyError(classify("conversations.history", err))
 	switch {

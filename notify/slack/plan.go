@@ -69,6 +69,7 @@ type channelState struct {
 	waiting  map[string]wait          // alerts that no message lists, by id
 	messages map[string]*messageState // by id
 
+	postAt    time.Time     // no post or reply before this: the channel's pace, or it is parked
 	full      time.Time     // no post before this: more comes than the channel takes
 	gathering time.Duration // how long it was to wait last; 0: it is not full
 }
@@ -315,9 +316,15 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 	return out
 }
 
+// nextEdit leaves it to a reply to come first, unless the reply has to wait.
 func (p *planner) nextEdit(c *channelState, now, free time.Time) (out action) {
+	soon := now.Add(editEvery)
 	for _, m := range p.candidates(c) {
-		if !m.edit {
+		switch {
+		case !m.edit:
+			continue
+		case m.reply && m.failures == 0 && !c.postAt.After(soon):
+			out.by(soon)
 			continue
 		}
 		ready := later(m.editAt, m.retryAt)
@@ -348,7 +355,7 @@ func (p *planner) nextLocate(c *channelState, now time.Time) (out action) {
 		return action{kind: locate, message: first}
 	}
 	for _, m := range all {
-		if m.message.State == alert.Sending {
+		if m.message.State == alert.Sending && m.message.Target == first.Target {
 			out.messages = append(out.messages, m.message)
 		}
 	}

@@ -269,7 +269,9 @@ func TestPlanWorksOnAMessageOnceAtATime(t *testing.T) {
 	b.requireIdle(t, alerttest.Noon)
 	b.message(&m).busy = false
 	require.Equal(t, reply, b.post(alerttest.Noon, whenever).kind)
-	require.Equal(t, edit, b.edit(alerttest.Noon).kind)
+	require.Equal(t, idle, b.edit(alerttest.Noon).kind, "the reply comes first")
+	b.channel("ops").postAt = alerttest.Noon.Add(parkFor)
+	require.Equal(t, edit, b.edit(alerttest.Noon).kind, "the reply cannot come soon")
 	m.State = alert.Sending
 	b.put(m)
 	require.Equal(t, idle, b.post(alerttest.Noon, whenever).kind)

@@ -122,9 +122,9 @@ func (w *channelWorker) pause(asked time.Duration) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	if asked == 0 {
-		asked = backOff(max(w.failures-1, 0), retryFirst, retryMax)
+		asked = notify.Backoff(max(w.failures-1, 0), retryFirst, retryMax)
 	}
-	w.postAt = later(w.postAt, time.Now().Add(asked))
+	w.state().postAt = later(w.state().postAt, time.Now().Add(asked))
 }
 
 // refused parks what an error concerns: all of Slack, or the channel, unless the
@@ -138,7 +138,7 @@ func (w *channelWorker) refused(ctx context.Context, l lane, conf Channel, err e
 		r.Component = component
 		w.s.blocked = until
 	} else if w.conf.Slack == conf.Slack {
-		w.postAt, w.target, w.parkedBy = until, "", l // it may have been renamed
+		w.state().postAt, w.target, w.parkedBy = until, "", l // it may have been renamed
 	}
 	w.s.mu.Unlock()
 	w.s.report(ctx, r)
@@ -228,10 +228,7 @@ func (s *Sink) over(part string) string {
 
 // lately says why a channel makes no progress, as far as that is known.
 func (s *Sink) lately(channel string, now time.Time) string {
-	until := s.blocked
-	if w := s.workers[channel]; w != nil {
-		until = later(until, w.postAt)
-	}
+	until := later(s.blocked, s.plan.channel(channel).postAt)
 	if until.After(now) {
 		return "nothing is posted before " + card.UTC(until)
 	}

@@ -6,7 +6,7 @@
 // it. A message is committed as being sent before the call, so that after a
 // crash or a lost answer it can be looked for. The package itself holds only
 // what is to be tried when: plan.go and waiting.go decide what is next (pure),
-// actions.go does it, errors.go tells what a failed call concerns.
+// actions.go and locate.go do it, errors.go tells what a failed call concerns.
 //
 // It imports phone, alert, notify and notify/card. The bot makes a Sink; back-tests
 // use a Rehearsal, which plans the same way.
@@ -41,6 +41,46 @@ type State interface {
 	Conditions() []phone.Condition // those that are not OK
 }
 
+// Poster puts messages where people see them. Its errors are *PostError; after
+// any other the outcome counts as unknown. Implementations must be safe for
+// concurrent use.
+type Poster interface {
+	// Resolve returns the id of a channel as the configuration names it. It fails
+	// where messages that were posted there could not be found again.
+	Resolve(ctx context.Context, channel string) (target string, err error)
+	// Post sends a message, or a reply where Thread is set.
+	Post(ctx context.Context, m Outgoing) (ts string, err error)
+	// Update makes the message at ts read as m.
+	Update(ctx context.Context, ts string, m Outgoing) error
+	// Find returns the ts of those messages that were posted.
+	Find(ctx context.Context, q Query) (ts map[string]string, err error)
+	// Pace is how fast calls may follow each other.
+	Pace() Pace
+}
+
+// Outgoing is a message on its way.
+type Outgoing struct {
+	ID      string // opaque; found again by Find. "": not to be found
+	Channel string // its name in rules.yaml
+	Target  string // its id, from Resolve
+	Thread  string // ts of the message that this one replies to
+	Card    *card.Card
+	Plain   bool // as text alone
+}
+
+// Query asks which messages were posted.
+type Query struct {
+	Channel string
+	Target  string
+	Thread  string // they are replies there, if set
+	IDs     []string
+	Since   time.Time // about when the first of them may have been posted
+}
+
+// Pace is the least time between posts in one channel, and between edits in
+// all channels together.
+type Pace struct{ Post, Edit time.Duration }
+
 // Channel is a channel of rules.yaml.
 type Channel struct {
 	Name    string
@@ -72,7 +112,7 @@ type Sink struct {
 	log     *slog.Logger
 	metrics *metrics
 	pace    Pace
-	changed chan struct{} // the channels of the configuration changed
+	changed notify.Signal // the channels of the configuration changed
 
 	mu       sync.Mutex
 	plan     *planner
@@ -95,7 +135,7 @@ func New(o Options) *Sink {
 	}
 	s := &Sink{
 		o: o, cards: card.Maker{Space: o.Space, Silence: o.State.Silence, Link: o.Link}, log: o.Logger,
-		metrics: newMetrics(o.Registerer), pace: o.Poster.Pace(), changed: make(chan struct{}, 1), channels: o.Channels,
+		metrics: newMetrics(o.Registerer), pace: o.Poster.Pace(), changed: notify.NewSignal(), channels: o.Channels,
 		plan: newPlanner(o.State, names(o.Channels), time.Now()), workers: make(map[string]*channelWorker),
 	}
 	s.budget = newBudget(s.pace.Edit)
@@ -143,7 +183,7 @@ func (s *Sink) SetChannels(channels []Channel) {
 			w.configure(c)
 		}
 	}
-	wake(s.changed)
+	s.changed.Send()
 }
 
 // Retry tries all parked channels again now.
@@ -152,7 +192,7 @@ func (s *Sink) Retry() {
 	defer s.mu.Unlock()
 	s.blocked, s.budget.from = time.Time{}, time.Time{}
 	for _, w := range s.workers {
-		w.postAt, w.target = time.Time{}, ""
+		w.state().postAt, w.target = time.Time{}, ""
 	}
 	for _, c := range s.plan.channels {
 		for _, m := range c.messages {
@@ -202,14 +242,6 @@ func (s *Sink) Announce(ctx context.Context, m card.Mark, text string) error {
 func (s *Sink) wakeAll() {
 	for _, w := range s.workers {
 		w.wakeAll()
-	}
-}
-
-// wake is a wake-up call that is never lost and never blocks.
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }
 

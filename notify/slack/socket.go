@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -155,7 +154,7 @@ func (d *dialer) Do(r *http.Request) (*http.Response, error) {
 		d.wait = 0
 	default:
 		d.wait = min(max(2*d.wait, firstRedial), slowestDials)
-		if !sleep(r.Context(), d.wait/2+rand.N(d.wait/2+1)) {
+		if !sleep(r.Context(), notify.Jitter(d.wait)) {
 			return nil, r.Context().Err()
 		}
 	}

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func TestSlackGoesOnBesideALockedThread(t *testing.T) {
 type unanswered struct {
 	Poster
 	posts  int
-	mended bool
+	mended atomic.Bool
 }
 
 func (p *unanswered) Post(ctx context.Context, m Outgoing) (string, error) {
@@ -99,7 +100,7 @@ func (p *unanswered) Post(ctx context.Context, m Outgoing) (string, error) {
 }
 
 func (p *unanswered) Find(ctx context.Context, q Query) (map[string]string, error) {
-	if !p.mended {
+	if !p.mended.Load() {
 		return nil, classify("conversations.history", slack.SlackErrorResponse{Err: "internal_error"})
 	}
 	return p.Poster.Find(ctx, q)
@@ -127,7 +128,7 @@ func TestSlackGoesOnBesideAnUnknownOutcome(t *testing.T) {
 			}
 		}
 		require.Equal(t, 1, sending)
-		slack.mended = true
+		slack.mended.Store(true)
 		d.after(5 * time.Minute)
 		d.requireShown("ops")
 		require.Len(t, d.messages(), 2, "nothing was posted twice")

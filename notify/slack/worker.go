@@ -2,13 +2,13 @@ package slack
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"numwatch/alert"
+	"numwatch/notify"
 )
 
 // channelWorker does the work of one channel, with a goroutine for each lane.
@@ -16,28 +16,30 @@ import (
 type channelWorker struct {
 	s    *Sink
 	name string
-	wake [lanes]chan struct{}
+	wake [lanes]notify.Signal
 
 	conf         Channel
-	target       string    // Slack's id, resolved; "" until needed
-	postAt       time.Time // no post or reply before this: the channel's pace, or it is parked
-	parkedBy     lane      // the one that was refused; lanes: it is not parked
-	failures     int       // of posts, one after the other
+	target       string // Slack's id, resolved; "" until needed
+	parkedBy     lane   // the one that was refused; lanes: it is not parked
+	failures     int    // of posts, one after the other
 	failingSince time.Time
 }
 
 func newChannelWorker(s *Sink, c Channel) *channelWorker {
 	w := &channelWorker{s: s, name: c.Name, conf: c, parkedBy: lanes}
 	for l := range lanes {
-		w.wake[l] = make(chan struct{}, 1)
+		w.wake[l] = notify.NewSignal()
 	}
 	return w
 }
 
+// state is called with the lock held.
+func (w *channelWorker) state() *channelState { return w.s.plan.channel(w.name) }
+
 // configure is called with the lock held.
 func (w *channelWorker) configure(c Channel) {
 	if c.Slack != w.conf.Slack {
-		w.target, w.postAt = "", time.Time{}
+		w.target, w.state().postAt = "", time.Time{}
 	}
 	w.conf = c
 }
@@ -45,7 +47,7 @@ func (w *channelWorker) configure(c Channel) {
 // wakeAll is called with the lock held, or not: the lanes do not change.
 func (w *channelWorker) wakeAll() {
 	for _, c := range w.wake {
-		wake(c)
+		c.Send()
 	}
 }
 
@@ -79,7 +81,7 @@ func (w *channelWorker) next(l lane) (a action, conf Channel, wait time.Duration
 		w.s.budget.leave(w)
 		return action{}, w.conf, w.s.blocked.Sub(now)
 	}
-	free := w.postAt
+	free := w.state().postAt
 	if l == editing {
 		free = w.s.budget.turn(w, now)
 	}
@@ -134,7 +136,7 @@ func (w *channelWorker) act(ctx context.Context, a action, conf Channel) {
 func (w *channelWorker) release(id string) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	if m := w.s.plan.channel(w.name).messages[id]; m != nil {
+	if m := w.state().messages[id]; m != nil {
 		m.busy, m.dirty = false, true
 	}
 	w.wakeAll()
@@ -149,7 +151,7 @@ func (w *channelWorker) again(messages []*alert.Message, first, most, asked time
 	for _, m := range messages {
 		failures = max(failures, w.s.plan.message(m).failures)
 	}
-	at := time.Now().Add(max(asked, backOff(failures, first, most)))
+	at := time.Now().Add(max(asked, notify.Backoff(failures, first, most)))
 	for _, m := range messages {
 		state := w.s.plan.message(m)
 		state.retryAt, state.failures = at, failures+1
@@ -160,16 +162,9 @@ func (w *channelWorker) again(messages []*alert.Message, first, most, asked time
 func (w *channelWorker) worksAgain(id string) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	if m := w.s.plan.channel(w.name).messages[id]; m != nil {
+	if m := w.state().messages[id]; m != nil {
 		m.failures, m.retryAt = 0, time.Time{}
 	}
-}
-
-// backOff doubles with every failure, and is spread so that what failed together
-// does not come back together.
-func backOff(failures int, first, most time.Duration) time.Duration {
-	d := min(first<<min(failures, 10), most)
-	return d/2 + rand.N(d/2+1)
 }
 
 // editBurst is how many edits may follow each other at once.

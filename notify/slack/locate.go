@@ -1,0 +1,117 @@
+package slack
+
+import (
+	"context"
+
+	"numwatch/alert"
+)
+
+// locate finds out whether messages, or a reply, were posted.
+func (w *channelWorker) locate(ctx context.Context, a action, conf Channel) {
+	q := Query{Channel: w.name}
+	if m := a.message; m != nil {
+		q.Target, q.Thread, q.Since, q.IDs = m.Target, m.TS, m.Reply.At, []string{m.Reply.ID}
+	}
+	for _, m := range a.messages {
+		q.Target, q.IDs = m.Target, append(q.IDs, m.ID)
+		if q.Since.IsZero() || m.At.Before(q.Since) {
+			q.Since = m.At
+		}
+	}
+	found, err := w.s.o.Poster.Find(ctx, q)
+	unreachable := err != nil && w.moved(ctx, a.all()[0], err)
+	noThread := a.message != nil && (classOf(err) == BadThread || classOf(err) == Gone)
+	if err != nil && !unreachable && !noThread {
+		w.locateFailed(ctx, a, conf, err)
+		return
+	}
+	for _, m := range a.all() {
+		w.worksAgain(m.ID)
+	}
+	if a.message != nil {
+		w.locatedReply(ctx, *a.message, found)
+	} else {
+		w.located(ctx, a.messages, found)
+	}
+	if err == nil {
+		w.worked(ctx, locating, "find")
+	}
+}
+
+func (w *channelWorker) located(ctx context.Context, messages []*alert.Message, found map[string]string) {
+	var update alert.DeliveryUpdate
+	var missing []*alert.Message
+	for _, m := range messages {
+		if ts, ok := found[m.ID]; ok {
+			posted := *m
+			posted.TS, posted.State = ts, alert.Posted
+			update.Messages = append(update.Messages, posted)
+		} else {
+			missing = append(missing, m)
+			update.Drop = append(update.Drop, m.ID)
+		}
+	}
+	if !w.record(ctx, update) {
+		w.again(messages, retryFirst, retryMax, 0)
+		return
+	}
+	w.replace(missing)
+}
+
+func (w *channelWorker) locatedReply(ctx context.Context, m alert.Message, found map[string]string) {
+	if _, ok := found[m.Reply.ID]; ok {
+		w.replied(ctx, m)
+		return
+	}
+	m.Reply = nil
+	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.again([]*alert.Message{&m}, retryFirst, retryMax, 0)
+	}
+}
+
+func (w *channelWorker) locateFailed(ctx context.Context, a action, conf Channel, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	w.note(ctx, "find", err)
+	e := asPostError(err)
+	if e.Class == Transient {
+		w.again(a.all(), retryFirst, retryMax, e.RetryAfter)
+	} else {
+		w.again(a.all(), refusedRetry, refusedRetry, 0)
+	}
+	if e.Class == BadToken || e.Class == BadChannel {
+		w.refused(ctx, locating, conf, err)
+	}
+}
+
+// moved reports whether a message cannot be reached because it is in a channel
+// that the configuration no longer names.
+func (w *channelWorker) moved(ctx context.Context, m *alert.Message, err error) bool {
+	if classOf(err) != BadChannel {
+		return false
+	}
+	target, err := w.resolve(ctx)
+	return err == nil && target != m.Target
+}
+
+// invalidate deals with a message that is no more: somebody deleted it in Slack,
+// or it is out of reach. What is still open is posted anew; what has closed is
+// not told again.
+func (w *channelWorker) invalidate(ctx context.Context, m alert.Message) {
+	before := m
+	var closed []alert.ShownAlert
+	for _, s := range m.Alerts {
+		if a, known := w.s.o.State.Alert(s.Alert); known && a.State.Closed() {
+			closed = append(closed, shown(a))
+		}
+	}
+	if len(closed) == 0 {
+		w.drop(ctx, &before)
+		return
+	}
+	m.Alerts, m.Reply = closed, nil
+	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.replace([]*alert.Message{&before})
+	}
+}

@@ -1,0 +1,154 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	"numwatch/alert/alerttest"
+	slacksim "numwatch/internal/sim/slack"
+	"numwatch/phone"
+)
+
+// refuser refuses every reply.
+type refuser struct{ Poster }
+
+func (p *refuser) Post(ctx context.Context, m Outgoing) (string, error) {
+	if m.Thread != "" {
+		return "", classifyReply("chat.postMessage", slackgo.SlackErrorResponse{Err: "cannot_reply_to_message"})
+	}
+	return p.Poster.Post(ctx, m)
+}
+
+// A reply that Slack does not take as a message is given up too, and the next one
+// is tried.
+func TestAReplyThatIsNoGoodIsGivenUp(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.start(opsChannel)
+		a := alerttest.Firing(1)
+		d.update(a)
+		d.after(time.Second)
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2, Method: slacksim.PostMessage})
+		a.Revision, a.Notified, a.Transition = 2, 2, alert.GotWorse
+		d.update(a)
+		d.after(10 * time.Second)
+		require.Empty(t, d.messages()[0].Replies)
+		require.Len(t, d.messages()[0].Edits, 1)
+		d.update(alerttest.Resolved(a, time.Now()))
+		d.after(10 * time.Second)
+		require.Len(t, d.messages()[0].Replies, 1)
+		require.Contains(t, d.messages()[0].Text, "Resolved: ")
+		require.Empty(t, d.dead())
+		d.requireShown("ops")
+	})
+}
+
+// A message that may be neither edited nor replied to is given up: what is open
+// is posted anew.
+func TestAMessageThatCannotChangeIsPostedAnew(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.between = func(o *Options) { o.Poster = &refuser{o.Poster} }
+		d.start(opsChannel)
+		a := alerttest.Firing(1)
+		d.update(a)
+		d.after(time.Second)
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "cant_update_message", Method: slacksim.Update})
+		a.Revision, a.Notified, a.Transition, a.Change.New = 2, 2, alert.GotWorse, "BLACK"
+		d.update(a)
+		d.after(time.Minute)
+		require.Len(t, d.messages(), 2)
+		require.Contains(t, texts(t, d.messages()[1].Blocks), "BLACK")
+	})
+}
+
+// lostAnswer loses the answer to the first post.
+type lostAnswer struct {
+	Poster
+	posts int
+}
+
+func (p *lostAnswer) Post(ctx context.Context, m Outgoing) (string, error) {
+	ts, err := p.Poster.Post(ctx, m)
+	if p.posts++; p.posts == 1 {
+		return "", errors.New("lost answer")
+	}
+	return ts, err
+}
+
+// A history that hangs holds up nothing either.
+func TestAHistoryThatHangsHoldsUpNothingElse(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		poster := &lostAnswer{}
+		d.between = func(o *Options) { poster.Poster, o.Poster = o.Poster, poster }
+		d.start(opsChannel)
+		d.sim.Inject(slacksim.Fault{Latency: 20 * time.Second, Method: slacksim.History})
+		d.update(inSpace(alerttest.Firing(1), 1))
+		d.after(5 * time.Second)
+		require.Len(t, d.messages(), 1, "whether it may be read is asked for no longer than that")
+		d.update(inSpace(alerttest.Firing(2), 2))
+		d.after(2 * time.Second)
+		require.Len(t, d.messages(), 2)
+	})
+}
+
+// Without the history scopes a channel is parked, and says what to do.
+func TestAChannelWhoseHistoryMayNotBeReadIsParked(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.sim.SetScopes("chat:write", "channels:read")
+		d.start(opsChannel)
+		d.update(alerttest.Firing(1))
+		d.after(10 * time.Second)
+		require.Empty(t, d.messages())
+		require.Equal(t, phone.Parked, d.memory.condition("slack:ops"))
+		require.Contains(t, d.memory.reason("slack:ops"), "channels:history and groups:history")
+		require.Contains(t, d.sink.Status().Channels[0].Parked, "install it again")
+		d.sim.SetScopes("chat:write", "channels:read", "channels:history")
+		d.after(5 * time.Minute)
+		require.Equal(t, phone.OK, d.memory.condition("slack:ops"))
+		d.requireShown("ops")
+	})
+}
+
+// What keeps the history from being read at the moment keeps nobody from posting.
+func TestAHistoryThatFailsParksNothing(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "internal_error", Method: slacksim.History})
+		d.start(opsChannel)
+		d.update(alerttest.Firing(1))
+		d.after(2 * time.Second)
+		require.Len(t, d.messages(), 1)
+		d.requireShown("ops")
+	})
+}
+
+// Messages without an answer from before a channel moved are looked for where
+// they were posted.
+func TestMessagesAreLookedForWhereTheyWerePosted(t *testing.T) {
+	onDesk(t, func(t *testing.T, d *desk) {
+		api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
+		for i, target := range []string{"C0000000001", "C0000000002"} {
+			a := inSpace(alerttest.Firing(i), i)
+			d.update(a)
+			m := alert.Message{
+				ID: "m-" + target, Channel: "ops", Target: target, State: alert.Sending, At: time.Now(),
+				Alerts: []alert.ShownAlert{shown(&a)},
+			}
+			d.memory.putMessages(m)
+			_, err := api.Post(t.Context(), Outgoing{ID: m.ID, Target: target, Card: testCards().Message([]alert.Alert{a}, time.Now(), true)})
+			require.NoError(t, err)
+		}
+		d.start(opsChannel)
+		d.after(10 * time.Second)
+		require.Len(t, d.messages(), 1)
+		require.Len(t, d.sim.Messages("C0000000002"), 1)
+		for _, m := range d.memory.keptMessages() {
+			require.Equal(t, alert.Posted, m.State)
+			require.Equal(t, "m-"+m.Target, m.ID)
+		}
+	})
+}
