@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -78,7 +79,7 @@ var (
 )
 
 // allowed says which of this module's packages each may import; those that are
-// not in it (cli, watch, main) may import any below them.
+// not in it (bot, the commands, tools, main) may import any below them.
 func allowed() map[string][]string {
 	arrows := map[string][]string{
 		"phone":               {},
@@ -160,6 +161,25 @@ func TestNobodyImportsTheTop(t *testing.T) {
 			if !slices.Contains([]string{"internal/bot", "internal/rulelab/timeline", "internal/rulelab/backtest"}, p.path) {
 				require.NotEqual(t, "internal/watch", i, "%s must not import the loop", p.path)
 			}
+		}
+	}
+}
+
+// A folder that holds more is about more than one subject.
+func TestFoldersAreSmall(t *testing.T) {
+	const most = 15
+	for _, p := range list(t) {
+		require.LessOrEqual(t, len(p.files), most, "%s has more than %d Go files besides tests", p.path, most)
+	}
+}
+
+// Whoever looks for the place of a change finds every package on the map.
+func TestEveryPackageIsOnTheMap(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	for _, p := range list(t) {
+		if p.path != "" && p.path != "examples" {
+			require.Contains(t, string(page), "`"+p.path+"`", "docs/architecture.md has no row for %s", p.path)
 		}
 	}
 }

@@ -1,5 +1,6 @@
 // Package bot makes the bot of its parts, starts them and stops them. It may import
-// every package but cli, whose commands run and demo are its callers.
+// every package but cli. The commands run and demo use New and Run; check, poll and
+// those of rules use what makes single parts (parts.go, LoadRules).
 package bot
 
 import (

@@ -3,7 +3,8 @@
 // every problem is reported at once, with file, line and column. References to
 // the environment are replaced in scalar values after parsing, so that no value
 // can inject YAML. Secrets are of type Secret, which never prints its value, and
-// messages name places and keys but no values. It imports phone and yamldoc;
+// messages name places and keys but no values. It imports phone, yamldoc and
+// diagnostic;
 // internal/bot and the commands call it.
 package config
 

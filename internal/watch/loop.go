@@ -1,7 +1,7 @@
 // Package watch is the loop that joins the parts: it takes one input after the other,
 // compares, judges, and commits the outcome in one transaction before anybody acts on
-// it. It is the only writer of the store, and imports the peers. The bot and the tests
-// of rules run it.
+// it. It is the only writer of the store. It imports phone, alert, diff, rules,
+// store and the poller; the bot, the tests of rules and back-tests run it.
 //
 // One goroutine (Run) owns the rules, the open alerts, the silences, and the conditions
 // of spaces and sinks. Everybody else hands it an input and waits until the commit

@@ -1,3 +1,6 @@
+// Package card says what a message about alerts says, and gives it its form for
+// Slack (blocks) and for the terminal. It imports phone, alert and slack-go's
+// types of blocks; notify/slack, the bot and the commands use it.
 package card
 
 import (

@@ -1,6 +1,6 @@
 // Package remote holds the commands that ask a running bot through its HTTP API, and
-// tail, which follows its events on NATS. It may import the JSON types of the API;
-// cli and rulescmd import it.
+// tail, which follows its events on NATS. It imports command, the JSON types of the
+// API, and constants and helpers of notify and store; cli and rulescmd import it.
 package remote
 
 import (

@@ -1,6 +1,7 @@
 package cams
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -121,3 +122,10 @@ func (st *step) change(sp *Space, phone string) error {
 func shorten(d time.Duration, speed float64) time.Duration {
 	return time.Duration(float64(d) / speed)
 }
+
+//go:embed demo.yaml
+var demo []byte
+
+// Demo returns the scenario of the demonstration, in YAML: one account, main,
+// whose troubles begin after three seconds and never quite end.
+func Demo() []byte { return slices.Clone(demo) }
