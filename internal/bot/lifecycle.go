@@ -76,6 +76,8 @@ func (l *lifecycle) start(c component) error {
 	var tasks sync.WaitGroup
 	for _, t := range c.tasks {
 		r.left = append(r.left, t.name)
+	}
+	for _, t := range c.tasks {
 		tasks.Go(func() { l.work(ctx, r, t) })
 	}
 	go func() { tasks.Wait(); close(r.done) }()

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -86,4 +87,16 @@ func TestAStopThatHangsIsNamedAndPassedOver(t *testing.T) {
 		require.Equal(t, 2*time.Second, time.Since(began))
 		require.Contains(t, d.lines, "stop store")
 	})
+}
+
+// Tasks that end while others of their component are still being started, under
+// the race detector.
+func TestTasksMayEndAtOnce(t *testing.T) {
+	tasks := make([]task, 50)
+	for i := range tasks {
+		tasks[i] = task{name: fmt.Sprint(i), finishes: true, run: func(context.Context) error { return nil }}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, runComponents(ctx, []component{{name: "many", tasks: tasks, bound: time.Minute}}, func() {}))
 }
