@@ -17,9 +17,6 @@ import (
 // Records that rotted in the store do not stop the bot: they are set aside, the
 // log says so, and everything else goes on.
 func TestDamagedRecordsDoNotStopTheBot(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs the program twice")
-	}
 	asked, dir := restartWorld(t)
 	path := filepath.Join(dir, "data", "numwatch.db")
 	everySpace := func() bool { return len(asked.last()) == restartSpaces }
