@@ -58,7 +58,7 @@ func startBot(t *testing.T) *bot {
 	require.NoError(t, err)
 	directory := watch.NewDirectory()
 	b.loop, err = watch.New(watch.Options{
-		Store: b.store, Rules: set, Directory: directory, Board: show{}, Wake: func() { b.publisher.Wake() },
+		Store: b.store, Rules: set, Directory: directory, Messenger: show{}, Wake: func() { b.publisher.Wake() },
 		Diff: diff.Options{MissingAfter: 3, MissingFor: time.Hour}, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

@@ -95,7 +95,7 @@ func loopOn(tb testing.TB, path string, spaces []phone.Space, wake func()) (*wat
 	require.NoError(tb, err)
 	directory := watch.NewDirectory()
 	l, err := watch.New(watch.Options{
-		Store: s, Rules: set, Directory: directory, Board: silent{}, Wake: wake,
+		Store: s, Rules: set, Directory: directory, Messenger: silent{}, Wake: wake,
 		Diff: diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute}, Log: slog.New(slog.DiscardHandler), Committed: func(*store.Commit) { commits.Add(1) },
 	})
 	require.NoError(tb, err)

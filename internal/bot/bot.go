@@ -1,6 +1,6 @@
-// Package bot makes the bot of its parts, starts them and stops them. It may import
-// every package but cli. The commands run and demo use New and Run; check, poll and
-// those of rules use what makes single parts (parts.go, LoadRules).
+// Package bot composes the bot of its components, starts them and stops them. It may
+// import every package but cli. The commands run and demo use New and Run; check, poll
+// and those of rules use single constructors (clients.go, LoadRules).
 package bot
 
 import (
@@ -140,7 +140,7 @@ func (b *Bot) listen() (err error) {
 // makeLoop comes before the sinks, which report to it; it wakes them once it runs.
 func (b *Bot) makeLoop() (err error) {
 	b.loop, err = watch.New(watch.Options{
-		Store: b.store, Rules: b.rules.set, Directory: b.directory, Board: board{b}, Wake: func() { b.nats.Wake() }, Committed: b.view.Committed,
+		Store: b.store, Rules: b.rules.set, Directory: b.directory, Messenger: messenger{b}, Wake: func() { b.nats.Wake() }, Committed: b.view.Committed,
 		Diff:   diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor},
 		Health: b.health, BlindAfter: b.blindAfter, History: b.config.Store.History,
 		Metrics: watch.NewMetrics(b.registry), Log: b.log, Trace: b.o.Trace,

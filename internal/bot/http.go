@@ -45,7 +45,7 @@ func (b *Bot) rulesStatus() api.Rules {
 	return r
 }
 
-// status says how the parts are.
+// status says how the components are.
 func (b *Bot) status() api.Status {
 	s := api.Status{Version: b.o.Version, Started: b.started, Sinks: b.sinkStatus()}
 	for _, a := range b.accounts {

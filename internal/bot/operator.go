@@ -11,14 +11,14 @@ import (
 	"numwatch/notify/slack"
 )
 
-// desk is the part of the loop that people give orders to.
-type desk interface {
+// alertActions is what the buttons need of the loop.
+type alertActions interface {
 	Ack(ctx context.Context, id, by string) (alert.Alert, error)
 	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
 }
 
 // operator does what buttons in Slack ask for.
-type operator struct{ desk desk }
+type operator struct{ loop alertActions }
 
 // Ack passes over what has closed since the button was pressed, unless that is
 // all of it.
@@ -26,7 +26,7 @@ func (o operator) Ack(ctx context.Context, alerts []alert.Alert, by string) erro
 	var refused error
 	done := 0
 	for _, a := range alerts {
-		switch _, err := o.desk.Ack(ctx, a.ID, by); {
+		switch _, err := o.loop.Ack(ctx, a.ID, by); {
 		case err == nil:
 			done++
 		case errors.Is(err, alert.ErrRejected) || errors.Is(err, alert.ErrNotFound):
@@ -47,7 +47,7 @@ func (o operator) Silence(ctx context.Context, alerts []alert.Alert, length time
 	until := time.Now().Add(length).UTC().Truncate(time.Second)
 	matchers := matchersOf(alerts)
 	for i, m := range matchers {
-		if _, err := o.desk.Silence(ctx, alert.Silence{Match: m, By: by, Reason: "a button in Slack", Until: until}); err != nil {
+		if _, err := o.loop.Silence(ctx, alert.Silence{Match: m, By: by, Reason: "a button in Slack", Until: until}); err != nil {
 			return fmt.Errorf("%d of %d silences are in force: %w", i, len(matchers), err)
 		}
 	}

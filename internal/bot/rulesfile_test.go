@@ -39,7 +39,7 @@ rules:
 `, i)
 }
 
-// mute is a board that shows nothing.
+// mute is a messenger that shows nothing.
 type mute struct{}
 
 func (mute) Update([]alert.Alert)     {}
@@ -68,7 +68,7 @@ func startReloading(t *testing.T, path string) *reloading {
 	r.store, err = store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
 	require.NoError(t, err)
 	r.loop, err = watch.New(watch.Options{
-		Store: r.store, Rules: r.file.set, Directory: watch.NewDirectory(), Board: mute{}, Wake: func() {},
+		Store: r.store, Rules: r.file.set, Directory: watch.NewDirectory(), Messenger: mute{}, Wake: func() {},
 		Diff: diff.Options{MissingAfter: 3, MissingFor: time.Hour}, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

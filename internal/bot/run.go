@@ -12,7 +12,7 @@ import (
 	"numwatch/notify"
 )
 
-// Run works until ctx ends or a part fails, and releases what New opened.
+// Run works until ctx ends or a component fails, and releases what New opened.
 func (b *Bot) Run(ctx context.Context) error {
 	err := runComponents(ctx, b.components(), func() { b.log.Info("stopping") })
 	if err == nil {

@@ -70,13 +70,13 @@ func (b *Bot) poster() slack.Poster {
 	return slack.NewConsole(b.o.Terminal, b.o.Coloured)
 }
 
-// board hands what the loop decides to Slack.
-type board struct{ b *Bot }
+// messenger hands what the loop decides to Slack.
+type messenger struct{ b *Bot }
 
-func (s board) Update(alerts []alert.Alert)         { s.b.slack.Update(alerts) }
-func (s board) BaselineDone(account string)         { s.b.slack.BaselineDone(account) }
-func (s board) Channels(channelsOf []rules.Channel) { s.b.slack.SetChannels(channels(channelsOf)) }
-func (s board) Notice(text string)                  { s.b.announce(critical, text) }
+func (s messenger) Update(alerts []alert.Alert)         { s.b.slack.Update(alerts) }
+func (s messenger) BaselineDone(account string)         { s.b.slack.BaselineDone(account) }
+func (s messenger) Channels(channelsOf []rules.Channel) { s.b.slack.SetChannels(channels(channelsOf)) }
+func (s messenger) Notice(text string)                  { s.b.announce(critical, text) }
 
 func channels(set []rules.Channel) []slack.Channel {
 	out := make([]slack.Channel, len(set))

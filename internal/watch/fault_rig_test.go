@@ -46,7 +46,7 @@ type rig struct {
 	store     *store.Store
 	directory *watch.Directory
 	loop      *watch.Loop
-	board     *board
+	messenger *messenger
 	health    atomic.Pointer[health.Account]
 	poller    *poller.Poller
 	interval  time.Duration // the least between two polls of a space
@@ -79,7 +79,7 @@ func healthy(number string) camssim.Number {
 }
 
 func newRig(t *testing.T, interval, timeout time.Duration) *rig {
-	r := &rig{t: t, interval: interval, timeout: timeout, board: &board{}, directory: watch.NewDirectory()}
+	r := &rig{t: t, interval: interval, timeout: timeout, messenger: &messenger{}, directory: watch.NewDirectory()}
 	inCloud, known := rigSpaces()
 	r.cloud = camssim.New(camssim.Config{Limit: rigRate + 20, Accounts: []camssim.Account{{Name: "main", Key: rigKey, Spaces: inCloud}}})
 	web := httptest.NewServer(r.cloud)
@@ -93,7 +93,7 @@ func newRig(t *testing.T, interval, timeout time.Duration) *rig {
 	set, err := rulefile.Load("rules.yaml", shipped)
 	require.NoError(t, err)
 	r.loop, err = watch.New(watch.Options{
-		Store: r.store, Rules: set, Directory: r.directory, Board: r.board, Wake: func() {},
+		Store: r.store, Rules: set, Directory: r.directory, Messenger: r.messenger, Wake: func() {},
 		Health: func(string) *health.Account { return r.health.Load() },
 		Diff:   diff.Options{MissingAfter: 3, MissingFor: 5 * rigInterval}, Log: slog.New(slog.DiscardHandler),
 	})

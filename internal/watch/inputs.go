@@ -115,7 +115,7 @@ func (l *Loop) Started(ctx context.Context) error {
 		t.judge(rules.Reloaded{})
 		t.updateHolds()
 		l.started = true
-		l.o.Board.Channels(l.rules.Channels())
+		l.o.Messenger.Channels(l.rules.Channels())
 		return nil
 	})
 }
@@ -126,7 +126,7 @@ func (l *Loop) Reload(ctx context.Context, set *rules.Set) error {
 		l.rules = set
 		t.judge(rules.Reloaded{})
 		t.notice(alert.Notice{Kind: "rules-reloaded", Text: fmt.Sprintf("%d rules are in force", len(set.Rules()))})
-		l.o.Board.Channels(set.Channels())
+		l.o.Messenger.Channels(set.Channels())
 		return nil
 	})
 }

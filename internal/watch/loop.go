@@ -1,4 +1,4 @@
-// Package watch is the loop that joins the parts: it takes one input after the other,
+// Package watch is the loop that joins the packages: it takes one input after the other,
 // compares, judges, and commits the outcome in one transaction before anybody acts on
 // it. It is the only writer of the store. It imports phone, alert, diff, rules,
 // store and the poller; the bot, the tests of rules and back-tests run it.
@@ -41,20 +41,20 @@ type Store interface {
 	Commit(c *store.Commit) error
 }
 
-// Board shows alerts to people. Its methods do not block.
-type Board interface {
+// Messenger shows alerts to people. Its methods do not block.
+type Messenger interface {
 	Update(alerts []alert.Alert)  // these have new revisions, or are new
 	BaselineDone(account string)  // the first round of the account is over
 	Notice(text string)           // something that cannot be stored first
 	Channels(set []rules.Channel) // the channels of the rules now in force
 }
 
-// Options are the parts that the loop joins, and how it compares.
+// Options are what the loop joins, and how it compares.
 type Options struct {
 	Store     Store
 	Rules     *rules.Set
 	Directory *Directory
-	Board     Board
+	Messenger Messenger
 	Wake      func() // tells whoever follows the log that it has grown
 	// Committed sees every commit once it is on disk, and must be quick; it may
 	// be nil.
@@ -255,16 +255,16 @@ func (l *Loop) commit(ctx context.Context, t *turn) error {
 	l.failed.Store(nil)
 	l.o.Committed(&t.commit)
 	if len(t.commit.Alerts) > 0 {
-		l.o.Board.Update(t.commit.Alerts)
+		l.o.Messenger.Update(t.commit.Alerts)
 	}
 	if len(t.commit.Events) > 0 {
 		l.o.Wake()
 	}
 	for _, text := range t.notices {
-		l.o.Board.Notice(text)
+		l.o.Messenger.Notice(text)
 	}
 	for _, account := range t.roundsOver {
-		l.o.Board.BaselineDone(account)
+		l.o.Messenger.BaselineDone(account)
 	}
 	return nil
 }
@@ -276,7 +276,7 @@ func (l *Loop) waitToRetry(ctx context.Context, attempt int, cause error) error 
 	l.failed.Store(&err)
 	l.o.Log.Error("the store cannot be written; polling is paused", "err", cause, "attempt", attempt+1)
 	if attempt == 0 {
-		l.o.Board.Notice("numwatch cannot write its store and has paused polling: " + cause.Error())
+		l.o.Messenger.Notice("numwatch cannot write its store and has paused polling: " + cause.Error())
 	}
 	wait := min(30*time.Second, 200*time.Millisecond<<min(attempt, 10))
 	wait = wait/2 + rand.N(wait/2)
@@ -298,7 +298,7 @@ func (l *Loop) watchForStall() (done func()) {
 			return // it has been reported that commits fail
 		}
 		l.o.Log.Error("the store does not respond; polling is paused", "err", errStalled, "after", stallAfter)
-		l.o.Board.Notice("numwatch is not watching: " + errStalled.Error())
+		l.o.Messenger.Notice("numwatch is not watching: " + errStalled.Error())
 	})
 	return func() {
 		l.since.Store(nil)

@@ -13,7 +13,7 @@ func TestADrillTouchesNoRealAlert(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1", number("86", "BANNED", "GREEN"))
 	before := b.open()
-	b.board.said()
+	b.messenger.said()
 
 	a, err := b.loop.Drill(t.Context(), "banned", "1", "ada")
 	require.NoError(t, err)
@@ -21,7 +21,7 @@ func TestADrillTouchesNoRealAlert(t *testing.T) {
 	require.Equal(t, "1", a.Subject.Space)
 	after := b.open()
 	require.Equal(t, before, after)
-	require.Len(t, b.board.said(), 1, "it goes to the sinks")
+	require.Len(t, b.messenger.said(), 1, "it goes to the sinks")
 	stored, err := b.store.Alerts()
 	require.NoError(t, err)
 	require.Len(t, stored, 2)

@@ -42,8 +42,8 @@ rules:
   - {name: parked, on: Sink, to: [PARKED], severity: high, summary: "{Part} is {New}"}
 `
 
-// board remembers what it was told.
-type board struct {
+// messenger remembers what it was told.
+type messenger struct {
 	mu       sync.Mutex
 	alerts   []alert.Alert
 	rounds   []string
@@ -51,26 +51,30 @@ type board struct {
 	channels int
 }
 
-func (b *board) Update(a []alert.Alert) {
+func (b *messenger) Update(a []alert.Alert) {
 	b.mu.Lock()
 	b.alerts = append(b.alerts, a...)
 	b.mu.Unlock()
 }
 
-func (b *board) BaselineDone(account string) {
+func (b *messenger) BaselineDone(account string) {
 	b.mu.Lock()
 	b.rounds = append(b.rounds, account)
 	b.mu.Unlock()
 }
 
-func (b *board) Notice(text string)           { b.mu.Lock(); b.notices = append(b.notices, text); b.mu.Unlock() }
-func (b *board) Channels(set []rules.Channel) { b.mu.Lock(); b.channels = len(set); b.mu.Unlock() }
+func (b *messenger) Notice(text string) {
+	b.mu.Lock()
+	b.notices = append(b.notices, text)
+	b.mu.Unlock()
+}
+func (b *messenger) Channels(set []rules.Channel) { b.mu.Lock(); b.channels = len(set); b.mu.Unlock() }
 
 // told lists the notices in order.
-func (b *board) told() []string { b.mu.Lock(); defer b.mu.Unlock(); return slices.Clone(b.notices) }
+func (b *messenger) told() []string { b.mu.Lock(); defer b.mu.Unlock(); return slices.Clone(b.notices) }
 
 // said lists the transitions in order.
-func (b *board) said() []string {
+func (b *messenger) said() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := []string{}
@@ -136,12 +140,12 @@ func (f *flaky) breakWith(err error) { f.mu.Lock(); f.broken = err; f.mu.Unlock(
 
 // bench is a loop at work on a real store.
 type bench struct {
-	t      *testing.T
-	loop   *watch.Loop
-	store  *flaky
-	board  *board
-	logged *logged
-	stop   func()
+	t         *testing.T
+	loop      *watch.Loop
+	store     *flaky
+	messenger *messenger
+	logged    *logged
+	stop      func()
 
 	health   sync.Map // *health.Account by name
 	answered sync.Map // time.Time of the last good answer, by phone.SpaceKey
@@ -228,9 +232,9 @@ func run(t *testing.T, path string) *bench {
 	require.NoError(t, err)
 	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
 	require.NoError(t, err)
-	b := &bench{t: t, store: &flaky{Store: s}, board: &board{}, logged: &logged{}}
+	b := &bench{t: t, store: &flaky{Store: s}, messenger: &messenger{}, logged: &logged{}}
 	b.loop, err = watch.New(watch.Options{
-		Store: b.store, Rules: set, Directory: watch.NewDirectory(), Board: b.board, Wake: func() {},
+		Store: b.store, Rules: set, Directory: watch.NewDirectory(), Messenger: b.messenger, Wake: func() {},
 		Diff:       diff.Options{MissingAfter: 2, MissingFor: time.Minute},
 		Health:     b.healthOf,
 		BlindAfter: func(string) time.Duration { return 15 * time.Minute },
@@ -297,12 +301,12 @@ func TestAChangeIsLoggedJudgedAndShown(t *testing.T) {
 	require.Equal(t, schedule.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
 	require.Equal(t, schedule.Outcome{Changes: 1, Hot: true}, b.poll("1", number("86", "CONNECTED", "YELLOW")))
 	require.Equal(t, schedule.Outcome{Changes: 1}, b.poll("1", number("86", "CONNECTED", "RED")))
-	require.Equal(t, []string{"quality-red main/1/86 opened"}, b.board.said())
+	require.Equal(t, []string{"quality-red main/1/86 opened"}, b.messenger.said())
 	b.stop()
 
 	b = start(t, path)
 	b.poll("1", number("86", "CONNECTED", "GREEN"))
-	require.Equal(t, []string{"quality-red main/1/86 resolved"}, b.board.said(), "the alert was open over the restart")
+	require.Equal(t, []string{"quality-red main/1/86 resolved"}, b.messenger.said(), "the alert was open over the restart")
 	require.Equal(t, []string{
 		"Number →APPEARED", "QualityRating GREEN→YELLOW", "QualityRating YELLOW→RED", "quality-red opened",
 		"QualityRating RED→GREEN", "quality-red resolved",
@@ -371,12 +375,12 @@ func TestANumberThatMovedIsNotMissing(t *testing.T) {
 		b.poll("1", number("86", "BANNED", "GREEN"), number("87", "CONNECTED", "GREEN"), number("88", "CONNECTED", "GREEN"))
 		b.poll("2")
 		b.poll("2", number("86", "CONNECTED", "GREEN"))
-		b.board.said()
+		b.messenger.said()
 		for range 3 {
 			time.Sleep(time.Minute)
 			b.poll("1", number("87", "CONNECTED", "GREEN"), number("88", "CONNECTED", "GREEN"))
 		}
-		require.Equal(t, []string{"banned main/1/86 ended"}, b.board.said())
+		require.Equal(t, []string{"banned main/1/86 ended"}, b.messenger.said())
 		log := b.log()
 		require.Contains(t, log, "Number APPEARED→MOVED")
 		require.NotContains(t, log, "missing opened")
@@ -401,7 +405,7 @@ func TestFailedPollsChangeNoNumber(t *testing.T) {
 		require.Equal(t, schedule.Outcome{}, b.poll("1", number("86", "CONNECTED", "GREEN")))
 	}
 	require.Equal(t, []string{"Number →APPEARED"}, b.log())
-	require.Empty(t, b.board.said())
+	require.Empty(t, b.messenger.said())
 }
 
 func TestASpaceThatKeepsFailingIsOneAlert(t *testing.T) {
@@ -409,13 +413,13 @@ func TestASpaceThatKeepsFailingIsOneAlert(t *testing.T) {
 	for range 5 {
 		b.fail("1", cams.Transient, "ServiceUnavailable")
 	}
-	require.Equal(t, []string{"blind main/1 opened"}, b.board.said())
+	require.Equal(t, []string{"blind main/1 opened"}, b.messenger.said())
 	b.fail("1", cams.DeniedSpace, "Unknown.ResourceOwnerId")
-	require.Equal(t, []string{"blind main/1 worse"}, b.board.said())
+	require.Equal(t, []string{"blind main/1 worse"}, b.messenger.said())
 	b.fail("1", cams.Transient, "ServiceUnavailable")
-	require.Empty(t, b.board.said(), "what is denied stays so until a poll succeeds")
+	require.Empty(t, b.messenger.said(), "what is denied stays so until a poll succeeds")
 	b.poll("1")
-	require.Equal(t, []string{"blind main/1 resolved"}, b.board.said())
+	require.Equal(t, []string{"blind main/1 resolved"}, b.messenger.said())
 }
 
 func TestADeniedAccountIsOneAlert(t *testing.T) {
@@ -424,13 +428,13 @@ func TestADeniedAccountIsOneAlert(t *testing.T) {
 	for _, s := range spaces {
 		b.fail(s.ID, cams.DeniedAccount, "InvalidAccessKeyId.NotFound")
 	}
-	require.Equal(t, []string{"blind main opened"}, b.board.said())
+	require.Equal(t, []string{"blind main opened"}, b.messenger.said())
 	b.stop()
 	b = start(t, path)
 	b.fail("1", cams.DeniedAccount, "InvalidAccessKeyId.NotFound")
-	require.Empty(t, b.board.said(), "it is known over the restart")
+	require.Empty(t, b.messenger.said(), "it is known over the restart")
 	b.poll("2")
-	require.Equal(t, []string{"blind main resolved"}, b.board.said())
+	require.Equal(t, []string{"blind main resolved"}, b.messenger.said())
 }
 
 func TestAPollThatWasUnderWayDoesNotSpeakForADeniedAccount(t *testing.T) {
@@ -441,9 +445,9 @@ func TestAPollThatWasUnderWayDoesNotSpeakForADeniedAccount(t *testing.T) {
 	b.deliver(poller.Result{
 		Space: k, Started: before, At: time.Now(), Snapshot: &phone.Snapshot{Space: k, At: time.Now()},
 	})
-	require.Equal(t, []string{"blind main opened"}, b.board.said())
+	require.Equal(t, []string{"blind main opened"}, b.messenger.said())
 	b.poll("2")
-	require.Equal(t, []string{"blind main resolved"}, b.board.said())
+	require.Equal(t, []string{"blind main resolved"}, b.messenger.said())
 }
 
 func TestAnOutageOfTheAccountIsOneAlert(t *testing.T) {
@@ -453,7 +457,7 @@ func TestAnOutageOfTheAccountIsOneAlert(t *testing.T) {
 			b.fail(s.ID, cams.Transient, "")
 		}
 	}
-	require.Equal(t, []string{"blind main opened"}, b.board.said())
+	require.Equal(t, []string{"blind main opened"}, b.messenger.said())
 }
 
 func TestASpaceThatNobodyPollsIsBlind(t *testing.T) {
@@ -465,7 +469,7 @@ func TestASpaceThatNobodyPollsIsBlind(t *testing.T) {
 			b.fail("3", cams.Throttled, "Throttling.User")
 			time.Sleep(time.Minute)
 		}
-		require.Equal(t, []string{"blind main/3 opened"}, b.board.said())
+		require.Equal(t, []string{"blind main/3 opened"}, b.messenger.said())
 		b.stop()
 	})
 }
@@ -476,10 +480,10 @@ func TestTheBotTellsOfItsSinks(t *testing.T) {
 	for range 2 {
 		require.NoError(t, b.loop.Record(context.Background(), alert.DeliveryUpdate{Sink: &parked}))
 	}
-	require.Equal(t, []string{"parked slack:ops opened"}, b.board.said())
+	require.Equal(t, []string{"parked slack:ops opened"}, b.messenger.said())
 	parked.Value = phone.OK
 	require.NoError(t, b.loop.Record(context.Background(), alert.DeliveryUpdate{Sink: &parked}))
-	require.Equal(t, []string{"parked slack:ops resolved"}, b.board.said())
+	require.Equal(t, []string{"parked slack:ops resolved"}, b.messenger.said())
 }
 
 func TestReceiptsAreStored(t *testing.T) {
@@ -520,12 +524,12 @@ func TestAFailedCommitIsTriedAgainAndNothingIsLost(t *testing.T) {
 		}()
 		time.Sleep(time.Minute)
 		require.ErrorContains(t, b.loop.Ready(), "no space left on device")
-		require.Len(t, b.board.told(), 1)
-		require.Empty(t, b.board.said(), "nobody is told before it is stored")
+		require.Len(t, b.messenger.told(), 1)
+		require.Empty(t, b.messenger.said(), "nobody is told before it is stored")
 		b.store.breakWith(nil)
 		<-polled
 		require.NoError(t, b.loop.Ready())
-		require.Equal(t, []string{"banned main/1/86 opened"}, b.board.said())
+		require.Equal(t, []string{"banned main/1/86 opened"}, b.messenger.said())
 		require.Equal(t, []string{"Number →APPEARED", "Status CONNECTED→BANNED", "banned opened"}, b.log())
 		b.stop()
 	})
@@ -543,14 +547,14 @@ func TestACommitThatHangsIsReported(t *testing.T) {
 		}()
 		time.Sleep(9 * time.Second)
 		require.NoError(t, b.loop.Ready())
-		require.Empty(t, b.board.told())
+		require.Empty(t, b.messenger.told())
 		time.Sleep(2 * time.Second)
 		require.ErrorContains(t, b.loop.Ready(), "the store does not respond")
-		require.Len(t, b.board.told(), 1)
+		require.Len(t, b.messenger.told(), 1)
 		require.Contains(t, b.logged.String(), "the store does not respond")
 		time.Sleep(time.Hour)
 		require.Error(t, b.loop.Ready())
-		require.Len(t, b.board.told(), 1, "people are notified once")
+		require.Len(t, b.messenger.told(), 1, "people are notified once")
 
 		released()
 		<-polled
@@ -584,7 +588,7 @@ func TestInputsThatWaitShareACommit(t *testing.T) {
 func TestReloadPutsNewRulesInForce(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.poll("1", number("86", "BANNED", "RED"))
-	b.board.said()
+	b.messenger.said()
 	set, err := rulefile.Load("rules.yaml", []byte(`
 version: 1
 channels: {ops: {slack: C0000000001}, more: {slack: C0000000002}}
@@ -593,8 +597,8 @@ rules:
 `))
 	require.NoError(t, err)
 	require.NoError(t, b.loop.Reload(context.Background(), set))
-	require.Contains(t, b.board.said(), "quality-red main/1/86 ended")
-	require.Equal(t, 2, b.board.channels)
+	require.Contains(t, b.messenger.said(), "quality-red main/1/86 ended")
+	require.Equal(t, 2, b.messenger.channels)
 	require.Contains(t, b.log(), "rules-reloaded")
 }
 

@@ -39,7 +39,7 @@ func spaceOf(k phone.SpaceKey) phone.Space {
 	return phone.Space{SpaceKey: k}
 }
 
-// nobody is a board that shows nothing.
+// nobody is a messenger that shows nothing.
 type nobody struct{}
 
 func (nobody) Update([]alert.Alert)     {}
@@ -68,7 +68,7 @@ func newLife(t testing.TB, set *rules.Set, seed uint64) *life {
 	l.store, err = store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
 	require.NoError(t, err)
 	l.loop, err = watch.New(watch.Options{
-		Store: l.store, Rules: set, Directory: watch.NewDirectory(), Board: nobody{}, Wake: func() {},
+		Store: l.store, Rules: set, Directory: watch.NewDirectory(), Messenger: nobody{}, Wake: func() {},
 		Diff: diff.Options{MissingAfter: 2, MissingFor: time.Minute}, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return l.now }, Health: func(string) *health.Account { return l.health },
 	})

@@ -40,7 +40,7 @@ func newSimulation(set *rules.Set, f *File, t *test) (*simulation, error) {
 	var err error
 	sim.loop, err = watch.New(watch.Options{
 		Store: &memory{spaces: map[phone.SpaceKey]phone.SpaceState{}}, Rules: set, Directory: watch.NewDirectory(),
-		Board: sim.events, Wake: func() {}, Diff: f.polling.diff,
+		Messenger: sim.events, Wake: func() {}, Diff: f.polling.diff,
 		Health:     func(account string) *health.Account { return sim.health[account] },
 		BlindAfter: func(string) time.Duration { return f.polling.blindAfter },
 		Log:        slog.New(slog.DiscardHandler), Now: func() time.Time { return sim.now },

@@ -62,7 +62,7 @@ func (t *turn) findBlind() {
 	}
 }
 
-// sinkReported commits the Sink of a part of the bot where it changed.
+// sinkReported commits the Sink of a component where it changed.
 func (t *turn) sinkReported(r *alert.SinkReport) {
 	old := t.l.conditions.value(phone.Subject{Component: r.Component})
 	if old != r.Value {

@@ -28,11 +28,11 @@ func TestASpaceThatJoinsHasTimeToBePolled(t *testing.T) {
 		late := phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "9"}}
 		b.setSpaces("main", append(spaces[:3:3], late))
 		pass(14)
-		require.Empty(t, b.board.said())
+		require.Empty(t, b.messenger.said())
 		pass(2)
-		require.Equal(t, []string{"blind main/9 opened"}, b.board.said())
+		require.Equal(t, []string{"blind main/9 opened"}, b.messenger.said())
 		b.poll("9")
-		require.Equal(t, []string{"blind main/9 resolved"}, b.board.said())
+		require.Equal(t, []string{"blind main/9 resolved"}, b.messenger.said())
 		b.stop()
 	})
 }
@@ -42,10 +42,10 @@ func TestADeniedAccountEndsWithTheFirstAnswerThatLetsItIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, filepath.Join(t.TempDir(), "db"))
 		b.fail("1", cams.DeniedAccount, "NoPermission")
-		require.Equal(t, []string{"blind main opened"}, b.board.said())
+		require.Equal(t, []string{"blind main opened"}, b.messenger.said())
 		time.Sleep(10 * time.Minute)
 		b.fail("2", cams.DeniedSpace, "Unknown.ResourceOwnerId")
-		require.Equal(t, []string{"blind main resolved", "blind main/2 opened"}, b.board.said())
+		require.Equal(t, []string{"blind main resolved", "blind main/2 opened"}, b.messenger.said())
 		b.stop()
 	})
 }
@@ -63,15 +63,15 @@ func TestTheOrderOfHealthIsThatOfThePoller(t *testing.T) {
 		_, err := b.loop.Deliver(t.Context(), r)
 		require.NoError(t, err)
 	}
-	require.Equal(t, []string{"blind main opened", "blind main resolved"}, b.board.said())
+	require.Equal(t, []string{"blind main opened", "blind main resolved"}, b.messenger.said())
 }
 
 // A space that left while it was polled still speaks for its account.
 func TestASpaceThatLeftSpeaksForItsAccount(t *testing.T) {
 	b := start(t, filepath.Join(t.TempDir(), "db"))
 	b.fail("1", cams.DeniedAccount, "NoPermission")
-	require.Equal(t, []string{"blind main opened"}, b.board.said())
+	require.Equal(t, []string{"blind main opened"}, b.messenger.said())
 	b.setSpaces("main", spaces[1:])
 	b.poll("1")
-	require.Equal(t, []string{"blind main resolved"}, b.board.said())
+	require.Equal(t, []string{"blind main resolved"}, b.messenger.said())
 }

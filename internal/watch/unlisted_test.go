@@ -23,11 +23,11 @@ func TestASpaceThatLeavesEndsItsAlerts(t *testing.T) {
 	b := start(t, path)
 	b.poll("1", number("86", "BANNED", "GREEN"))
 	b.poll("2", number("87", "BANNED", "GREEN"))
-	b.board.said()
+	b.messenger.said()
 	b.setSpaces("main", spaces[1:])
-	require.Equal(t, []string{"banned main/1/86 ended"}, b.board.said())
+	require.Equal(t, []string{"banned main/1/86 ended"}, b.messenger.said())
 	b.poll("1", number("86", "BANNED", "GREEN"))
-	require.Empty(t, b.board.said(), "a late answer for a space that left counts for nothing")
+	require.Empty(t, b.messenger.said(), "a late answer for a space that left counts for nothing")
 	b.setSpaces("main", spaces)
 	b.poll("1", number("86", "CONNECTED", "GREEN"))
 	require.Contains(t, b.log(), "Number →APPEARED")
@@ -42,7 +42,7 @@ func TestASpaceThatLeftWhileTheBotWasDown(t *testing.T) {
 	b.poll("9", number("99", "BANNED", "GREEN"))
 	b.stop()
 	b = start(t, path)
-	require.Equal(t, []string{"banned main/9/99 ended"}, b.board.said())
+	require.Equal(t, []string{"banned main/9/99 ended"}, b.messenger.said())
 }
 
 func TestAnAccountThatLeftWhileTheBotWasDown(t *testing.T) {
@@ -55,11 +55,11 @@ func TestAnAccountThatLeftWhileTheBotWasDown(t *testing.T) {
 	})
 	parked := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, At: time.Now()}
 	require.NoError(t, b.loop.Record(t.Context(), alert.DeliveryUpdate{Sink: &parked}))
-	require.Equal(t, []string{"blind other opened", "parked slack:ops opened"}, b.board.said())
+	require.Equal(t, []string{"blind other opened", "parked slack:ops opened"}, b.messenger.said())
 	b.stop()
 
 	b = start(t, path)
-	require.Equal(t, []string{"blind other ended"}, b.board.said())
+	require.Equal(t, []string{"blind other ended"}, b.messenger.said())
 	require.NotContains(t, b.log(), "Poll DENIED→OK", "nobody knows that")
 	alerts, err := b.store.Alerts()
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestASpaceThatLeftWhileTheBotWasDownIsForgotten(t *testing.T) {
 			b.poll("1", connected("87", "88")...)
 			time.Sleep(time.Minute)
 		}
-		require.Equal(t, []string{"missing main/1/86 opened"}, b.board.said(), "nobody knows whether the ninth still has it")
+		require.Equal(t, []string{"missing main/1/86 opened"}, b.messenger.said(), "nobody knows whether the ninth still has it")
 		b.poll("2", connected("90")...)
 		events, err := b.store.ReadLog(b.store.LastSeq(), 1)
 		require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestASpaceThatWasBlindWhenItLeftIsForgotten(t *testing.T) {
 	b.fail("9", cams.DeniedSpace, "X")
 	b.stop()
 	b = start(t, path)
-	require.Equal(t, []string{"blind main/9 ended"}, b.board.said())
+	require.Equal(t, []string{"blind main/9 ended"}, b.messenger.said())
 	conditions, err := b.store.Conditions()
 	require.NoError(t, err)
 	require.Empty(t, conditions)
@@ -154,16 +154,16 @@ func TestASpaceThatMayStillBeWatchedIsKept(t *testing.T) {
 	require.NoError(t, b.loop.Started(ctx))
 	require.Zero(t, forget())
 	require.True(t, b.knows(ninth.SpaceKey))
-	require.Empty(t, b.board.said())
+	require.Empty(t, b.messenger.said())
 	require.Equal(t, []string{"silence:" + s.ID}, b.held()["banned"], "it may well be gold")
 	require.NoError(t, b.loop.EndSilence(ctx, s.ID, "ada"))
 	require.Empty(t, b.held()["banned"])
-	b.board.said()
+	b.messenger.said()
 
 	b.setSpaces("main", spaces)
 	require.Equal(t, 1, forget())
 	require.False(t, b.knows(ninth.SpaceKey))
-	require.Equal(t, []string{"banned main/9/90 ended"}, b.board.said())
+	require.Equal(t, []string{"banned main/9/90 ended"}, b.messenger.said())
 }
 
 func TestManySpacesLeaveAFewACommit(t *testing.T) {
