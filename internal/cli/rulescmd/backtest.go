@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"numwatch/alert"
@@ -150,16 +148,12 @@ func writeReport(path string, reports []*backtest.Report) error {
 // printBacktest prints the reports, side by side where there are two.
 func printBacktest(w io.Writer, reports []*backtest.Report) error {
 	last := reports[len(reports)-1]
-	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n\n", minute(last.Since), minute(last.Until), phone.Count(last.Changes, "change"), phone.Count(last.Events, "event"))
-	for _, table := range []func(*backtest.Report) ([]string, [][]string){rulesTable, channelsTable, daysTable} {
-		header, rows := beside(reports, table)
-		if err := command.PrintTable(w, header, rows); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
-	}
-	for _, r := range reports {
-		if err := printNoise(w, r); err != nil {
+	const minute = "2006-01-02 15:04"
+	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n", last.Since.Format(minute), last.Until.Format(minute),
+		phone.Count(last.Changes, "change"), phone.Count(last.Events, "event"))
+	for _, t := range backtest.Tables(reports...) {
+		fmt.Fprintf(w, "\n%s\n", t.Title)
+		if err := command.PrintTable(w, t.Header, t.Rows); err != nil {
 			return err
 		}
 	}
@@ -167,122 +161,6 @@ func printBacktest(w io.Writer, reports []*backtest.Report) error {
 		return nil
 	}
 	d := backtest.Differ(reports[0], last)
-	_, err := fmt.Fprintln(w, command.Hanging("", d.String()))
-	return err
-}
-
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
-
-// beside joins the tables of all reports by their first column: cells that
-// differ read "3 → 412", and "-" stands for a row that a report does not have.
-func beside(reports []*backtest.Report, table func(*backtest.Report) ([]string, [][]string)) (header []string, rows [][]string) {
-	header, rows = table(reports[0])
-	for _, r := range reports[1:] {
-		_, more := table(r)
-		for _, row := range rows {
-			i := slices.IndexFunc(more, func(other []string) bool { return other[0] == row[0] })
-			join(row, func(j int) string {
-				if i < 0 {
-					return "-"
-				}
-				return more[i][j]
-			})
-		}
-		for _, other := range more {
-			if slices.ContainsFunc(rows, func(row []string) bool { return row[0] == other[0] }) {
-				continue
-			}
-			row := slices.Repeat([]string{"-"}, len(other))
-			row[0] = other[0]
-			join(row, func(j int) string { return other[j] })
-			rows = append(rows, row)
-		}
-	}
-	return header, rows
-}
-
-// join puts the cells of another report into a row. Words that only one of them
-// has stand for themselves.
-func join(row []string, other func(int) string) {
-	for j := 1; j < len(row); j++ {
-		v, was := other(j), row[j]
-		switch {
-		case v == was:
-		case was == "-" && !isCount(v):
-			row[j] = v
-		case v == "-" && !isCount(was):
-		default:
-			row[j] = was + " → " + v
-		}
-	}
-}
-
-func isCount(cell string) bool {
-	_, err := strconv.Atoi(cell)
-	return err == nil
-}
-
-func rulesTable(r *backtest.Report) (header []string, rows [][]string) {
-	open := 0
-	for _, c := range r.Rules {
-		open += c.Open
-		rows = append(rows, append([]string{c.Rule, c.Severity.String()}, numbers(c.Opened+c.Reopened, c.Open, c.Messages, c.Replies, c.Reminds)...))
-	}
-	rows = append(rows, append([]string{"(all)", ""}, numbers(r.Alerts, open, r.Messages, r.Replies, r.Reminds)...))
-	return []string{"RULE", "SEVERITY", "ALERTS", "OPEN", "MESSAGES", "REPLIES", "REMIND"}, rows
-}
-
-func channelsTable(r *backtest.Report) (header []string, rows [][]string) {
-	for i := range r.Channels {
-		c := &r.Channels[i]
-		rows = append(rows, append([]string{c.Title()}, append(numbers(c.Messages, c.Replies, c.Reminds, c.Most), c.MostOn)...))
-	}
-	return []string{"CHANNEL", "MESSAGES", "REPLIES", "REMIND", "BUSIEST", "DAY"}, rows
-}
-
-func daysTable(r *backtest.Report) (header []string, rows [][]string) {
-	for _, d := range r.Days {
-		alerts := 0
-		for _, n := range d.Alerts {
-			alerts += n
-		}
-		if alerts+d.Messages+d.Replies > 0 {
-			rows = append(rows, append([]string{d.Day}, numbers(alerts, d.Messages, d.Replies)...))
-		}
-	}
-	return []string{"DAY", "ALERTS", "MESSAGES", "REPLIES"}, rows
-}
-
-func numbers(values ...int) []string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = strconv.Itoa(v)
-	}
-	return out
-}
-
-// printNoise lists who is loud and what flaps.
-func printNoise(w io.Writer, r *backtest.Report) error {
-	var rows [][]string
-	for _, n := range r.Noisiest[:min(len(r.Noisiest), 10)] {
-		rows = append(rows, append([]string{n.Subject.String(), n.Name}, append(numbers(n.Alerts, n.Messages), strings.Join(n.Rules, ", "))...))
-	}
-	if len(rows) > 0 {
-		fmt.Fprintf(w, "The noisiest under %s\n", r.Name)
-		if err := command.PrintTable(w, []string{"WHAT", "NAME", "ALERTS", "MESSAGES", "RULES"}, rows); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
-	}
-	rows = nil
-	for _, f := range r.Flapping {
-		rows = append(rows, append([]string{f.Rule, f.Subject.String(), f.Field.String()}, append(numbers(f.Most, f.Openings), minute(f.From))...))
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	fmt.Fprintf(w, "Flapping under %s: opened three times or more within a day\n", r.Name)
-	err := command.PrintTable(w, []string{"RULE", "WHAT", "FIELD", "A DAY", "IN ALL", "FROM"}, rows)
-	fmt.Fprintln(w)
+	_, err := fmt.Fprintf(w, "\n%s\n", command.Hanging("", d.String()))
 	return err
 }

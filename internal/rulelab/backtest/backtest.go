@@ -1,7 +1,7 @@
 // Package backtest replays a log through rules: what they would have said, and
 // how many messages people would have got. It does what the bot's loop does with
-// the same changes at the same times, and has the board that plans the messages
-// in Slack plan them, in virtual time: grouping, replies, reopening and folding
+// the same changes at the same times, and has the planner of the messages in
+// Slack plan them, in virtual time: grouping, replies, reopening and folding
 // in a full channel are the bot's own.
 //
 // What the log does not tell is not replayed: acknowledgements, silences, and
@@ -34,7 +34,7 @@ type Options struct {
 type Replay struct {
 	o     Options
 	state *rules.State
-	board *slack.Rehearsal
+	slack *slack.Rehearsal
 	delay map[string]time.Duration // `for`, by rule
 	keep  time.Duration            // how long closed alerts stay in reach
 	tally *tally
@@ -84,12 +84,12 @@ func (r *Replay) Feed(events []alert.Event) {
 	}
 }
 
-// Report lets time pass until the end and returns what came of it. The replay
-// may go on afterwards with what is later than that.
+// Report lets time pass until the end, with which the replay ends, and returns
+// what came of it.
 func (r *Replay) Report(until time.Time) *Report {
 	r.judgeGroup()
 	r.advance(until)
-	r.tell(r.now)
+	r.deliver(r.now)
 	return r.tally.report(until, r.state)
 }
 
@@ -151,7 +151,7 @@ func (r *Replay) step(in rules.Input) {
 		if a.Revision > before.Revision {
 			r.tally.transition(&a, r.now)
 		}
-		r.board.Update(a, r.now)
+		r.slack.Update(a, r.now)
 	}
 }
 
@@ -164,10 +164,10 @@ func tickAfter(t time.Time) time.Time {
 }
 
 const (
-	// glance is how often time alone is judged: mute times begin on the minute.
-	glance = time.Minute
-	// tidy is how often what is over is forgotten.
-	tidy = time.Hour
+	// judgeEvery is how often time alone is judged: mute times begin on the minute.
+	judgeEvery = time.Minute
+	// forgetEvery is how often what is over is forgotten.
+	forgetEvery = time.Hour
 	// roundOver is how long after its last change a first sight counts as over.
 	roundOver = 30 * time.Second
 )
@@ -176,7 +176,7 @@ const (
 func (r *Replay) advance(t time.Time) {
 	if !r.begun {
 		r.begun, r.now = true, t
-		r.board = slack.NewRehearsal(channelNames(r.o.Rules), t)
+		r.slack = slack.NewRehearsal(channelNames(r.o.Rules), t)
 		return
 	}
 	for {
@@ -184,11 +184,11 @@ func (r *Replay) advance(t time.Time) {
 		if !ok || next.After(t) {
 			break
 		}
-		r.tell(next)
+		r.deliver(next)
 		r.tick()
 	}
 	if t.After(r.now) {
-		r.tell(t)
+		r.deliver(t)
 	}
 }
 
@@ -208,33 +208,28 @@ func (r *Replay) nextTick() (time.Time, bool) {
 		by(t.Add(roundOver))
 	}
 	if len(r.open) > 0 {
-		by(r.now.Truncate(glance).Add(glance))
+		by(r.now.Truncate(judgeEvery).Add(judgeEvery))
 	} else if r.state.Len() > 0 {
-		by(r.now.Truncate(tidy).Add(tidy))
+		by(r.now.Truncate(forgetEvery).Add(forgetEvery))
 	}
 	return next, !next.IsZero()
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// deliver goes on to t, and counts the messages until then.
+func (r *Replay) deliver(t time.Time) {
+	if t.After(r.now) {
+		r.now = t
 	}
-	return b
-}
-
-// tell goes on to t, and counts what people are told until then.
-func (r *Replay) tell(t time.Time) {
-	for _, told := range r.board.Until(t) {
-		r.tally.told(&told)
+	for _, m := range r.slack.Until(r.now) {
+		r.tally.message(&m)
 	}
-	r.now = later(r.now, t)
 }
 
 func (r *Replay) tick() {
 	for account, last := range r.first {
 		if !r.now.Before(last.Add(roundOver)) {
 			delete(r.first, account)
-			r.board.BaselineDone(account, r.now)
+			r.slack.BaselineDone(account, r.now)
 		}
 	}
 	r.step(rules.Tick{})
@@ -243,8 +238,8 @@ func (r *Replay) tick() {
 			r.pending[id] = r.now.Add(time.Second) // the next tick looks again
 		}
 	}
-	if r.now.Equal(r.now.Truncate(tidy)) {
-		for _, id := range r.board.Forget(r.now, r.keep) {
+	if r.now.Equal(r.now.Truncate(forgetEvery)) {
+		for _, id := range r.slack.Forget(r.now, r.keep) {
 			r.state.Drop(id)
 		}
 	}

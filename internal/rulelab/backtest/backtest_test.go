@@ -267,6 +267,9 @@ func TestThePageNeedsNothingElseAndEscapes(t *testing.T) {
 		require.NotContains(t, html, "\u202e")
 		require.NotContains(t, html, "NaN")
 		require.NotContains(t, html, "Inf")
+		if reports[0].Alerts > 0 {
+			require.Contains(t, html, `<span class="bar" style="width: 100%">`)
+		}
 		require.NotRegexp(t, regexp.MustCompile(`(?i)(src|href)\s*=|url\(|@import|https?://`), html)
 	}
 }

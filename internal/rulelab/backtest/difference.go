@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
+
+	"numwatch/phone"
 )
 
 // Line says how many messages a rule sends to a channel under the old rules and
@@ -22,9 +23,12 @@ type Line struct {
 // least 20 more.
 func (l *Line) Large() bool { return l.After >= 5*l.Before && l.After-l.Before >= 20 }
 
+// size is how much differs.
+func (l *Line) size() int { return max(l.After-l.Before, l.Before-l.After) }
+
 // String is like "quality-yellow: 3 → 412 messages in #wa-ops".
 func (l *Line) String() string {
-	return fmt.Sprintf("%s: %d → %s in %s", l.Rule, l.Before, plural(l.After, "message"), l.Channel)
+	return fmt.Sprintf("%s: %d → %s in %s", l.Rule, l.Before, phone.Count(l.After, "message"), l.Channel)
 }
 
 // Difference is what new rules change, judged by a stretch of the log.
@@ -40,34 +44,32 @@ type Difference struct {
 // is called differently in Slack is another channel.
 func Differ(before, after *Report) Difference {
 	d := Difference{Since: after.Since, Until: after.Until, Before: before.Messages, After: after.Messages, Lines: []Line{}}
-	type key struct{ rule, channel string }
-	counts := map[key]*Line{}
-	collect := func(r *Report, to func(*Line) *int) {
-		titles := map[string]string{}
-		for i := range r.Channels {
-			titles[r.Channels[i].Channel] = r.Channels[i].Title()
+	lines := map[[2]string]*Line{}
+	line := func(r *Report, rule, channel string) *Line {
+		i := slices.IndexFunc(r.Channels, func(c ChannelCount) bool { return c.Channel == channel })
+		key := [2]string{rule, r.Channels[i].Title()}
+		if lines[key] == nil {
+			lines[key] = &Line{Rule: key[0], Channel: key[1]}
 		}
-		for _, rule := range r.Rules {
-			for channel, n := range rule.Channels {
-				k := key{rule.Rule, titles[channel]}
-				if counts[k] == nil {
-					counts[k] = &Line{Rule: k.rule, Channel: k.channel}
-				}
-				*to(counts[k]) += n
-			}
+		return lines[key]
+	}
+	for _, r := range before.Rules {
+		for channel, n := range r.Channels {
+			line(before, r.Rule, channel).Before += n
 		}
 	}
-	collect(before, func(l *Line) *int { return &l.Before })
-	collect(after, func(l *Line) *int { return &l.After })
-	for _, l := range counts {
+	for _, r := range after.Rules {
+		for channel, n := range r.Channels {
+			line(after, r.Rule, channel).After += n
+		}
+	}
+	for _, l := range lines {
 		if l.Before != l.After {
 			d.Lines = append(d.Lines, *l)
 		}
 	}
-	size := func(l *Line) int { return max(l.After-l.Before, l.Before-l.After) }
-	sort.Slice(d.Lines, func(i, j int) bool {
-		a, b := &d.Lines[i], &d.Lines[j]
-		return cmp.Or(size(b)-size(a), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Channel, b.Channel)) < 0
+	slices.SortFunc(d.Lines, func(a, b Line) int {
+		return cmp.Or(b.size()-a.size(), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Channel, b.Channel))
 	})
 	return d
 }
@@ -82,9 +84,8 @@ const maxLines = 10
 
 // String tells the difference to people, on one line.
 func (d *Difference) String() string {
-	span := d.Span()
 	if len(d.Lines) == 0 {
-		return fmt.Sprintf("%s the new rules would have sent as much as the old ones: %s", span, plural(d.After, "message"))
+		return fmt.Sprintf("%s the new rules would have sent as much as the old ones: %s", d.Span(), phone.Count(d.After, "message"))
 	}
 	var parts []string
 	for i := range d.Lines[:min(len(d.Lines), maxLines)] {
@@ -94,31 +95,14 @@ func (d *Difference) String() string {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	return fmt.Sprintf("%s the new rules would have sent %s, the old ones %d: %s",
-		span, plural(d.After, "message"), d.Before, strings.Join(parts, "; "))
+		d.Span(), phone.Count(d.After, "message"), d.Before, strings.Join(parts, "; "))
 }
 
 // Span is the stretch of the log, as in "in the last 3 days".
 func (d *Difference) Span() string {
-	return "in the last " + strings.TrimPrefix(spanText(d.Until.Sub(d.Since)), "1 ")
-}
-
-// spanText is a length of time as people say it.
-func spanText(d time.Duration) string {
-	switch {
-	case d >= 6*24*time.Hour && d <= 7*24*time.Hour+time.Hour:
-		return "week"
-	case d >= 48*time.Hour:
-		return plural(int(d.Round(24*time.Hour).Hours()/24), "day")
-	case d >= 2*time.Hour:
-		return plural(int(d.Round(time.Hour).Hours()), "hour")
-	default:
-		return plural(max(1, int(d.Round(time.Minute).Minutes())), "minute")
+	hours := max(1, int(d.Until.Sub(d.Since).Round(time.Hour).Hours()))
+	if hours < 48 {
+		return "in the last " + phone.Count(hours, "hour")
 	}
-}
-
-func plural(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
+	return "in the last " + phone.Count((hours+12)/24, "day")
 }

@@ -54,7 +54,6 @@ type ChannelCount struct {
 	Reminds  int    `json:"reminders"`
 	Most     int    `json:"most"`              // messages on the busiest day
 	MostOn   string `json:"most_on,omitempty"` // that day
-	days     map[string]int
 }
 
 // Title is how people call the channel: as in Slack, where it is a name there.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"sort"
 	"time"
 
 	"numwatch/alert"
@@ -15,14 +14,9 @@ import (
 
 // tally counts what happens from Since on.
 type tally struct {
+	Report
 	o        Options
-	events   int
-	changes  int
 	first    time.Time // the first event
-	messages int
-	replies  int
-	reminds  int
-	alerts   int
 	rules    map[string]*RuleCount
 	channels map[string]*ChannelCount
 	days     map[string]*DayCount
@@ -32,14 +26,14 @@ type tally struct {
 
 func newTally(o Options) *tally {
 	t := &tally{
-		o: o, rules: map[string]*RuleCount{}, channels: map[string]*ChannelCount{}, days: map[string]*DayCount{},
-		subjects: map[phone.Subject]*SubjectCount{}, openings: map[alert.Key][]time.Time{},
+		Report: Report{Name: o.Name}, o: o, rules: map[string]*RuleCount{}, channels: map[string]*ChannelCount{},
+		days: map[string]*DayCount{}, subjects: map[phone.Subject]*SubjectCount{}, openings: map[alert.Key][]time.Time{},
 	}
 	for _, r := range o.Rules.Rules() {
 		t.rules[r.Name] = &RuleCount{Rule: r.Name, Severity: r.Severity, Channels: map[string]int{}}
 	}
 	for _, c := range o.Rules.Channels() {
-		t.channels[c.Name] = &ChannelCount{Channel: c.Name, Slack: c.Slack, days: map[string]int{}}
+		t.channels[c.Name] = &ChannelCount{Channel: c.Name, Slack: c.Slack}
 	}
 	return t
 }
@@ -53,22 +47,18 @@ func (t *tally) event(e *alert.Event) {
 	if !t.counts(e.Time) {
 		return
 	}
-	t.events++
+	t.Events++
 	if e.Kind == alert.KindChange {
-		t.changes++
+		t.Changes++
 	}
 }
 
-const dayFormat = "2006-01-02"
-
 func (t *tally) day(at time.Time) *DayCount {
-	name := at.UTC().Format(dayFormat)
-	d := t.days[name]
-	if d == nil {
-		d = &DayCount{Day: name, Alerts: map[string]int{}, Channels: map[string]int{}}
-		t.days[name] = d
+	name := at.UTC().Format(time.DateOnly)
+	if t.days[name] == nil {
+		t.days[name] = &DayCount{Day: name, Alerts: map[string]int{}, Channels: map[string]int{}}
 	}
-	return d
+	return t.days[name]
 }
 
 func (t *tally) transition(a *alert.Alert, now time.Time) {
@@ -94,19 +84,17 @@ func (t *tally) transition(a *alert.Alert, now time.Time) {
 	if len(a.HeldBy) > 0 {
 		r.Held++
 	}
-	t.alerts++
+	t.Alerts++
 	t.day(now).Alerts[a.Severity.String()]++
 	t.subject(a.Subject).note(a)
 	t.openings[a.Key()] = append(t.openings[a.Key()], now)
 }
 
 func (t *tally) subject(s phone.Subject) *SubjectCount {
-	c := t.subjects[s]
-	if c == nil {
-		c = &SubjectCount{Subject: s, rules: map[string]int{}}
-		t.subjects[s] = c
+	if t.subjects[s] == nil {
+		t.subjects[s] = &SubjectCount{Subject: s, Kind: kindNames[s.Kind()], rules: map[string]int{}}
 	}
-	return c
+	return t.subjects[s]
 }
 
 func (c *SubjectCount) note(a *alert.Alert) {
@@ -117,33 +105,32 @@ func (c *SubjectCount) note(a *alert.Alert) {
 	}
 }
 
-// told counts a message once, and once for each rule and subject in it.
-func (t *tally) told(m *slack.Told) {
+// message counts a message once, and once for each rule and subject in it.
+func (t *tally) message(m *slack.Told) {
 	if !t.counts(m.At) {
 		return
 	}
 	c, d := t.channels[m.Channel], t.day(m.At)
 	switch {
 	case m.Remind:
-		t.reminds++
+		t.Reminds++
 		c.Reminds++
 	case m.Reply:
-		t.replies++
+		t.Replies++
 		c.Replies++
 		d.Replies++
 	default:
-		t.messages++
+		t.Messages++
 		c.Messages++
 		d.Messages++
 		d.Channels[m.Channel]++
-		c.days[d.Day]++
 	}
 	seen, about := map[string]bool{}, map[phone.Subject]bool{}
 	for i := range m.Alerts {
 		a := &m.Alerts[i]
 		if r := t.rules[a.Rule]; r != nil && !seen[a.Rule] {
 			seen[a.Rule] = true
-			r.told(m)
+			r.message(m)
 		}
 		if !about[a.Subject] {
 			about[a.Subject] = true
@@ -152,7 +139,7 @@ func (t *tally) told(m *slack.Told) {
 	}
 }
 
-func (r *RuleCount) told(m *slack.Told) {
+func (r *RuleCount) message(m *slack.Told) {
 	switch {
 	case m.Remind:
 		r.Reminds++
@@ -164,18 +151,15 @@ func (r *RuleCount) told(m *slack.Told) {
 	}
 }
 
-// mostShown bounds the lists of the noisiest and of what flaps.
-const mostShown = 20
+// maxListed bounds the lists of the noisiest and of what flaps.
+const maxListed = 20
 
+// report completes the report: what stands at the end, and the lists in order.
 func (t *tally) report(until time.Time, st *rules.State) *Report {
-	since := later(t.o.Since, t.first)
-	if t.first.IsZero() {
-		since = t.o.Since
-	}
-	out := &Report{
-		Name: t.o.Name, Since: since.UTC(), Until: until.UTC(), Events: t.events, Changes: t.changes,
-		Alerts: t.alerts, Messages: t.messages, Replies: t.replies, Reminds: t.reminds,
-		Days: t.everyDay(since, until), Flapping: t.flapping(),
+	out := t.Report
+	out.Since, out.Until = t.o.Since.UTC(), until.UTC()
+	if t.first.After(t.o.Since) {
+		out.Since = t.first.UTC()
 	}
 	open := map[string]int{}
 	for a := range st.All() {
@@ -185,20 +169,21 @@ func (t *tally) report(until time.Time, st *rules.State) *Report {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.rules)) {
 		r := *t.rules[name]
-		r.Channels, r.Open = maps.Clone(r.Channels), open[name]
+		r.Open = open[name]
 		out.Rules = append(out.Rules, r)
 	}
+	out.Days = t.everyDay(out.Since, until)
 	for _, name := range slices.Sorted(maps.Keys(t.channels)) {
 		c := *t.channels[name]
-		for _, day := range slices.Sorted(maps.Keys(c.days)) {
-			if c.days[day] > c.Most {
-				c.Most, c.MostOn = c.days[day], day
+		for _, day := range out.Days {
+			if n := day.Channels[name]; n > c.Most {
+				c.Most, c.MostOn = n, day.Day
 			}
 		}
 		out.Channels = append(out.Channels, c)
 	}
-	out.Noisiest = t.noisiest()
-	return out
+	out.Noisiest, out.Flapping = t.noisiest(), t.flapping()
+	return &out
 }
 
 // maxDays bounds what is listed day by day.
@@ -207,13 +192,8 @@ const maxDays = 1000
 // everyDay lists the days, those on which nothing happened too.
 func (t *tally) everyDay(since, until time.Time) []DayCount {
 	days := []DayCount{}
-	for at := since.UTC().Truncate(24 * time.Hour); !at.After(until) && len(days) < maxDays; at = at.Add(24 * time.Hour) {
-		d := DayCount{Day: at.Format(dayFormat), Alerts: map[string]int{}, Channels: map[string]int{}}
-		if seen := t.days[d.Day]; seen != nil {
-			d = *seen
-			d.Alerts, d.Channels = maps.Clone(d.Alerts), maps.Clone(d.Channels)
-		}
-		days = append(days, d)
+	for at := since.Truncate(24 * time.Hour); !at.After(until) && len(days) < maxDays; at = at.Add(24 * time.Hour) {
+		days = append(days, *t.day(at))
 	}
 	return days
 }
@@ -225,14 +205,12 @@ func (t *tally) noisiest() []SubjectCount {
 		c.Rules = slices.SortedFunc(maps.Keys(c.rules), func(a, b string) int {
 			return cmp.Or(c.rules[b]-c.rules[a], cmp.Compare(a, b))
 		})
-		c.Kind = kindNames[c.Subject.Kind()]
 		all = append(all, c)
 	}
-	sort.Slice(all, func(i, j int) bool {
-		a, b := &all[i], &all[j]
-		return cmp.Or(b.Alerts-a.Alerts, b.Messages-a.Messages, a.Subject.Compare(b.Subject)) < 0
+	slices.SortFunc(all, func(a, b SubjectCount) int {
+		return cmp.Or(b.Alerts-a.Alerts, b.Messages-a.Messages, a.Subject.Compare(b.Subject))
 	})
-	return all[:min(len(all), mostShown)]
+	return all[:min(len(all), maxListed)]
 }
 
 var kindNames = map[phone.Kind]string{phone.OfBot: "bot", phone.OfAccount: "account", phone.OfSpace: "space", phone.OfNumber: "number"}
@@ -260,9 +238,8 @@ func (t *tally) flapping() []Flap {
 			all = append(all, f)
 		}
 	}
-	sort.Slice(all, func(i, j int) bool {
-		a, b := &all[i], &all[j]
-		return cmp.Or(b.Most-a.Most, b.Openings-a.Openings, cmp.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field)) < 0
+	slices.SortFunc(all, func(a, b Flap) int {
+		return cmp.Or(b.Most-a.Most, b.Openings-a.Openings, cmp.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field))
 	})
-	return all[:min(len(all), mostShown)]
+	return all[:min(len(all), maxListed)]
 }
