@@ -53,10 +53,12 @@ func (s *Store) Commit(c *Commit) error {
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	var w *writer
+	lost := s.damage.places()
 	err := dbfile.Guard(func() error {
-		return s.db.Update(func(tx *bolt.Tx) (err error) {
-			if w, err = newWriter(tx); err != nil {
-				return err
+		return s.db.Update(func(tx *bolt.Tx) error {
+			w = s.newWriter(tx)
+			if err := w.setAside(lost); err != nil {
+				return fmt.Errorf("setting damaged records aside: %w", err)
 			}
 			return w.apply(c)
 		})
@@ -67,6 +69,7 @@ func (s *Store) Commit(c *Commit) error {
 	}
 	s.first.Store(w.first)
 	s.last.Store(w.last)
+	s.damage.remove(lost)
 	return nil
 }
 
@@ -76,23 +79,25 @@ type writer struct {
 	tx          *bolt.Tx
 	buckets     [bucketCount]*bolt.Bucket
 	first, last uint64 // of the log
+	staleIndex  bool   // it has to be made anew: a state or an entry is damaged
+	damage      *damage
 }
 
-func newWriter(tx *bolt.Tx) (w *writer, err error) {
-	w = &writer{tx: tx}
+func (s *Store) newWriter(tx *bolt.Tx) *writer {
+	w := &writer{tx: tx, first: s.FirstSeq(), last: s.LastSeq(), damage: &s.damage}
 	for b := range bucketCount {
 		w.buckets[b] = b.in(tx)
 	}
 	// Records are only appended: full pages save a third of the file.
 	w.buckets[eventLog].FillPercent = 1
-	w.first, w.last, err = logBounds(w.buckets[eventLog])
-	return w, err
+	return w
 }
 
 func (w *writer) apply(c *Commit) error {
 	return firstError(
 		func() error { return w.dropSpaces(c.DropSpaces) },
 		func() error { return w.putStates(c.SpaceStates) },
+		w.rebuildIndex,
 		func() error { return w.appendEvents(c.Events) },
 		func() error {
 			return putAll(w, alerts, c.DropAlerts, c.Alerts, func(a *alert.Alert) string { return a.ID })
@@ -118,8 +123,9 @@ func firstError(steps ...func() error) error {
 	return nil
 }
 
-func (w *writer) put(b bucket, key, value []byte) error {
-	if err := w.buckets[b].Put(key, value); err != nil {
+// put stores a sealed value.
+func (w *writer) put(b bucket, key, sealed []byte) error {
+	if err := w.buckets[b].Put(key, sealed); err != nil {
 		return fmt.Errorf("%s: key %q: %w", b, key, err)
 	}
 	return nil
@@ -132,7 +138,7 @@ func (w *writer) putJSON(b bucket, key []byte, v any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %q: %w", b, key, err)
 	}
-	return w.put(b, key, value)
+	return w.put(b, key, seal(value, 0, b, key))
 }
 
 // putAll drops and puts records that are JSON.
@@ -179,7 +185,7 @@ func (w *writer) putStates(states []phone.SpaceState) error {
 			return err
 		}
 		start := len(buf)
-		buf = appendState(buf, s)
+		buf = seal(appendState(buf, s), start, spaces, key)
 		if err := w.put(spaces, key, buf[start:len(buf):len(buf)]); err != nil {
 			return err
 		}
@@ -210,13 +216,15 @@ func (w *writer) appendEvents(events []alert.Event) error {
 		if buf, err = appendEvent(buf, e); err != nil {
 			return err
 		}
-		value := buf[start:len(buf):len(buf)]
+		key := seqKey(e.Seq)
+		buf = seal(buf, start, eventLog, key)
+		sealed := buf[start:len(buf):len(buf)]
 		switch {
 		case e.Seq > 0 && e.Seq <= w.last:
-			err = w.confirm(e.Seq, value)
+			err = w.confirm(e.Seq, key, sealed)
 		case e.Seq == w.last+1:
 			w.last++
-			err = w.put(eventLog, seqKey(e.Seq), value)
+			err = w.put(eventLog, key, sealed)
 		default:
 			err = fmt.Errorf("event %d does not follow on %d, the last of the log", e.Seq, w.last)
 		}
@@ -228,9 +236,9 @@ func (w *writer) appendEvents(events []alert.Event) error {
 }
 
 // confirm refuses to change history.
-func (w *writer) confirm(seq uint64, value []byte) error {
-	old := w.buckets[eventLog].Get(seqKey(seq))
-	if old == nil && seq < w.first || bytes.Equal(old, value) {
+func (w *writer) confirm(seq uint64, key, sealed []byte) error {
+	old := w.buckets[eventLog].Get(key)
+	if old == nil && seq < w.first || bytes.Equal(old, sealed) {
 		return nil
 	}
 	return fmt.Errorf("event %d is in the log already, and is another", seq)
@@ -256,10 +264,11 @@ func (w *writer) putConditions(all []phone.Condition) error {
 func (w *writer) putCheckpoints(all map[string][]byte) error {
 	for name, value := range all {
 		var err error
+		key := []byte(name)
 		if value == nil {
-			err = w.remove(checkpoints, []byte(name))
+			err = w.remove(checkpoints, key)
 		} else {
-			err = w.put(checkpoints, []byte(name), value)
+			err = w.put(checkpoints, key, seal(bytes.Clone(value), 0, checkpoints, key))
 		}
 		if err != nil {
 			return err

@@ -1,19 +1,20 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
 	"numwatch/alert"
 	"numwatch/phone"
-	"numwatch/store/internal/dbfile"
 )
 
-// DamagedError is a record that cannot be decoded. The rest of the store can
-// be used.
+// DamagedError is a record whose checksum does not match, or that is not there
+// although its neighbours are. The rest of the store can be used.
 type DamagedError struct {
 	Bucket string
 	Key    string
@@ -26,64 +27,160 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-var errDamaged = errors.New("the value is damaged")
+var (
+	errDamaged = errors.New("the value is damaged")
+	errMissing = errors.New("it is missing")
+)
 
-// SetAside moves alerts, messages, silences and conditions that cannot be
-// decoded into the bucket "damaged", and returns them: one of them would
-// otherwise stop every start. Call it before anything else reads the store. The
-// states of spaces are too many for that: their readers handle a DamagedError,
-// and the next Commit of the space sets the old value aside.
-func (s *Store) SetAside() (found []*DamagedError, err error) {
-	err = s.view("alerts and messages", func(tx *bolt.Tx) error {
-		found = undecodable(tx)
-		return nil
-	})
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	err = dbfile.Guard(func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			for _, d := range found {
-				from := tx.Bucket([]byte(d.Bucket))
-				if err := setAside(tx, d.Bucket, []byte(d.Key), from.Get([]byte(d.Key))); err != nil {
-					return err
-				}
-				if err := from.Delete([]byte(d.Key)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("setting damaged records of store %s aside: %w", s.path, dbfile.Explain(err))
-	}
-	return found, nil
+// place is where a record stands.
+type place struct {
+	bucket bucket
+	key    string
 }
 
-func undecodable(tx *bolt.Tx) (found []*DamagedError) {
-	for b, decode := range map[bucket]func([]byte) error{
-		alerts:     decodes[alert.Alert],
-		messages:   decodes[alert.Message],
-		silences:   decodes[alert.Silence],
-		conditions: decodes[phone.Condition],
-	} {
-		c := b.in(tx).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if err := decode(v); err != nil {
-				found = append(found, &DamagedError{Bucket: b.String(), Key: string(k), Err: err})
+// damage is what readers found damaged. They pass over it, and the next commit
+// sets it aside.
+type damage struct {
+	report func(DamagedError)
+	mu     sync.Mutex
+	found  map[place]bool
+}
+
+// add reports a damaged record once.
+func (d *damage) add(b bucket, key []byte, err error) {
+	p := place{b, string(key)}
+	d.mu.Lock()
+	known := d.found[p]
+	d.found[p] = true
+	d.mu.Unlock()
+	if !known && d.report != nil {
+		d.report(DamagedError{Bucket: b.String(), Key: p.key, Err: err})
+	}
+}
+
+func (d *damage) inLog(key []byte, err error) { d.add(eventLog, key, err) }
+
+func (d *damage) places() (all []place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.found {
+		all = append(all, p)
+	}
+	return all
+}
+
+func (d *damage) remove(all []place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range all {
+		delete(d.found, p)
+	}
+}
+
+// setAside moves damaged records into the bucket "damaged". In the place of an
+// event a notice says that it is lost.
+func (w *writer) setAside(all []place) error {
+	for _, p := range all {
+		key := []byte(p.key)
+		stored := bytes.Clone(w.buckets[p.bucket].Get(key))
+		if stored != nil && checkRecord(p.bucket, key, stored) == nil {
+			continue // replaced meanwhile
+		}
+		if err := w.moveAside(p.bucket, key, stored); err != nil {
+			return err
+		}
+		if p.bucket != eventLog {
+			continue
+		}
+		// The end of the log must not go back: its sequences would come twice.
+		for _, lost := range [][]byte{key, seqKey(w.last)} {
+			if err := w.replaceLost(lost); err != nil {
+				return err
 			}
 		}
 	}
-	return found
+	return nil
+}
+
+func (w *writer) moveAside(b bucket, key, stored []byte) error {
+	w.staleIndex = w.staleIndex || b == spaces || b == numbers
+	if stored == nil {
+		return nil
+	}
+	if err := w.buckets[damaged].Put(append([]byte(b.String()+"\x00"), key...), stored); err != nil {
+		return err
+	}
+	return w.remove(b, key)
+}
+
+// replaceLost puts a notice in the place of an event that is not there.
+func (w *writer) replaceLost(key []byte) error {
+	log := w.buckets[eventLog]
+	seq, err := parseSeqKey(key)
+	if err != nil || seq < w.first || seq > w.last || log.Get(key) != nil {
+		return nil
+	}
+	return w.put(eventLog, key, seal(lostEvent(log, seq), 0, eventLog, key))
+}
+
+// lostEvent is a notice in the place of an event that is lost, so that whoever
+// follows the log goes on behind it.
+func lostEvent(log *bolt.Bucket, seq uint64) []byte {
+	e := alert.Event{Seq: seq, Kind: alert.KindBot, Notice: &alert.Notice{
+		Kind: "record-damaged", Text: fmt.Sprintf("event %d is damaged in the store and cannot be read", seq),
+	}}
+	c := log.Cursor()
+	c.Seek(seqKey(seq))
+	for _, step := range []func() (k, v []byte){c.Prev, c.Next} {
+		for k, v := step(); k != nil && e.Time.IsZero(); k, v = step() {
+			if near, err := readEvent(k, v); err == nil {
+				e.Time = near.Time
+			}
+		}
+	}
+	value, _ := appendEvent(nil, &e) // a notice always encodes
+	return value
+}
+
+func readEvent(key, stored []byte) (e alert.Event, err error) {
+	seq, err := parseSeqKey(key)
+	if err != nil {
+		return e, err
+	}
+	value, err := unseal(eventLog, key, stored)
+	if err != nil {
+		return e, err
+	}
+	return decodeEvent(seq, value)
+}
+
+// checkRecord reports what is wrong with a record by itself.
+func checkRecord(b bucket, key, stored []byte) error {
+	value, err := unseal(b, key, stored)
+	if err != nil {
+		return err
+	}
+	switch b {
+	case spaces:
+		var k phone.SpaceKey
+		if k, err = parseSpaceKey(key); err == nil {
+			_, err = decodeState(k, value)
+		}
+	case eventLog:
+		_, err = readEvent(key, stored)
+	case alerts:
+		err = decodes[alert.Alert](value)
+	case messages:
+		err = decodes[alert.Message](value)
+	case silences:
+		err = decodes[alert.Silence](value)
+	case conditions:
+		err = decodes[phone.Condition](value)
+	}
+	return err
 }
 
 func decodes[T any](value []byte) error {
 	var v T
 	return json.Unmarshal(value, &v)
-}
-
-// setAside keeps the bytes of a damaged record.
-func setAside(tx *bolt.Tx, from string, key, value []byte) error {
-	return damaged.in(tx).Put(append([]byte(from+"\x00"), key...), value)
 }

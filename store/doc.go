@@ -1,8 +1,8 @@
 // Package store holds what numwatch knows in one bbolt file: the states of the
 // spaces, the log of events, alerts, messages, silences, conditions and
-// checkpoints. A Commit is one transaction, and besides SetAside nothing else
-// writes. It imports phone and alert; internal/watch commits, and internal/view,
-// notify and the commands read.
+// checkpoints. A Commit is one transaction, and nothing else writes. It imports
+// phone and alert; internal/watch commits, and internal/view, notify and the
+// commands read.
 //
 // Buckets (⌀ is a NUL byte; text(x) is a uvarint length and the bytes):
 //
@@ -16,11 +16,15 @@
 //	conditions   text(account) text(space) text(number) text(component) field → JSON
 //	checkpoints  name                     → the caller's bytes
 //	silences     silence id               → JSON
-//	damaged      bucket⌀key               → a record that could not be decoded, as it was
+//	damaged      bucket⌀key               → a damaged record, as it was
+//
+// Every value but those in damaged ends with a CRC-32C of its bucket, key and
+// bytes (checksum.go). Readers pass over a record that does not match, and report it
+// to Options.Damaged; the next commit moves it to damaged (damaged.go). Comparing a
+// poll with what is stored needs no checksum: what is damaged is not the same.
 //
 // Account names hold no NUL; space ids and numbers may hold any byte. Binary
-// values begin with a version byte and name the fields that they hold in a
-// mask, so that what was written before a field existed still reads; a new field
-// raises the schema version. Times come back in UTC. A file of a newer schema is
-// refused.
+// values name the fields that they hold in a mask, so that what was written before
+// a field existed still reads; a new field raises the schema version. Times come
+// back in UTC. A file of a newer schema is refused.
 package store

@@ -107,13 +107,13 @@ type alertRecord struct {
 
 // appendEvent writes
 //
-//	version, kind, time, and of a change: the change;
+//	kind, time, and of a change: the change;
 //	of an alert: the event's change, a byte 1 if the alert's is another and then
 //	that one, the rest of the alert as JSON; of the bot: the notice as JSON
 //
 // The sequence is the key.
 func appendEvent(b []byte, e *alert.Event) ([]byte, error) {
-	b = appendTime(append(b, recordVersion, byte(e.Kind)), e.Time)
+	b = appendTime(append(b, byte(e.Kind)), e.Time)
 	switch {
 	case e.Kind == alert.KindChange:
 		return appendChange(b, &e.Change), nil
@@ -144,10 +144,8 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	return append(b, j...), err
 }
 
-// decodeEvent returns in place of an event that cannot be decoded a notice that
-// says so, under its sequence: whoever follows the log goes on behind it.
 func decodeEvent(seq uint64, value []byte) (alert.Event, error) {
-	r := newReader(value)
+	r := &reader{value: value}
 	e := alert.Event{Seq: seq, Kind: alert.Kind(r.byte()), Time: r.time()}
 	switch e.Kind {
 	case alert.KindChange:
@@ -162,12 +160,7 @@ func decodeEvent(seq uint64, value []byte) (alert.Event, error) {
 	default:
 		r.fail(errDamaged)
 	}
-	if err := r.end(); err != nil {
-		text := fmt.Sprintf("event %d is damaged in the store and cannot be read", seq)
-		lost := alert.Event{Seq: seq, Time: e.Time, Kind: alert.KindBot, Notice: &alert.Notice{Kind: "record-damaged", Text: text}}
-		return lost, &DamagedError{Bucket: eventLog.String(), Key: string(seqKey(seq)), Err: err}
-	}
-	return e, nil
+	return e, r.end()
 }
 
 func (r *reader) changes(ofEvent, ofAlert *phone.Change) {

@@ -28,15 +28,14 @@ func HeadOf(e *alert.Event) Head {
 	return h
 }
 
-// decodeHead decodes less than decodeEvent. An event that cannot be decoded has
-// the head of a notice.
-func decodeHead(seq uint64, value []byte) Head {
-	r := newReader(value)
+// decodeHead decodes less than decodeEvent.
+func decodeHead(seq uint64, value []byte) (Head, error) {
+	r := &reader{value: value}
 	h := Head{Seq: seq, Kind: alert.Kind(r.byte()), Time: r.time()}
 	var ofEvent, ofAlert phone.Change
 	switch h.Kind {
 	case alert.KindBot:
-		return h
+		return h, r.err
 	case alert.KindChange:
 		r.change(&ofEvent)
 		h.Subject = ofEvent.Subject
@@ -50,9 +49,6 @@ func decodeHead(seq uint64, value []byte) Head {
 		r.json(&rest)
 		h.Rule, h.Transition, h.Subject = rest.Rule, rest.Transition, rest.Subject
 	}
-	if r.end() != nil {
-		return Head{Seq: seq, Time: h.Time, Kind: alert.KindBot}
-	}
 	h.Direction, h.Baseline = ofEvent.Direction, ofEvent.Baseline
-	return h
+	return h, r.end()
 }

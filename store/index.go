@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 
 	"numwatch/phone"
@@ -16,12 +15,13 @@ func (w *writer) updateIndex(k phone.SpaceKey, key []byte, tracked []phone.Track
 	stored := w.buckets[spaces].Get(key)
 	old := &phone.SpaceState{}
 	if stored != nil {
-		var err error
-		if old, err = decodeState(k, stored); err != nil {
-			if err := setAside(w.tx, spaces.String(), key, stored); err != nil {
-				return err
-			}
-			return w.rebuildIndex(k, key, tracked)
+		value, err := unseal(spaces, key, stored)
+		if err == nil {
+			old, err = decodeState(k, value)
+		}
+		if err != nil {
+			w.damage.add(spaces, key, err)
+			return w.moveAside(spaces, key, bytes.Clone(stored))
 		}
 	}
 	before := old.Numbers
@@ -32,7 +32,7 @@ func (w *writer) updateIndex(k phone.SpaceKey, key []byte, tracked []phone.Track
 			err = w.remove(numbers, indexKey(before[0].PhoneNumber, k))
 			before = before[1:]
 		case order > 0:
-			err = w.put(numbers, indexKey(tracked[0].PhoneNumber, k), []byte{})
+			err = w.putIndex(tracked[0].PhoneNumber, k)
 			tracked = tracked[1:]
 		default:
 			before, tracked = before[1:], tracked[1:]
@@ -57,24 +57,35 @@ func compareFirst(before, after []phone.TrackedNumber) int {
 	}
 }
 
-// rebuildIndex searches the whole index for numbers of the space, since what is
-// stored of it cannot tell.
-func (w *writer) rebuildIndex(k phone.SpaceKey, key []byte, tracked []phone.TrackedNumber) error {
-	var stale [][]byte
-	c := w.buckets[numbers].Cursor()
-	for entry, _ := c.First(); entry != nil; entry, _ = c.Next() {
-		r := &reader{value: entry}
-		r.take(r.uvarint())
-		if r.err != nil || bytes.Equal(entry[r.at:], key) {
-			stale = append(stale, bytes.Clone(entry))
+// putIndex puts an entry, which is its key and has no value but the checksum.
+func (w *writer) putIndex(phoneNumber string, k phone.SpaceKey) error {
+	key := indexKey(phoneNumber, k)
+	return w.put(numbers, key, seal(nil, 0, numbers, key))
+}
+
+// rebuildIndex makes the index anew where what is damaged cannot tell which
+// entries are wrong.
+func (w *writer) rebuildIndex() (err error) {
+	if !w.staleIndex {
+		return nil
+	}
+	if err = w.tx.DeleteBucket(numbers.name()); err != nil {
+		return err
+	}
+	if w.buckets[numbers], err = w.tx.CreateBucket(numbers.name()); err != nil {
+		return err
+	}
+	c := w.buckets[spaces].Cursor()
+	for key, stored := c.First(); key != nil && err == nil; key, stored = c.Next() {
+		space, problem := parseSpaceKey(key)
+		value, damaged := unseal(spaces, key, stored)
+		if problem != nil || damaged != nil {
+			continue
 		}
+		eachStored(value, func(n *StoredNumber) bool {
+			err = w.putIndex(string(n.PhoneNumber()), space)
+			return err == nil
+		})
 	}
-	var errs []error
-	for _, entry := range stale {
-		errs = append(errs, w.remove(numbers, entry))
-	}
-	for i := range tracked {
-		errs = append(errs, w.put(numbers, indexKey(tracked[i].PhoneNumber, k), []byte{}))
-	}
-	return errors.Join(errs...)
+	return err
 }

@@ -12,7 +12,8 @@ import (
 	"numwatch/phone"
 )
 
-// bucket is one of the buckets that hold records.
+// bucket is one of the buckets that hold records. Its number is part of their
+// checksums.
 type bucket int
 
 const (
@@ -25,13 +26,12 @@ const (
 	checkpoints
 	silences
 	damaged
+	meta
 	bucketCount
 )
 
-const metaBucket = "meta"
-
 func (b bucket) String() string {
-	return [bucketCount]string{"spaces", "numbers", "log", "alerts", "messages", "conditions", "checkpoints", "silences", "damaged"}[b]
+	return [bucketCount]string{"spaces", "numbers", "log", "alerts", "messages", "conditions", "checkpoints", "silences", "damaged", "meta"}[b]
 }
 
 func (b bucket) name() []byte { return []byte(b.String()) }
@@ -49,7 +49,7 @@ func appendSpaceKey(b []byte, k phone.SpaceKey) []byte {
 func parseSpaceKey(b []byte) (phone.SpaceKey, error) {
 	account, id, ok := bytes.Cut(b, []byte{0})
 	if !ok {
-		return phone.SpaceKey{}, &DamagedError{Bucket: spaces.String(), Key: string(b), Err: errKey}
+		return phone.SpaceKey{}, errKey
 	}
 	return phone.SpaceKey{Account: string(account), ID: string(id)}, nil
 }
@@ -75,7 +75,7 @@ func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) 
 
 func parseSeqKey(b []byte) (uint64, error) {
 	if len(b) != 8 {
-		return 0, &DamagedError{Bucket: eventLog.String(), Key: string(b), Err: errKey}
+		return 0, errKey
 	}
 	return binary.BigEndian.Uint64(b), nil
 }

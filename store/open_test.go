@@ -64,15 +64,14 @@ func TestOpenRefusals(t *testing.T) {
 		return path
 	}
 	putMeta := func(key, value string) func(tx *bolt.Tx) error {
-		return func(tx *bolt.Tx) error { return tx.Bucket([]byte(metaBucket)).Put([]byte(key), []byte(value)) }
+		return func(tx *bolt.Tx) error { return putSealed(tx, meta, key, []byte(value)) }
 	}
 	text := filepath.Join(dir, "text")
 	require.NoError(t, os.WriteFile(text, []byte("hello"), 0o600))
 	for path, want := range map[string]string{
-		alter("newer", putMeta(formatKey, "numwatch 2")):                                                  "schema version is 2",
-		alter("odd", putMeta(formatKey, "numwatch x")):                                                    "restore a backup",
-		alter("foreign", putMeta(formatKey, "another")):                                                   "not numwatch's",
-		alter("log", func(tx *bolt.Tx) error { return tx.Bucket(eventLog.name()).Put([]byte("x"), nil) }): "key is damaged",
+		alter("newer", putMeta(formatKey, "numwatch 2")): "schema version is 2",
+		alter("odd", putMeta(formatKey, "numwatch x")):   "not numwatch's",
+		alter("foreign", putMeta(formatKey, "another")):  "not numwatch's",
 		text:                       "no bbolt database",
 		dir:                        "must name a file",
 		filepath.Join(text, "sub"): "creating the directory",

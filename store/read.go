@@ -15,16 +15,50 @@ import (
 	"numwatch/phone"
 )
 
-// SpaceState returns what is stored of a space; nil where nothing is. The error
-// is a DamagedError where it cannot be decoded.
+// SpaceState returns what is stored of a space; nil where nothing is, or it is
+// damaged.
 func (s *Store) SpaceState(k phone.SpaceKey) (state *phone.SpaceState, err error) {
 	err = s.view("a space", func(tx *bolt.Tx) (err error) {
-		if v := spaces.in(tx).Get(appendSpaceKey(nil, k)); v != nil {
-			state, err = decodeState(k, v)
+		key := appendSpaceKey(nil, k)
+		if value := s.get(tx, spaces, key); value != nil {
+			if state, err = decodeState(k, value); err != nil {
+				s.damage.add(spaces, key, err)
+			}
 		}
-		return err
+		return nil
 	})
 	return state, err
+}
+
+// get returns a value without its checksum; nil where there is none, or it is
+// damaged.
+func (s *Store) get(tx *bolt.Tx, b bucket, key []byte) []byte {
+	stored := b.in(tx).Get(key)
+	if stored == nil {
+		return nil
+	}
+	value, err := unseal(b, key, stored)
+	if err != nil {
+		s.damage.add(b, key, err)
+	}
+	return value
+}
+
+// each visits the records of a bucket that are not damaged, until visit returns
+// false. An error of visit is damage.
+func (s *Store) each(tx *bolt.Tx, b bucket, visit func(key, value []byte) (more bool, err error)) {
+	c := b.in(tx).Cursor()
+	more := true
+	for key, stored := c.First(); key != nil && more; key, stored = c.Next() {
+		value, err := unseal(b, key, stored)
+		if err == nil {
+			more, err = visit(key, value)
+		}
+		if err != nil {
+			s.damage.add(b, key, err)
+			more = true
+		}
+	}
 }
 
 // Same reports whether the stored state of the snapshot's space holds exactly
@@ -71,10 +105,16 @@ func (s *Store) SpacesOf(phoneNumber string) (found []phone.SpaceKey, err error)
 	prefix := indexPrefix(phoneNumber)
 	err = s.view("the spaces of a number", func(tx *bolt.Tx) error {
 		c := numbers.in(tx).Cursor()
-		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			if space, err := parseSpaceKey(k[len(prefix):]); err == nil {
-				found = append(found, space)
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			space, err := parseSpaceKey(k[len(prefix):])
+			if err == nil {
+				_, err = unseal(numbers, k, v)
 			}
+			if err != nil {
+				s.damage.add(numbers, k, err)
+				continue
+			}
+			found = append(found, space)
 		}
 		return nil
 	})
@@ -138,43 +178,42 @@ func (s *Store) Conditions() ([]phone.Condition, error) {
 
 func readAll[T any](s *Store, b bucket) (all []T, err error) {
 	err = s.view("the "+b.String(), func(tx *bolt.Tx) error {
-		return b.in(tx).ForEach(func(k, v []byte) error {
+		s.each(tx, b, func(_, value []byte) (bool, error) {
 			var one T
-			if err := json.Unmarshal(v, &one); err != nil {
-				return &DamagedError{Bucket: b.String(), Key: string(k), Err: err}
+			if err := json.Unmarshal(value, &one); err != nil {
+				return true, err
 			}
 			all = append(all, one)
-			return nil
+			return true, nil
 		})
+		return nil
 	})
 	return all, err
 }
 
 // EachNumber hands every stored number to visit, by account, space and number,
 // until visit returns false. A space for which enter returns false is passed
-// over, and so is what is damaged: whoever reads that space by itself reports
-// it. It decodes only what is looked at, and holds a read transaction: both
-// functions must be quick and leave the store alone.
+// over, and so is one that is damaged. It decodes only what is looked at, and
+// holds a read transaction: both functions must be quick and leave the store
+// alone.
 func (s *Store) EachNumber(enter func(phone.SpaceKey) bool, visit func(phone.SpaceKey, *StoredNumber) bool) error {
 	return s.view("the numbers", func(tx *bolt.Tx) error {
-		c := spaces.in(tx).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			space, err := parseSpaceKey(k)
+		s.each(tx, spaces, func(key, value []byte) (bool, error) {
+			space, err := parseSpaceKey(key)
 			if err != nil || !enter(space) {
-				continue
+				return true, err
 			}
-			if !eachStored(v, func(n *StoredNumber) bool { return visit(space, n) }) {
-				return nil
-			}
-		}
+			return eachStored(value, func(n *StoredNumber) bool { return visit(space, n) }), nil
+		})
 		return nil
 	})
 }
 
-// Checkpoint returns the bytes kept under a name; nil where there are none.
+// Checkpoint returns the bytes kept under a name; nil where there are none, or
+// they are damaged.
 func (s *Store) Checkpoint(name string) (value []byte, err error) {
 	err = s.view("a checkpoint", func(tx *bolt.Tx) error {
-		value = bytes.Clone(checkpoints.in(tx).Get([]byte(name)))
+		value = bytes.Clone(s.get(tx, checkpoints, []byte(name)))
 		return nil
 	})
 	return value, err
@@ -184,9 +223,12 @@ func (s *Store) Checkpoint(name string) (value []byte, err error) {
 // is from or higher. What was trimmed is passed over: compare with FirstSeq. In
 // place of an event that is damaged stands a notice of the kind record-damaged.
 func (s *Store) ReadLog(from uint64, limit int) (events []alert.Event, err error) {
-	err = s.readLog(from, limit, func(seq uint64, value []byte) {
-		e, _ := decodeEvent(seq, value) // the event itself says that it is damaged
-		events = append(events, e)
+	err = s.readLog(from, limit, func(seq uint64, value []byte) error {
+		e, err := decodeEvent(seq, value)
+		if err == nil {
+			events = append(events, e)
+		}
+		return err
 	})
 	return events, err
 }
@@ -194,21 +236,57 @@ func (s *Store) ReadLog(from uint64, limit int) (events []alert.Event, err error
 // ReadHeads returns the heads of at most limit events in order, from the first
 // whose sequence is from or higher.
 func (s *Store) ReadHeads(from uint64, limit int) (heads []Head, err error) {
-	err = s.readLog(from, limit, func(seq uint64, value []byte) { heads = append(heads, decodeHead(seq, value)) })
+	err = s.readLog(from, limit, func(seq uint64, value []byte) error {
+		h, err := decodeHead(seq, value)
+		if err == nil {
+			heads = append(heads, h)
+		}
+		return err
+	})
 	return heads, err
 }
 
-func (s *Store) readLog(from uint64, limit int, visit func(seq uint64, value []byte)) error {
+// readLog visits events without a gap: where one is damaged, or not there, visit gets
+// a notice in its place.
+func (s *Store) readLog(from uint64, limit int, visit func(seq uint64, value []byte) error) error {
 	return s.view("the log", func(tx *bolt.Tx) error {
-		c := eventLog.in(tx).Cursor()
-		for k, v := c.Seek(seqKey(from)); k != nil && limit > 0; k, v = c.Next() {
-			seq, err := parseSeqKey(k)
+		log := eventLog.in(tx)
+		first, last := logBounds(log, s.damage.inLog)
+		next := max(from, first)
+		end := last + 1
+		if room := uint64(max(limit, 0)); end > next && end-next > room {
+			end = next + room
+		}
+		lostBefore := func(seq uint64) (err error) {
+			for ; next < seq && err == nil; next++ {
+				s.damage.add(eventLog, seqKey(next), errMissing)
+				err = visit(next, lostEvent(log, next))
+			}
+			return err
+		}
+		c := log.Cursor()
+		for key, stored := c.Seek(seqKey(next)); key != nil && next < end; key, stored = c.Next() {
+			value, err := unseal(eventLog, key, stored)
 			if err != nil {
+				s.damage.add(eventLog, key, err)
+				continue
+			}
+			seq, err := parseSeqKey(key)
+			if err != nil || seq < next {
+				continue // keys that are out of order are damaged
+			}
+			if err := lostBefore(min(seq, end)); err != nil {
 				return err
 			}
-			visit(seq, v)
-			limit--
+			if seq >= end {
+				break
+			}
+			if err := visit(seq, value); err != nil {
+				s.damage.add(eventLog, key, err)
+				continue
+			}
+			next++
 		}
-		return nil
+		return lostBefore(end)
 	})
 }

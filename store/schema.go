@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -31,61 +33,82 @@ var errForeign = errors.New("it is a bbolt database, but not numwatch's: check t
 
 func newEpoch() string { return strings.ToLower(rand.Text()[:epochLen]) }
 
-// header reads the epoch, and rejects what is no store of this schema or older.
-func header(tx *bolt.Tx) (epoch string, err error) {
-	meta := tx.Bucket([]byte(metaBucket))
-	if meta == nil {
-		return "", errForeign
-	}
-	digits, ok := strings.CutPrefix(string(meta.Get([]byte(formatKey))), formatName)
-	if !ok {
-		return "", errForeign
-	}
-	version, err := strconv.Atoi(digits)
-	switch {
-	case err != nil:
-		return "", &dbfile.Damage{What: fmt.Sprintf("schema version %q", digits)}
-	case version > SchemaVersion:
-		return "", fmt.Errorf("its schema version is %d and this numwatch knows up to %d: "+
-			"run the newer numwatch, or restore a backup from before the upgrade", version, SchemaVersion)
-	}
-	epoch = string(meta.Get([]byte(epochKey)))
-	if len(epoch) != epochLen {
-		return "", &dbfile.Damage{What: fmt.Sprintf("the epoch is %q", epoch)}
+// header reads the epoch, and rejects what is no store of this schema or older. Lost
+// are the keys in meta whose values are damaged.
+func header(tx *bolt.Tx) (epoch string, lost []string, err error) {
+	b := meta.in(tx)
+	if b == nil || b.Get([]byte(formatKey)) == nil {
+		return "", nil, errForeign
 	}
 	for b := range bucketCount {
 		if b.in(tx) == nil {
-			return "", &dbfile.Damage{What: fmt.Sprintf("bucket %q is gone", b)}
+			return "", nil, &dbfile.Damage{What: fmt.Sprintf("bucket %q is gone", b)}
 		}
 	}
-	return epoch, nil
+	read := func(key string) string {
+		value, err := unseal(meta, []byte(key), b.Get([]byte(key)))
+		if err != nil {
+			lost = append(lost, key)
+		}
+		return string(value)
+	}
+	if format := read(formatKey); len(lost) == 0 {
+		err = checkFormat(format)
+	}
+	return read(epochKey), lost, err
 }
 
-// create makes the buckets in an empty database, and leaves any other alone.
-func create(db *bolt.DB) error {
-	fresh := false
-	err := db.View(func(tx *bolt.Tx) error {
-		k, _ := tx.Cursor().First()
-		fresh = k == nil
-		return nil
-	})
-	if err != nil || !fresh {
-		return err
+func checkFormat(format string) error {
+	digits, ok := strings.CutPrefix(format, formatName)
+	version, err := strconv.Atoi(digits)
+	if !ok || err != nil {
+		return errForeign
 	}
-	return db.Update(func(tx *bolt.Tx) error {
-		for b := range bucketCount {
-			if _, err := tx.CreateBucket(b.name()); err != nil {
-				return err
-			}
-		}
-		meta, err := tx.CreateBucket([]byte(metaBucket))
-		if err != nil {
+	if version > SchemaVersion {
+		return fmt.Errorf("its schema version is %d and this numwatch knows up to %d: "+
+			"run the newer numwatch, or restore a backup from before the upgrade", version, SchemaVersion)
+	}
+	return nil
+}
+
+// isEmpty reports whether nothing was ever written to the database.
+func isEmpty(tx *bolt.Tx) bool {
+	k, _ := tx.Cursor().First()
+	return k == nil
+}
+
+// create makes the buckets in an empty database.
+func (s *Store) create(tx *bolt.Tx) error {
+	for b := range bucketCount {
+		if _, err := tx.CreateBucket(b.name()); err != nil {
 			return err
 		}
-		return errors.Join(
-			meta.Put([]byte(formatKey), fmt.Append(nil, formatName, SchemaVersion)),
-			meta.Put([]byte(epochKey), []byte(newEpoch())))
-	})
+	}
+	return s.newWriter(tx).putHeader(newEpoch())
+}
+
+func (w *writer) putHeader(epoch string) error {
+	for key, value := range map[string]string{formatKey: formatName + strconv.Itoa(SchemaVersion), epochKey: epoch} {
+		k := []byte(key)
+		if err := w.put(meta, k, seal([]byte(value), 0, meta, k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repairHeader makes anew what of the header is damaged. A new epoch, as after a
+// restore, keeps ids of events from coming twice.
+func (s *Store) repairHeader(tx *bolt.Tx, epoch string, lost []string) error {
+	w := s.newWriter(tx)
+	for _, key := range lost {
+		k := []byte(key)
+		s.damage.add(meta, k, errChecksum)
+		if err := w.moveAside(meta, k, bytes.Clone(w.buckets[meta].Get(k))); err != nil {
+			return err
+		}
+	}
+	return w.putHeader(cmp.Or(epoch, newEpoch()))
 }
 
 // NewEpoch gives the store at path, which nobody may have open, a new epoch and
@@ -99,10 +122,11 @@ func NewEpoch(path string) (epoch string, err error) {
 	epoch = newEpoch()
 	err = dbfile.Guard(func() error {
 		return db.Update(func(tx *bolt.Tx) error {
-			if _, err := header(tx); err != nil {
+			if _, _, err := header(tx); err != nil {
 				return err
 			}
-			return tx.Bucket([]byte(metaBucket)).Put([]byte(epochKey), []byte(epoch))
+			key := []byte(epochKey)
+			return meta.in(tx).Put(key, seal([]byte(epoch), 0, meta, key))
 		})
 	})
 	if err = errors.Join(err, db.Close()); err != nil {

@@ -34,7 +34,7 @@ func appendSnapshotNumbers(b []byte, numbers []phone.Number) []byte {
 
 // appendState writes
 //
-//	version, uvarint missed numbers, 4 bytes length of the numbers section,
+//	uvarint missed numbers, 4 bytes length of the numbers section,
 //	the numbers section: uvarint count, numbers,
 //	At, RequestId, of each missed number: uvarint index, uvarint Missed, MissedSince, Listed
 //
@@ -47,7 +47,6 @@ func appendState(b []byte, s *phone.SpaceState) []byte {
 			missed++
 		}
 	}
-	b = append(b, recordVersion)
 	b = binary.AppendUvarint(b, uint64(missed))
 	b = append(b, 0, 0, 0, 0)
 	start := len(b)
@@ -74,13 +73,14 @@ func isMissed(n *phone.TrackedNumber) bool {
 }
 
 // sameNumbers reports whether a stored state has exactly this numbers section
-// and no missed number. A value that cannot be decoded is not the same.
+// and no missed number. It needs no checksum: a damaged state is not the same, or
+// its numbers are not what is damaged.
 func sameNumbers(state, section []byte) bool {
-	const head = 1 + 1 + 4 // the count of missed numbers is 0: one byte
-	if len(state) < head || state[0] != recordVersion || state[1] != 0 {
+	const head = 1 + 4 // the count of missed numbers is 0: one byte
+	if len(state) < head || state[0] != 0 {
 		return false
 	}
-	n := uint64(binary.BigEndian.Uint32(state[2:]))
+	n := uint64(binary.BigEndian.Uint32(state[1:]))
 	return n == uint64(len(section)) && n <= uint64(len(state)-head) && bytes.Equal(state[head:head+n], section)
 }
 
@@ -143,7 +143,7 @@ func (n *StoredNumber) next(r *reader) {
 // readState begins to read a state: its count numbers follow, and after At and
 // RequestId what is known of the missed ones.
 func readState(value []byte) (r *reader, missed, count uint64) {
-	r = newReader(value)
+	r = &reader{value: value}
 	missed = r.count(6)
 	r.take(4)
 	return r, missed, r.count(3)
@@ -171,7 +171,7 @@ func decodeState(k phone.SpaceKey, value []byte) (*phone.SpaceState, error) {
 		e.Missed, e.MissedSince, e.Listed = int(n), since, listed
 	}
 	if err := r.end(); err != nil {
-		return nil, &DamagedError{Bucket: spaces.String(), Key: string(appendSpaceKey(nil, k)), Err: err}
+		return nil, err
 	}
 	return s, nil
 }

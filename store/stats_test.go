@@ -19,7 +19,7 @@ func TestStatsCount(t *testing.T) {
 	require.Len(t, got.Buckets, int(bucketCount))
 	require.Equal(t, "checkpoints", got.Buckets[checkpoints].Name)
 	require.Equal(t, uint64(2), got.Buckets[checkpoints].Records)
-	require.Equal(t, uint64(len("nats"+"x"+"empty")), got.Buckets[checkpoints].Bytes)
+	require.Equal(t, uint64(len("nats"+"x"+"empty")+2*sumLen), got.Buckets[checkpoints].Bytes)
 	require.Equal(t, must(os.Stat(s.path)).Size(), got.FileSize)
 	require.Positive(t, got.PageSize)
 

@@ -26,6 +26,9 @@ type Options struct {
 	// Timeout is how long to wait for a file that another process has locked;
 	// zero means a second.
 	Timeout time.Duration
+	// Damaged is told once of every record that is found damaged, by whoever
+	// reads it: it must be quick and leave the store alone. It may be nil.
+	Damaged func(DamagedError)
 }
 
 // Store is an open store. Its methods may be called from several goroutines.
@@ -33,6 +36,9 @@ type Store struct {
 	path  string
 	db    *bolt.DB
 	epoch string
+	fresh bool // made by Open
+
+	damage damage
 
 	commit  sync.Mutex // held by Commit, so that the bounds below follow in order
 	first   atomic.Uint64
@@ -50,7 +56,10 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, db: db, scratch: sync.Pool{New: func() any { return new([]byte) }}}
+	s := &Store{
+		path: path, db: db, scratch: sync.Pool{New: func() any { return new([]byte) }},
+		damage: damage{report: o.Damaged, found: map[place]bool{}},
+	}
 	if err := dbfile.Guard(s.load); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("opening store %s: %w", path, dbfile.Explain(err))
@@ -58,12 +67,26 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) load() error {
-	if err := create(s.db); err != nil {
+func (s *Store) load() (err error) {
+	var lost []string
+	err = s.db.View(func(tx *bolt.Tx) (err error) {
+		if s.fresh = isEmpty(tx); s.fresh {
+			return nil
+		}
+		s.epoch, lost, err = header(tx)
+		return err
+	})
+	if err == nil && s.fresh {
+		err = s.db.Update(s.create)
+	}
+	if err == nil && len(lost) > 0 {
+		err = s.db.Update(func(tx *bolt.Tx) error { return s.repairHeader(tx, s.epoch, lost) })
+	}
+	if err != nil {
 		return err
 	}
 	return s.db.View(func(tx *bolt.Tx) (err error) {
-		if s.epoch, err = header(tx); err != nil {
+		if s.epoch, _, err = header(tx); err != nil {
 			return err
 		}
 		return s.loadBounds(tx)
@@ -71,29 +94,38 @@ func (s *Store) load() error {
 }
 
 func (s *Store) loadBounds(tx *bolt.Tx) error {
-	first, last, err := logBounds(eventLog.in(tx))
-	if err != nil {
-		return err
-	}
+	first, last := logBounds(eventLog.in(tx), s.damage.inLog)
 	s.first.Store(first)
 	s.last.Store(last)
 	return nil
 }
 
 // logBounds returns the lowest and the highest sequence in the log; 1 and 0
-// while it is empty.
-func logBounds(log *bolt.Bucket) (first, last uint64, err error) {
+// while it is empty. Damaged records at an end count, but not by their keys: a
+// wrong one would take the sequences away with it. They are told to passed.
+func logBounds(log *bolt.Bucket, passed func(key []byte, err error)) (first, last uint64) {
 	c := log.Cursor()
-	k, _ := c.First()
-	if k == nil {
-		return 1, 0, nil
+	first, before := soundSeq(c.First, c.Next, passed)
+	if first == 0 {
+		return 1, before
 	}
-	if first, err = parseSeqKey(k); err != nil {
-		return 0, 0, err
+	last, behind := soundSeq(c.Last, c.Prev, passed)
+	return first - min(first-1, before), last + behind
+}
+
+// soundSeq returns the sequence of the first event on a walk that is not damaged,
+// 0 if none is, and how many were passed over.
+func soundSeq(begin, step func() (k, v []byte), passed func(key []byte, err error)) (seq, damaged uint64) {
+	for k, v := begin(); k != nil; k, v = step() {
+		_, err := unseal(eventLog, k, v)
+		if err == nil {
+			seq, _ = parseSeqKey(k)
+			return seq, damaged
+		}
+		passed(k, err)
+		damaged++
 	}
-	k, _ = c.Last()
-	last, err = parseSeqKey(k)
-	return first, last, err
+	return 0, damaged
 }
 
 // Backup writes the whole store, as it is at the beginning, to w while work goes
@@ -119,6 +151,9 @@ func (s *Store) Close() error {
 // Epoch is the six characters that tell this store's sequences from those of
 // any other, made at its creation and anew when a backup is restored.
 func (s *Store) Epoch() string { return s.epoch }
+
+// Fresh reports whether Open made the store.
+func (s *Store) Fresh() bool { return s.fresh }
 
 // FirstSeq is the lowest sequence in the log: 1 while nothing was trimmed.
 func (s *Store) FirstSeq() uint64 { return s.first.Load() }

@@ -30,7 +30,8 @@ type Report struct {
 	Alerts     int      `json:"alerts"`
 	Messages   int      `json:"messages"`
 	Conditions int      `json:"conditions"`
-	Problems   []string `json:"problems,omitempty"` // at most about a hundred
+	SetAside   []string `json:"set_aside,omitempty"` // records that a bot found damaged, at most about a hundred
+	Problems   []string `json:"problems,omitempty"`  // at most about a hundred
 }
 
 // OK reports whether nothing is wrong with the store.
@@ -62,11 +63,17 @@ func Verify(path string) (Report, error) {
 }
 
 func (r *Report) problem(format string, args ...any) {
+	r.Problems = appendBounded(r.Problems, fmt.Sprintf(format, args...))
+}
+
+func appendBounded(list []string, one string) []string {
 	switch {
-	case len(r.Problems) < maxProblems:
-		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
-	case len(r.Problems) == maxProblems:
-		r.Problems = append(r.Problems, "and more")
+	case len(list) < maxProblems:
+		return append(list, one)
+	case len(list) == maxProblems:
+		return append(list, "and more")
+	default:
+		return list
 	}
 }
 
@@ -82,15 +89,24 @@ func (r *Report) verify(tx *bolt.Tx) (err error) {
 	if !r.OK() {
 		return nil
 	}
-	if r.Epoch, err = header(tx); err != nil {
+	var lost []string
+	if r.Epoch, lost, err = header(tx); err != nil {
 		return err
+	}
+	for _, key := range lost {
+		r.problem("%v", &DamagedError{Bucket: meta.String(), Key: key, Err: errChecksum})
 	}
 	r.states(tx)
 	r.events(tx)
 	r.messages(tx, r.alerts(tx))
 	r.conditions(tx)
 	r.each(tx, silences, func(_, v []byte) error { return decodes[alert.Silence](v) })
-	return nil
+	r.each(tx, checkpoints, func(_, _ []byte) error { return nil })
+	return damaged.in(tx).ForEach(func(k, _ []byte) error {
+		from, key, _ := bytes.Cut(k, []byte{0})
+		r.SetAside = appendBounded(r.SetAside, fmt.Sprintf("%s %q", from, key))
+		return nil
+	})
 }
 
 // shortHex shows the beginning of a key in bbolt's messages.
@@ -99,18 +115,18 @@ type shortHex struct{}
 func (shortHex) KeyToString(b []byte) string   { return hex.EncodeToString(b[:min(len(b), 64)]) }
 func (shortHex) ValueToString(b []byte) string { return hex.EncodeToString(b[:min(len(b), 64)]) }
 
-// each calls do for every record of a bucket, makes its error a problem, and
-// returns how many records there are.
+// each calls do for every record of a bucket whose checksum matches, makes its error a
+// problem, and returns how many records there are.
 func (r *Report) each(tx *bolt.Tx, b bucket, do func(k, v []byte) error) (records int) {
 	c := b.in(tx).Cursor()
-	for k, v := c.First(); k != nil; k, v = c.Next() {
+	for k, stored := c.First(); k != nil; k, stored = c.Next() {
 		records++
-		err := do(k, v)
-		if named := new(DamagedError); err != nil && !errors.As(err, &named) {
-			err = &DamagedError{Bucket: b.String(), Key: string(k), Err: err}
+		value, err := unseal(b, k, stored)
+		if err == nil {
+			err = do(k, value)
 		}
 		if err != nil {
-			r.problem("%v", err)
+			r.problem("%v", &DamagedError{Bucket: b.String(), Key: string(k), Err: err})
 		}
 	}
 	return records
@@ -144,11 +160,7 @@ func (r *Report) states(tx *bolt.Tx) {
 }
 
 func (r *Report) events(tx *bolt.Tx) {
-	var err error
-	if r.FirstSeq, r.LastSeq, err = logBounds(eventLog.in(tx)); err != nil {
-		r.problem("%v", err)
-		return
-	}
+	r.FirstSeq, r.LastSeq = logBounds(eventLog.in(tx), func([]byte, error) {})
 	next := r.FirstSeq
 	r.Events = r.each(tx, eventLog, func(k, v []byte) error {
 		seq, err := parseSeqKey(k)

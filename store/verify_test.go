@@ -13,39 +13,44 @@ import (
 func TestVerifyFindsContradictions(t *testing.T) {
 	a := full().Alerts[0]
 	for want, brk := range map[string]func(tx *bolt.Tx) error{
-		"damaged record \"main\\x00s\" in bucket \"spaces\"": func(tx *bolt.Tx) error {
-			return tx.Bucket(spaces.name()).Put(appendSpaceKey(nil, space("s")), []byte{recordVersion, 0, 0})
+		"damaged record \"main\\x00s\" in bucket \"spaces\": its checksum does not match": func(tx *bolt.Tx) error {
+			return tx.Bucket(spaces.name()).Put(appendSpaceKey(nil, space("s")), []byte{0, 0})
 		},
-		"event 2 follows on 0": func(tx *bolt.Tx) error { return moveEvent(tx, 1, 9) },
+		"in bucket \"spaces\": the value is damaged": func(tx *bolt.Tx) error {
+			return putSealed(tx, spaces, string(appendSpaceKey(nil, space("s"))), []byte{0, 0})
+		},
+		"in bucket \"checkpoints\": its checksum does not match": func(tx *bolt.Tx) error {
+			return tx.Bucket(checkpoints.name()).Put([]byte("nats"), []byte("{}"))
+		},
+		"event 3 follows on 1": func(tx *bolt.Tx) error { return tx.Bucket(eventLog.name()).Delete(seqKey(2)) },
 		"in bucket \"log\": the value is damaged": func(tx *bolt.Tx) error {
-			return tx.Bucket(eventLog.name()).Put(seqKey(3), []byte{recordVersion, 0, 0})
+			return putSealed(tx, eventLog, string(seqKey(3)), []byte{0, 0})
 		},
 		"is not in the index": func(tx *bolt.Tx) error {
 			return tx.Bucket(numbers.name()).Delete(indexKey("1", space("gap")))
 		},
 		"the index has 1 numbers more": func(tx *bolt.Tx) error {
-			return tx.Bucket(numbers.name()).Put(indexKey("77", space("gap")), []byte{})
+			return putSealed(tx, numbers, string(indexKey("77", space("gap"))), nil)
 		},
 		"\"other\" in bucket \"alerts\": it holds alert": func(tx *bolt.Tx) error {
-			b := tx.Bucket(alerts.name())
-			return b.Put([]byte("other"), b.Get([]byte(a.ID)))
+			return putSealed(tx, alerts, "other", must(appendJSON(nil, a)))
 		},
 		"is open for the same rule": func(tx *bolt.Tx) error {
 			twin := a
 			twin.ID = "twin"
-			return tx.Bucket(alerts.name()).Put([]byte("twin"), must(appendJSON(nil, twin)))
+			return putSealed(tx, alerts, "twin", must(appendJSON(nil, twin)))
 		},
 		"it shows revision 5": func(tx *bolt.Tx) error {
 			ahead := a
 			ahead.Revision = 5
-			return tx.Bucket(messages.name()).Put([]byte("m-1"), must(appendJSON(nil, messageOn("m-1", ahead))))
+			return putSealed(tx, messages, "m-1", must(appendJSON(nil, messageOn("m-1", ahead))))
 		},
-		"\"m-1\" in bucket \"messages\"": func(tx *bolt.Tx) error { return tx.Bucket(messages.name()).Put([]byte("m-1"), []byte("{")) },
+		"\"m-1\" in bucket \"messages\"": func(tx *bolt.Tx) error { return putSealed(tx, messages, "m-1", []byte("{")) },
 		"it holds the condition of": func(tx *bolt.Tx) error {
-			return tx.Bucket(conditions.name()).Put([]byte("x"), []byte(`{"field":"Sink"}`))
+			return putSealed(tx, conditions, "x", []byte(`{"field":"Sink"}`))
 		},
-		"the epoch is":           func(tx *bolt.Tx) error { return tx.Bucket([]byte(metaBucket)).Delete([]byte(epochKey)) },
-		"bucket \"log\" is gone": func(tx *bolt.Tx) error { return tx.DeleteBucket(eventLog.name()) },
+		"damaged record \"epoch\" in bucket \"meta\"": func(tx *bolt.Tx) error { return meta.in(tx).Delete([]byte(epochKey)) },
+		"bucket \"log\" is gone":                      func(tx *bolt.Tx) error { return tx.DeleteBucket(eventLog.name()) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			s := openTemp(t)
@@ -59,13 +64,6 @@ func TestVerifyFindsContradictions(t *testing.T) {
 	}
 }
 
-func moveEvent(tx *bolt.Tx, from, to uint64) error {
-	b := tx.Bucket(eventLog.name())
-	if err := b.Put(seqKey(to), b.Get(seqKey(from))); err != nil {
-		return err
-	}
-	if err := b.Put(seqKey(0), b.Get(seqKey(from))); err != nil {
-		return err
-	}
-	return b.Delete(seqKey(from))
+func putSealed(tx *bolt.Tx, b bucket, key string, value []byte) error {
+	return b.in(tx).Put([]byte(key), seal(value, 0, b, []byte(key)))
 }

@@ -49,7 +49,7 @@ type Bot struct {
 	started   time.Time
 	registry  *prometheus.Registry
 	store     *store.Store
-	damaged   []*store.DamagedError // records that were set aside at the start
+	damage    *damage
 	listener  net.Listener
 	directory *watch.Directory
 	view      *view.View
@@ -116,10 +116,8 @@ func (b *Bot) openRules() error {
 }
 
 func (b *Bot) openStore() (err error) {
-	if b.store, err = store.Open(b.config.Store.Path, store.Options{}); err != nil {
-		return err
-	}
-	if b.damaged, err = b.store.SetAside(); err != nil {
+	b.damage = newDamage(b.log)
+	if b.store, err = store.Open(b.config.Store.Path, store.Options{Damaged: b.damage.found}); err != nil {
 		return err
 	}
 	b.backtests = &backtests{

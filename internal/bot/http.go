@@ -54,6 +54,7 @@ func (b *Bot) status() api.Status {
 	if size, err := b.store.FileSize(); err == nil {
 		s.Store = api.StoreStatus{Seq: b.store.LastSeq(), Size: size}
 	}
+	_, s.Store.Problem = b.damage.problem()
 	return s
 }
 

@@ -3,9 +3,6 @@ package bot
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"numwatch/alert"
@@ -40,6 +37,7 @@ func (b *Bot) sinks() []task {
 		{name: "nats", run: b.nats.Run},
 		{name: "slack", run: b.slack.Run},
 		{name: "announcements", run: b.postAnnouncements},
+		{name: "damage", run: func(ctx context.Context) error { return b.damage.run(ctx, b.loop, b.note) }},
 		{name: "http", run: b.serve},
 		{name: "view", run: b.buildView, finishes: true},
 		{name: "log", run: b.logStarted, finishes: true},
@@ -110,29 +108,7 @@ func (b *Bot) restore(ctx context.Context) error {
 	if err := b.loop.Started(ctx); err != nil {
 		return err
 	}
-	if err := b.noteDamage(ctx); err != nil {
-		return err
-	}
 	return b.note(ctx, alert.Notice{Kind: "start", Text: b.o.Version + " started"})
-}
-
-// noteDamage tells people of the records that were set aside.
-func (b *Bot) noteDamage(ctx context.Context) error {
-	if len(b.damaged) == 0 {
-		return nil
-	}
-	buckets := map[string]int{}
-	for _, d := range b.damaged {
-		b.log.Error("a damaged record was set aside", "bucket", d.Bucket, "key", d.Key, "err", d.Err)
-		buckets[d.Bucket]++
-	}
-	var counts []string
-	for _, bucket := range slices.Sorted(maps.Keys(buckets)) {
-		counts = append(counts, fmt.Sprintf("%s: %d", bucket, buckets[bucket]))
-	}
-	text := "Damaged records of the store were set aside (" + strings.Join(counts, ", ") + "). Everything else goes on; the log names them."
-	b.announce(critical, text)
-	return b.note(ctx, alert.Notice{Kind: "record-damaged", Text: text})
 }
 
 // announceStop saves where the pollers are and says in the log that the bot

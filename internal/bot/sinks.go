@@ -35,21 +35,32 @@ func (b *Bot) makeNATS() (err error) {
 		Log: b.store, Recorder: b.loop, Cursor: cursor, Login: login,
 		Renderer:       &jetstream.Renderer{Epoch: b.store.Epoch(), Space: b.directory.Space, RedactURLs: c.RedactURLs},
 		Stream:         StreamOptions(c),
-		PublishChanges: c.PublishChanges, Ready: b.loop.Ready,
+		PublishChanges: c.PublishChanges, OtherEpoch: b.otherEpoch, Ready: b.loop.Ready,
 		Logger: b.log, Registerer: b.registry, Trace: b.o.Trace,
 	})
 	return nil
 }
 
+// storedCursor is where the last run stopped; zero if that is not known: the stream
+// itself says more.
 func storedCursor(s *store.Store) (c alert.Cursor, err error) {
 	data, err := s.Checkpoint(watch.CursorCheckpoint)
-	if err != nil || data == nil {
-		return c, err
-	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, fmt.Errorf("decoding the cursor of NATS: %w; check the store: numwatch db check", err)
+	if err != nil || data == nil || json.Unmarshal(data, &c) != nil {
+		return alert.Cursor{}, err
 	}
 	return c, nil
+}
+
+// otherEpoch hears that the stream ends with an event of another store. After a restore
+// that is as it should be; for a new store it may mean that the old one is lost.
+func (b *Bot) otherEpoch(epoch string) {
+	if !b.store.Fresh() {
+		return
+	}
+	b.damage.lost(fmt.Sprintf("The store %s is new, but stream %s holds events of an earlier one, %s. All numbers are seen as if for the "+
+		"first time. If the store was lost or emptied, stop numwatch and restore a backup; if it was removed on purpose, or another "+
+		"numwatch publishes to this stream, nothing is wrong, and the next start resolves this.",
+		b.config.Store.Path, b.config.NATS.Stream, epoch))
 }
 
 func (b *Bot) makeSlack() error {

@@ -63,6 +63,9 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 	for _, problem := range r.Problems {
 		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("damaged: ", alert.Plain(problem)))
 	}
+	for _, record := range r.SetAside {
+		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("set aside by a bot: ", alert.Plain(record)))
+	}
 	if !r.OK() {
 		return
 	}

@@ -1,17 +1,13 @@
 package watch
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"numwatch/alert"
 	"numwatch/diff"
 	"numwatch/phone"
 	"numwatch/poller/schedule"
-	"numwatch/store"
 )
 
 // observe compares a snapshot with what was known and commits what changed since
@@ -25,7 +21,7 @@ func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outco
 		if err != nil || same {
 			return out, err
 		}
-		if old, err = t.stored(snap.Space); err != nil {
+		if old, err = l.o.Store.SpaceState(snap.Space); err != nil {
 			return out, err
 		}
 	}
@@ -55,20 +51,6 @@ func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outco
 		start = end
 	}
 	return out, nil
-}
-
-// stored returns what is stored of a space; nil where nothing is, and where it
-// is damaged: people hear of that, and the space is seen as if for the first time.
-func (t *turn) stored(k phone.SpaceKey) (*phone.SpaceState, error) {
-	state, err := t.l.o.Store.SpaceState(k)
-	if damaged := new(store.DamagedError); !errors.As(err, &damaged) {
-		return state, err
-	}
-	t.l.o.Log.Error("what is stored of a space is damaged; it is seen as if for the first time", "space", k, "err", err)
-	text := fmt.Sprintf("What was stored of space %s is damaged. The space is seen as if for the first time; everything else goes on.", k)
-	t.notice(alert.Notice{Kind: "record-damaged", Text: text})
-	t.notices = append(t.notices, text)
-	return nil, nil
 }
 
 // findMoves finds the numbers that moved from one space to another: one that

@@ -91,7 +91,7 @@ func (t *turn) acknowledged() (uint64, error) {
 	}
 	var c alert.Cursor
 	if err := json.Unmarshal(b, &c); err != nil {
-		return 0, fmt.Errorf("decoding the cursor of nats: %w", err)
+		return 0, nil // it is not known what is acknowledged: keep everything
 	}
 	return c.Seq, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -55,8 +56,11 @@ func (p *Publisher) locate(ctx context.Context, s jetstream.Stream) (*position, 
 		return nil, fmt.Errorf("reading the last message of stream %s: %w", p.o.Stream.Name, err)
 	}
 	end := p.o.Log.LastSeq()
-	seq, ours := p.o.Renderer.seq(last.Header.Get(jetstream.MsgIDHeader))
+	id := last.Header.Get(jetstream.MsgIDHeader)
+	seq, ours := p.o.Renderer.seq(id)
 	if !ours {
+		epoch, _, _ := strings.Cut(id, "-")
+		p.o.OtherEpoch(epoch)
 		at.doubtful = end
 		return at, nil
 	}

@@ -39,7 +39,8 @@ type Options struct {
 	// PublishChanges false passes over change events: only alerts and the bot's
 	// own notices are published.
 	PublishChanges bool
-	Ready          func() error // why the bot sends no heartbeat; nil: it always does
+	OtherEpoch     func(epoch string) // told when the stream ends with an event of another store; may be nil
+	Ready          func() error       // why the bot sends no heartbeat; nil: it always does
 
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
@@ -99,6 +100,9 @@ func New(o Options) *Publisher {
 	}
 	if p.o.Trace == nil {
 		p.o.Trace = func(string) {}
+	}
+	if p.o.OtherEpoch == nil {
+		p.o.OtherEpoch = func(string) {}
 	}
 	if p.o.Ready == nil {
 		p.o.Ready = func() error { return nil }

@@ -162,8 +162,11 @@ func TestNATSGoesOnUnderANewEpoch(t *testing.T) {
 	b.outlast()
 	o := b.options()
 	o.Renderer = &Renderer{Epoch: "zzzzzz"}
+	told := make(chan string, 10)
+	o.OtherEpoch = func(epoch string) { told <- epoch }
 	b.start(o)
 	b.published(60)
+	require.Equal(t, "k3v9q2", <-told)
 	b.add(changeEvent(1))
 	b.published(61)
 	b.stopSink()

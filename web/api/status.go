@@ -77,6 +77,8 @@ type SinkStatus struct {
 type StoreStatus struct {
 	Seq  uint64 `json:"seq"`  // of the log's last record
 	Size int64  `json:"size"` // of the file, in bytes
+	// Problem says what of the store is damaged or lost.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Seconds is a duration that JSON shows as a number of seconds.

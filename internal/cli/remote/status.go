@@ -53,6 +53,9 @@ func (c *StatusCommand) print(p *command.Program, s *api.Status) error {
 		fmt.Fprintf(p.Stdout, "  %d %s", s.Alerts[name], name)
 	}
 	fmt.Fprintf(p.Stdout, "\nstore:   %s, %.1f MB\n\n", phone.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
+	if s.Store.Problem != "" {
+		fmt.Fprintf(p.Stdout, "%s\n\n", command.Hanging("store:   ", alert.Plain(s.Store.Problem)))
+	}
 	if err := printAccounts(p, s.Accounts); err != nil {
 		return err
 	}

@@ -9,9 +9,6 @@ import (
 	"numwatch/phone"
 )
 
-// recordVersion is the first byte of every binary value.
-const recordVersion = 1
-
 // secondsToUnix is the time from the zero time to the Unix epoch, so that the
 // zero time is stored as two zero bytes.
 const secondsToUnix = 62135596800
@@ -63,15 +60,6 @@ type reader struct {
 
 // span is where a text stands in the value.
 type span struct{ from, to int }
-
-// newReader begins to read a value, behind its version byte.
-func newReader(value []byte) *reader {
-	r := &reader{value: value}
-	if v := r.byte(); r.err == nil && v != recordVersion {
-		r.fail(fmt.Errorf("%w: version %d is unknown", errDamaged, v))
-	}
-	return r
-}
 
 func (r *reader) fail(err error) {
 	if r.err == nil {
