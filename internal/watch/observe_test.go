@@ -57,7 +57,7 @@ func TestAChangeHappenedAfterThePreviousPoll(t *testing.T) {
 			return events[0].Change.SeenAfter
 		}
 		first := seen(time.Time{}, "GREEN")
-		time.Sleep(30 * 24 * time.Hour)
+		time.Sleep(36 * time.Hour)
 		last := seen(first, "GREEN")
 		b.stop()
 		b = start(t, path)
