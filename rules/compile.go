@@ -19,7 +19,7 @@ const defaultReopen = time.Hour
 // Compile resolves the names of a spec and compiles its expressions. It reports
 // everything that is wrong, each with its place; the set is nil if anything is.
 // Of a spec that was read from a file with problems it reports what it can.
-func Compile(spec Spec) (*Set, Problems) {
+func Compile(spec Spec) (*Set, diagnostic.Problems) {
 	c := compiler{
 		spec: &spec, channels: map[string]*channel{}, mutes: map[string]*MuteTime{}, rules: map[string]*RuleSpec{},
 		set: &Set{byName: map[string]*rule{}, adopters: map[string]*rule{}, reopenWithin: defaultReopen},
@@ -35,7 +35,7 @@ func Compile(spec Spec) (*Set, Problems) {
 type compiler struct {
 	spec     *Spec
 	set      *Set
-	problems Problems
+	problems diagnostic.Problems
 	rule     string // the one being compiled
 	channels map[string]*channel
 	mutes    map[string]*MuteTime
@@ -43,8 +43,8 @@ type compiler struct {
 	defaults []*condition
 }
 
-func (c *compiler) fail(at Place, hint, format string, args ...any) {
-	if len(c.problems) < MaxProblems {
+func (c *compiler) fail(at diagnostic.Position, hint, format string, args ...any) {
+	if len(c.problems) < diagnostic.MaxProblems {
 		c.problems = append(c.problems, c.spec.Problem(at, c.rule, hint, fmt.Sprintf(format, args...)))
 	}
 }
@@ -224,7 +224,7 @@ func (c *compiler) checkValues(what string, fields []phone.Field, values []Part[
 }
 
 // mentionValue notes a value that none of the fields is documented to have.
-func (c *compiler) mentionValue(at Place, fields []phone.Field, v string) {
+func (c *compiler) mentionValue(at diagnostic.Position, fields []phone.Field, v string) {
 	if !slices.ContainsFunc(fields, func(f phone.Field) bool { return f.Listed(f.Canonical(v)) }) {
 		c.set.mentions = append(c.set.mentions, Mention{Rule: c.rule, At: at, Fields: fields, Value: v})
 	}
@@ -261,7 +261,7 @@ type inhibition struct {
 // to a rule on its path. Rules that are done lead nowhere new.
 func (c *compiler) findCycles(rule string, path []inhibition, done map[string]bool) {
 	for _, by := range c.rules[rule].InhibitedBy {
-		if done[by.Value] || by.Value == rule || c.rules[by.Value] == nil || len(c.problems) >= MaxProblems {
+		if done[by.Value] || by.Value == rule || c.rules[by.Value] == nil || len(c.problems) >= diagnostic.MaxProblems {
 			continue
 		}
 		along := append(path, inhibition{rule, by})

@@ -96,7 +96,7 @@ func (x *expression) compile(options ...expr.Option) (program *vm.Program) {
 	return program
 }
 
-func (x *expression) place(runes int) Place { return x.text.locate(x.offset + runes) }
+func (x *expression) place(runes int) diagnostic.Position { return x.text.locate(x.offset + runes) }
 
 func (x *expression) failAt(runes int, hint, format string, args ...any) {
 	x.wentWrong = true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -45,7 +46,7 @@ func TestHostileExpressions(t *testing.T) {
 // text, where it can be compiled.
 func tryExpression(s, reason string) {
 	text := func(value string) rules.Text {
-		return rules.Text{Part: rules.Part[string]{Value: value, At: rules.Place{Line: 1, Column: 1}}}
+		return rules.Text{Part: rules.Part[string]{Value: value, At: diagnostic.Position{Line: 1, Column: 1}}}
 	}
 	rule := rules.RuleSpec{
 		Name: text("a").Part, On: []rules.Part[phone.Field]{{Value: phone.Status}}, To: []rules.Part[string]{{Value: "BANNED"}}, Summary: text("x"),

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -26,7 +27,7 @@ type Set struct {
 	fieldRules []fieldRule      // by rule, then field
 	index      index
 	mentions   []Mention
-	warnings   Problems
+	warnings   diagnostic.Problems
 	anyHeld    bool // some rule may be held back, or escalates
 
 	reopenWithin time.Duration
@@ -92,7 +93,7 @@ type Channel struct {
 // Mention is a value that is not documented, or a label, which a file names.
 type Mention struct {
 	Rule     string
-	At       Place
+	At       diagnostic.Position
 	Fields   []phone.Field // none of which is documented to have Value
 	Label    string
 	Value    string // that a label is compared with, if it is Compared
@@ -100,7 +101,7 @@ type Mention struct {
 }
 
 // Warnings returns the warnings of compiling: values that are not documented.
-func (s *Set) Warnings() Problems { return slices.Clone(s.warnings) }
+func (s *Set) Warnings() diagnostic.Problems { return slices.Clone(s.warnings) }
 
 // Mentions lists the labels that the set names, and the values that are not
 // documented. It is not to be modified.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/diagnostic"
 	"numwatch/notify/card"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"
@@ -104,7 +105,7 @@ func (f *rulesFile) accept(set *rules.Set, content fingerprint) {
 func (f *rulesFile) refuse(ctx context.Context, cause error) {
 	f.log.Error("the rules were refused, the last good ones go on", "err", cause)
 	r := &api.Refusal{At: time.Now(), Text: cause.Error(), Problems: []api.Problem{}}
-	var problems rules.Problems
+	var problems diagnostic.Problems
 	if errors.As(cause, &problems) {
 		r.Problems = problemsOf(problems)
 	}
@@ -149,7 +150,7 @@ func (f *rulesFile) status(hits func(rule string, now time.Time) api.Hits) api.R
 	return out
 }
 
-func problemsOf(problems rules.Problems) []api.Problem {
+func problemsOf(problems diagnostic.Problems) []api.Problem {
 	out := []api.Problem{}
 	for _, p := range problems {
 		out = append(out, api.Problem{Line: p.Line, Column: p.Column, Rule: p.Rule, Text: p.Text, Hint: p.Hint, Source: p.Source})

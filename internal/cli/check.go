@@ -13,7 +13,7 @@ import (
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
-	"numwatch/internal/yamldoc"
+	"numwatch/internal/diagnostic"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
@@ -97,7 +97,7 @@ func (l *checklist) rules(file string, set *rules.Set, err error) {
 	l.note("rules", result, nil)
 }
 
-func summary(warnings yamldoc.Problems) string {
+func summary(warnings diagnostic.Problems) string {
 	out := ""
 	for _, w := range warnings {
 		out += "\nwarning: " + w.Error()

@@ -13,7 +13,7 @@ import (
 	"os"
 	"time"
 
-	"numwatch/internal/yamldoc"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -33,7 +33,7 @@ type Config struct {
 	HeartbeatURL Secret
 
 	// Warnings are what is likely a mistake but no reason not to start.
-	Warnings yamldoc.Problems
+	Warnings diagnostic.Problems
 }
 
 // Account is one cloud account, with its own limit and its own spaces.
@@ -153,7 +153,7 @@ func defaults() Config {
 func newAccount() Account { return Account{Region: "ap-southeast-1", RequestsPerSecond: 8} }
 
 // Load reads the file at path, with the environment as os.Environ gives it.
-// The error is yamldoc.Problems where the file could be read.
+// The error is diagnostic.Problems where the file could be read.
 func Load(path string, environ []string) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -164,7 +164,7 @@ func Load(path string, environ []string) (*Config, error) {
 
 // Parse reads a configuration from data; file is its name in messages, and
 // readFile reads the files that it refers to: secrets and lists of spaces. The
-// error is yamldoc.Problems, sorted by position.
+// error is diagnostic.Problems, sorted by position.
 func Parse(file string, data []byte, environ []string, readFile func(string) ([]byte, error)) (*Config, error) {
 	r := newReader(file, data, environ, readFile)
 	c := defaults()

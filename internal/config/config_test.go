@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/yamldoc"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -218,7 +218,7 @@ func TestSample(t *testing.T) {
 
 func TestProblemsAreAnError(t *testing.T) {
 	_, err := Parse("config.yaml", []byte("log: {level: x}"), nil, noFiles)
-	var problems yamldoc.Problems
+	var problems diagnostic.Problems
 	require.True(t, errors.As(err, &problems))
 	require.Len(t, problems, 2)
 	require.Equal(t, "log.level", problems[1].Key)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/yamldoc"
+	"numwatch/internal/diagnostic"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -57,7 +57,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("config.yaml", data, goldenEnviron, goldenFiles)
 		if err != nil {
-			var problems yamldoc.Problems
+			var problems diagnostic.Problems
 			require.ErrorAs(t, err, &problems)
 			for _, p := range problems {
 				require.NotEmpty(t, p.Text)

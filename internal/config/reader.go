@@ -22,8 +22,8 @@ type reader struct {
 	readFile func(string) ([]byte, error)
 	at       map[string]yamldoc.Position // by path, as in accounts[0].name
 	reported map[string]bool             // paths about which something was said already
-	problems yamldoc.Problems
-	warnings yamldoc.Problems
+	problems diagnostic.Problems
+	warnings diagnostic.Problems
 }
 
 // setting is one key of the configuration.
@@ -278,11 +278,11 @@ func (r *reader) warn(path, format string, args ...any) {
 	r.warnings = append(r.warnings, r.problem(path, fmt.Sprintf(format, args...)))
 }
 
-func (r *reader) problem(path, text string) yamldoc.Problem {
+func (r *reader) problem(path, text string) diagnostic.Problem {
 	at, holder := r.at[path], path
 	for at.Line == 0 {
 		holder = holder[:max(strings.LastIndexAny(holder, ".["), 0)]
 		at = r.at[holder]
 	}
-	return yamldoc.Problem{File: r.File(), Line: at.Line, Column: at.Column, Key: path, Text: path + ": " + text}
+	return diagnostic.Problem{File: r.File(), Position: at, Key: path, Text: path + ": " + text}
 }

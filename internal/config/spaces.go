@@ -13,7 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"numwatch/internal/yamldoc"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 )
 
@@ -49,10 +49,10 @@ func anyOf(patterns []string, matches func(string) bool) bool {
 }
 
 // Fleet returns the spaces that the configuration names for the account: those
-// of config.yaml, then those of SpacesFile, read anew by readFile. yamldoc.Problems
+// of config.yaml, then those of SpacesFile, read anew by readFile. diagnostic.Problems
 // name the lines that were left out, which includes ids that are there twice.
 // An error means that the file could not be read: keep what was known.
-func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, yamldoc.Problems, error) {
+func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, diagnostic.Problems, error) {
 	var spaces []phone.Space
 	for i := range a.Spaces {
 		spaces = append(spaces, a.Spaces[i].of(a.Name))
@@ -74,17 +74,17 @@ func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, y
 // ReadSpaces reads lines of CSV: id,name,label=value,… Empty lines, lines that
 // begin with # and a first line that begins with the word id are passed over. A
 // line that is no good is left out and named in a problem; the others count.
-func ReadSpaces(r io.Reader, account string) ([]phone.Space, yamldoc.Problems) {
+func ReadSpaces(r io.Reader, account string) ([]phone.Space, diagnostic.Problems) {
 	return readSpaces(r, account, nil)
 }
 
-func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space, yamldoc.Problems) {
+func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space, diagnostic.Problems) {
 	seen := make(map[string]bool, len(known))
 	for _, s := range known {
 		seen[s.ID] = true
 	}
 	var spaces []phone.Space
-	var problems yamldoc.Problems
+	var problems diagnostic.Problems
 	labels := map[string]map[string]string{} // by the cells that hold them: few differ
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -100,14 +100,14 @@ func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space
 			err = fmt.Errorf("space %q is there twice", space.ID)
 		}
 		if err != nil {
-			problems = append(problems, yamldoc.Problem{Line: number, Column: 1, Text: err.Error(), Source: line})
+			problems = append(problems, diagnostic.Problem{Position: diagnostic.Position{Line: number, Column: 1}, Text: err.Error(), Source: line})
 			continue
 		}
 		seen[space.ID] = true
 		spaces = append(spaces, space.of(account))
 	}
 	if err := lines.Err(); err != nil {
-		problems = append(problems, yamldoc.Problem{Line: number + 1, Column: 1, Text: fmt.Sprintf("cannot be read from here on: %s", err)})
+		problems = append(problems, diagnostic.Problem{Position: diagnostic.Position{Line: number + 1, Column: 1}, Text: fmt.Sprintf("cannot be read from here on: %s", err)})
 	}
 	return spaces, problems
 }

@@ -1,6 +1,6 @@
-// Package diagnostic words what is wrong in a file that people wrote: the line
-// with a caret, and the spelling that was most likely meant. It imports the
-// standard library only.
+// Package diagnostic says what is wrong in a file that people wrote: its place,
+// the line with a caret, and the spelling that was most likely meant. It imports
+// the standard library only.
 package diagnostic
 
 import (
@@ -12,9 +12,9 @@ import (
 // excerptWidth is how much of a line is shown around the caret.
 const excerptWidth = 120
 
-// Excerpt shows a line of a file, safe for terminals, with a caret below the
+// excerpt shows a line of a file, safe for terminals, with a caret below the
 // column; "" where the line is empty.
-func Excerpt(source string, line, column int) string {
+func excerpt(source string, line, column int) string {
 	runes := []rune(strings.TrimRight(source, " \t"))
 	if len(runes) == 0 {
 		return ""

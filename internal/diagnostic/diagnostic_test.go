@@ -1,6 +1,7 @@
 package diagnostic_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,6 +9,12 @@ import (
 
 	"numwatch/internal/diagnostic"
 )
+
+// excerpt is what a problem shows of the line.
+func excerpt(source string, line, column int) string {
+	p := diagnostic.Problem{Position: diagnostic.Position{Line: line, Column: column}, Source: source}
+	return p.Error()[len(fmt.Sprintf(":%d:%d: ", line, column)):]
+}
 
 func TestNearest(t *testing.T) {
 	known := []string{"max_age", "min_interval", "timeout"}
@@ -28,10 +35,10 @@ func TestDidYouMean(t *testing.T) {
 }
 
 func TestExcerpt(t *testing.T) {
-	require.Equal(t, "\n   12 | ab: c\n      |     ^", diagnostic.Excerpt("ab: c  ", 12, 5))
-	require.Equal(t, "\n    1 | a \ufffd\ufffdb\n      |      ^", diagnostic.Excerpt("a\t\x1b\u202eb", 1, 9), "nothing steers a terminal")
-	require.Empty(t, diagnostic.Excerpt("  ", 1, 1))
-	long := diagnostic.Excerpt(strings.Repeat("x", 500)+"y"+strings.Repeat("z", 500), 1, 501)
+	require.Equal(t, "\n   12 | ab: c\n      |     ^", excerpt("ab: c  ", 12, 5))
+	require.Equal(t, "\n    1 | a \ufffd\ufffdb\n      |      ^", excerpt("a\t\x1b\u202eb", 1, 9), "nothing steers a terminal")
+	require.Empty(t, excerpt("  ", 1, 1))
+	long := excerpt(strings.Repeat("x", 500)+"y"+strings.Repeat("z", 500), 1, 501)
 	lines := strings.Split(long, "\n")
 	require.Len(t, lines, 3)
 	require.LessOrEqual(t, len(lines[1]), 130)

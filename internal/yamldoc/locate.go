@@ -3,107 +3,63 @@ package yamldoc
 import "unicode"
 
 // Locate finds the place of the character at offset of a scalar's value, so that
-// a problem within an expression points at it. What cannot be followed gives the
-// scalar's own place.
+// a problem within an expression points at it. Folding and indentation change
+// only white space: the characters between are counted in the source.
 func (r *Reader) Locate(n *Node, offset int) Position {
-	c := cursor{r: r, at: n.At, style: n.style}
+	value := []rune(n.Text)
+	if offset > 0 && (offset >= len(value) || unicode.IsSpace(value[offset])) {
+		before := r.Locate(n, min(offset, len(value))-1)
+		return Position{Line: before.Line, Column: before.Column + 1}
+	}
+	before := 0
+	for _, c := range value[:offset] {
+		if !unicode.IsSpace(c) {
+			before++
+		}
+	}
+	line, column := n.At.Line, n.At.Column
 	switch n.style {
 	case '\'', '"':
-		c.at.Column++
+		column++
 	case '|':
-		c.at = Position{n.At.Line + 1, 1}
+		line, column = line+1, 1
 	}
-	for i, want := range []rune(n.Text) {
-		at, ok := c.next(want)
-		if !ok {
-			return n.At
-		}
-		if i == offset {
-			return at
-		}
+	if offset == 0 && n.style != '|' {
+		return Position{Line: line, Column: column}
 	}
-	return c.at
-}
-
-// cursor follows a scalar's value through the source.
-type cursor struct {
-	r     *Reader
-	at    Position
-	style byte
-	line  []rune // of at.Line, once looked at
-	read  int    // the number of that line
-}
-
-func (c *cursor) peek() (rune, bool) {
-	if c.at.Line > len(c.r.lines) {
-		return 0, false
-	}
-	if c.read != c.at.Line {
-		c.line, c.read = []rune(c.r.Line(c.at.Line)), c.at.Line
-	}
-	if c.at.Column <= len(c.line) {
-		return c.line[c.at.Column-1], true
-	}
-	return '\n', true
-}
-
-func (c *cursor) advance(n int) {
-	for range n {
-		if r, ok := c.peek(); !ok || r == '\n' {
-			c.at = Position{c.at.Line + 1, 1}
-		} else {
-			c.at.Column++
-		}
-	}
-}
-
-// next returns the place of the value's next character, want, and goes behind
-// it.
-func (c *cursor) next(want rune) (Position, bool) {
-	for {
-		r, ok := c.peek()
-		at := c.at
-		switch {
-		case !ok:
-			return at, false
-		case c.style == '"' && r == '\\':
-			if c.escape() {
-				continue
+	for ; line <= len(r.lines); line, column = line+1, 1 {
+		source := []rune(r.Line(line))
+		for i := column - 1; i < len(source); {
+			width, blank := sourceWidth(n.style, source[i:])
+			if before == 0 && !blank {
+				return Position{Line: line, Column: i + 1}
 			}
-			return at, true
-		case r == want:
-			c.advance(1)
-			if c.style == '\'' && r == '\'' {
-				c.advance(1)
+			if !blank {
+				before--
 			}
-			return at, true
-		case unicode.IsSpace(want) && unicode.IsSpace(r):
-			c.advance(1) // a folded line break
-			return at, true
-		case unicode.IsSpace(r):
-			c.advance(1)
-		case unicode.IsSpace(want):
-			return at, true // the break was taken for an earlier character
-		default:
-			return at, false
+			i += width
 		}
 	}
+	return n.At
 }
 
-// escape goes behind an escape sequence; it reports true for one that stands
-// for nothing, a line that is continued.
-func (c *cursor) escape() (nothing bool) {
-	c.advance(1)
-	r, _ := c.peek()
-	switch r {
+// sourceWidth is how many characters of the source stand for the value's next
+// one, and whether that is white space.
+func sourceWidth(style byte, source []rune) (width int, blank bool) {
+	switch {
+	case style == '\'' && source[0] == '\'':
+		return 2, false
+	case style != '"' || source[0] != '\\' || len(source) == 1:
+		return 1, unicode.IsSpace(source[0]) || source[0] == '\\' && style == '"'
+	}
+	switch source[1] {
 	case 'x':
-		c.advance(3)
+		return 4, false
 	case 'u':
-		c.advance(5)
+		return 6, false
 	case 'U':
-		c.advance(9)
+		return 10, false
 	default:
-		c.advance(1)
+		return 2, unicode.IsSpace(source[1]) || source[1] == 'n' || source[1] == 't' || source[1] == 'r'
 	}
-	return r == '\n'
 }

@@ -1,7 +1,9 @@
 package yamldoc
 
-// Position is a place in a file, both counted from 1, columns in characters.
-type Position struct{ Line, Column int }
+import "numwatch/internal/diagnostic"
+
+// Position is a place in a file.
+type Position = diagnostic.Position
 
 // Kind is what a node is.
 type Kind uint8

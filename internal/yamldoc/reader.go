@@ -11,21 +11,17 @@ import (
 	"numwatch/internal/diagnostic"
 )
 
-// maxProblems bounds what a hopeless file makes of itself.
-const maxProblems = 200
-
 // Reader takes a file's nodes apart and collects what is wrong. Its methods that
 // return a func(*Node) are meant for Key.Read.
 type Reader struct {
-	// Scope is noted in problems that are found while it is set: the rule that is
-	// being read, say.
-	Scope string
+	// Rule is the rule that is being read, for problems.
+	Rule string
 
 	file     string
 	lines    []string
 	hide     bool
 	root     *Node
-	problems Problems
+	problems diagnostic.Problems
 }
 
 // Root is the whole document, nil if there is none that can be read.
@@ -46,7 +42,7 @@ func (r *Reader) Line(n int) string {
 func (r *Reader) Lines() []string { return r.lines }
 
 // Problems returns what was found so far, sorted by place; nil if nothing was.
-func (r *Reader) Problems() Problems { return r.problems.Sorted() }
+func (r *Reader) Problems() diagnostic.Problems { return r.problems.Sorted() }
 
 // Failed reports whether anything was found so far.
 func (r *Reader) Failed() bool { return len(r.problems) > 0 }
@@ -63,10 +59,10 @@ func (r *Reader) FailAt(n *Node, hint, format string, args ...any) {
 }
 
 func (r *Reader) add(at Position, key, hint, text string) {
-	if len(r.problems) >= maxProblems {
+	if len(r.problems) >= diagnostic.MaxProblems {
 		return
 	}
-	p := Problem{File: r.file, Line: at.Line, Column: at.Column, Key: key, Scope: r.Scope, Text: text, Hint: hint}
+	p := diagnostic.Problem{File: r.file, Position: at, Rule: r.Rule, Key: key, Check: diagnostic.Invalid, Text: text, Hint: hint}
 	if !r.hide {
 		p.Source = r.Line(at.Line)
 	}
@@ -118,7 +114,7 @@ func (r *Reader) Object(n *Node, what string, keys ...Key) bool {
 // unknownKey does not show the key of a file with secrets: it may be a value
 // whose key or colon is missing.
 func (r *Reader) unknownKey(p Pair, what string, names []string) {
-	if len(r.problems) >= maxProblems {
+	if len(r.problems) >= diagnostic.MaxProblems {
 		return // looking for the nearest name of every key takes long
 	}
 	r.Fail(p.At, diagnostic.DidYouMean(p.Key, names), "unknown key%s in %s", r.shown(p.Key), what)

@@ -105,11 +105,11 @@ func TestEveryProblemIsReported(t *testing.T) {
 	require.Equal(t, 3, r.Problems()[3].Line)
 }
 
-func TestScope(t *testing.T) {
+func TestAProblemNamesItsRule(t *testing.T) {
 	r := yamldoc.Parse("f.yaml", []byte("a: b"), yamldoc.Options{})
-	r.Scope = "rule x"
+	r.Rule = "rule x"
 	r.FailAt(r.Root(), "", "wrong")
-	require.Equal(t, "rule x", r.Problems()[0].Scope)
+	require.Equal(t, "rule x", r.Problems()[0].Rule)
 }
 
 func TestHiddenValuesStayHidden(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/rules"
+	"numwatch/internal/diagnostic"
 	"numwatch/rules/lint"
 	"numwatch/rules/rulefile"
 )
@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		set, err := rulefile.Load("f.yaml", data)
 		worst, any := lint.Worst(lint.Lint("f.yaml", data, lint.Facts{}))
-		require.Equal(t, err != nil, any && worst == rules.Error)
+		require.Equal(t, err != nil, any && worst == diagnostic.Error)
 		if err == nil {
 			lint.Cover(set)
 			require.NotNil(t, set)
@@ -35,7 +35,7 @@ func FuzzParse(f *testing.F) {
 			set.Channels()
 			return
 		}
-		var problems rules.Problems
+		var problems diagnostic.Problems
 		require.ErrorAs(t, err, &problems)
 		require.NotEmpty(t, problems)
 		for _, p := range problems {

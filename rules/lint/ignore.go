@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"numwatch/internal/diagnostic"
-	"numwatch/rules"
 )
 
 // Comments that silence checks: `# numwatch:ignore CHECK …` for the line that
@@ -22,7 +21,7 @@ const (
 type ignore struct {
 	check string
 	line  int // that it holds for; 0: the whole file
-	at    rules.Place
+	at    diagnostic.Position
 	used  bool
 }
 
@@ -32,7 +31,7 @@ type ignores []ignore
 func (l *linter) readIgnores() (list ignores) {
 	for i, line := range l.spec.Lines {
 		if at := commentStart(line); at >= 0 {
-			place := rules.Place{Line: i + 1, Column: utf8.RuneCountInString(line[:at]) + 1}
+			place := diagnostic.Position{Line: i + 1, Column: utf8.RuneCountInString(line[:at]) + 1}
 			list = append(list, l.ignoresOf(strings.TrimSpace(line[at+1:]), place)...)
 		}
 	}
@@ -59,7 +58,7 @@ func commentStart(line string) int {
 	return -1
 }
 
-func (l *linter) ignoresOf(comment string, at rules.Place) (list ignores) {
+func (l *linter) ignoresOf(comment string, at diagnostic.Position) (list ignores) {
 	word, rest, _ := strings.Cut(comment, " ")
 	if word != ignoreLine && word != ignoreFile {
 		return nil
@@ -76,7 +75,7 @@ func (l *linter) ignoresOf(comment string, at rules.Place) (list ignores) {
 		switch {
 		case !slices.Contains(checkNames(), name):
 			l.warn(at, "", ignoreNothing, diagnostic.DidYouMean(name, checkNames()), "no check is called %q", name)
-		case name == rules.Invalid:
+		case name == diagnostic.Invalid:
 			l.warn(at, "", ignoreNothing, "fix it", "what makes a file invalid cannot be ignored")
 		default:
 			list = append(list, ignore{check: name, line: line, at: at})
@@ -87,7 +86,7 @@ func (l *linter) ignoresOf(comment string, at rules.Place) (list ignores) {
 
 // meantBy is the line that a comment applies to: its own, or the next that is
 // not only a comment.
-func (l *linter) meantBy(at rules.Place) int {
+func (l *linter) meantBy(at diagnostic.Position) int {
 	if !strings.HasPrefix(strings.TrimSpace(l.spec.Lines[at.Line-1]), "#") {
 		return at.Line
 	}
@@ -101,8 +100,8 @@ func (l *linter) meantBy(at rules.Place) int {
 
 // apply leaves out what is to be ignored, and adds which comments had nothing
 // to ignore.
-func (list ignores) apply(l *linter) rules.Problems {
-	l.found = slices.DeleteFunc(l.found, func(p rules.Problem) bool {
+func (list ignores) apply(l *linter) diagnostic.Problems {
+	l.found = slices.DeleteFunc(l.found, func(p diagnostic.Problem) bool {
 		hit := false
 		for i := range list {
 			if g := &list[i]; g.check == p.Check && (g.line == 0 || g.line == p.Line) {

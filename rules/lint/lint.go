@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"
@@ -27,9 +28,9 @@ type Facts struct {
 
 // Check is one thing that lint looks for.
 type Check struct {
-	Name  string      `json:"name"`
-	Level rules.Level `json:"level"`
-	Text  string      `json:"text"` // what it finds
+	Name  string           `json:"name"`
+	Level diagnostic.Level `json:"level"`
+	Text  string           `json:"text"` // what it finds
 }
 
 // The checks' names, as in `# numwatch:ignore NAME`, beside those of rules.
@@ -50,19 +51,19 @@ const (
 // Checks lists everything that lint looks for.
 func Checks() []Check {
 	return []Check{
-		{rules.Invalid, rules.Error, "not a valid rules file: syntax, keys, names, values, expressions, names given twice, cycles of inhibited_by. Cannot be ignored"},
-		{rules.UndocumentedValue, rules.Warning, "a value in to, from or a condition that is not documented and, with a log, was never seen"},
-		{impossible, rules.Warning, "a rule, or one of its fields, that can never open"},
-		{duplicate, rules.Warning, "a rule that opens only when another notifies the same channels with the same severity or a higher one"},
-		{noChannel, rules.Warning, "a rule without a channel: its alerts appear on NATS and the pages only"},
-		{deafChannel, rules.Warning, "a rule names a channel whose where never lets it through"},
-		{unusedChannel, rules.Warning, "a channel that no rule notifies"},
-		{unusedMute, rules.Warning, "a mute time that no rule uses"},
-		{idleInhibition, rules.Warning, "an inhibited_by that never holds anything back"},
-		{noAction, rules.Warning, "a critical rule that does not say what to do"},
-		{shortFor, rules.Warning, "a for shorter than the time between two polls of a number (poll.max_age, or longer where the limit does not suffice for it)"},
-		{unknownLabel, rules.Warning, "a label, or a label's value, that no space of the configuration has"},
-		{ignoreNothing, rules.Note, "a numwatch:ignore comment that names no check, or has nothing to ignore"},
+		{diagnostic.Invalid, diagnostic.Error, "not a valid rules file: syntax, keys, names, values, expressions, names given twice, cycles of inhibited_by. Cannot be ignored"},
+		{rules.UndocumentedValue, diagnostic.Warning, "a value in to, from or a condition that is not documented and, with a log, was never seen"},
+		{impossible, diagnostic.Warning, "a rule, or one of its fields, that can never open"},
+		{duplicate, diagnostic.Warning, "a rule that opens only when another notifies the same channels with the same severity or a higher one"},
+		{noChannel, diagnostic.Warning, "a rule without a channel: its alerts appear on NATS and the pages only"},
+		{deafChannel, diagnostic.Warning, "a rule names a channel whose where never lets it through"},
+		{unusedChannel, diagnostic.Warning, "a channel that no rule notifies"},
+		{unusedMute, diagnostic.Warning, "a mute time that no rule uses"},
+		{idleInhibition, diagnostic.Warning, "an inhibited_by that never holds anything back"},
+		{noAction, diagnostic.Warning, "a critical rule that does not say what to do"},
+		{shortFor, diagnostic.Warning, "a for shorter than the time between two polls of a number (poll.max_age, or longer where the limit does not suffice for it)"},
+		{unknownLabel, diagnostic.Warning, "a label, or a label's value, that no space of the configuration has"},
+		{ignoreNothing, diagnostic.Note, "a numwatch:ignore comment that names no check, or has nothing to ignore"},
 	}
 }
 
@@ -77,7 +78,7 @@ func checkNames() []string {
 // Lint returns the errors of a rules file, or else its warnings and notes, in the
 // order of the file, less what its comments ask to ignore. A file with errors,
 // which no bot takes, is not looked at otherwise.
-func Lint(file string, data []byte, known Facts) rules.Problems {
+func Lint(file string, data []byte, known Facts) diagnostic.Problems {
 	spec, problems := rulefile.Parse(file, data)
 	set, more := rules.Compile(spec)
 	if problems = append(problems, more...); len(problems) > 0 {
@@ -99,11 +100,11 @@ func Lint(file string, data []byte, known Facts) rules.Problems {
 }
 
 // Worst returns the worst level of the problems; false if there is none.
-func Worst(found rules.Problems) (rules.Level, bool) {
+func Worst(found diagnostic.Problems) (diagnostic.Level, bool) {
 	if len(found) == 0 {
-		return rules.Note, false
+		return diagnostic.Note, false
 	}
-	return slices.MinFunc(found, func(a, b rules.Problem) int { return cmp.Compare(a.Level, b.Level) }).Level, true
+	return slices.MinFunc(found, func(a, b diagnostic.Problem) int { return cmp.Compare(a.Level, b.Level) }).Level, true
 }
 
 // linter looks at a file that is without errors.
@@ -112,7 +113,7 @@ type linter struct {
 	spec  *rules.Spec
 	set   *rules.Set
 	rules []ruleAt // by name
-	found rules.Problems
+	found diagnostic.Problems
 }
 
 // ruleAt is a compiled rule with what the file says of it.
@@ -128,11 +129,11 @@ func (l *linter) rule(name string) ruleAt {
 }
 
 // warn reports what a check found; rule is empty for what is in none.
-func (l *linter) warn(at rules.Place, rule, check, hint, format string, args ...any) {
+func (l *linter) warn(at diagnostic.Position, rule, check, hint, format string, args ...any) {
 	p := l.spec.Problem(at, rule, hint, fmt.Sprintf(format, args...))
-	p.Check, p.Level = check, rules.Warning
+	p.Check, p.Level = check, diagnostic.Warning
 	if check == ignoreNothing {
-		p.Level = rules.Note
+		p.Level = diagnostic.Note
 	}
 	l.found = append(l.found, p)
 }

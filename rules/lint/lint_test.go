@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
-	"numwatch/rules"
 	"numwatch/rules/lint"
 )
 
@@ -130,9 +130,9 @@ func TestLint(t *testing.T) {
 }
 
 func TestWorst(t *testing.T) {
-	worst, any := lint.Worst(rules.Problems{{Level: rules.Note}, {Level: rules.Warning}})
+	worst, any := lint.Worst(diagnostic.Problems{{Level: diagnostic.Note}, {Level: diagnostic.Warning}})
 	require.True(t, any)
-	require.Equal(t, rules.Warning, worst)
+	require.Equal(t, diagnostic.Warning, worst)
 	_, any = lint.Worst(nil)
 	require.False(t, any)
 }
@@ -173,7 +173,7 @@ func TestLintAgreesWithLoad(t *testing.T) {
 		data, err := os.ReadFile("../rulefile/testdata/bad/" + f.Name())
 		require.NoError(t, err)
 		worst, any := lint.Worst(lint.Lint(f.Name(), data, lint.Facts{}))
-		require.True(t, any && worst == rules.Error, f.Name())
+		require.True(t, any && worst == diagnostic.Error, f.Name())
 	}
 }
 

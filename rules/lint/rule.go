@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"numwatch/alert"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 	"numwatch/rules"
 )
@@ -124,7 +125,7 @@ func (l *linter) checkDuplicate(r ruleAt) {
 	}
 }
 
-func before(a, b rules.Place) bool {
+func before(a, b diagnostic.Position) bool {
 	return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/rules"
+	"numwatch/internal/diagnostic"
 	"numwatch/rules/rulefile"
 )
 
@@ -27,7 +27,7 @@ func TestMalformedFiles(t *testing.T) {
 			require.NoError(t, err)
 			set, err := rulefile.Load(filepath.Base(file), data)
 			require.Nil(t, set)
-			var problems rules.Problems
+			var problems diagnostic.Problems
 			require.ErrorAs(t, err, &problems)
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
 			if *update {

@@ -20,7 +20,7 @@ func (r *reader) muteTimes(n *node) {
 			optional("location", r.word("location", func(w rules.Part[string]) { m.Location = r.location(w) })),
 		)
 		if len(days) == 0 && len(times) == 0 {
-			r.fail(name.At, "", "mute time %s names neither weekdays nor times", name.Value)
+			r.Fail(name.At, "", "mute time %s names neither weekdays nor times", name.Value)
 		}
 		r.days(&m, days)
 		r.windows(&m, times)
@@ -42,7 +42,7 @@ func (r *reader) days(m *rules.MuteTime, names []rules.Part[string]) {
 		}
 		from, to := slices.Index(weekdays, first), slices.Index(weekdays, last)
 		if from < 0 || to < 0 {
-			r.fail(name.At, "like mon or mon-fri; sun, mon, tue, wed, thu, fri, sat", "%q is no weekday", name.Value)
+			r.Fail(name.At, "like mon or mon-fri; sun, mon, tue, wed, thu, fri, sat", "%q is no weekday", name.Value)
 			continue
 		}
 		for d := from; d != to; d = (d + 1) % 7 {
@@ -64,7 +64,7 @@ func (r *reader) windows(m *rules.MuteTime, times []rules.Part[string]) {
 		if w, ok := parseWindow(t.Value); ok {
 			m.Windows = append(m.Windows, w)
 		} else {
-			r.fail(t.At, `like "22:00-07:00"`, "%q is no time of the day", t.Value)
+			r.Fail(t.At, `like "22:00-07:00"`, "%q is no time of the day", t.Value)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func parseWindow(s string) (rules.Window, bool) {
 func (r *reader) location(w rules.Part[string]) *time.Location {
 	location, err := time.LoadLocation(w.Value)
 	if err != nil || w.Value == "Local" {
-		r.fail(w.At, "a name like Asia/Singapore or UTC", "unknown location %q", w.Value)
+		r.Fail(w.At, "a name like Asia/Singapore or UTC", "unknown location %q", w.Value)
 		return time.UTC
 	}
 	return location

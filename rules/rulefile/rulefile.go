@@ -6,12 +6,13 @@ package rulefile
 import (
 	"time"
 
+	"numwatch/internal/diagnostic"
 	"numwatch/internal/yamldoc"
 	"numwatch/rules"
 )
 
 // Load parses and compiles the content of a rules file; file is its name, for
-// messages. The error is rules.Problems: everything that is wrong.
+// messages. The error is diagnostic.Problems: everything that is wrong.
 func Load(file string, data []byte) (*rules.Set, error) {
 	spec, problems := Parse(file, data)
 	set, more := rules.Compile(spec)
@@ -22,20 +23,16 @@ func Load(file string, data []byte) (*rules.Set, error) {
 }
 
 // Parse reads a rules file. Of one with problems it returns what could be read.
-func Parse(file string, data []byte) (rules.Spec, rules.Problems) {
+func Parse(file string, data []byte) (rules.Spec, diagnostic.Problems) {
 	r := reader{Reader: yamldoc.Parse(file, data, yamldoc.Options{})}
 	r.spec.File, r.spec.Lines = file, r.Lines()
 	if root := r.Root(); root != nil {
 		r.file(root)
 	}
-	var problems rules.Problems
-	for _, p := range r.Problems() {
-		problems = append(problems, r.spec.Problem(rules.Place{Line: p.Line, Column: p.Column}, p.Scope, p.Hint, p.Text))
-	}
-	return r.spec, problems
+	return r.spec, r.Problems()
 }
 
-// reader reads one rules file. Its Scope is the rule that is being read.
+// reader reads one rules file. Its Rule is the one that is being read.
 type reader struct {
 	*yamldoc.Reader
 	spec rules.Spec
@@ -50,7 +47,7 @@ const (
 
 // part is a scalar of the file.
 func part(n *yamldoc.Node) rules.Part[string] {
-	return rules.Part[string]{Value: n.Text, At: rules.Place(n.At)}
+	return rules.Part[string]{Value: n.Text, At: n.At}
 }
 
 // text reads a text that holds expressions, or is one.
@@ -59,7 +56,7 @@ func (r *reader) text(what string, limit int, to *rules.Text) func(*yamldoc.Node
 		var text *yamldoc.Node
 		if r.Text(what, limit, &text)(n); text != nil {
 			to.Part = part(text)
-			to.Locate = func(offset int) rules.Place { return rules.Place(r.Locate(text, offset)) }
+			to.Locate = func(offset int) diagnostic.Position { return diagnostic.Position(r.Locate(text, offset)) }
 		}
 	}
 }
@@ -90,11 +87,7 @@ func (r *reader) duration(what string, to *rules.Part[time.Duration]) func(*yaml
 	return func(n *yamldoc.Node) {
 		var span yamldoc.Span
 		if r.Duration(what, &span)(n); span.Node != nil {
-			*to = rules.Part[time.Duration]{Value: span.Value, At: rules.Place(n.At)}
+			*to = rules.Part[time.Duration]{Value: span.Value, At: n.At}
 		}
 	}
-}
-
-func (r *reader) fail(at rules.Place, hint, format string, args ...any) {
-	r.Fail(yamldoc.Position(at), hint, format, args...)
 }

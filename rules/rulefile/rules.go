@@ -64,7 +64,7 @@ var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`) // fits a NATS su
 func (r *reader) checkName(name rules.Part[string]) bool {
 	ok := nameForm.MatchString(name.Value)
 	if !ok {
-		r.fail(name.At, "a name has up to 64 of a-z, 0-9 and -, and does not begin with -", "bad name %q", name.Value)
+		r.Fail(name.At, "a name has up to 64 of a-z, 0-9 and -, and does not begin with -", "bad name %q", name.Value)
 	}
 	return ok
 }
@@ -81,7 +81,7 @@ func (r *reader) channels(n *node) {
 		r.Object(n, "channel "+name.Value,
 			required("slack", r.word("slack", func(w rules.Part[string]) {
 				if c.Slack = w; !channelForm.MatchString(w.Value) {
-					r.fail(w.At, `an id like C0123456789, or a name like "#wa-ops"`, "%q is no channel of Slack", w.Value)
+					r.Fail(w.At, `an id like C0123456789, or a name like "#wa-ops"`, "%q is no channel of Slack", w.Value)
 				}
 			})),
 			optional("mention", r.words("mention", false, &mentions)),
@@ -89,7 +89,7 @@ func (r *reader) channels(n *node) {
 		)
 		for _, m := range mentions {
 			if !mentionForm.MatchString(m.Value) {
-				r.fail(m.At, "<@U…>, <!subteam^S…>, <!here> or <!channel>", "%q is no mention", m.Value)
+				r.Fail(m.At, "<@U…>, <!subteam^S…>, <!here> or <!channel>", "%q is no mention", m.Value)
 			}
 			c.Mention = append(c.Mention, m.Value)
 		}
@@ -104,15 +104,15 @@ func (r *reader) rules(n *node) {
 	}
 	for _, item := range n.Items {
 		if name := item.Get("name"); name != nil && name.Kind == yamldoc.Text {
-			r.Scope = name.Text
+			r.Rule = name.Text
 		}
 		r.spec.Rules = append(r.spec.Rules, r.ruleOf(item))
-		r.Scope = ""
+		r.Rule = ""
 	}
 }
 
 func (r *reader) ruleOf(n *node) rules.RuleSpec {
-	s := rules.RuleSpec{At: rules.Place(n.At)}
+	s := rules.RuleSpec{At: n.At}
 	var fields []rules.Part[string]
 	r.Object(n, "the rule",
 		required("name", r.word("name", func(w rules.Part[string]) {
@@ -142,7 +142,7 @@ func (r *reader) ruleOf(n *node) rules.RuleSpec {
 		if f, ok := phone.ParseField(name.Value); ok {
 			s.On = append(s.On, rules.Part[phone.Field]{Value: f, At: name.At})
 		} else {
-			r.fail(name.At, diagnostic.DidYouMean(name.Value, fieldNames()), "unknown field %q", name.Value)
+			r.Fail(name.At, diagnostic.DidYouMean(name.Value, fieldNames()), "unknown field %q", name.Value)
 		}
 	}
 	r.checkOpening(n, &s, len(fields) > 0)
@@ -161,7 +161,7 @@ func (r *reader) checkOpening(n *node, s *rules.RuleSpec, hasFields bool) {
 		r.FailAt(n, "name values with to or from, or direction: worse, or once: true", "the rule does not say when it opens")
 	}
 	if s.Once && s.For.Value > 0 {
-		r.fail(s.For.At, "leave one of them out", "a rule with once cannot wait with for")
+		r.Fail(s.For.At, "leave one of them out", "a rule with once cannot wait with for")
 	}
 	if s.Once && s.Escalate != nil {
 		r.FailAt(n.Get("escalate"), "leave one of them out", "a rule with once cannot escalate")
@@ -171,7 +171,7 @@ func (r *reader) checkOpening(n *node, s *rules.RuleSpec, hasFields bool) {
 func (r *reader) direction(w rules.Part[string]) rules.Part[phone.Direction] {
 	d, ok := phone.ParseDirection(w.Value)
 	if !ok || d != phone.Better && d != phone.Worse {
-		r.fail(w.At, diagnostic.DidYouMean(w.Value, []string{"better", "worse"}), "unknown direction %q", w.Value)
+		r.Fail(w.At, diagnostic.DidYouMean(w.Value, []string{"better", "worse"}), "unknown direction %q", w.Value)
 		return rules.Part[phone.Direction]{}
 	}
 	return rules.Part[phone.Direction]{Value: d, At: w.At}
@@ -179,7 +179,7 @@ func (r *reader) direction(w rules.Part[string]) rules.Part[phone.Direction] {
 
 func (r *reader) severity(w rules.Part[string]) (s alert.Severity) {
 	if err := s.UnmarshalText([]byte(w.Value)); err != nil {
-		r.fail(w.At, diagnostic.DidYouMean(w.Value, alert.Severities()), "unknown severity %q", w.Value)
+		r.Fail(w.At, diagnostic.DidYouMean(w.Value, alert.Severities()), "unknown severity %q", w.Value)
 	}
 	return s
 }
@@ -187,7 +187,7 @@ func (r *reader) severity(w rules.Part[string]) (s alert.Severity) {
 func (r *reader) runbook(w rules.Part[string]) string {
 	u, err := url.Parse(w.Value)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(w.Value, "<>|\" \n") {
-		r.fail(w.At, "a whole URL, https://…", "runbook is no link")
+		r.Fail(w.At, "a whole URL, https://…", "runbook is no link")
 	}
 	return w.Value
 }

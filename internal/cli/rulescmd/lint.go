@@ -10,10 +10,10 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/cli/remote"
 	"numwatch/internal/config"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 	"numwatch/poller/ratelimit"
 	"numwatch/poller/schedule"
-	"numwatch/rules"
 	"numwatch/rules/lint"
 	"numwatch/store"
 )
@@ -46,7 +46,7 @@ func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 	if err := c.print(p, found); err != nil {
 		return err
 	}
-	if worst, any := lint.Worst(found); any && (worst == rules.Error || c.Strict && worst == rules.Warning) {
+	if worst, any := lint.Worst(found); any && (worst == diagnostic.Error || c.Strict && worst == diagnostic.Warning) {
 		return command.ErrReported
 	}
 	return nil
@@ -63,17 +63,17 @@ func (c *LintCommand) printChecks(p *command.Program) error {
 	return nil
 }
 
-func (c *LintCommand) print(p *command.Program, found rules.Problems) error {
+func (c *LintCommand) print(p *command.Program, found diagnostic.Problems) error {
 	if c.JSON() {
-		return command.PrintJSON(p.Stdout, append(rules.Problems{}, found...))
+		return command.PrintJSON(p.Stdout, append(diagnostic.Problems{}, found...))
 	}
-	n := map[rules.Level]int{}
+	n := map[diagnostic.Level]int{}
 	for _, problem := range found {
 		n[problem.Level]++
 		fmt.Fprintf(p.Stdout, "%s [%s] %s\n", problem.Level, problem.Check, problem.Error())
 	}
 	_, err := fmt.Fprintf(p.Stdout, "%s: %s, %s, %s\n", alert.Plain(c.File),
-		phone.Count(n[rules.Error], "error"), phone.Count(n[rules.Warning], "warning"), phone.Count(n[rules.Note], "note"))
+		phone.Count(n[diagnostic.Error], "error"), phone.Count(n[diagnostic.Warning], "warning"), phone.Count(n[diagnostic.Note], "note"))
 	return err
 }
 

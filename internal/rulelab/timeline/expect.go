@@ -145,7 +145,7 @@ func (r reader) known(n *node, what string, words []string) {
 
 // unknownNames reports what the tests name and the rules, or the tests' own
 // spaces, do not have.
-func (f *File) unknownNames(set *rules.Set) yamldoc.Problems {
+func (f *File) unknownNames(set *rules.Set) diagnostic.Problems {
 	source := *f.source // whose problems are those of these rules
 	r := reader{&source}
 	var names, channels []string

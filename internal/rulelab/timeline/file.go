@@ -84,7 +84,7 @@ type sink struct{ part, value, code, reason string }
 const everySpace = "all"
 
 // Parse reads a file of tests; name is for messages. The error is
-// yamldoc.Problems: everything that is wrong.
+// diagnostic.Problems: everything that is wrong.
 func Parse(name string, data []byte) (*File, error) {
 	r := reader{yamldoc.Parse(name, data, yamldoc.Options{})}
 	f := &File{name: name, source: r.Reader, usual: usualNumber(), polling: polling{

@@ -48,7 +48,7 @@ func (f Failure) Error() string {
 }
 
 // Run runs the tests whose names wanted accepts against the rules, in order.
-// The error is yamldoc.Problems where a test names what the rules do not have,
+// The error is diagnostic.Problems where a test names what the rules do not have,
 // or that of ctx.
 func (f *File) Run(ctx context.Context, set *rules.Set, wanted func(name string) bool) ([]Result, error) {
 	if problems := f.unknownNames(set); len(problems) > 0 {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"numwatch/internal/yamldoc"
+	"numwatch/internal/diagnostic"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"
 )
@@ -183,7 +183,7 @@ func TestBadFiles(t *testing.T) {
 		{"version: 1\ntests: [", "t.yaml:2:1: not YAML"},
 	} {
 		_, err := Parse("t.yaml", []byte(c.text))
-		var problems yamldoc.Problems
+		var problems diagnostic.Problems
 		require.ErrorAs(t, err, &problems, c.text)
 		require.Contains(t, err.Error(), c.want, c.text)
 	}
@@ -199,7 +199,7 @@ tests:
 `))
 	require.NoError(t, err)
 	_, err = f.Run(context.Background(), testRules(t), func(string) bool { return true })
-	var problems yamldoc.Problems
+	var problems diagnostic.Problems
 	require.ErrorAs(t, err, &problems)
 	require.Len(t, problems, 3)
 	require.ErrorContains(t, err, `t.yaml:4:21: unknown rule "blue" (one of banned, red, yellow)`)

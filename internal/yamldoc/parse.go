@@ -41,7 +41,7 @@ func Parse(file string, data []byte, o Options) *Reader {
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	r := &Reader{file: file, lines: strings.Split(text, "\n"), hide: o.HideValues}
-	start := Position{1, 1}
+	start := Position{Line: 1, Column: 1}
 	if len(data) > MaxSize {
 		r.Fail(start, "", "the file has %d bytes, more than %d", len(data), MaxSize)
 		return r
@@ -71,7 +71,7 @@ func (r *Reader) checkLines() {
 	for i, line := range r.lines {
 		if rest := strings.TrimLeft(line, " \t"); rest != "" {
 			if tab := strings.IndexByte(line[:len(line)-len(rest)], '\t'); tab >= 0 {
-				r.Fail(Position{i + 1, tab + 1}, "YAML indents with spaces", "tab in the indentation")
+				r.Fail(Position{Line: i + 1, Column: tab + 1}, "YAML indents with spaces", "tab in the indentation")
 			}
 		}
 		column := 0
@@ -79,12 +79,12 @@ func (r *Reader) checkLines() {
 			column++
 			if c == utf8.RuneError {
 				if _, size := utf8.DecodeRuneInString(line[at:]); size == 1 {
-					r.Fail(Position{i + 1, column}, "save it as UTF-8", "the file is not UTF-8")
+					r.Fail(Position{Line: i + 1, Column: column}, "save it as UTF-8", "the file is not UTF-8")
 					break
 				}
 			}
 			if c != '\t' && unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || c == '\ufeff' {
-				r.Fail(Position{i + 1, column}, "remove it", "control character %U", c)
+				r.Fail(Position{Line: i + 1, Column: column}, "remove it", "control character %U", c)
 				break
 			}
 		}
@@ -103,7 +103,7 @@ func (r *Reader) document(text string) (root *yaml.Node) {
 			r.failSyntax(err)
 			return nil
 		case root != nil:
-			r.Fail(Position{doc.Line, doc.Column}, "one file holds one document", "a second document begins")
+			r.Fail(Position{Line: doc.Line, Column: doc.Column}, "one file holds one document", "a second document begins")
 			return nil
 		}
 		if len(doc.Content) == 1 && !isAbsent(doc.Content[0]) {
@@ -139,7 +139,7 @@ func (r *Reader) failSyntax(err error) {
 	if strings.Contains(r.Line(line), "${") {
 		hint = `write "${NAME}", in quotes, within {…} and […]`
 	}
-	r.Fail(Position{line, firstColumn(r.Line(line))}, hint, "not YAML: %s", text)
+	r.Fail(Position{Line: line, Column: firstColumn(r.Line(line))}, hint, "not YAML: %s", text)
 }
 
 // maxSearched bounds, in bytes, what is parsed to find where a file goes wrong.
@@ -180,7 +180,7 @@ func isAbsent(n *yaml.Node) bool {
 // build turns the library's node into ours; key is the place of values that have
 // none. It never returns nil.
 func (r *Reader) build(y *yaml.Node, path string, key Position, depth int) *Node {
-	n := &Node{At: Position{y.Line, y.Column}, Path: path, Kind: Null}
+	n := &Node{At: Position{Line: y.Line, Column: y.Column}, Path: path, Kind: Null}
 	switch {
 	case depth > maxDepth:
 		r.Fail(key, "", "nested too deeply")
@@ -205,7 +205,7 @@ func (r *Reader) buildMapping(n *Node, y *yaml.Node, depth int) {
 	n.Kind = Mapping
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k := y.Content[i]
-		at := Position{k.Line, k.Column}
+		at := Position{Line: k.Line, Column: k.Column}
 		switch {
 		case k.Kind != yaml.ScalarNode:
 			r.Fail(at, "write `key: value`", "complex keys are not read")
