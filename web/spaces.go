@@ -98,6 +98,12 @@ func (s *site) getSpaces(w http.ResponseWriter, r *http.Request) {
 	api.Write(w, http.StatusOK, api.SpaceList{Total: len(all), Spaces: append([]api.SpaceEntry{}, part(all, offset, limit)...)})
 }
 
+func (s *site) acceptSpaces(r *http.Request, by string) (any, error) {
+	account := r.PathValue("account")
+	dropped, err := s.AcceptSpaces(r.Context(), account, by)
+	return api.AcceptedSpaces{Account: account, Dropped: dropped}, err
+}
+
 type spacesPage struct {
 	Accounts  []accountRow
 	States    []link
@@ -106,6 +112,12 @@ type spacesPage struct {
 	Pager     pager
 	Whole     []failingRow // accounts that fail as a whole
 	Unlisted  []unlistedRow
+	Missing   []missingRow
+}
+
+// missingRow is an account whose lists lack spaces that are watched.
+type missingRow struct {
+	Account, Spaces, Until string
 }
 
 // unlistedRow is an account whose spaces cannot be listed: the last good list
@@ -152,6 +164,9 @@ func (s *site) spacesPage(w http.ResponseWriter, r *http.Request) {
 		}
 		if d := a.Discovery; d != nil && d.Error != "" {
 			body.Unlisted = append(body.Unlisted, unlistedRow{a.Name, text(d.Error), d.Spaces, since(d.At, now)})
+		}
+		if m := a.Missing; m != nil {
+			body.Missing = append(body.Missing, missingRow{a.Name, phone.Count(len(m.Spaces), "space"), m.Until.UTC().Format("15:04 UTC")})
 		}
 	}
 	values, wanted := r.URL.Query(), c.State

@@ -44,9 +44,12 @@ type Options struct {
 	Rules    func() api.Rules
 	Slack    Slack
 	Operator Operator
-	Backup   func(io.Writer) (int64, error) // writes a consistent copy of the store
-	Reload   func(context.Context) error    // reads the rules anew; an error leaves the old ones
-	Gatherer prometheus.Gatherer
+	// AcceptSpaces watches the missing spaces of an account no longer, and returns how
+	// many those are.
+	AcceptSpaces func(ctx context.Context, account, by string) (int, error)
+	Backup       func(io.Writer) (int64, error) // writes a consistent copy of the store
+	Reload       func(context.Context) error    // reads the rules anew; an error leaves the old ones
+	Gatherer     prometheus.Gatherer
 
 	Ending <-chan struct{} // closed when the bot stops
 
@@ -92,6 +95,7 @@ func (s *site) routes() []route {
 
 		{"GET /api/v1/status", g.API(s.getStatus)},
 		{"GET /api/v1/spaces", g.API(s.getSpaces)},
+		{"POST /api/v1/spaces/{account}/accept", g.API(s.byAPI(s.acceptSpaces))},
 		{"GET /api/v1/numbers", g.API(s.getNumbers)},
 		{"GET /api/v1/numbers/{account}/{space}/{number}", g.API(s.getNumber)},
 		{"GET /api/v1/numbers/{account}/{space}/{number}/history", g.API(s.getHistory)},

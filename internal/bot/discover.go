@@ -40,12 +40,7 @@ type discovery struct {
 // foundList is a list as it is kept over a restart.
 type foundList struct {
 	At     time.Time    `json:"at"` // zero: there is none
-	Spaces []foundSpace `json:"spaces"`
-}
-
-type foundSpace struct {
-	ID   string `json:"id"`
-	Name string `json:"name,omitempty"`
+	Spaces []savedSpace `json:"spaces"`
 }
 
 // newDiscovery takes over the list of an earlier run, so that its spaces are
@@ -77,7 +72,7 @@ func (d *discovery) add(account string, listed []phone.Space) []phone.Space {
 		if i, ok := at[f.ID]; ok {
 			spaces[i].Name = cmp.Or(spaces[i].Name, f.Name)
 		} else if d.wanted.Wants(f.ID, f.Name) {
-			spaces = append(spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: account, ID: f.ID}, Name: f.Name})
+			spaces = append(spaces, f.in(account))
 		}
 	}
 	return spaces
@@ -121,7 +116,7 @@ func (d *discovery) take(found []phone.Space, now time.Time) ([]byte, error) {
 	}
 	d.last = foundList{At: now}
 	for _, s := range found {
-		d.last.Spaces = append(d.last.Spaces, foundSpace{s.ID, s.Name})
+		d.last.Spaces = append(d.last.Spaces, savedSpace{ID: s.ID, Name: s.Name})
 	}
 	d.err, d.failures = nil, 0
 	return json.Marshal(d.last)

@@ -22,7 +22,7 @@ func (b *Bot) handler(ctx context.Context) http.Handler {
 	return web.New(web.Options{
 		Token: b.config.HTTP.Token.Reveal(), PublicURL: b.config.HTTP.PublicURL,
 		View: b.view, Space: b.directory.Space, Spaces: b.directory.All,
-		Ready: b.loop.Ready, Status: b.status, Rules: b.rulesStatus, Slack: b.slack, Operator: b.loop,
+		Ready: b.loop.Ready, Status: b.status, Rules: b.rulesStatus, Slack: b.slack, Operator: b.loop, AcceptSpaces: b.acceptSpaces,
 		Backup: b.store.Backup, Reload: b.reloadRules, Gatherer: b.registry, Ending: ctx.Done(), Logger: b.log,
 	})
 }
@@ -63,7 +63,7 @@ func accountStatus(a *account) api.AccountStatus {
 	s := api.AccountStatus{
 		Name: a.name, Limit: a.config.RequestsPerSecond, Rate: p.Used, Throttled: p.Throttled, Spaces: p.Plan.Spaces,
 		Oldest: p.Oldest, Expected: api.Seconds(p.Plan.Expected), Worst: api.Seconds(p.Plan.Worst),
-		Plan: p.Plan.String(), Holds: p.Plan.Feasible, Failing: []api.FailingSpace{}, Discovery: a.discovery.status(),
+		Plan: p.Plan.String(), Holds: p.Plan.Feasible, Failing: []api.FailingSpace{}, Discovery: a.discovery.status(), Missing: a.missing.Load(),
 	}
 	if p.Denied != nil {
 		s.Failing = append(s.Failing, failing("", p.Denied, time.Time{}))

@@ -60,6 +60,7 @@ func (b *Bot) pollers() []task {
 		{name: "files", run: func(ctx context.Context) error { return b.files.run(ctx, b.rereadFiles) }},
 		{name: "reread", run: b.forwardRereads},
 		{name: "back-tests", run: b.backtests.run},
+		{name: "missing spaces", run: b.expireMissing},
 	}
 	for _, a := range b.accounts {
 		tasks = append(tasks,

@@ -107,6 +107,7 @@ type announcement struct {
 var (
 	critical = card.Mark{Word: "Critical", Color: card.Red}
 	warning  = card.Mark{Word: "Warning", Color: card.Yellow}
+	resolved = card.Mark{Word: "Resolved", Color: card.Green}
 )
 
 const (

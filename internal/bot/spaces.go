@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"numwatch/internal/config"
@@ -17,6 +18,7 @@ import (
 	"numwatch/poller/health"
 	"numwatch/poller/ratelimit"
 	"numwatch/poller/schedule"
+	"numwatch/web/api"
 )
 
 // account is the polling of one account, and which spaces it has.
@@ -27,10 +29,14 @@ type account struct {
 	poller *poller.Poller
 	health *health.Account
 
-	discovery *discovery    // nil where it is not enabled
-	updating  sync.Mutex    // held while the spaces change
-	listed    []phone.Space // by config.yaml and spaces_file
-	partial   bool          // there may be spaces that are not known yet
+	discovery *discovery // nil where it is not enabled
+	missing   atomic.Pointer[api.MissingSpaces]
+
+	updating sync.Mutex    // held while the spaces change; guards what follows
+	listed   []phone.Space // by config.yaml and spaces_file
+	watched  watchlist
+	saved    fingerprint // of the watchlist that a restart finds
+	partial  bool        // there may be spaces that are not known yet
 }
 
 func (b *Bot) makeAccounts() error {
@@ -74,6 +80,9 @@ func (b *Bot) makeAccount(c *config.Account) error {
 		MaxAge: b.config.Poll.MaxAge, MinInterval: b.config.Poll.MinInterval, Timeout: b.config.Poll.Timeout,
 		Seed: rand.Uint64(), Log: b.log, Metrics: b.registry,
 	})
+	if err := b.restoreSpaces(a); err != nil {
+		return err
+	}
 	return b.makeDiscovery(a)
 }
 
@@ -88,33 +97,41 @@ func (b *Bot) listedSpaces(a *account, read func(string) ([]byte, error)) ([]pho
 }
 
 // updateSpaces makes the spaces of an account known to the loop, then to its
-// poller: those that the configuration lists and those that the account names
-// itself.
+// poller: those that the configuration lists, those that the account names
+// itself, and those that are missing.
 func (b *Bot) updateSpaces(ctx context.Context, a *account) error {
 	a.updating.Lock()
 	defer a.updating.Unlock()
-	spaces := a.listed
+	return b.watchListed(ctx, a)
+}
+
+// watchListed is updateSpaces with updating held.
+func (b *Bot) watchListed(ctx context.Context, a *account) error {
+	listed, now := a.listed, time.Now()
 	if a.discovery != nil {
-		spaces = a.discovery.add(a.name, a.listed)
+		listed = a.discovery.add(a.name, a.listed)
 	}
+	began, returned, gone := a.watched.update(listed, now)
+	a.publishMissing()
 	wasPartial := a.partial
-	a.partial = !a.complete(spaces, time.Now())
+	a.partial = !a.complete(listed, now)
 	set := b.loop.SetSpaces
 	if a.partial {
 		set = b.loop.SetPartialSpaces
 	}
-	if err := set(ctx, a.name, spaces); err != nil {
+	if err := set(ctx, a.name, a.watched.spaces); err != nil {
 		return err
 	}
-	keys := make([]phone.SpaceKey, len(spaces))
-	for i, s := range spaces {
+	keys := make([]phone.SpaceKey, len(a.watched.spaces))
+	for i, s := range a.watched.spaces {
 		keys[i] = s.SpaceKey
 	}
 	a.poller.SetSpaces(keys)
+	b.tellMissing(ctx, a, began, returned, gone)
 	if wasPartial && !a.partial {
 		b.forgetUnlisted(ctx)
 	}
-	return nil
+	return b.saveSpaces(ctx, a)
 }
 
 // complete reports whether the account has no other spaces, so that those may be
@@ -155,7 +172,9 @@ func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]b
 		b.log.Error("the spaces file was not taken over, the last good list goes on", "account", a.name, "file", a.config.SpacesFile, "err", err)
 		return
 	}
-	b.log.Info("the spaces file was taken over", "account", a.name, "spaces", len(listed))
+	if a.missing.Load() == nil {
+		b.log.Info("the spaces file was taken over", "account", a.name, "spaces", len(listed))
+	}
 }
 
 // checkpointEvery is how often the schedule of an account is saved.

@@ -44,6 +44,16 @@ type AccountStatus struct {
 	Failing  []FailingSpace `json:"failing"`
 	// Discovery is how looking for spaces goes; nil where it is not enabled.
 	Discovery *DiscoveryStatus `json:"discovery,omitempty"`
+	// Missing is what the account's lists lack of the spaces that are watched; nil:
+	// nothing.
+	Missing *MissingSpaces `json:"missing,omitempty"`
+}
+
+// MissingSpaces are spaces that are watched although the lists no longer name them: more
+// likely a list is cut short than so many are gone at once.
+type MissingSpaces struct {
+	Spaces []Space   `json:"spaces"`
+	Until  time.Time `json:"until"` // they are watched, unless that is accepted earlier
 }
 
 // DiscoveryStatus is how looking for an account's spaces in the cloud goes.
@@ -51,6 +61,12 @@ type DiscoveryStatus struct {
 	Spaces int       `json:"spaces"`          // that the last good list names and that are wanted
 	At     time.Time `json:"at,omitzero"`     // of the last good list; zero: none yet
 	Error  string    `json:"error,omitempty"` // why the last try failed; the last good list stands
+}
+
+// AcceptedSpaces says how many missing spaces of an account are no longer watched.
+type AcceptedSpaces struct {
+	Account string `json:"account"`
+	Dropped int    `json:"dropped"`
 }
 
 // FailingSpace is a space, or where Space is empty the whole account, whose

@@ -93,6 +93,10 @@ func printAccount(p *command.Program, a *api.AccountStatus) {
 	} else if d != nil {
 		fmt.Fprintln(p.Stdout, command.Hanging(name, "discovery: "+discovered(d)))
 	}
+	if m := a.Missing; m != nil {
+		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, fmt.Sprintf("the list of spaces lacks %s that are watched until %s; if they are really gone: numwatch spaces accept %s",
+			phone.Count(len(m.Spaces), "space"), m.Until.Local().Format(command.Minutes), alert.Plain(a.Name))))
+	}
 	for i := range a.Failing[:min(len(a.Failing), maxFailing)] {
 		printFailing(p, a.Name, &a.Failing[i])
 	}

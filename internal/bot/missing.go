@@ -1,0 +1,153 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"numwatch/alert"
+	"numwatch/notify/card"
+	"numwatch/phone"
+	"numwatch/web/api"
+)
+
+func watchlistName(account string) string { return filepath.Join("spaces", account) }
+
+// restoreSpaces takes over which spaces an earlier run watched. What cannot be read of it
+// is no reason not to start: the lists are compared with nothing then.
+func (b *Bot) restoreSpaces(a *account) error {
+	saved, err := b.store.Checkpoint(watchlistName(a.name))
+	if err != nil {
+		return err
+	}
+	if a.watched, err = restoreWatchlist(a.name, saved); err != nil {
+		b.log.Warn("the lists of spaces are not compared with those of the earlier run", "account", a.name, "err", err)
+	}
+	a.saved = fingerprintOf(saved, nil)
+	return nil
+}
+
+// saveSpaces keeps which spaces are watched for the next run. It is called with
+// updating held.
+func (b *Bot) saveSpaces(ctx context.Context, a *account) error {
+	list, err := a.watched.save()
+	if err != nil {
+		return err
+	}
+	if now := fingerprintOf(list, nil); now != a.saved {
+		if err := b.loop.Save(ctx, watchlistName(a.name), list); err != nil {
+			return fmt.Errorf("the spaces are watched but not kept for a restart: %w", err)
+		}
+		a.saved = now
+	}
+	return nil
+}
+
+// publishMissing has the status show what the lists lack.
+func (a *account) publishMissing() {
+	spaces := a.watched.lacking()
+	if len(spaces) == 0 {
+		a.missing.Store(nil)
+		return
+	}
+	m := &api.MissingSpaces{Until: a.watched.until()}
+	for _, s := range spaces {
+		m.Spaces = append(m.Spaces, api.Space{ID: s.ID, Name: s.Name, Labels: s.Labels})
+	}
+	a.missing.Store(m)
+}
+
+// tellMissing tells people that the lists lack spaces, and how that ended.
+func (b *Bot) tellMissing(ctx context.Context, a *account, began, returned, gone []phone.Space) {
+	if len(began) > 0 {
+		missing := a.watched.lacking()
+		until := a.watched.until().UTC().Format("15:04 UTC")
+		b.log.Warn("the list of spaces lacks many that were watched; they are watched on for an hour, or until that is accepted",
+			"account", a.name, "missing", len(missing), "spaces", len(a.watched.spaces), "until", until)
+		b.tellSpaces(ctx, "spaces-missing", warning, fmt.Sprintf("The list of spaces of account %s lacks %d of %s: %s. "+
+			"They are watched until %s. If they are really gone: numwatch spaces accept %[1]s",
+			a.name, len(missing), phone.Count(len(a.watched.spaces), "space"), titles(missing), until))
+	}
+	if len(returned) > 0 {
+		b.log.Info("missing spaces are listed again", "account", a.name, "spaces", len(returned))
+		b.tellSpaces(ctx, "spaces-returned", resolved, fmt.Sprintf("The list of spaces of account %s names %s again: %s.",
+			a.name, phone.Count(len(returned), "missing space"), titles(returned)))
+	}
+	if len(gone) > 0 {
+		b.log.Warn("missing spaces are no longer watched", "account", a.name, "spaces", len(gone))
+		b.tellSpaces(ctx, "spaces-dropped", warning, fmt.Sprintf("The list of spaces of account %s still lacks %s. No longer watched: %s.",
+			a.name, phone.Count(len(gone), "space"), titles(gone)))
+	}
+}
+
+func (b *Bot) tellSpaces(ctx context.Context, kind string, mark card.Mark, text string) {
+	b.announce(mark, text)
+	if err := b.note(ctx, alert.Notice{Kind: kind, Text: text}); err != nil && !errors.Is(err, context.Canceled) {
+		b.log.Warn("what happened to the spaces could not be logged", "err", err)
+	}
+}
+
+// maxTitles is how many spaces a text names.
+const maxTitles = 10
+
+func titles(spaces []phone.Space) string {
+	var names []string
+	for _, s := range spaces[:min(len(spaces), maxTitles)] {
+		names = append(names, s.Title())
+	}
+	if more := len(spaces) - maxTitles; more > 0 {
+		names = append(names, fmt.Sprintf("and %s more", phone.Grouped(more)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// acceptSpaces watches the missing spaces of an account no longer, because somebody knows
+// that they are gone. It returns how many those were.
+func (b *Bot) acceptSpaces(ctx context.Context, name, by string) (int, error) {
+	a := b.account(name)
+	if a == nil {
+		return 0, fmt.Errorf("%w: account %s", alert.ErrNotFound, name)
+	}
+	a.updating.Lock()
+	defer a.updating.Unlock()
+	gone := a.watched.accept()
+	if len(gone) == 0 {
+		return 0, fmt.Errorf("%w: the lists of account %s lack no space that is watched", alert.ErrRejected, name)
+	}
+	if err := b.watchListed(ctx, a); err != nil {
+		return 0, err
+	}
+	b.log.Info("missing spaces were accepted as gone", "account", a.name, "spaces", len(gone), "by", by)
+	text := fmt.Sprintf("%s accepted that account %s no longer has %s: %s", by, a.name, phone.Count(len(gone), "space"), titles(gone))
+	if err := b.note(ctx, alert.Notice{Kind: "spaces-accepted", Text: text}); err != nil {
+		return 0, err
+	}
+	return len(gone), nil
+}
+
+// expireEvery is how often missing spaces are looked at.
+const expireEvery = time.Minute
+
+// expireMissing ends the watch over spaces that have been missing for long.
+func (b *Bot) expireMissing(ctx context.Context) error {
+	ticker := time.NewTicker(expireEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		for _, a := range b.accounts {
+			if m := a.missing.Load(); m == nil || time.Now().Before(m.Until) {
+				continue
+			}
+			if err := b.updateSpaces(ctx, a); err != nil && ctx.Err() == nil {
+				b.log.Error("missing spaces are still watched", "account", a.name, "err", err)
+			}
+		}
+	}
+}

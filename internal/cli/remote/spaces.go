@@ -1,0 +1,40 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"numwatch/internal/cli/command"
+	"numwatch/phone"
+	"numwatch/web/api"
+)
+
+type SpacesCommand struct {
+	Accept spacesAcceptCommand `cmd:"" help:"Stop watching the spaces that an account's lists no longer name: numwatch status."`
+}
+
+type spacesAcceptCommand struct {
+	Client
+	command.Output
+	person
+	Account string `arg:"" help:"The account's name."`
+}
+
+// Run accepts that the missing spaces of an account are gone.
+func (c *spacesAcceptCommand) Run(ctx context.Context, p *command.Program) error {
+	by, err := c.name(p)
+	if err != nil {
+		return err
+	}
+	var accepted api.AcceptedSpaces
+	if err := c.call(ctx, p, http.MethodPost, "/api/v1/spaces/"+url.PathEscape(c.Account)+"/accept", api.ByRequest{By: by}, &accepted); err != nil {
+		return err
+	}
+	if c.JSON() {
+		return command.PrintJSON(p.Stdout, accepted)
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%s of account %s no longer watched\n", phone.Count(accepted.Dropped, "space"), accepted.Account)
+	return err
+}
