@@ -19,6 +19,7 @@ import (
 	"numwatch/alert"
 	"numwatch/diff"
 	"numwatch/internal/config"
+	"numwatch/internal/filewatch"
 	"numwatch/internal/view"
 	"numwatch/internal/watch"
 	"numwatch/notify/jetstream"
@@ -61,7 +62,7 @@ type Bot struct {
 	accounts  []*account
 	rules     *rulesFile
 	backtests *backtests
-	files     *fileWatcher
+	files     *filewatch.Watcher
 
 	rereadFiles   chan struct{}
 	announcements chan announcement
@@ -72,7 +73,7 @@ type Bot struct {
 func New(o Options) (*Bot, error) {
 	b := &Bot{
 		o: o, config: o.Config, log: o.Log, started: time.Now(), registry: prometheus.NewRegistry(),
-		directory: watch.NewDirectory(), files: newFileWatcher(),
+		directory: watch.NewDirectory(), files: filewatch.New(o.Log),
 		rereadFiles: make(chan struct{}, 1), announcements: make(chan announcement, maxAnnouncements),
 	}
 	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -109,9 +110,7 @@ func (b *Bot) openRules() error {
 	if err := b.rules.load(); err != nil {
 		return err
 	}
-	b.files.add(b.rules.path, b.rules.content, func(ctx context.Context, data []byte, err error) {
-		_ = b.rules.take(ctx, data, err) // it has told everybody who needs to know
-	})
+	b.files.Add(b.rules.path, b.rules.content, b.rules.take)
 	return nil
 }
 

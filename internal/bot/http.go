@@ -29,11 +29,7 @@ func (b *Bot) handler(ctx context.Context) http.Handler {
 
 // reloadRules reads the rules now and puts them in force.
 func (b *Bot) reloadRules(ctx context.Context) error {
-	data, err := b.files.read(ctx, b.rules.path)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return b.rules.take(ctx, data, err)
+	return b.files.Read(ctx, b.rules.path)
 }
 
 func (b *Bot) rulesStatus() api.Rules {

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -26,7 +27,7 @@ func (b *Bot) restoreSpaces(a *account) error {
 	if a.watched, err = restoreWatchlist(a.name, saved); err != nil {
 		b.log.Warn("the lists of spaces are not compared with those of the earlier run", "account", a.name, "err", err)
 	}
-	a.saved = fingerprintOf(saved, nil)
+	a.saved = sha256.Sum256(saved)
 	return nil
 }
 
@@ -37,7 +38,7 @@ func (b *Bot) saveSpaces(ctx context.Context, a *account) error {
 	if err != nil {
 		return err
 	}
-	if now := fingerprintOf(list, nil); now != a.saved {
+	if now := sha256.Sum256(list); now != a.saved {
 		if err := b.loop.Save(ctx, watchlistName(a.name), list); err != nil {
 			return fmt.Errorf("the spaces are watched but not kept for a restart: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/diagnostic"
+	"numwatch/internal/filewatch"
 	"numwatch/notify/card"
 	"numwatch/rules"
 	"numwatch/rules/rulefile"
@@ -29,11 +30,9 @@ type rulesFile struct {
 	backtest func(old, set *rules.Set)                 // compares what the two would have sent
 	log      *slog.Logger
 
-	reloading sync.Mutex // one file after the other
-
 	mu      sync.Mutex
-	set     *rules.Set  // in force
-	content fingerprint // of the file that set came from
+	set     *rules.Set            // in force
+	content filewatch.Fingerprint // of the file that set came from
 	loaded  time.Time
 	refused *api.Refusal // the last reading failed
 }
@@ -49,7 +48,7 @@ func LoadRules(path string) (*rules.Set, error) {
 
 // load reads the rules that the bot starts with.
 func (f *rulesFile) load() (err error) {
-	f.content, f.loaded = digest(f.path), time.Now()
+	f.content, f.loaded = filewatch.Digest(f.path), time.Now()
 	if f.set, err = LoadRules(f.path); err != nil {
 		return err
 	}
@@ -63,11 +62,10 @@ func (f *rulesFile) logWarnings(set *rules.Set) {
 	}
 }
 
-// take puts the content of the file in force, or refuses it. The error says why
+// take puts the content of the file in force, or refuses it; the watcher calls it for one
+// reading after the other. The error says why
 // the rules before go on; whoever needs to know has been told then.
 func (f *rulesFile) take(ctx context.Context, data []byte, err error) error {
-	f.reloading.Lock()
-	defer f.reloading.Unlock()
 	var set *rules.Set
 	if err != nil {
 		err = fmt.Errorf("reading the rules: %w", err)
@@ -84,11 +82,11 @@ func (f *rulesFile) take(ctx context.Context, data []byte, err error) error {
 		f.log.Error("good rules could not be put in force, the last ones go on", "err", err)
 		return fmt.Errorf("putting the rules in force: %w", err)
 	}
-	f.accept(set, fingerprintOf(data, nil))
+	f.accept(set, filewatch.FingerprintOf(data, nil))
 	return nil
 }
 
-func (f *rulesFile) accept(set *rules.Set, content fingerprint) {
+func (f *rulesFile) accept(set *rules.Set, content filewatch.Fingerprint) {
 	f.mu.Lock()
 	old, changed := f.set, content != f.content
 	f.set, f.content, f.loaded, f.refused = set, content, time.Now(), nil

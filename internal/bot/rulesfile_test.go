@@ -17,6 +17,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/diff"
+	"numwatch/internal/filewatch"
 	"numwatch/internal/watch"
 	"numwatch/notify/card"
 	"numwatch/phone"
@@ -79,9 +80,10 @@ func startReloading(t *testing.T, path string) *reloading {
 	ended := make(chan error, 1)
 	go func() { ended <- r.loop.Run(loopCtx) }()
 	running.Go(func() {
-		w := fileWatcher{settle: 3 * time.Millisecond, look: time.Hour, gone: time.Second}
-		w.add(path, known, func(ctx context.Context, data []byte, err error) { _ = r.file.take(ctx, data, err) })
-		if err := w.run(ctx, nil); err != nil {
+		w := filewatch.New(slog.New(slog.DiscardHandler))
+		w.Settle = 3 * time.Millisecond
+		w.Add(path, known, r.file.take)
+		if err := w.Run(ctx, nil); err != nil {
 			t.Error(err)
 		}
 	})

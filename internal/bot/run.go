@@ -57,7 +57,7 @@ func (b *Bot) sinks() []task {
 
 func (b *Bot) pollers() []task {
 	tasks := []task{
-		{name: "files", run: func(ctx context.Context) error { return b.files.run(ctx, b.rereadFiles) }},
+		{name: "files", run: func(ctx context.Context) error { return b.files.Run(ctx, b.rereadFiles) }},
 		{name: "reread", run: b.forwardRereads},
 		{name: "back-tests", run: b.backtests.run},
 		{name: "missing spaces", run: b.expireMissing},

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"numwatch/internal/config"
+	"numwatch/internal/filewatch"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
@@ -35,8 +37,8 @@ type account struct {
 	updating sync.Mutex    // held while the spaces change; guards what follows
 	listed   []phone.Space // by config.yaml and spaces_file
 	watched  watchlist
-	saved    fingerprint // of the watchlist that a restart finds
-	partial  bool        // there may be spaces that are not known yet
+	saved    [sha256.Size]byte // of the watchlist that a restart finds
+	partial  bool              // there may be spaces that are not known yet
 }
 
 func (b *Bot) makeAccounts() error {
@@ -50,15 +52,15 @@ func (b *Bot) makeAccounts() error {
 
 func (b *Bot) makeAccount(c *config.Account) error {
 	a := &account{name: c.Name, config: c}
-	seen := digest(c.SpacesFile)
+	seen := filewatch.Digest(c.SpacesFile)
 	listed, err := b.listedSpaces(a, os.ReadFile)
 	if err != nil {
 		return err
 	}
 	a.listed = listed
 	if c.SpacesFile != "" {
-		b.files.add(c.SpacesFile, seen, func(ctx context.Context, data []byte, err error) {
-			b.takeSpaces(ctx, a, func(string) ([]byte, error) { return data, err })
+		b.files.Add(c.SpacesFile, seen, func(ctx context.Context, data []byte, err error) error {
+			return b.takeSpaces(ctx, a, func(string) ([]byte, error) { return data, err })
 		})
 	}
 	pace := ratelimit.NewPace(c.RequestsPerSecond)
@@ -157,7 +159,7 @@ func (b *Bot) forgetUnlisted(ctx context.Context) {
 }
 
 // takeSpaces takes over a changed list. What cannot be read changes nothing.
-func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]byte, error)) {
+func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]byte, error)) error {
 	listed, err := b.listedSpaces(a, read)
 	if err == nil && len(listed) == 0 && a.discovery == nil {
 		err = errors.New("it names no space")
@@ -170,11 +172,12 @@ func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]b
 	}
 	if err != nil {
 		b.log.Error("the spaces file was not taken over, the last good list goes on", "account", a.name, "file", a.config.SpacesFile, "err", err)
-		return
+		return err
 	}
 	if a.missing.Load() == nil {
 		b.log.Info("the spaces file was taken over", "account", a.name, "spaces", len(listed))
 	}
+	return nil
 }
 
 // checkpointEvery is how often the schedule of an account is saved.
