@@ -32,7 +32,7 @@ const (
 	IsOfficial
 
 	Presence // of a number, called "Number": APPEARED, MISSING, MOVED
-	Poll     // of a space or an account: OK, FAILING, DENIED
+	Poll     // of a space or an account: OK, FAILING, DENIED; of an account also CLOCK_OFF
 	Sink     // of the bot: OK, PARKED
 )
 
@@ -54,10 +54,11 @@ const (
 	Missing  = "MISSING"  // it was confirmed missing from the list
 	Moved    = "MOVED"    // it is now in another space's list
 
-	OK      = "OK"
-	Failing = "FAILING" // several polls in a row failed
-	Denied  = "DENIED"  // the cloud refuses to answer
-	Parked  = "PARKED"  // a sink or channel that cannot be delivered to
+	OK       = "OK"
+	ClockOff = "CLOCK_OFF" // polls of the account succeed though this machine's clock is off
+	Failing  = "FAILING"   // several polls in a row failed
+	Denied   = "DENIED"    // the cloud refuses to answer
+	Parked   = "PARKED"    // a sink or channel that cannot be delivered to
 )
 
 // String returns the name used in YAML, JSON, pages and NATS subjects.

@@ -59,7 +59,7 @@ var scales = [fieldCount]*scale{
 	},
 	IsOfficial: {steps: [][]string{{"Y"}, {"N"}}, off: []string{""}},
 	Presence:   {steps: [][]string{{Appeared}, {Missing}}, off: []string{Moved, ""}},
-	Poll:       {steps: [][]string{{OK}, {Failing}, {Denied}}, off: []string{""}},
+	Poll:       {steps: [][]string{{OK}, {ClockOff}, {Failing}, {Denied}}, off: []string{""}},
 	Sink:       {steps: [][]string{{OK}, {Parked}}, off: []string{""}},
 }
 

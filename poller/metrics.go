@@ -66,7 +66,7 @@ var statusGauges = []struct {
 	{"numwatch_worst_time_to_detect_seconds", "Longest delay until a change is seen, as the schedule stands.", func(s *Status) float64 { return s.Plan.Worst.Seconds() }},
 	{"numwatch_round_seconds", "Time to poll every space once at the present pace.", func(s *Status) float64 { return s.Plan.Round.Seconds() }},
 	{"numwatch_max_age_holds", "1 if every space can be polled within max_age, else 0.", func(s *Status) float64 { return truth(s.Plan.Feasible) }},
-	{"numwatch_account_denied", "1 while the account is denied, else 0.", func(s *Status) float64 { return truth(s.Denied != nil) }},
+	{"numwatch_account_denied", "1 while the account is denied, else 0.", func(s *Status) float64 { return truth(s.Denied) }},
 	{"numwatch_oldest_poll_age_seconds", "Age of the oldest last answer of all spaces.", oldestAge},
 }
 

@@ -28,6 +28,7 @@ var verdicts = map[cams.Class]health.Verdict{
 	cams.DeniedSpace:   health.SpaceDenied,
 	cams.Clock:         health.Failed,
 	cams.Inconsistent:  health.Unusable,
+	cams.NoCredentials: health.AccountFailed,
 }
 
 // Observe reports a result to the health of its account. Whoever delivers results

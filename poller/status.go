@@ -22,16 +22,17 @@ type Status struct {
 	// it was added for a space without one; zero if there is no space.
 	Oldest  time.Time
 	Failing []Failure // spaces whose last poll failed, by id
-	// Denied tells why the account is denied, nil if it is not; it is tried again
-	// at DeniedUntil.
-	Denied      *cams.Error
+	// Unwell tells why the account as a whole cannot be polled, nil if it can. Where
+	// that is because it is Denied, it is tried again at DeniedUntil.
+	Unwell      *Failure
+	Denied      bool
 	DeniedUntil time.Time
 }
 
-// Failure is a space whose last polls failed.
+// Failure is a space whose last polls failed, or an account.
 type Failure struct {
-	Space    phone.SpaceKey
-	Err      *cams.Error // the last
+	Space    phone.SpaceKey // without ID: the account
+	Err      *cams.Error    // the last
 	Since    time.Time
 	Failures int // in a row
 }
@@ -42,8 +43,8 @@ func (p *Poller) Status() Status {
 	for _, f := range p.o.Health.Failing() {
 		s.Failing = append(s.Failing, Failure{f.Space, cams.AsError(f.Space, f.Err), f.Since, f.Failures})
 	}
-	if f := p.o.Health.Denied(); f != nil {
-		s.Denied = denial(p.o.Account, f)
+	if f, denied := p.o.Health.Unwell(); f != nil {
+		s.Unwell, s.Denied = &Failure{f.Space, reasonOf(f, denied), f.Since, f.Failures}, denied
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,12 +54,17 @@ func (p *Poller) Status() Status {
 	return s
 }
 
-// denial is the error of a denied account, which an earlier run may have stored.
-func denial(account string, f *health.Failure) *cams.Error {
-	if f.Err == nil {
-		return &cams.Error{Class: cams.DeniedAccount, Account: account, Code: f.Code, Message: f.Reason}
+// reasonOf is the error of an account that is unwell, which an earlier run may have
+// stored.
+func reasonOf(f *health.Failure, denied bool) *cams.Error {
+	if f.Err != nil {
+		return cams.AsError(f.Space, f.Err)
 	}
-	return cams.AsError(f.Space, f.Err)
+	e := &cams.Error{Class: cams.Transient, Account: f.Space.Account, Code: f.Code, Message: f.Reason}
+	if denied {
+		e.Class = cams.DeniedAccount
+	}
+	return e
 }
 
 // meter counts the requests of the last minute, second by second.

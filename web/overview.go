@@ -40,6 +40,10 @@ func (s *site) status() api.Status {
 	for i := range status.Accounts {
 		a := &status.Accounts[i]
 		a.Failing = cleaned(a.Failing)
+		a.Warnings = slices.Clone(a.Warnings)
+		for j, w := range a.Warnings {
+			a.Warnings[j] = shown(w)
+		}
 		if d := a.Discovery; d != nil {
 			a.Discovery = &api.DiscoveryStatus{Spaces: d.Spaces, At: d.At, Error: shown(d.Error)}
 		}

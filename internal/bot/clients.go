@@ -4,24 +4,22 @@ import (
 	"numwatch/internal/config"
 	"numwatch/notify/jetstream"
 	"numwatch/poller/cams"
-	"numwatch/poller/ratelimit"
 )
 
-// NewClient returns a client of one account as it is configured.
-func NewClient(c *config.Config, a *config.Account, pace *ratelimit.Pace, release string) (*cams.Client, error) {
+// NewClient returns a client of one account as it is configured; the rest of its
+// options are the caller's.
+func NewClient(c *config.Config, a *config.Account, release string, o cams.ClientOptions) (*cams.Client, error) {
 	cr := a.Credentials
-	return cams.NewClient(cams.ClientOptions{
-		Account: a.Name,
-		Credentials: cams.Credentials{
-			Type: cr.Type, AccessKeyId: cr.AccessKeyId, AccessKeySecret: cr.AccessKeySecret.Reveal(),
-			SecurityToken: cr.SecurityToken.Reveal(), RoleName: cr.RoleName, RoleArn: cr.RoleArn,
-			RoleSessionName: cr.RoleSessionName, ExternalId: cr.ExternalId, Policy: cr.Policy,
-			OidcProviderArn: cr.OidcProviderArn, OidcTokenFile: cr.OidcTokenFile,
-			StsEndpoint: cr.StsEndpoint, URL: cr.URL.Reveal(),
-		},
-		Region: a.Region, Endpoint: a.Endpoint, UserAgent: "numwatch/" + release,
-		Timeout: c.Poll.Timeout, Pace: pace,
-	})
+	o.Account, o.Region, o.Endpoint = a.Name, a.Region, a.Endpoint
+	o.UserAgent, o.Timeout = "numwatch/"+release, c.Poll.Timeout
+	o.Credentials = cams.Credentials{
+		Type: cr.Type, AccessKeyId: cr.AccessKeyId, AccessKeySecret: cr.AccessKeySecret.Reveal(),
+		SecurityToken: cr.SecurityToken.Reveal(), RoleName: cr.RoleName, RoleArn: cr.RoleArn,
+		RoleSessionName: cr.RoleSessionName, ExternalId: cr.ExternalId, Policy: cr.Policy,
+		OidcProviderArn: cr.OidcProviderArn, OidcTokenFile: cr.OidcTokenFile,
+		StsEndpoint: cr.StsEndpoint, URL: cr.URL.Reveal(),
+	}
+	return cams.NewClient(o)
 }
 
 // NATSLogin is how the configuration says to log in to NATS.

@@ -60,9 +60,10 @@ func accountStatus(a *account) api.AccountStatus {
 		Name: a.name, Limit: a.config.RequestsPerSecond, Rate: p.Used, Throttled: p.Throttled, Spaces: p.Plan.Spaces,
 		Oldest: p.Oldest, Expected: api.Seconds(p.Plan.Expected), Worst: api.Seconds(p.Plan.Worst),
 		Plan: p.Plan.String(), Holds: p.Plan.Feasible, Failing: []api.FailingSpace{}, Discovery: a.discovery.status(), Missing: a.missing.Load(),
+		Warnings: a.client.Warnings(),
 	}
-	if p.Denied != nil {
-		s.Failing = append(s.Failing, failing("", p.Denied, time.Time{}))
+	if p.Unwell != nil {
+		s.Failing = append(s.Failing, failing("", p.Unwell.Err, p.Unwell.Since))
 	}
 	for _, f := range p.Failing {
 		s.Failing = append(s.Failing, failing(f.Space.ID, f.Err, f.Since))

@@ -64,10 +64,6 @@ func (b *Bot) makeAccount(c *config.Account) error {
 		})
 	}
 	pace := ratelimit.NewPace(c.RequestsPerSecond)
-	if a.client, err = NewClient(b.config, c, pace, b.o.Release); err != nil {
-		return err
-	}
-	b.accounts = append(b.accounts, a)
 	checkpoint, err := b.store.Checkpoint(checkpointName(c.Name))
 	if err != nil {
 		return err
@@ -77,6 +73,11 @@ func (b *Bot) makeAccount(c *config.Account) error {
 		return err
 	}
 	a.health = health.New(c.Name, conditions)
+	a.client, err = NewClient(b.config, c, b.o.Release, cams.ClientOptions{Pace: pace, ClockOff: a.health.ClockOff, Log: b.log})
+	if err != nil {
+		return err
+	}
+	b.accounts = append(b.accounts, a)
 	a.poller = poller.New(poller.Options{
 		Account: c.Name, Fetcher: a.client, Pace: pace, Deliver: b.deliver, Checkpoint: checkpoint, Health: a.health,
 		MaxAge: b.config.Poll.MaxAge, MinInterval: b.config.Poll.MinInterval, Timeout: b.config.Poll.Timeout,

@@ -17,6 +17,7 @@ import (
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
+	"numwatch/poller/cams"
 	"numwatch/poller/ratelimit"
 	"numwatch/rules"
 	"numwatch/store"
@@ -110,7 +111,7 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if err != nil {
 		return "", err
 	}
-	client, err := bot.NewClient(cfg, a, ratelimit.NewPace(a.RequestsPerSecond), release())
+	client, err := bot.NewClient(cfg, a, release(), cams.ClientOptions{Pace: ratelimit.NewPace(a.RequestsPerSecond)})
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/phone"
+	"numwatch/poller/cams"
 	"numwatch/poller/ratelimit"
 )
 
@@ -33,7 +34,7 @@ func (c *pollCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	client, err := bot.NewClient(cfg, account, nil, release())
+	client, err := bot.NewClient(cfg, account, release(), cams.ClientOptions{})
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ var codes = map[string]kind{
 	"Unknown.ResourceOwnerId":  {DeniedSpace, adviceSpace},
 	"MissingCustSpaceId":       {DeniedSpace, adviceSpace},
 	"InvalidTimeStamp.Expired": {Clock, ""}, // the advice names the difference
+	"InvalidTimestamp.Expired": {Clock, ""}, // other services of the cloud write it so
+	"IllegalTimestamp":         {Clock, ""},
 	"SignatureNonceUsed":       {Clock, adviceNonce},
 	"ServiceUnavailable":       {Transient, ""},
 	"InternalError":            {Transient, ""},
@@ -80,6 +82,12 @@ func classify(status int, code string) (k kind, known bool) {
 	default:
 		return kind{Transient, ""}, false
 	}
+}
+
+// ofClock reports whether a code means that a request's date is too far from the
+// cloud's time.
+func ofClock(code string) bool {
+	return codes[code].class == Clock && code != "SignatureNonceUsed"
 }
 
 // ofCredentials reports whether a code may mean that the credentials in use

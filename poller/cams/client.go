@@ -10,8 +10,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +32,11 @@ type ClientOptions struct {
 	Timeout time.Duration
 	// Pace limits all requests. Nil: nothing does.
 	Pace *ratelimit.Pace
-	Now  func() time.Time // nil: time.Now
+	// ClockOff is told after each success how far this machine's clock is off, in a
+	// sentence; nothing where it is right enough. Nil: nobody is told.
+	ClockOff func(warning string)
+	Now      func() time.Time // nil: time.Now
+	Log      *slog.Logger     // nil: silent
 }
 
 // Client calls the cloud API for one account. It is safe for concurrent use.
@@ -40,7 +46,7 @@ type Client struct {
 	agent       string
 	timeout     time.Duration
 	pace        *ratelimit.Pace
-	now         func() time.Time
+	clock       *clock
 	credentials *credentialCache
 	transport   *http.Transport
 }
@@ -53,7 +59,11 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
 		return nil, fmt.Errorf("account %s: the endpoint %q is not a whole URL such as https://cams.ap-southeast-1.aliyuncs.com", o.Account, phone.Redact(endpoint))
 	}
-	credentials, err := newCredentialCache(o.Credentials)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	log := o.Log.With("account", o.Account)
+	credentials, err := newCredentialCache(o.Credentials, log)
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", o.Account, err)
 	}
@@ -63,11 +73,8 @@ func NewClient(o ClientOptions) (*Client, error) {
 		agent:       cmp.Or(o.UserAgent, "numwatch"),
 		timeout:     cmp.Or(o.Timeout, 10*time.Second),
 		pace:        o.Pace,
-		now:         o.Now,
+		clock:       newClock(o, log),
 		credentials: credentials,
-	}
-	if c.now == nil {
-		c.now = time.Now
 	}
 	c.transport = newTransport(c.timeout)
 	return c, nil
@@ -105,7 +112,13 @@ func (c *Client) Fetch(ctx context.Context, space phone.SpaceKey, turn ratelimit
 	if wrong != nil {
 		return nil, c.inconsistent(call, answer, wrong.Error())
 	}
-	return &phone.Snapshot{Space: space, Numbers: numbers, At: c.now(), RequestId: call.requestID(answer)}, nil
+	return &phone.Snapshot{Space: space, Numbers: numbers, At: c.clock.machine(), RequestId: call.requestID(answer)}, nil
+}
+
+// Warnings says what is wrong with how the account is reached while polls go on
+// all the same, in a sentence each.
+func (c *Client) Warnings() []string {
+	return slices.DeleteFunc([]string{c.credentials.warning(), c.clock.warning()}, func(w string) bool { return w == "" })
 }
 
 // call is one operation and what its last attempt brought.
@@ -113,6 +126,7 @@ type call struct {
 	action string
 	space  string
 	params map[string]string
+	key    key
 	status int
 	header http.Header
 	sent   time.Time
@@ -122,10 +136,11 @@ func (c *call) requestID(a *answer) string {
 	return clean(cmp.Or(a.RequestId.value, c.header.Get("x-acs-request-id")), maxCode)
 }
 
-// do performs a call, signed anew once if the cloud rejects the date or nonce.
+// do performs a call, signed anew once if the cloud rejects the date or nonce, or
+// a key that has been replaced where it comes from.
 func (c *Client) do(ctx context.Context, call *call, turn ratelimit.Turn) (*answer, *Error) {
 	answer, err := c.attempt(ctx, call, turn)
-	if err != nil && err.Class == Clock {
+	if err != nil && (err.Class == Clock || ofCredentials(err.Code) && c.replaced(ctx, call)) {
 		answer, err = c.attempt(ctx, call, ratelimit.Turn{})
 	}
 	if err != nil && err.Class == Throttled && c.pace != nil {
@@ -134,20 +149,28 @@ func (c *Client) do(ctx context.Context, call *call, turn ratelimit.Turn) (*answ
 	return answer, err
 }
 
+// replaced drops the key that the cloud refused, and reports whether its source
+// has another one by now.
+func (c *Client) replaced(ctx context.Context, call *call) bool {
+	c.credentials.drop(call.key)
+	k, err := c.key(ctx, call)
+	return err == nil && k != call.key
+}
+
 // attempt sends a request and judges its answer.
 func (c *Client) attempt(ctx context.Context, call *call, turn ratelimit.Turn) (*answer, *Error) {
-	call.status, call.header, call.sent = 0, nil, time.Time{}
 	k, failed := c.key(ctx, call)
 	if failed != nil {
 		return nil, failed
 	}
+	call.key, call.status, call.header, call.sent = k, 0, nil, time.Time{}
 	if turn == (ratelimit.Turn{}) && c.pace != nil { // taken here, so that waiting for it is not limited by Timeout
 		var err error
 		if turn, err = c.pace.Wait(ctx); err != nil {
-			return nil, c.failed(call, err, "waiting for a turn", k)
+			return nil, c.failed(call, err, "waiting for a turn")
 		}
 	}
-	body, failed := c.exchange(ctx, call, turn, k)
+	body, failed := c.exchange(ctx, call, turn)
 	if failed != nil {
 		return nil, failed
 	}
@@ -156,11 +179,12 @@ func (c *Client) attempt(ctx context.Context, call *call, turn ratelimit.Turn) (
 		return nil, c.unreadable(call, len(body), err)
 	}
 	if call.status == http.StatusOK && answer.ok() {
+		c.clock.accepted(call.header)
 		return answer, nil
 	}
-	rejected := c.rejected(call, answer, k)
-	if ofCredentials(rejected.Code) {
-		c.credentials.forget(ctx)
+	rejected := c.rejected(call, answer)
+	if ofClock(rejected.Code) {
+		c.clock.rejected(call.header)
 	}
 	return nil, rejected
 }
@@ -181,7 +205,7 @@ const maxAnswer = 16 << 20
 
 // exchange sends one request and reads the whole body of its answer. It follows
 // no redirect and keeps no cookie, which is all that an http.Client would add.
-func (c *Client) exchange(ctx context.Context, call *call, turn ratelimit.Turn, k key) ([]byte, *Error) {
+func (c *Client) exchange(ctx context.Context, call *call, turn ratelimit.Turn) ([]byte, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	gate := &gate{pace: c.pace, turn: turn, ctx: ctx}
@@ -192,14 +216,14 @@ func (c *Client) exchange(ctx context.Context, call *call, turn ratelimit.Turn, 
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {c.agent}},
 	}).WithContext(gate.traced())
-	sign(req, call.action, k, c.now())
+	sign(req, call.action, call.key, c.clock.cloud())
 	resp, err := c.transport.RoundTrip(req)
 	call.sent = gate.opened
 	if gate.err != nil {
-		return nil, c.failed(call, gate.err, "waiting for a turn", k)
+		return nil, c.failed(call, gate.err, "waiting for a turn")
 	}
 	if err != nil {
-		return nil, c.failed(call, err, "", k)
+		return nil, c.failed(call, err, "")
 	}
 	defer resp.Body.Close()
 	call.status, call.header = resp.StatusCode, resp.Header
@@ -208,7 +232,7 @@ func (c *Client) exchange(ctx context.Context, call *call, turn ratelimit.Turn, 
 		err = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
 	}
 	if err != nil {
-		return nil, c.failed(call, err, "", k)
+		return nil, c.failed(call, err, "")
 	}
 	return body, nil
 }

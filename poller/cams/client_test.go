@@ -65,7 +65,9 @@ func fetchError(t *testing.T, c *Client, id string) *Error {
 	require.Equal(t, "main", e.Account)
 	require.Equal(t, id, e.Space)
 	require.NotContains(t, e.Error(), testKey.AccessKeySecret)
-	require.Contains(t, e.Error(), "main/"+id)
+	if e.Class != NoCredentials {
+		require.Contains(t, e.Error(), "main/"+id)
+	}
 	return e
 }
 
@@ -233,23 +235,6 @@ func TestDenialSaysWhoLacksWhat(t *testing.T) {
 	sim := newCloud(t, 100, camssim.Space{Id: "7"})
 	sim.Inject(camssim.Fault{Kind: camssim.Refuse, Code: "NoPermission"})
 	require.Contains(t, fetchError(t, sim.client(t), "7").Message, "cams:ChatappSyncPhoneNumber, 200000000000000001, ImplicitDeny")
-}
-
-func TestClockOffIsTriedTwiceAndNamed(t *testing.T) {
-	sim := newCloud(t, 100, camssim.Space{Id: "7"})
-	for _, c := range []struct {
-		off  time.Duration
-		says string
-	}{{-20 * time.Minute, "(20m0s|20m1s|19m59s) behind"}, {time.Hour, "(1h0m0s|1h0m1s|59m59s) ahead of"}} {
-		before := sim.Stats("main").Requests
-		client := sim.client(t, func(o *ClientOptions) {
-			o.Now = func() time.Time { return time.Now().Add(c.off).Truncate(time.Second) }
-		})
-		e := fetchError(t, client, "7")
-		require.Equal(t, Clock, e.Class)
-		require.Regexp(t, "set this machine's clock: it is "+c.says+" the cloud's", e.Error())
-		require.Equal(t, before+2, sim.Stats("main").Requests)
-	}
 }
 
 func TestUsedNonceIsSignedAnewOnce(t *testing.T) {

@@ -42,10 +42,6 @@ func (c Credentials) kind() string {
 	return c.Type
 }
 
-// static reports whether the keys are in the configuration, so that asking never
-// blocks.
-func (c Credentials) static() bool { return c.Type == "access_key" || c.Type == "sts" }
-
 // build makes the vendor's provider of the type.
 func (c Credentials) build() (providers.CredentialsProvider, error) {
 	// Of milliseconds; the library's own defaults reach 10 s each.

@@ -1,20 +1,27 @@
 package cams
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aliyun/credentials-go/credentials/providers"
 	"github.com/stretchr/testify/require"
 
 	camssim "numwatch/internal/sim/cams"
+	simfault "numwatch/internal/sim/fault"
 	"numwatch/poller/ratelimit"
 )
 
@@ -55,7 +62,7 @@ func TestKeysFromAFileThatComesLater(t *testing.T) {
 	home := bare(t)
 	client := newCloud(t, 100, camssim.Space{Id: "7"}).client(t, chained)
 	e := fetchError(t, client, "7")
-	require.Equal(t, Transient, e.Class)
+	require.Equal(t, NoCredentials, e.Class)
 	require.Contains(t, e.Error(), "set ALIBABA_CLOUD_ACCESS_KEY_ID")
 	require.Contains(t, e.Error(), "config.yaml")
 
@@ -165,4 +172,131 @@ func TestTheURLOfKeysIsNotShown(t *testing.T) {
 			}
 		}
 	}
+}
+
+// source is a source of keys that can fail and hang. The vendor's provider asks it
+// each time, as it does in a key's last three minutes.
+type source struct {
+	mu    sync.Mutex
+	key   camssim.Key
+	fails error
+	hangs chan struct{} // until it is closed; nil: not
+	asked int
+}
+
+func (s *source) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+func (s *source) GetCredentials() (*providers.Credentials, error) {
+	s.mu.Lock()
+	s.asked++
+	hangs := s.hangs
+	s.mu.Unlock()
+	if hangs != nil {
+		<-hangs
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &providers.Credentials{
+		AccessKeyId: s.key.AccessKeyId, AccessKeySecret: s.key.AccessKeySecret, SecurityToken: s.key.SecurityToken,
+	}, s.fails
+}
+
+func (s *source) GetProviderName() string { return "test" }
+
+// withSource runs a test in simulated time, with a cloud whose key is that of the source.
+func withSource(t *testing.T, test func(t *testing.T, s *source, cloud *camssim.Server, client *Client, logged *bytes.Buffer)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{key: camssim.Key{AccessKeyId: "STS.1", AccessKeySecret: "s3cr3t", SecurityToken: "CAIS-1"}}
+		sim := camssim.New(camssim.Config{Limit: 1000, Accounts: []camssim.Account{{Name: "main", Key: s.key, Spaces: []camssim.Space{{Id: "7"}}}}})
+		network := simfault.NewNetwork()
+		web := &httptest.Server{Listener: network, Config: &http.Server{Handler: sim}}
+		web.Start()
+		defer web.Close()
+		var logged bytes.Buffer
+		client, err := NewClient(ClientOptions{
+			Account: "main", Endpoint: web.URL, Credentials: Credentials{Type: "credentials_uri", URL: "http://127.0.0.1:1"},
+			Log: slog.New(slog.NewTextHandler(&logged, nil)),
+		})
+		require.NoError(t, err)
+		client.credentials.build = func() (providers.CredentialsProvider, error) { return s, nil }
+		client.credentials.current = s
+		client.transport.DialContext = network.DialContext
+		defer client.Close()
+		test(t, s, sim, client, &logged)
+	})
+}
+
+// pollFor fetches for so long, once a second, and returns how many succeeded and the
+// longest that one took.
+func pollFor(t *testing.T, client *Client, d time.Duration) (succeeded int, longest time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+		start := time.Now()
+		if _, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{}); err == nil {
+			succeeded++
+		}
+		longest = max(longest, time.Since(start))
+	}
+	return succeeded, longest
+}
+
+func TestAKeyIsUsedWhileItsSourceIsAway(t *testing.T) {
+	for name, away := range map[string]func(s *source){
+		"fails": func(s *source) { s.fails = errors.New("refresh Ecs sts token err, httpStatus: 500") },
+		"hangs": func(s *source) { s.hangs = make(chan struct{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withSource(t, func(t *testing.T, s *source, _ *camssim.Server, client *Client, logged *bytes.Buffer) {
+				n, _ := pollFor(t, client, 10*time.Second)
+				require.Equal(t, 10, n)
+				s.set(func() { away(s) })
+				n, longest := pollFor(t, client, 170*time.Second)
+				require.Equal(t, 170, n)
+				require.Zero(t, longest, "no poll waits for the source")
+				require.LessOrEqual(t, s.asked, 20)
+				require.Regexp(t, "credentials cannot be fetched for 2 min .*(httpStatus: 500|no answer within 10 s)", client.Warnings()[0])
+				require.Equal(t, 1, strings.Count(logged.String(), "level=WARN"))
+				s.set(func() {
+					if s.hangs != nil {
+						close(s.hangs)
+					}
+					s.fails, s.hangs = nil, nil
+				})
+				pollFor(t, client, 15*time.Second)
+				require.Empty(t, client.Warnings())
+			})
+		})
+	}
+}
+
+func TestAKeyThatWasReplacedIsFetchedBeforeAPollFails(t *testing.T) {
+	withSource(t, func(t *testing.T, s *source, cloud *camssim.Server, client *Client, _ *bytes.Buffer) {
+		pollFor(t, client, 5*time.Second)
+		s.set(func() { s.key.SecurityToken = "CAIS-2" })
+		require.NoError(t, cloud.SetKey("main", s.key))
+		n, _ := pollFor(t, client, 5*time.Second)
+		require.Equal(t, 5, n)
+	})
+}
+
+func TestWithoutAKeyTheAccountFails(t *testing.T) {
+	withSource(t, func(t *testing.T, s *source, cloud *camssim.Server, client *Client, _ *bytes.Buffer) {
+		pollFor(t, client, 5*time.Second)
+		s.set(func() { s.fails, s.asked = errors.New("away"), 0 })
+		next := camssim.Key{AccessKeyId: "STS.2", AccessKeySecret: "s3cr3t", SecurityToken: "CAIS-2"}
+		require.NoError(t, cloud.SetKey("main", next))
+		require.Equal(t, "InvalidAccessKeyId.NotFound", fetchError(t, client, "7").Code, "the cloud's own word first")
+		for range 20 {
+			require.Regexp(t, "^account main: no credentials: .*: away; check", fetchError(t, client, "7").Error())
+		}
+		require.Equal(t, 21, s.asked, "for each attempt, and not more often than once a second")
+		start := time.Now()
+		s.set(func() { s.key, s.fails = next, nil })
+		_, err := client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), time.Second)
+	})
 }

@@ -22,9 +22,10 @@ const (
 	DeniedSpace                // this space is denied: try again slowly
 	Clock                      // the request's date or nonce was rejected, twice
 	Inconsistent               // the answer contradicts itself
+	NoCredentials              // there is no key to sign with: try again soon
 )
 
-var classNames = [...]string{"transient", "throttled", "denied_account", "denied_space", "clock", "inconsistent"}
+var classNames = [...]string{"transient", "throttled", "denied_account", "denied_space", "clock", "inconsistent", "no_credentials"}
 
 // Classes returns the names of all classes.
 func Classes() []string { return classNames[:] }
@@ -65,6 +66,8 @@ func (c Class) phrase() string {
 		return "the request's date or nonce was rejected"
 	case Inconsistent:
 		return "inconsistent answer"
+	case NoCredentials:
+		return "no credentials"
 	default:
 		return "poll failed"
 	}
@@ -97,7 +100,7 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) subject() string {
-	if e.Space == "" {
+	if e.Space == "" || e.Class == NoCredentials {
 		return "account " + e.Account
 	}
 	return "space " + phone.SpaceKey{Account: e.Account, ID: e.Space}.String()

@@ -17,9 +17,9 @@ func (c *Client) newError(call *call, class Class) *Error {
 
 // withoutKey is the error of a request that could not be signed.
 func (c *Client) withoutKey(call *call, err error) *Error {
-	e := c.newError(call, Transient)
+	e := c.newError(call, NoCredentials)
 	text := c.credentials.explain(err)
-	e.Message = clean("no credentials: "+text, maxMessage)
+	e.Message = clean(text, maxMessage)
 	e.Advice = "check the account's credentials in config.yaml, and what they refer to"
 	if c.credentials.from.Type == "" {
 		e.Advice = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give the account credentials in config.yaml"
@@ -29,9 +29,9 @@ func (c *Client) withoutKey(call *call, err error) *Error {
 }
 
 // failed is the error of a request that got no complete answer.
-func (c *Client) failed(call *call, err error, while string, k key) *Error {
+func (c *Client) failed(call *call, err error, while string) *Error {
 	e := c.newError(call, Transient)
-	text := scrub(err.Error(), k.secrets()...)
+	text := scrub(err.Error(), call.key.secrets()...)
 	timeout, ok := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -74,7 +74,7 @@ func (c *Client) unreadable(call *call, size int, err error) *Error {
 }
 
 // rejected is the error of an answer that says so itself.
-func (c *Client) rejected(call *call, a *answer, k key) *Error {
+func (c *Client) rejected(call *call, a *answer) *Error {
 	code := clean(a.Code.value, maxCode)
 	kind, known := classify(call.status, code)
 	if call.status == http.StatusOK && !known && a.contradicts() {
@@ -82,11 +82,11 @@ func (c *Client) rejected(call *call, a *answer, k key) *Error {
 	}
 	e := c.newError(call, kind.class)
 	e.Code, e.Advice = code, kind.advice
-	e.Message = message(a, k)
+	e.Message = message(a, call.key)
 	e.RequestId = call.requestID(a)
 	e.RetryAfter = retryAfter(call.header)
-	if code == "InvalidTimeStamp.Expired" {
-		e.Advice = c.clockAdvice(call.header)
+	if ofClock(code) {
+		e.Advice = c.clock.advice(call.header)
 	}
 	if e.Advice == adviceRAM && call.action != "ChatappSyncPhoneNumber" {
 		e.Advice = "grant the RAM user or role the action cams:" + call.action
@@ -111,19 +111,6 @@ func (c *Client) inconsistent(call *call, a *answer, why string) *Error {
 	e.RequestId = call.requestID(a)
 	e.Advice = "the last good list stays in force; if this persists, report the RequestId to the cloud's support"
 	return e
-}
-
-// clockAdvice says how far this machine's clock is from the server's.
-func (c *Client) clockAdvice(h http.Header) string {
-	at, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return "check this machine's clock: the cloud accepts requests that are at most 15 minutes off"
-	}
-	off, side := c.now().Sub(at).Round(time.Second), "ahead of"
-	if off < 0 {
-		off, side = -off, "behind"
-	}
-	return fmt.Sprintf("set this machine's clock: it is %s %s the cloud's", off, side)
 }
 
 // maxRetryAfter bounds what a header may ask for.

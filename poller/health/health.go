@@ -33,6 +33,7 @@ const (
 	SpaceDenied   // the account was let in, the space was denied
 	AccountDenied // whatever the space
 	Throttled     // means nothing but delay
+	AccountFailed // no request could be made, whatever the space
 )
 
 // Poll is the result of one poll.
@@ -60,10 +61,12 @@ type Failure struct {
 type Account struct {
 	mu      sync.Mutex
 	name    string
-	value   string  // phone.OK, phone.Failing or phone.Denied
+	value   string  // phone.OK, phone.ClockOff, phone.Failing or phone.Denied
 	last    Failure // that value, where it is not OK
 	breaker breaker // open while the value is DENIED
 	streak  streak
+	failed  int       // polls in a row with the verdict AccountFailed
+	clock   string    // what is wrong with the clock while polls succeed all the same
 	turned  time.Time // when the value last changed or was confirmed, in this run
 	spaces  map[string]*space
 	changes []phone.Change // that were not taken yet
@@ -142,7 +145,7 @@ func (a *Account) Polled(p Poll) {
 		a.judge(p)
 	}
 	s := a.spaces[p.Space]
-	if s == nil || !s.member || p.Verdict == Throttled || p.Verdict == AccountDenied {
+	if s == nil || !s.member || p.Verdict == Throttled || p.Verdict == AccountDenied || p.Verdict == AccountFailed {
 		return // it left while it was polled, or is not to blame
 	}
 	if p.Verdict == Succeeded {
@@ -155,7 +158,14 @@ func (a *Account) Polled(p Poll) {
 
 // judge concludes what a poll says of the account alone.
 func (a *Account) judge(p Poll) {
+	if p.Verdict != AccountFailed {
+		a.failed = 0
+	}
 	switch p.Verdict {
+	case AccountFailed:
+		if a.failed++; a.failed >= failingAfter {
+			a.setAccount(phone.Failing, p)
+		}
 	case AccountDenied:
 		a.breaker.open(p.At)
 		a.turned = p.At
@@ -163,10 +173,10 @@ func (a *Account) judge(p Poll) {
 		a.setAccount(phone.Denied, p)
 	case Succeeded:
 		a.streak = streak{}
-		a.setAccount(phone.OK, p)
+		a.setAccount(a.wellValue(), p)
 	case SpaceDenied, Unusable:
 		if a.value == phone.Denied {
-			a.setAccount(phone.OK, p)
+			a.setAccount(a.wellValue(), p)
 		}
 	}
 }
@@ -189,7 +199,7 @@ func (a *Account) spaceFailed(s *space, p Poll, current bool) {
 	if several && a.streak.polls >= accountFailures {
 		a.setAccount(phone.Failing, p)
 	}
-	if s.failures >= failingAfter && !several && a.value == phone.OK {
+	if s.failures >= failingAfter && !several && !a.unwell() {
 		a.setSpace(p.Space, s, phone.Failing, p.Code, s.last.Reason, p.At)
 	}
 }
@@ -211,7 +221,7 @@ func (s *streak) add(space string) {
 func (a *Account) FindBlind(now time.Time, limit time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if limit <= 0 || a.value != phone.OK {
+	if limit <= 0 || a.unwell() {
 		return
 	}
 	for id, s := range a.spaces {
@@ -236,12 +246,32 @@ func (a *Account) setAccount(value string, p Poll) {
 	if value != phone.Denied {
 		a.breaker = breaker{}
 	}
-	reason := ""
-	if value != phone.OK {
-		reason = p.Err.Error()
-		a.last = Failure{Space: a.key(""), Code: p.Code, Err: p.Err, Reason: reason, Since: p.At}
+	switch value {
+	case phone.ClockOff:
+		a.last = Failure{Space: a.key(""), Reason: a.clock, Since: p.At}
+	case phone.Failing, phone.Denied:
+		a.last = Failure{Space: a.key(""), Code: p.Code, Err: p.Err, Reason: p.Err.Error(), Since: p.At}
 	}
-	a.change(phone.Subject{Account: a.name}, old, value, a.last.Code, reason, p.At)
+	a.change(phone.Subject{Account: a.name}, old, value, a.last.Code, a.last.Reason, p.At)
+}
+
+// unwell reports whether the account as a whole cannot be polled.
+func (a *Account) unwell() bool { return a.value == phone.Failing || a.value == phone.Denied }
+
+// wellValue is the account's value while it can be polled.
+func (a *Account) wellValue() string {
+	if a.clock != "" {
+		return phone.ClockOff
+	}
+	return phone.OK
+}
+
+// ClockOff notes what is wrong with the clock of this machine, nothing where it is
+// right. It counts from the next poll that succeeds.
+func (a *Account) ClockOff(warning string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clock = warning
 }
 
 // setSpace changes a space's value. What is DENIED stays so until a poll succeeds.
@@ -270,15 +300,16 @@ func (a *Account) Changes() []phone.Change {
 	return changes
 }
 
-// Denied returns why the account is denied, nil if it is not.
-func (a *Account) Denied() *Failure {
+// Unwell returns why the account as a whole cannot be polled, and whether that is
+// because it is denied; nil if it can.
+func (a *Account) Unwell() (why *Failure, denied bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.value != phone.Denied {
-		return nil
+	if !a.unwell() {
+		return nil, false
 	}
 	f := a.last
-	return &f
+	return &f, a.value == phone.Denied
 }
 
 // Failing returns the spaces whose last polls failed, by id.

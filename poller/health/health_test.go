@@ -106,7 +106,9 @@ func TestADeniedAccountEndsWithTheFirstAnswerThatLetsItIn(t *testing.T) {
 		l := newLife()
 		l.poll("1", AccountDenied)
 		require.Equal(t, []string{"main OK→DENIED worse"}, l.changed())
-		require.Equal(t, "Code", l.Denied().Code)
+		why, denied := l.Unwell()
+		require.Equal(t, "Code", why.Code)
+		require.True(t, denied)
 		for range 3 {
 			for _, id := range []string{"1", "2", "3"} {
 				l.poll(id, Failed)
@@ -116,7 +118,8 @@ func TestADeniedAccountEndsWithTheFirstAnswerThatLetsItIn(t *testing.T) {
 		require.Empty(t, l.changed(), "that no answer came says nothing of the denial")
 		l.poll("2", v)
 		require.Contains(t, l.changed(), "main DENIED→OK better")
-		require.Nil(t, l.Denied())
+		_, denied = l.Unwell()
+		require.False(t, denied)
 		require.Zero(t, l.ProbeAt())
 	}
 }
@@ -145,7 +148,7 @@ func TestPollsThatWereUnderWay(t *testing.T) {
 		}
 	}
 	require.NotContains(t, l.changed(), "main OK→FAILING worse")
-	require.Nil(t, l.Denied())
+	require.False(t, l.unwell())
 }
 
 func TestTheWaitBetweenProbesGrows(t *testing.T) {
@@ -218,7 +221,8 @@ func TestHealthGoesOnAfterARestart(t *testing.T) {
 		{Subject: phone.Subject{Component: "nats"}, Field: phone.Sink, Value: phone.Parked},
 	}
 	l := newLife(stored...)
-	require.Equal(t, "as it was", l.Denied().Reason)
+	why, _ := l.Unwell()
+	require.Equal(t, "as it was", why.Reason)
 	require.Zero(t, l.ProbeAt(), "it is tried at once")
 	l.Sending(l.now)
 	require.Equal(t, l.now.Add(firstWait), l.ProbeAt(), "but once")
@@ -247,4 +251,52 @@ func TestWhatLeftIsForgotten(t *testing.T) {
 	l.changed()
 	l.poll("2", Succeeded)
 	require.Empty(t, l.changed(), "it starts anew")
+}
+
+func TestAnAccountThatCannotAskFailsAsAWhole(t *testing.T) {
+	l := newLife()
+	l.poll("1", AccountFailed)
+	l.poll("1", AccountFailed)
+	l.poll("1", Failed)
+	l.poll("2", AccountFailed)
+	l.poll("2", AccountFailed)
+	require.Empty(t, l.changed(), "never three in a row")
+	l.poll("3", AccountFailed)
+	require.Equal(t, []string{"main OK→FAILING worse"}, l.changed())
+	for range 6 {
+		l.poll("2", AccountFailed)
+	}
+	require.Empty(t, l.changed())
+	require.Len(t, l.Failing(), 1, "only the failure that was the space's own")
+	why, denied := l.Unwell()
+	require.Equal(t, "the reason", why.Reason)
+	require.False(t, denied)
+	l.poll("3", Succeeded)
+	require.Equal(t, []string{"main FAILING→OK better"}, l.changed())
+}
+
+func TestAClockThatIsOffIsAConditionOfTheAccount(t *testing.T) {
+	l := newLife()
+	l.ClockOff("an hour behind")
+	l.poll("1", Failed)
+	require.Empty(t, l.changed(), "it counts once polls succeed by the cloud's time")
+	l.poll("1", Succeeded)
+	l.poll("2", Succeeded)
+	changes := l.Changes()
+	require.Len(t, changes, 1)
+	require.Equal(t, "CLOCK_OFF", changes[0].New)
+	require.Equal(t, "an hour behind", changes[0].Reason)
+	require.False(t, l.unwell())
+	for range 3 {
+		l.poll("1", Failed)
+	}
+	require.Equal(t, []string{"main/1 OK→FAILING worse"}, l.changed(), "its spaces are judged as ever")
+	l.poll("2", AccountDenied)
+	l.ClockOff("")
+	l.poll("2", Succeeded)
+	require.Equal(t, []string{"main CLOCK_OFF→DENIED worse", "main DENIED→OK better"}, l.changed())
+
+	l = newLife(phone.Condition{Subject: phone.Subject{Account: "main"}, Field: phone.Poll, Value: phone.ClockOff})
+	l.poll("1", Succeeded)
+	require.Equal(t, []string{"main CLOCK_OFF→OK better"}, l.changed(), "set while the bot did not run")
 }

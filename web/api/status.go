@@ -42,6 +42,8 @@ type AccountStatus struct {
 	Plan     string         `json:"plan"` // what the limit can do for so many spaces, in a sentence
 	Holds    bool           `json:"max_age_holds"`
 	Failing  []FailingSpace `json:"failing"`
+	// Warnings say what is wrong while polls go on all the same.
+	Warnings []string `json:"warnings,omitempty"`
 	// Discovery is how looking for spaces goes; nil where it is not enabled.
 	Discovery *DiscoveryStatus `json:"discovery,omitempty"`
 	// Missing is what the account's lists lack of the spaces that are watched; nil:

@@ -97,6 +97,9 @@ func printAccount(p *command.Program, a *api.AccountStatus) {
 		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, fmt.Sprintf("the list of spaces lacks %s that are watched until %s; if they are really gone: numwatch spaces accept %s",
 			phone.Count(len(m.Spaces), "space"), m.Until.Local().Format(command.Minutes), alert.Plain(a.Name))))
 	}
+	for _, w := range a.Warnings {
+		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, "warning: "+alert.Plain(w)))
+	}
 	for i := range a.Failing[:min(len(a.Failing), maxFailing)] {
 		printFailing(p, a.Name, &a.Failing[i])
 	}
