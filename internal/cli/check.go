@@ -124,13 +124,39 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 	if len(fleet) == 0 {
 		return "", errors.New("no space is named: add one under `spaces`, name a `spaces_file`, or let `discover` find one that it wants")
 	}
-	snap, err := client.Fetch(ctx, fleet[0].SpaceKey, ratelimit.Turn{})
+	snap, err := fetchPatiently(ctx, client, fleet[0].SpaceKey)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", phone.Count(len(fleet), "space"),
-		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), phone.Count(len(snap.Numbers), "number"), snap.RequestId), nil
+	result := fmt.Sprintf("%s; %s (%s) answers with %s, RequestId %s", phone.Count(len(fleet), "space"),
+		alert.Plain(fleet[0].ID), alert.Plain(fleet[0].Title()), phone.Count(len(snap.Numbers), "number"), snap.RequestId)
+	for _, w := range client.Warnings() {
+		result += "\nwarning: " + w
+	}
+	return result, nil
 }
+
+// fetchPatiently asks again for a while where an answer is throttled: a running bot
+// or another tool may be using the account's limit at that moment.
+func fetchPatiently(ctx context.Context, client *cams.Client, space phone.SpaceKey) (*phone.Snapshot, error) {
+	for attempt := 1; ; attempt++ {
+		snap, err := client.Fetch(ctx, space, ratelimit.Turn{})
+		e, failed := errors.AsType[*cams.Error](err)
+		if !failed || e.Class != cams.Throttled || attempt == checkAttempts {
+			return snap, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(min(max(e.RetryAfter, time.Second), maxThrottledWait)):
+		}
+	}
+}
+
+const (
+	checkAttempts    = 4
+	maxThrottledWait = 5 * time.Second
+)
 
 // checkStore opens the store where there is one. A running bot has it open, and
 // so also what else the configuration names.

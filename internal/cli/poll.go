@@ -52,6 +52,9 @@ func (c *pollCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
+	for _, w := range client.Warnings() {
+		fmt.Fprintln(p.Stderr, "numwatch: warning:", w)
+	}
 	if c.JSON() {
 		return command.PrintJSON(p.Stdout, newPolled(snap))
 	}

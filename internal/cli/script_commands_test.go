@@ -58,7 +58,7 @@ func duration(ts *testscript.TestScript, text string) time.Duration {
 
 // cloudCommand changes the cloud.
 func cloudCommand(ts *testscript.TestScript, _ bool, args []string) {
-	const text = "cloud set SPACE NUMBER FIELD VALUE | remove SPACE NUMBER | fault KIND [space=… code=… latency=…] | clear | clock AHEAD | key ID SECRET [TOKEN]"
+	const text = "cloud set SPACE NUMBER FIELD VALUE | remove SPACE NUMBER | fault KIND [space=… code=… latency=… count=…] | clear | clock AHEAD | key ID SECRET [TOKEN]"
 	usage(ts, len(args) > 0, text)
 	w := worldOf(ts)
 	switch what := args[0]; {
@@ -71,6 +71,11 @@ func cloudCommand(ts *testscript.TestScript, _ bool, args []string) {
 	case what == "fault" && len(args) > 1:
 		o := options(ts, args[2:])
 		f := camssim.Fault{Kind: camssim.Kind(args[1]), Space: o["space"], Code: o["code"]}
+		if o["count"] != "" {
+			n, err := strconv.Atoi(o["count"])
+			ts.Check(err)
+			f.Count = n
+		}
 		if o["latency"] != "" {
 			f.Kind, f.Latency = "", duration(ts, o["latency"])
 		}

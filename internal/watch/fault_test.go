@@ -183,8 +183,8 @@ func (f *faulty) stopsAll(r *rig) {
 	require.Equal(r.t, phone.OK, r.condition(spaceA).Value, "one alert says what many would")
 	time.Sleep(10 * rigInterval) // what was sent before is answered
 	st := r.poller.Status()
-	if st.Denied != nil { // else a poll of another space has been answered since
-		require.Equal(r.t, f.code, st.Denied.Code)
+	if st.Denied { // else a poll of another space has been answered since
+		require.Equal(r.t, f.code, st.Unwell.Err.Code)
 		require.Greater(r.t, time.Until(st.DeniedUntil), 20*time.Second)
 		all := r.cloud.Stats("main").Requests
 		time.Sleep(10 * rigInterval)

@@ -116,17 +116,21 @@ func (c *cloudSpace) change(s *step) error {
 	return nil
 }
 
-// answer is what a poll of the space brings.
-func (c *cloudSpace) answer(now time.Time, poll int) poller.Result {
-	r := poller.Result{Space: c.SpaceKey, Started: now, At: now, Previous: c.polled}
+// answer is what a poll of the space brings, and what the bot says of the clock: a
+// request whose time is rejected is signed anew, by the cloud's time.
+func (c *cloudSpace) answer(now time.Time, poll int) (r poller.Result, clock string) {
+	r = poller.Result{Space: c.SpaceKey, Started: now, At: now, Previous: c.polled}
 	if f := c.failure; f != nil {
 		r.Err = cams.Rejected(c.SpaceKey, f.status, f.code, f.message)
-		return r
+		if r.Err.Class != cams.Clock {
+			return r, ""
+		}
+		r.Err, clock = nil, r.Err.Error()
 	}
 	c.polled = now
 	r.Snapshot = &phone.Snapshot{Space: c.SpaceKey, At: now, RequestId: fmt.Sprintf("poll-%d", poll)}
 	for _, n := range slices.Sorted(maps.Keys(c.numbers)) {
 		r.Snapshot.Numbers = append(r.Snapshot.Numbers, c.numbers[n])
 	}
-	return r
+	return r, clock
 }

@@ -133,7 +133,8 @@ func (s *simulation) poll(ctx context.Context) error {
 			continue
 		}
 		s.polls++
-		result := c.answer(s.now, s.polls)
+		result, clock := c.answer(s.now, s.polls)
+		s.health[c.Account].ClockOff(clock)
 		poller.Observe(s.health[c.Account], result)
 		if _, err := s.loop.Deliver(ctx, result); err != nil {
 			return fmt.Errorf("polling space %s: %w", c.ID, err)
