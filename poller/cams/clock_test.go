@@ -69,7 +69,9 @@ func TestAClockThatDriftsIsFollowed(t *testing.T) {
 func TestAClockThatCannotBeCorrectedIsNamed(t *testing.T) {
 	sim := newCloud(t, 100, camssim.Space{Id: "7"})
 	sim.Inject(camssim.Fault{Kind: camssim.Refuse, Code: "InvalidTimeStamp.Expired"})
-	client := sim.client(t, func(o *ClientOptions) { o.Now = func() time.Time { return time.Now().Add(-time.Hour - 30*time.Second) } })
+	client := sim.client(t, func(o *ClientOptions) {
+		o.Now = func() time.Time { return time.Now().Add(-time.Hour - 30*time.Second) }
+	})
 	e := fetchError(t, client, "7")
 	require.Equal(t, Clock, e.Class)
 	require.Contains(t, e.Error(), "set this machine's clock: it is 1 h behind the cloud's")
