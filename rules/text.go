@@ -13,10 +13,11 @@ import (
 	"numwatch/phone"
 )
 
-// What holes show in place of a value.
+// What holes show in place of a value, and what goes with one that shows nothing.
 const (
 	emptyHole  = "(none)"
 	failedHole = "(error)"
+	separators = " .,:;" // around what is left out
 )
 
 // text is a compiled summary or action: literals with holes between them.
@@ -29,8 +30,9 @@ type text struct {
 // hole is a value in a text: a member of the environment, which costs little, or
 // a program.
 type hole struct {
-	member  int
-	program *vm.Program
+	member   int
+	program  *vm.Program
+	optional bool // see empty
 }
 
 // render fills the holes from an environment that people may see.
@@ -42,7 +44,27 @@ func (t *text) render(m *vm.VM, e *environment) alert.Text {
 	for i, h := range t.holes {
 		out = append(out, t.literals[i], h.render(m, e))
 	}
-	return append(out, t.literals[len(t.holes)])
+	out = append(out, t.literals[len(t.holes)])
+	for i, h := range t.holes {
+		if out[2*i+1] == "" {
+			h.empty(out[2*i : 2*i+3])
+		}
+	}
+	return out
+}
+
+// empty fills a hole that has no value, between its literals. Not every failure
+// has a code or a reason: that is left out with the punctuation before it, or behind it
+// at the start.
+func (h *hole) empty(around alert.Text) {
+	if !h.optional {
+		around[1] = emptyHole
+		return
+	}
+	if around[0] == "" {
+		around[2] = strings.TrimLeft(around[2], separators)
+	}
+	around[0] = strings.TrimRight(around[0], separators)
 }
 
 func (h *hole) render(m *vm.VM, e *environment) string {
@@ -54,9 +76,6 @@ func (h *hole) render(m *vm.VM, e *environment) string {
 		if v, err = holeValue(m, h.program, e); err != nil {
 			return failedHole
 		}
-	}
-	if v == "" {
-		return emptyHole
 	}
 	return v
 }
@@ -100,7 +119,7 @@ func (c *compiler) compileText(t Text, fields []phone.Field) *text {
 func (c *compiler) compileHole(t Text, start int, source string, fields []phone.Field) hole {
 	name := strings.TrimSpace(source)
 	if i := slices.Index(names, name); i >= 0 && reflect.TypeFor[environment]().Field(i).Type.Kind() == reflect.String {
-		return hole{member: i}
+		return hole{member: i, optional: name == "Code" || name == "Reason"}
 	}
 	x := expression{compiler: c, text: t, offset: runes(t.Value[:start]), source: source, fields: fields}
 	program := x.compile(expr.AsAny())

@@ -20,7 +20,9 @@ func TestTexts(t *testing.T) {
 		`{ New }{Old}`:                               {"", "RED", "", "GREEN", ""},
 		`a {{b}} {New} }}`:                           {"a {b} ", "RED", " }"},
 		`{VerifiedName}`:                             {"", "<!channel> {New}", ""},
-		`{UpQueue} {Code}`:                           {"", "(none)", " ", "(none)", ""},
+		`{UpQueue} {Code}`:                           {"", "(none)", "", "", ""},
+		`{New}, {Code}: {Reason} {New}`:              {"", "RED", "", "", "", "", " ", "RED", ""},
+		`{Reason}. Look, {Code}.`:                    {"", "", "Look", "", "."},
 		`{Labels.tier}/{Labels.none}`:                {"", "gold", "/", "(none)", ""},
 		`{Old == "GREEN" ? "}" : 'x'}`:               {"", "}", ""},
 		`{lower(New) + "!"}`:                         {"", "red!", ""},
@@ -31,7 +33,7 @@ func TestTexts(t *testing.T) {
 		`{SpaceId} {Account} {Since} {PhoneNumber}`:  {"", "293", " ", "main", " ", "2026-11-23 08:00 UTC", " ", "8613800001111", ""},
 		`{ {"a": New}["a"] }`:                        {"", "RED", ""},
 		`{int(VerifiedName)} {split(New, "")[9]}`:    {"", "(error)", " ", "(error)", ""},
-		`{Baseline} {Part} {Reason}`:                 {"", "false", " ", "(none)", " ", "(none)", ""},
+		`{Baseline} {Part} {Reason}`:                 {"", "false", " ", "(none)", "", "", ""},
 		`{any(["R"], {New startsWith #}) ? 1.5 : 2}`: {"", "1.5", ""},
 	} {
 		t.Run(source, func(t *testing.T) {

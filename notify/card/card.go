@@ -6,16 +6,12 @@ package card
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
 )
-
-// maxListed is how many alerts a message lists; the others are counted.
-const maxListed = 50
 
 // Card is a message as it is meant; each Poster gives it a form. Its texts are
 // raw: whoever shows them makes them harmless, other than the holes' literals
@@ -24,7 +20,7 @@ type Card struct {
 	Mark    Mark
 	Title   string
 	Facts   []Fact
-	Counts  string // of a list: "12 alerts: 9 open, 3 closed"
+	Counts  string // of a list whose alerts differ: "3 critical, 9 info"
 	Lines   []Line
 	More    int // alerts that are not listed
 	Action  alert.Text
@@ -104,18 +100,19 @@ func (c *Maker) Message(alerts []alert.Alert, at time.Time, fresh bool) *Card {
 }
 
 func (c *Maker) single(a *alert.Alert, at time.Time, fresh bool) *Card {
-	card := &Card{Mark: markOf(a), Title: drill(a) + headline(a), Facts: c.facts(a), Footer: c.footer(a)}
+	card := &Card{Mark: markOf(a), Title: drill(a) + headline(a), Footer: c.footer(a)}
 	if Over(a) {
 		card.Title = drill(a) + c.title(a) + ": " + outcome(a)
 		if fresh {
 			card.Footer = append(card.Footer, meanwhile(a))
 		}
-		return card
+	} else {
+		card.Action, card.Runbook = a.Action, a.Runbook
+		if late := at.Sub(a.Since); late > alert.LateAfter {
+			card.Footer = append(card.Footer, "shown "+phone.Span(late)+" after it opened")
+		}
 	}
-	card.Action, card.Runbook = a.Action, a.Runbook
-	if late := at.Sub(a.Since); late > alert.LateAfter {
-		card.Footer = append(card.Footer, "shown "+phone.Span(late)+" after it opened")
-	}
+	card.Facts = c.facts(a, card.Title+"\n"+card.Action.Plain())
 	return card
 }
 
@@ -189,11 +186,14 @@ func (c *Maker) spaceTitle(s phone.Subject) string {
 	return cmp.Or(c.described(s).Name, s.Space) + " (" + s.Account + ")"
 }
 
-func (c *Maker) facts(a *alert.Alert) []Fact {
+// facts lists what is known of an alert. Those of a space, an account or a part
+// of the bot leave out what the title and the advice say already; those of a
+// number are always the same table.
+func (c *Maker) facts(a *alert.Alert, said string) []Fact {
 	s := a.Subject
 	var facts []Fact
 	add := func(label, v string) {
-		if v != "" {
+		if v != "" && (s.PhoneNumber != "" || !strings.Contains(said, alert.Plain(v))) {
 			facts = append(facts, Fact{Label: label, Value: v})
 		}
 	}
@@ -205,9 +205,13 @@ func (c *Maker) facts(a *alert.Alert) []Fact {
 		add("Account", s.Account)
 	}
 	add("Part of numwatch", s.Component)
-	add(a.Field.String(), moved(a))
+	if s.PhoneNumber != "" || Over(a) || !strings.Contains(said, a.Change.New) {
+		add(a.Field.String(), moved(a))
+	}
 	add("Also", also(a))
-	add("Code", a.Change.Code)
+	if !strings.Contains(a.Change.Reason, a.Change.Code) {
+		add("Code", a.Change.Code)
+	}
 	add("Reason", a.Change.Reason)
 	facts = append(facts, Fact{Label: "Since", Time: a.Since})
 	if Over(a) {
@@ -242,81 +246,4 @@ func (c *Maker) footer(a *alert.Alert) []string {
 		lines = append(lines, "found at first sight")
 	}
 	return append(lines, c.held(a)...)
-}
-
-func (c *Maker) list(alerts []alert.Alert, at time.Time, fresh bool) *Card {
-	first := &alerts[0]
-	card := &Card{Mark: markOf(first), Counts: counts(alerts), Link: c.Link}
-	sameRule := all(alerts, func(a *alert.Alert) bool { return a.Rule == first.Rule })
-	sameSpace := all(alerts, func(a *alert.Alert) bool { return a.Subject.SpaceKey() == first.Subject.SpaceKey() })
-	card.Title = c.listTitle(alerts, sameRule, sameSpace)
-	for i := range alerts[:min(len(alerts), maxListed)] {
-		l := c.line(&alerts[i], sameRule)
-		l.Text += when(&alerts[i], at, fresh)
-		card.Lines = append(card.Lines, l)
-	}
-	card.More = len(alerts) - len(card.Lines)
-	if sameRule {
-		card.Runbook, card.Footer = first.Runbook, []string{"rule " + first.Rule}
-		if all(alerts, func(a *alert.Alert) bool { return slices.Equal(a.Action, first.Action) }) && !Over(first) {
-			card.Action = first.Action
-		}
-	}
-	card.Footer = append(card.Footer, c.notes(alerts)...)
-	return card
-}
-
-func all(alerts []alert.Alert, is func(*alert.Alert) bool) bool {
-	return !slices.ContainsFunc(alerts, func(a alert.Alert) bool { return !is(&a) })
-}
-
-func (c *Maker) listTitle(alerts []alert.Alert, sameRule, sameSpace bool) string {
-	first := &alerts[0]
-	title := fmt.Sprintf("%d alerts", len(alerts))
-	if sameRule {
-		title = fmt.Sprintf("%d × %s", len(alerts), first.Rule)
-	}
-	switch {
-	case all(alerts, func(a *alert.Alert) bool { return a.Baseline && a.Subject.Account == first.Subject.Account }):
-		title = fmt.Sprintf("First look at account %s: %s", first.Subject.Account, title)
-	case sameSpace && first.Subject.Space != "":
-		title += " in " + c.spaceTitle(first.Subject)
-	}
-	return drill(first) + title
-}
-
-// when says what a list shows late: what ended before it was ever shown, and
-// since when the others are open.
-func when(a *alert.Alert, at time.Time, fresh bool) string {
-	switch {
-	case Over(a) && fresh:
-		return ", " + meanwhile(a)
-	case !Over(a) && at.Sub(a.Since) > alert.LateAfter:
-		return ", since " + UTC(a.Since)
-	default:
-		return ""
-	}
-}
-
-// line tells of one alert of a list. Where the rule is the same for all, what
-// differs is said first.
-func (c *Maker) line(a *alert.Alert, sameRule bool) Line {
-	switch {
-	case Over(a):
-		return Line{markOf(a), c.title(a) + ": " + outcome(a)}
-	case sameRule:
-		return Line{markOf(a), c.title(a) + ": " + moved(a)}
-	default:
-		return Line{markOf(a), headline(a)}
-	}
-}
-
-// counts adds up a list: how many are open, by severity, and how many are over.
-func counts(alerts []alert.Alert) string {
-	open := slices.IndexFunc(alerts, func(a alert.Alert) bool { return Over(&a) })
-	if open < 0 {
-		return fmt.Sprintf("%d alerts: %s", len(alerts), tallyOf(alerts, markOf).text(""))
-	}
-	news := slices.Concat(alerts[open:], alerts[:open])
-	return tallyOf(news, markOf).text(fmt.Sprintf(" of %d", len(alerts)))
 }

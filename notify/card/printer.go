@@ -111,8 +111,10 @@ func (p *Printer) body(card *Card) []row {
 	if card.Runbook != "" {
 		rows = append(rows, p.rows(wrap(Plain(card.Runbook, maxFact), "→ ")...)...)
 	}
-	for _, l := range wrap(strings.Join(card.Footer, " · "), "") {
-		rows = append(rows, row{p.paint(Gray, l), width(l)})
+	if len(card.Footer) > 0 {
+		for _, l := range wrap(strings.Join(card.Footer, " · "), "") {
+			rows = append(rows, row{p.paint(Gray, l), width(l)})
+		}
 	}
 	return rows
 }

@@ -46,8 +46,9 @@ func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {
 ✎ #ops · edit of message 1
   RESOLVED: 8613800000001 (Shop 1): recovered: now GREEN
 ╭─ #ops · message 2 ───────────────────────────────────────────────────────────╮
-│ CRITICAL: 3 × quality-red in Acme (main)                                     │
-│ 1 of 3 recovered, 2 critical                                                 │
+│ CRITICAL: 8613800000002 (Shop 2), 8613800000003 (Shop 3): 2 × quality-red,   │
+│           and 1 other alert in Acme (main)                                   │
+│ 2 critical, 1 recovered                                                      │
 │ Critical  8613800000002 (Shop 2): YELLOW → RED                               │
 │ Critical  8613800000003 (Shop 3): YELLOW → RED                               │
 │ Resolved  8613800000001 (Shop 1): recovered: now GREEN, opened and resolved  │

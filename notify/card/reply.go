@@ -2,7 +2,7 @@ package card
 
 import (
 	"fmt"
-	"strings"
+	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -11,17 +11,16 @@ import (
 // Reply is the card that tells, in a message's thread, what became of some of
 // the alerts that it lists.
 func (c *Maker) Reply(changed []alert.Alert, of int) *Card {
+	line := func(a *alert.Alert) Line { return Line{replyMark(a), c.title(a) + ": " + happened(a)} }
 	if of == 1 {
-		a := &changed[0]
-		return &Card{Mark: replyMark(a), Title: drill(a) + c.title(a) + ": " + happened(a)}
+		l := line(&changed[0])
+		return &Card{Mark: l.Mark, Title: drill(&changed[0]) + l.Text}
 	}
 	card := &Card{
-		Mark: Mark{"Update", replyMark(&changed[0]).Color}, Title: tallyOf(changed, replyMark).text(fmt.Sprintf(" of %d", of)),
+		Mark:  Mark{"Update", replyMark(&changed[0]).Color},
+		Title: c.names(critical(changed)) + tallyOf(changed, replyMark).text(" of "+phone.Grouped(of)),
 	}
-	for i := range changed[:min(len(changed), maxListed)] {
-		card.Lines = append(card.Lines, Line{replyMark(&changed[i]), c.title(&changed[i]) + ": " + happened(&changed[i])})
-	}
-	card.More = len(changed) - len(card.Lines)
+	card.enumerate(changed, line)
 	return card
 }
 
@@ -45,35 +44,24 @@ func happened(a *alert.Alert) string {
 	if Over(a) {
 		return outcome(a) + " (after " + phone.Span(a.Changed.Sub(a.Since)) + ")"
 	}
-	return a.Field.String() + " " + moved(a)
+	return a.Field.String() + " " + moved(a) + cause(a, "")
 }
 
-// tally counts alerts by a word, in the order in which the words first came.
-type tally struct {
-	words []string
-	n     map[string]int
-}
-
-func tallyOf(alerts []alert.Alert, mark func(*alert.Alert) Mark) *tally {
-	t := &tally{n: make(map[string]int)}
-	for i := range alerts {
-		word := strings.ToLower(mark(&alerts[i]).Word)
-		if alerts[i].Recovered() {
-			word = "recovered"
-		}
-		if t.n[word]++; t.n[word] == 1 {
-			t.words = append(t.words, word)
-		}
+// Reminder is the card that tells, in a message's thread, what is still open.
+func (c *Maker) Reminder(alerts []alert.Alert, of int, now time.Time) *Card {
+	line := func(a *alert.Alert) Line { return Line{markOf(a), c.title(a) + ": " + stands(a, now)} }
+	first := line(&alerts[0])
+	card := &Card{Mark: Mark{"Still open", first.Mark.Color}}
+	if of == 1 {
+		card.Title = drill(&alerts[0]) + first.Text
+		return card
 	}
-	return t
+	card.Title = c.names(critical(alerts)) + fmt.Sprintf("%s of %s", phone.Grouped(len(alerts)), phone.Grouped(of))
+	card.enumerate(alerts, line)
+	return card
 }
 
-// text joins the counts; the first says of how many.
-func (t *tally) text(of string) string {
-	parts := make([]string, len(t.words))
-	for i, word := range t.words {
-		parts[i] = fmt.Sprintf("%d%s %s", t.n[word], of, word)
-		of = ""
-	}
-	return strings.Join(parts, ", ")
+// stands says what an alert is about and for how long.
+func stands(a *alert.Alert, now time.Time) string {
+	return a.Field.String() + " " + value(a.Field, a.Change.New) + cause(a, "") + ", for " + phone.Span(now.Sub(a.Since))
 }

@@ -27,7 +27,7 @@ func TestSlackRemindsOfWhatNobodyTakes(t *testing.T) {
 		d.after(time.Hour + time.Minute)
 		m := d.messages()[0]
 		require.Len(t, m.Replies, 1, "one reply for both")
-		require.Contains(t, m.Replies[0].Text, "Still open: 2 of 2")
+		require.Contains(t, m.Replies[0].Text, "Still open: 8613800000001 (Shop 1), 8613800000002 (Shop 2): 2 of 2")
 		require.Contains(t, m.Replies[0].Text, "8613800000001 (Shop 1): QualityRating RED, for 1 d")
 		require.Contains(t, texts(t, m.Replies[0].Blocks), "<!subteam^S012>")
 		d.after(24 * time.Hour)
@@ -38,7 +38,7 @@ func TestSlackRemindsOfWhatNobodyTakes(t *testing.T) {
 		d.after(24 * time.Hour)
 		m = d.messages()[0]
 		require.Len(t, m.Replies, 3)
-		require.Contains(t, m.Replies[2].Text, "Still open: 1 of 2")
+		require.Contains(t, m.Replies[2].Text, "Still open: 8613800000001 (Shop 1): 1 of 2")
 		require.NotContains(t, m.Replies[2].Text, "8613800000002")
 		d.update(alerttest.Resolved(a, time.Now()))
 		d.after(72 * time.Hour)

@@ -66,7 +66,7 @@ func TestSlackSoundsGoodOnlyWhereItIs(t *testing.T) {
 		m := d.messages()
 		require.Contains(t, m[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK")
 		require.Contains(t, m[0].Replies[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK (after 1 h)")
-		require.Contains(t, string(m[1].Blocks), "1 of 3 closed, 1 recovered, 1 critical")
+		require.Contains(t, string(m[1].Blocks), "1 critical, 1 closed, 1 recovered")
 		require.Contains(t, m[1].Replies[0].Text, "1 of 3 closed, 1 recovered")
 		require.Contains(t, m[1].Replies[0].Text, "Closed: 8613800000002 (Shop 2): now BLACK")
 		late := alerttest.Worsened(inSpace(alerttest.Firing(5), 5))
@@ -123,7 +123,7 @@ func TestSlackAlertsOfOnePollAreOneMessage(t *testing.T) {
 		d.update(alerttest.Resolved(all[0], alerttest.Noon.Add(time.Hour)), alerttest.Resolved(all[1], alerttest.Noon.Add(time.Hour)), alerttest.Resolved(all[2], alerttest.Noon.Add(time.Hour)))
 		d.after(10 * time.Second)
 		m := d.messages()[0]
-		require.Contains(t, string(m.Blocks), "3 of 12 recovered, 9 critical")
+		require.Contains(t, string(m.Blocks), "9 critical, 3 recovered")
 		require.Len(t, m.Replies, 1)
 		require.Contains(t, m.Replies[0].Text, "3 of 12 recovered")
 		d.requireShown("ops")

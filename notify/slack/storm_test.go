@@ -83,11 +83,11 @@ func heap() int64 {
 // counted adds up the counts of the channel's messages, as people would.
 func counted(t *testing.T, d *desk) (sum int) {
 	t.Helper()
-	form := regexp.MustCompile(`(\d+) alerts: `)
+	form := regexp.MustCompile(`([\d,]+) × `)
 	for _, m := range d.messages() {
 		found := form.FindStringSubmatch(m.Text)
 		require.NotNil(t, found, m.Text)
-		n, err := strconv.Atoi(found[1])
+		n, err := strconv.Atoi(strings.ReplaceAll(found[1], ",", ""))
 		require.NoError(t, err)
 		sum += n
 	}
