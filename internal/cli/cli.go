@@ -92,7 +92,10 @@ func Execute(ctx context.Context, p *command.Program, args []string) int {
 		fmt.Fprintf(p.Stderr, "numwatch: %v\nTry: numwatch --help\n", err)
 		return exitUsage
 	}
-	return report(p, parsed.Run())
+	if err = parsed.Run(); err == nil {
+		err = p.WriteError()
+	}
+	return report(p, err)
 }
 
 // report prints a command's error and returns the exit code.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,4 +37,22 @@ func TestABotThatDoesNotAnswerInTime(t *testing.T) {
 	require.Equal(t, exitFailure, code)
 	require.Contains(t, said, "accepts connections but does not answer in time: see its log and numwatch status")
 	require.NotContains(t, said, "numwatch run")
+}
+
+// full takes nothing, as a full disk.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestAnAnswerThatCannotBeWrittenIsAFailure(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"ready": true}`)
+	}))
+	defer server.Close()
+	for _, output := range []string{"table", "json"} {
+		var said strings.Builder
+		p := &command.Program{Env: []string{"NUMWATCH_URL=" + server.URL}, Stdout: full{}, Stderr: &said}
+		require.Equal(t, exitFailure, Execute(t.Context(), p, []string{"status", "-o", output}))
+		require.Contains(t, said.String(), "no space left on device")
+	}
 }

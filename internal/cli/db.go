@@ -45,14 +45,7 @@ func (c *dbCheckCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON() {
-		err = command.PrintJSON(p.Stdout, r)
-	} else {
-		c.print(p, &r)
-	}
-	if err != nil {
-		return err
-	}
+	c.Print(p, r, func() { c.print(p, &r) })
 	if !r.OK() {
 		return errors.New("the store is damaged: keep the file, restore the last backup (numwatch db restore), and report the damage")
 	}
@@ -70,7 +63,7 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 		return
 	}
 	fmt.Fprintf(p.Stdout, "%s is good\n\n", c.DB)
-	fmt.Fprintf(p.Stdout, "epoch     %s\nspaces    %d, with %s\nevents    %d%s\nalerts    %d\nmessages  %d\n",
+	p.Printf("epoch     %s\nspaces    %d, with %s\nevents    %d%s\nalerts    %d\nmessages  %d\n",
 		r.Epoch, r.Spaces, phone.Count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
 }
 
@@ -133,16 +126,18 @@ func (c *dbStatsCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, stats)
-	}
-	fmt.Fprintf(p.Stdout, "%s: %s, of which free %s\n", c.DB, bytes(stats.FileSize), bytes(int64(stats.FreePages)*int64(stats.PageSize)))
-	fmt.Fprintf(p.Stdout, "epoch %s%s\n\n", stats.Epoch, strings.Replace(span(stats.FirstSeq, stats.LastSeq), ", ", ", events ", 1))
+	c.Print(p, stats, func() { c.print(p, stats) })
+	return nil
+}
+
+func (c *dbStatsCommand) print(p *command.Program, stats store.Stats) {
+	p.Printf("%s: %s, of which free %s\n", c.DB, bytes(stats.FileSize), bytes(int64(stats.FreePages)*int64(stats.PageSize)))
+	p.Printf("epoch %s%s\n\n", stats.Epoch, strings.Replace(span(stats.FirstSeq, stats.LastSeq), ", ", ", events ", 1))
 	var rows [][]string
 	for _, b := range stats.Buckets {
 		rows = append(rows, []string{b.Name, strconv.FormatUint(b.Records, 10), bytes(int64(b.Bytes))})
 	}
-	return command.PrintTable(p.Stdout, []string{"BUCKET", "RECORDS", "SIZE"}, rows)
+	p.PrintTable([]string{"BUCKET", "RECORDS", "SIZE"}, rows)
 }
 
 type dbBackupCommand struct {

@@ -55,10 +55,8 @@ func (c *pollCommand) Run(ctx context.Context, p *command.Program) error {
 	for _, w := range client.Warnings() {
 		fmt.Fprintln(p.Stderr, "numwatch: warning:", w)
 	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, newPolled(snap))
-	}
-	return printSnapshot(p, snap)
+	c.Print(p, newPolled(snap), func() { printSnapshot(p, snap) })
+	return nil
 }
 
 // polled is a snapshot as programs read it.
@@ -80,7 +78,7 @@ func newPolled(s *phone.Snapshot) polled {
 
 // printSnapshot prints a line for each number, with what is not as it should be
 // at its end.
-func printSnapshot(p *command.Program, snap *phone.Snapshot) error {
+func printSnapshot(p *command.Program, snap *phone.Snapshot) {
 	header := []string{"PHONE NUMBER", "NAME", "STATUS", "QUALITY", "LIMIT", "ALSO"}
 	var rows [][]string
 	for i := range snap.Numbers {
@@ -90,12 +88,9 @@ func printSnapshot(p *command.Program, snap *phone.Snapshot) error {
 			n.Get(phone.Status), n.Get(phone.QualityRating), n.Get(phone.MessagingLimitTier), also(n),
 		})
 	}
-	if err := command.PrintTable(p.Stdout, header, rows); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%s in %s at %s\nRequestId %s; all fields: -o json\n",
+	p.PrintTable(header, rows)
+	p.Printf("\n%s in %s at %s\nRequestId %s; all fields: -o json\n",
 		phone.Count(len(rows), "number"), snap.Space, snap.At.Local().Format(time.TimeOnly), snap.RequestId)
-	return err
 }
 
 // also lists the fields that have no column and are not at their best.

@@ -80,11 +80,9 @@ func (w *spaceWatch) poll(ctx context.Context) (wait time.Duration, err error) {
 	if w.json {
 		return w.every, json.NewEncoder(w.program.Stdout).Encode(newPolled(snap))
 	}
-	if err := printSnapshot(w.program, snap); err != nil {
-		return 0, err
-	}
-	_, err = fmt.Fprintf(w.program.Stdout, "\nWatching every %s for changes; Ctrl-C ends.\n", w.every)
-	return w.every, err
+	printSnapshot(w.program, snap)
+	w.program.Printf("\nWatching every %s for changes; Ctrl-C ends.\n", w.every)
+	return w.every, w.program.WriteError()
 }
 
 // print writes a line for each change.

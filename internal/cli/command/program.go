@@ -17,6 +17,8 @@ type Program struct {
 	Stdout, Stderr io.Writer
 	Samples        fs.FS        // config.yaml and rules.yaml, as shipped
 	Trace          func(string) // sees the points around every side effect of the bot; nil but in tests
+
+	writing error // the first that writing to Stdout gave
 }
 
 // ErrReported ends a command with exit code 1 after it has printed why itself.

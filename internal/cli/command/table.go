@@ -1,9 +1,9 @@
 package command
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -11,7 +11,7 @@ import (
 	"numwatch/alert"
 )
 
-// Output is how a command that lists something prints it.
+// Output is how a command prints its answer.
 type Output struct {
 	Output string `short:"o" enum:"table,json" default:"table" help:"table for people or json for programs."`
 }
@@ -19,16 +19,36 @@ type Output struct {
 // JSON reports whether the output is for programs.
 func (o Output) JSON() bool { return o.Output == "json" }
 
-// PrintJSON writes v indented.
-func PrintJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+// Print prints an answer: for programs as it is, or for people.
+func (o Output) Print(p *Program, answer any, people func()) {
+	if o.JSON() {
+		p.PrintJSON(answer)
+	} else {
+		people()
+	}
 }
 
-// PrintTable writes rows below a header, aligned. Cells are made safe for a
+// Printf prints to the standard output. What it cannot write fails the program,
+// see WriteError.
+func (p *Program) Printf(format string, args ...any) {
+	_, err := fmt.Fprintf(p.Stdout, format, args...)
+	p.writing = cmp.Or(p.writing, err)
+}
+
+// WriteError is why something that was printed could not be written, nil if
+// everything was.
+func (p *Program) WriteError() error { return p.writing }
+
+// PrintJSON prints v indented.
+func (p *Program) PrintJSON(v any) {
+	e := json.NewEncoder(p.Stdout)
+	e.SetIndent("", "  ")
+	p.writing = cmp.Or(p.writing, e.Encode(v))
+}
+
+// PrintTable prints rows below a header, aligned. Cells are made safe for a
 // terminal.
-func PrintTable(w io.Writer, header []string, rows [][]string) error {
+func (p *Program) PrintTable(header []string, rows [][]string) {
 	var text strings.Builder
 	t := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(header, "\t"))
@@ -39,15 +59,10 @@ func PrintTable(w io.Writer, header []string, rows [][]string) error {
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
+	_ = t.Flush() // into a Builder, which takes everything
 	for line := range strings.Lines(text.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
-			return err
-		}
+		p.Printf("%s\n", strings.TrimRight(line, " \n"))
 	}
-	return nil
 }
 
 // Minutes is how a time to come is printed.

@@ -3,7 +3,6 @@ package remote
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -26,8 +25,7 @@ func (w person) name(p *command.Program) (string, error) {
 }
 
 type AckCommand struct {
-	Client
-	command.Output
+	asking
 	person
 	Undo bool   `help:"Withdraw the acknowledgement."`
 	ID   string `arg:"" help:"The alert's id, such as a-7f31c0de00112233: numwatch alerts."`
@@ -44,12 +42,7 @@ func (c *AckCommand) Run(ctx context.Context, p *command.Program) error {
 		method, did = http.MethodDelete, "acknowledgement withdrawn by "
 	}
 	var a api.Alert
-	if err := c.call(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", api.ByRequest{By: by}, &a); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, a)
-	}
-	_, err = fmt.Fprintf(p.Stdout, "%s%s\n%s\n", did, alert.Plain(by), command.Hanging(a.Alert.ID+"  ", alert.Plain(a.Alert.Rule+": "+a.Alert.Summary)))
-	return err
+	return c.ask(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", api.ByRequest{By: by}, &a, func() {
+		p.Printf("%s%s\n%s\n", did, alert.Plain(by), command.Hanging(a.Alert.ID+"  ", alert.Plain(a.Alert.Rule+": "+a.Alert.Summary)))
+	})
 }

@@ -3,6 +3,7 @@ package remote
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -14,8 +15,7 @@ import (
 )
 
 type AlertsCommand struct {
-	Client
-	command.Output
+	asking
 	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (recently) or all."`
 	Severity []string `placeholder:"NAME" help:"Only these: critical, high, warning, info."`
 	Rule     string   `placeholder:"NAME" help:"Only of this rule."`
@@ -31,19 +31,12 @@ func (c *AlertsCommand) Run(ctx context.Context, p *command.Program) error {
 	q := c.query()
 	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
 	var list api.AlertList
-	if err := c.GetJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, list)
-	}
-	if len(list.Alerts) == 0 {
-		return c.printNone(p, list.Total, "alert")
-	}
-	if err := printAlerts(p, list.Alerts); err != nil {
-		return err
-	}
-	return c.printMore(p, len(list.Alerts), list.Total, "alert")
+	return c.ask(ctx, p, http.MethodGet, "/api/v1/alerts?"+q.Encode(), nil, &list, func() {
+		if len(list.Alerts) > 0 {
+			printAlerts(p, list.Alerts)
+		}
+		c.printRest(p, len(list.Alerts), list.Total, "alert")
+	})
 }
 
 // set puts those values into a query that are not empty.
@@ -55,7 +48,7 @@ func set(q url.Values, pairs ...string) {
 	}
 }
 
-func printAlerts(p *command.Program, alerts []api.Alert) error {
+func printAlerts(p *command.Program, alerts []api.Alert) {
 	var rows [][]string
 	for i := range alerts {
 		a := &alerts[i]
@@ -64,7 +57,7 @@ func printAlerts(p *command.Program, alerts []api.Alert) error {
 			command.Cell(cmp.Or(a.New, "(empty)"), 14), command.Cell(marks(a), 12),
 		})
 	}
-	return command.PrintTable(p.Stdout, []string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}, rows)
+	p.PrintTable([]string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}, rows)
 }
 
 // about names an alert's subject.

@@ -23,6 +23,22 @@ import (
 	"numwatch/store/maintain"
 )
 
+// asking is the flags of the commands that print what the bot answers.
+type asking struct {
+	Client
+	command.Output
+}
+
+// ask makes a request of the bot and prints its answer, v; people prints it for
+// people.
+func (a asking) ask(ctx context.Context, p *command.Program, method, path string, asked, v any, people func()) error {
+	err := a.call(ctx, p, method, path, asked, v)
+	if err == nil {
+		a.Print(p, v, people)
+	}
+	return err
+}
+
 // Client is the flag of every command that asks a running bot.
 type Client struct {
 	URL string `name:"url" placeholder:"URL" help:"URL of the bot (default: $$NUMWATCH_URL or http://127.0.0.1:8080). The token is read from $$NUMWATCH_HTTP_TOKEN."`
@@ -35,7 +51,7 @@ const apiTimeout = 10 * time.Second
 // Backup writes a copy of the bot's store to a file, which is complete or not
 // there, and returns its size.
 func (b Client) Backup(ctx context.Context, p *command.Program, path string) (int64, error) {
-	body, err := b.ask(ctx, p, http.MethodGet, "/api/v1/backup", nil)
+	body, err := b.request(ctx, p, http.MethodGet, "/api/v1/backup", nil)
 	if err != nil {
 		return 0, err
 	}
@@ -47,9 +63,9 @@ func (b Client) Backup(ctx context.Context, p *command.Program, path string) (in
 	return n, nil
 }
 
-// ask makes a request of the bot and returns the body of a good answer. The
+// request makes a request of the bot and returns the body of a good answer. The
 // caller closes it.
-func (b Client) ask(ctx context.Context, p *command.Program, method, path string, body io.Reader) (io.ReadCloser, error) {
+func (b Client) request(ctx context.Context, p *command.Program, method, path string, body io.Reader) (io.ReadCloser, error) {
 	base := cmp.Or(b.URL, p.Getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
 	if err != nil {
@@ -94,7 +110,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// getJSON asks the bot and decodes its answer.
+// GetJSON asks the bot and decodes its answer.
 func (b Client) GetJSON(ctx context.Context, p *command.Program, path string, v any) error {
 	return b.call(ctx, p, http.MethodGet, path, nil, v)
 }
@@ -112,7 +128,7 @@ func (b Client) call(ctx context.Context, p *command.Program, method, path strin
 		}
 		sent = strings.NewReader(string(content))
 	}
-	body, err := b.ask(ctx, p, method, path, sent)
+	body, err := b.request(ctx, p, method, path, sent)
 	if err != nil {
 		return err
 	}

@@ -18,28 +18,20 @@ type DeadLettersCommand struct {
 	Retry deadLettersRetryCommand `cmd:"" help:"Post the alerts of dead letters again, in new messages."`
 }
 
-type deadLettersListCommand struct {
-	Client
-	command.Output
-}
+type deadLettersListCommand struct{ asking }
 
-// letters asks for the dead letters.
-func (b Client) letters(ctx context.Context, p *command.Program) (list api.DeadLetterList, err error) {
-	return list, b.GetJSON(ctx, p, "/api/v1/deadletters?limit=1000", &list)
-}
+const allLetters = "/api/v1/deadletters?limit=1000"
 
 // Run lists the dead letters, oldest first.
 func (c *deadLettersListCommand) Run(ctx context.Context, p *command.Program) error {
-	list, err := c.letters(ctx, p)
-	if err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, list)
-	}
+	var list api.DeadLetterList
+	return c.ask(ctx, p, http.MethodGet, allLetters, nil, &list, func() { printLetters(p, &list) })
+}
+
+func printLetters(p *command.Program, list *api.DeadLetterList) {
 	if list.Total == 0 {
-		fmt.Fprintln(p.Stdout, "no dead letters")
-		return nil
+		p.Printf("no dead letters\n")
+		return
 	}
 	var rows [][]string
 	for _, d := range list.DeadLetters {
@@ -49,11 +41,8 @@ func (c *deadLettersListCommand) Run(ctx context.Context, p *command.Program) er
 		}
 		rows = append(rows, []string{d.ID, command.Cell(d.Channel, 12), d.At.Local().Format(command.Minutes), command.Cell(shows, 20), command.Cell(d.Reason, 30)})
 	}
-	if err := command.PrintTable(p.Stdout, []string{"LETTER", "CHANNEL", "SINCE", "SHOWS", "REASON"}, rows); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(p.Stdout, "\nfix the cause, then: numwatch deadletters retry --all")
-	return err
+	p.PrintTable([]string{"LETTER", "CHANNEL", "SINCE", "SHOWS", "REASON"}, rows)
+	p.Printf("\nfix the cause, then: numwatch deadletters retry --all\n")
 }
 
 type deadLettersRetryCommand struct {
@@ -69,8 +58,8 @@ func (c *deadLettersRetryCommand) Run(ctx context.Context, p *command.Program) e
 	case c.All == (len(ids) > 0):
 		return command.UsageError("give the ids of dead letters, or --all")
 	case c.All:
-		list, err := c.letters(ctx, p)
-		if err != nil {
+		var list api.DeadLetterList
+		if err := c.GetJSON(ctx, p, allLetters, &list); err != nil {
 			return err
 		}
 		for _, d := range list.DeadLetters {
@@ -83,6 +72,6 @@ func (c *deadLettersRetryCommand) Run(ctx context.Context, p *command.Program) e
 			return fmt.Errorf("%s: %w", alert.Plain(id), err)
 		}
 	}
-	_, err := fmt.Fprintf(p.Stdout, "%s being posted again\n", phone.Count(len(ids), "dead letter"))
-	return err
+	p.Printf("%s being posted again\n", phone.Count(len(ids), "dead letter"))
+	return nil
 }

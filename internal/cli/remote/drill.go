@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,8 +17,7 @@ import (
 )
 
 type DrillCommand struct {
-	Client
-	command.Output
+	asking
 	person
 	Space string        `placeholder:"ID" help:"Use the name and labels of this space (default: an invented one)."`
 	Wait  time.Duration `default:"20s" help:"How long to wait for the sinks."`
@@ -53,15 +51,11 @@ func (c *DrillCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON() {
-		err = command.PrintJSON(p.Stdout, d)
-	} else {
-		err = c.print(p, &d)
-	}
-	if err == nil && !arrived {
+	c.Print(p, d, func() { c.print(p, &d) })
+	if !arrived {
 		return errors.New("some sinks do not have the drill yet: see numwatch status")
 	}
-	return err
+	return nil
 }
 
 // follow looks until every sink has the drill, or the time is over.
@@ -136,19 +130,15 @@ func inChannel(k api.SinkStatus, channel string, told []api.Told) drilledSink {
 	return drilledSink{k.Name, "waiting", false}
 }
 
-func (c *DrillCommand) print(p *command.Program, d *drilled) error {
+func (c *DrillCommand) print(p *command.Program, d *drilled) {
 	a := &d.Alert.Alert.Alert
-	fmt.Fprintf(p.Stdout, "%s\n\n", command.Hanging(a.ID+"  ", "DRILL of "+alert.Plain(a.Rule+": "+a.Summary)))
+	p.Printf("%s\n\n", command.Hanging(a.ID+"  ", "DRILL of "+alert.Plain(a.Rule+": "+a.Summary)))
 	var rows [][]string
 	for _, s := range d.Sinks {
 		rows = append(rows, []string{s.Name, command.Cell(s.State, 60)})
 	}
-	if err := command.PrintTable(p.Stdout, []string{"SINK", "DRILL"}, rows); err != nil {
-		return err
-	}
+	p.PrintTable([]string{"SINK", "DRILL"}, rows)
 	if len(a.Channels) == 0 {
-		_, err := fmt.Fprintln(p.Stdout, "\nno channel takes it: only NATS and the pages have it")
-		return err
+		p.Printf("\nno channel takes it: only NATS and the pages have it\n")
 	}
-	return nil
 }

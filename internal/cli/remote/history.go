@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -18,8 +19,7 @@ import (
 )
 
 type HistoryCommand struct {
-	Client
-	command.Output
+	asking
 	Account string `placeholder:"NAME" help:"The account, where several spaces have had the number."`
 	Space   string `placeholder:"ID" help:"The space's id, likewise."`
 	Limit   int    `default:"50" help:"At most this many events, up to 1000."`
@@ -36,44 +36,34 @@ func (c *HistoryCommand) Run(ctx context.Context, p *command.Program) error {
 	path := "/api/v1/numbers/" + url.PathEscape(where.Account) + "/" + url.PathEscape(where.ID) + "/" + url.PathEscape(c.Number) +
 		"/history?limit=" + strconv.Itoa(c.Limit) + "&before=" + strconv.FormatUint(c.Before, 10)
 	var h api.History
-	if err := c.GetJSON(ctx, p, path, &h); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, h)
-	}
-	if len(h.Events) == 0 && c.Before > 0 {
-		fmt.Fprintf(p.Stdout, "nothing is known from before %d\n", c.Before)
-		return nil
-	}
-	if len(h.Events) == 0 {
-		fmt.Fprintf(p.Stdout, "nothing is known of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
-		return nil
+	return c.ask(ctx, p, http.MethodGet, path, nil, &h, func() { c.print(p, where, &h) })
+}
+
+func (c *HistoryCommand) print(p *command.Program, where phone.SpaceKey, h *api.History) {
+	switch {
+	case len(h.Events) == 0 && c.Before > 0:
+		p.Printf("nothing is known from before %d\n", c.Before)
+		return
+	case len(h.Events) == 0:
+		p.Printf("nothing is known of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
+		return
 	}
 	var rows [][]string
 	for i := range h.Events {
-		rows = append(rows, happening(&h.Events[i]))
+		rows = append(rows, eventRow(&h.Events[i]))
 	}
-	if err := command.PrintTable(p.Stdout, []string{"TIME", "EVENT", "WHAT", "WAS", "IS"}, rows); err != nil {
-		return err
-	}
-	return c.printMore(p, h.Before)
-}
-
-// printMore tells below a table how to see what happened before.
-func (c *HistoryCommand) printMore(p *command.Program, before uint64) (err error) {
+	p.PrintTable([]string{"TIME", "EVENT", "WHAT", "WAS", "IS"}, rows)
 	switch {
-	case before == 0:
+	case h.Before == 0:
 	case c.Before > 0 || c.Limit >= maxLimit:
-		_, err = fmt.Fprintf(p.Stdout, "\nthere may be more: --before %d shows it\n", before)
+		p.Printf("\nthere may be more: --before %d shows it\n", h.Before)
 	default:
-		_, err = fmt.Fprintf(p.Stdout, "\nthere may be more: --limit %d shows it\n", maxLimit)
+		p.Printf("\nthere may be more: --limit %d shows it\n", maxLimit)
 	}
-	return err
 }
 
-// happening is an event in a row.
-func happening(e *api.Event) []string {
+// eventRow is an event in a row.
+func eventRow(e *api.Event) []string {
 	kind, what := e.Kind, e.Field.String()
 	if e.Alert != nil {
 		kind, what = e.Alert.Transition.String(), e.Alert.Rule

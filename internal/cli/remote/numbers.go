@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 
@@ -36,8 +37,7 @@ func (f *fieldFlags) set(q url.Values) {
 }
 
 type NumbersCommand struct {
-	Client
-	command.Output
+	asking
 	Account string            `placeholder:"NAME" help:"Only of this account."`
 	Space   string            `placeholder:"ID" help:"Only of this space."`
 	Label   map[string]string `placeholder:"KEY=VALUE" help:"Only of spaces with this label."`
@@ -55,15 +55,15 @@ func (c *NumbersCommand) Run(ctx context.Context, p *command.Program) error {
 		q.Set("label."+k, c.Label[k])
 	}
 	var list api.NumberList
-	if err := c.GetJSON(ctx, p, "/api/v1/numbers?"+q.Encode(), &list); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, list)
-	}
-	if len(list.Numbers) == 0 {
-		return c.printNone(p, list.Total, "number")
-	}
+	return c.ask(ctx, p, http.MethodGet, "/api/v1/numbers?"+q.Encode(), nil, &list, func() {
+		if len(list.Numbers) > 0 {
+			printNumbers(p, &list)
+		}
+		c.printRest(p, len(list.Numbers), list.Total, "number")
+	})
+}
+
+func printNumbers(p *command.Program, list *api.NumberList) {
 	var rows [][]string
 	for i := range list.Numbers {
 		n := list.Numbers[i].Number
@@ -72,8 +72,5 @@ func (c *NumbersCommand) Run(ctx context.Context, p *command.Program) error {
 			command.Cell(n.Get(phone.Status), 14), command.Cell(n.Get(phone.QualityRating), 8), command.Cell(n.Get(phone.MessagingLimitTier), 14),
 		})
 	}
-	if err := command.PrintTable(p.Stdout, []string{"NUMBER", "SPACE", "NAME", "STATUS", "QUALITY", "LIMIT"}, rows); err != nil {
-		return err
-	}
-	return c.printMore(p, len(list.Numbers), list.Total, "number")
+	p.PrintTable([]string{"NUMBER", "SPACE", "NAME", "STATUS", "QUALITY", "LIMIT"}, rows)
 }

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"fmt"
 	"net/url"
 	"strconv"
 
@@ -22,29 +21,21 @@ func (l paged) query() url.Values {
 	return url.Values{"limit": {strconv.Itoa(l.Limit)}, "offset": {strconv.Itoa(l.Offset)}}
 }
 
-// printNone tells that a part of a list holds nothing.
-func (l paged) printNone(p *command.Program, total int, thing string) error {
-	if total == 0 {
-		_, err := fmt.Fprintf(p.Stdout, "no %ss match\n", thing)
-		return err
-	}
-	_, err := fmt.Fprintf(p.Stdout, "no more: there are %s\n", phone.Count(total, thing))
-	return err
-}
-
-// printMore tells below a table how much is not in it, and how to see that.
-func (l paged) printMore(p *command.Program, shown, total int, thing string) error {
+// printRest tells, below a table if there is one, how much is not in it and how
+// to see that.
+func (l paged) printRest(p *command.Program, shown, total int, thing string) {
 	next := l.Offset + shown
-	if total <= next {
-		return nil
+	switch {
+	case total == 0:
+		p.Printf("no %ss match\n", thing)
+	case shown == 0:
+		p.Printf("no more: there are %s\n", phone.Count(total, thing))
+	case total <= next:
+	case l.Offset > 0:
+		p.Printf("\n%d to %d of %s: --offset %d shows the next\n", l.Offset+1, next, phone.Count(total, thing), next)
+	case l.Limit >= maxLimit:
+		p.Printf("\n%d of %s: --offset %d shows the next\n", shown, phone.Count(total, thing), next)
+	default:
+		p.Printf("\n%d of %s: --limit %d shows more\n", shown, phone.Count(total, thing), min(total, maxLimit))
 	}
-	part, hint := strconv.Itoa(shown), fmt.Sprintf("--limit %d shows more", min(total, maxLimit))
-	if l.Offset > 0 {
-		part = fmt.Sprintf("%d to %d", l.Offset+1, next)
-	}
-	if l.Offset > 0 || l.Limit >= maxLimit {
-		hint = fmt.Sprintf("--offset %d shows the next", next)
-	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%s of %s: %s\n", part, phone.Count(total, thing), hint)
-	return err
 }

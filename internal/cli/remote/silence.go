@@ -22,23 +22,18 @@ type SilenceCommand struct {
 	End  silenceEndCommand  `cmd:"" help:"End a silence early."`
 }
 
-type silenceListCommand struct {
-	Client
-	command.Output
-}
+type silenceListCommand struct{ asking }
 
 // Run lists the silences.
 func (c *silenceListCommand) Run(ctx context.Context, p *command.Program) error {
 	var list api.SilenceList
-	if err := c.GetJSON(ctx, p, "/api/v1/silences", &list); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, list)
-	}
+	return c.ask(ctx, p, http.MethodGet, "/api/v1/silences", nil, &list, func() { printSilences(p, &list) })
+}
+
+func printSilences(p *command.Program, list *api.SilenceList) {
 	if len(list.Silences) == 0 {
-		fmt.Fprintln(p.Stdout, "no silences")
-		return nil
+		p.Printf("no silences\n")
+		return
 	}
 	var rows [][]string
 	for i := range list.Silences {
@@ -47,7 +42,7 @@ func (c *silenceListCommand) Run(ctx context.Context, p *command.Program) error 
 			s.ID, s.Until.Local().Format(command.Minutes), strconv.Itoa(s.Covers), command.Cell(s.By, 12), command.Cell(s.Match.String(), 28), command.Cell(s.Reason, 18),
 		})
 	}
-	return command.PrintTable(p.Stdout, []string{"SILENCE", "UNTIL", "MATCHES", "BY", "MATCHERS", "REASON"}, rows)
+	p.PrintTable([]string{"SILENCE", "UNTIL", "MATCHES", "BY", "MATCHERS", "REASON"}, rows)
 }
 
 // period is a length of time as config.yaml has it: 30m, 2h, 1d.
@@ -61,8 +56,7 @@ func (d *period) UnmarshalText(b []byte) error {
 }
 
 type silenceAddCommand struct {
-	Client
-	command.Output
+	asking
 	person
 	For     period   `placeholder:"TIME" help:"Duration, such as 30m, 2h or 1d."`
 	Until   string   `placeholder:"TIME" help:"End time instead of a duration: 2026-11-24T07:00 (local time), or RFC 3339 with a zone."`
@@ -91,31 +85,21 @@ func (c *silenceAddCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	var made api.Silence
-	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences", q, &made); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, made)
-	}
-	_, err = fmt.Fprintf(p.Stdout, "%s until %s: %s\nmatches %s now; end it with: numwatch silence end %[1]s\n",
-		made.ID, made.Until.Local().Format(command.Minutes+" MST"), alert.Plain(made.Match.String()), phone.Count(made.Covers, "open alert"))
-	return err
+	return c.ask(ctx, p, http.MethodPost, "/api/v1/silences", q, &made, func() {
+		p.Printf("%s until %s: %s\nmatches %s now; end it with: numwatch silence end %[1]s\n",
+			made.ID, made.Until.Local().Format(command.Minutes+" MST"), alert.Plain(made.Match.String()), phone.Count(made.Covers, "open alert"))
+	})
 }
 
 func (c *silenceAddCommand) preview(ctx context.Context, p *command.Program, match alert.Matcher) error {
 	var list api.AlertList
-	if err := c.call(ctx, p, http.MethodPost, "/api/v1/silences/preview", api.PreviewRequest{Match: match}, &list); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, list)
-	}
-	fmt.Fprintf(p.Stdout, "%s would match %s now\n", alert.Plain(match.String()), phone.Count(list.Total, "open alert"))
-	if list.Total == 0 {
-		return nil
-	}
-	fmt.Fprintln(p.Stdout)
-	return printAlerts(p, list.Alerts)
+	return c.ask(ctx, p, http.MethodPost, "/api/v1/silences/preview", api.PreviewRequest{Match: match}, &list, func() {
+		p.Printf("%s would match %s now\n", alert.Plain(match.String()), phone.Count(list.Total, "open alert"))
+		if list.Total > 0 {
+			p.Printf("\n")
+			printAlerts(p, list.Alerts)
+		}
+	})
 }
 
 // matcher reads name=value arguments.
@@ -165,6 +149,6 @@ func (c *silenceEndCommand) Run(ctx context.Context, p *command.Program) error {
 	if err := c.call(ctx, p, http.MethodDelete, "/api/v1/silences/"+url.PathEscape(c.ID), api.ByRequest{By: by}, &nothing); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s has ended: alerts that it held back and that still fire are shown now\n", alert.Plain(c.ID))
-	return err
+	p.Printf("%s has ended: alerts that it held back and that still fire are shown now\n", alert.Plain(c.ID))
+	return nil
 }

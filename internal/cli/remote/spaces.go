@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -16,8 +15,7 @@ type SpacesCommand struct {
 }
 
 type spacesAcceptCommand struct {
-	Client
-	command.Output
+	asking
 	person
 	Account string `arg:"" help:"The account's name."`
 }
@@ -29,12 +27,7 @@ func (c *spacesAcceptCommand) Run(ctx context.Context, p *command.Program) error
 		return err
 	}
 	var accepted api.AcceptedSpaces
-	if err := c.call(ctx, p, http.MethodPost, "/api/v1/spaces/"+url.PathEscape(c.Account)+"/accept", api.ByRequest{By: by}, &accepted); err != nil {
-		return err
-	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, accepted)
-	}
-	_, err = fmt.Fprintf(p.Stdout, "%s of account %s no longer watched\n", phone.Count(accepted.Dropped, "space"), accepted.Account)
-	return err
+	return c.ask(ctx, p, http.MethodPost, "/api/v1/spaces/"+url.PathEscape(c.Account)+"/accept", api.ByRequest{By: by}, &accepted, func() {
+		p.Printf("%s of account %s no longer watched\n", phone.Count(accepted.Dropped, "space"), accepted.Account)
+	})
 }

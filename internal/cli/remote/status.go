@@ -14,8 +14,7 @@ import (
 )
 
 type StatusCommand struct {
-	Client
-	command.Output
+	asking
 	Quiet bool `short:"q" help:"Print nothing; the exit code says whether the bot is ready."`
 }
 
@@ -29,9 +28,7 @@ func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	if !c.Quiet {
-		if err := c.print(p, &s); err != nil {
-			return err
-		}
+		c.Print(p, s, func() { printStatus(p, &s) })
 	}
 	if !s.Ready {
 		return command.ErrReported
@@ -39,30 +36,25 @@ func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
 	return nil
 }
 
-func (c *StatusCommand) print(p *command.Program, s *api.Status) error {
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, s)
-	}
+func printStatus(p *command.Program, s *api.Status) {
 	state := "ready"
 	if !s.Ready {
 		state = "NOT READY: " + alert.Plain(s.NotReady)
 	}
-	fmt.Fprintf(p.Stdout, "%s, up %s, %s\n", alert.Plain(s.Version), phone.Span(time.Since(s.Started)), state)
-	fmt.Fprint(p.Stdout, "firing:")
+	p.Printf("%s, up %s, %s\n", alert.Plain(s.Version), phone.Span(time.Since(s.Started)), state)
+	p.Printf("firing:")
 	for _, name := range alert.Severities() {
-		fmt.Fprintf(p.Stdout, "  %d %s", s.Alerts[name], name)
+		p.Printf("  %d %s", s.Alerts[name], name)
 	}
-	fmt.Fprintf(p.Stdout, "\nstore:   %s, %.1f MB\n\n", phone.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
+	p.Printf("\nstore:   %s, %.1f MB\n\n", phone.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
 	if s.Store.Problem != "" {
-		fmt.Fprintf(p.Stdout, "%s\n\n", command.Hanging("store:   ", alert.Plain(s.Store.Problem)))
+		p.Printf("%s\n\n", command.Hanging("store:   ", alert.Plain(s.Store.Problem)))
 	}
-	if err := printAccounts(p, s.Accounts); err != nil {
-		return err
-	}
-	return printSinks(p, s.Sinks)
+	printAccounts(p, s.Accounts)
+	printSinks(p, s.Sinks)
 }
 
-func printAccounts(p *command.Program, accounts []api.AccountStatus) error {
+func printAccounts(p *command.Program, accounts []api.AccountStatus) {
 	var rows [][]string
 	for _, a := range accounts {
 		rows = append(rows, []string{
@@ -70,14 +62,10 @@ func printAccounts(p *command.Program, accounts []api.AccountStatus) error {
 			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest), phone.Span(time.Duration(a.Expected)), phone.Span(time.Duration(a.Worst)),
 		})
 	}
-	err := command.PrintTable(p.Stdout, []string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "DETECTS IN", "AT MOST"}, rows)
-	if err != nil {
-		return err
+	p.PrintTable([]string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "DETECTS IN", "AT MOST"}, rows)
+	for i := range accounts {
+		printAccount(p, &accounts[i])
 	}
-	for _, a := range accounts {
-		printAccount(p, &a)
-	}
-	return nil
 }
 
 // maxFailing is how many failing spaces of an account are printed.
@@ -87,11 +75,11 @@ const maxFailing = 20
 // is wrong with them.
 func printAccount(p *command.Program, a *api.AccountStatus) {
 	name := alert.Plain(a.Name) + "  "
-	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, alert.Plain(a.Plan)))
+	p.Printf("\n%s\n", command.Hanging(name, alert.Plain(a.Plan)))
 	if d := a.Discovery; d != nil && d.Error != "" {
-		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, "discovery failed, the last list stays in use ("+discovered(d)+"): "+alert.Plain(d.Error)))
+		p.Printf("\n%s\n", command.Hanging(name, "discovery failed, the last list stays in use ("+discovered(d)+"): "+alert.Plain(d.Error)))
 	} else if d != nil {
-		fmt.Fprintln(p.Stdout, command.Hanging(name, "discovery: "+discovered(d)))
+		p.Printf("%s\n", command.Hanging(name, "discovery: "+discovered(d)))
 	}
 	if m := a.Missing; m != nil {
 		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, fmt.Sprintf("the list of spaces lacks %s that are watched until %s; if they are really gone: numwatch spaces accept %s",
@@ -104,7 +92,7 @@ func printAccount(p *command.Program, a *api.AccountStatus) {
 		printFailing(p, a.Name, &a.Failing[i])
 	}
 	if more := len(a.Failing) - maxFailing; more > 0 {
-		fmt.Fprintf(p.Stdout, "\n%sand %d more: numwatch status -o json\n", name, more)
+		p.Printf("\n%sand %d more: numwatch status -o json\n", name, more)
 	}
 }
 
@@ -130,24 +118,21 @@ func printFailing(p *command.Program, account string, f *api.FailingSpace) {
 	if !f.Since.IsZero() {
 		what += " (for " + phone.Span(time.Since(f.Since)) + ")"
 	}
-	fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(alert.Plain(where)+"  ", alert.Plain(what)))
+	p.Printf("\n%s\n", command.Hanging(alert.Plain(where)+"  ", alert.Plain(what)))
 }
 
-func printSinks(p *command.Program, sinks []api.SinkStatus) error {
+func printSinks(p *command.Program, sinks []api.SinkStatus) {
 	var rows [][]string
 	for _, k := range sinks {
 		rows = append(rows, []string{k.Name, k.State, strconv.FormatUint(k.Lag, 10)})
 	}
-	fmt.Fprintln(p.Stdout)
-	if err := command.PrintTable(p.Stdout, []string{"SINK", "STATE", "WAITING"}, rows); err != nil {
-		return err
-	}
+	p.Printf("\n")
+	p.PrintTable([]string{"SINK", "STATE", "WAITING"}, rows)
 	for _, k := range sinks {
 		if k.LastError != "" {
-			fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(alert.Plain(k.Name)+"  ", alert.Plain(k.LastError)))
+			p.Printf("\n%s\n", command.Hanging(alert.Plain(k.Name)+"  ", alert.Plain(k.LastError)))
 		}
 	}
-	return nil
 }
 
 func ago(t time.Time) string {

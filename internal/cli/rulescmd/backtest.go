@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"time"
@@ -24,7 +23,7 @@ type BacktestCommand struct {
 	Since  string `default:"30d" placeholder:"30d" help:"How far to look back (default: 30d)."`
 	Rules  string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	With   string `placeholder:"FILE" help:"Other rules to compare with."`
-	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml if it exists)."`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml beside the rules, if it exists)."`
 	HTML   string `name:"html" type:"path" placeholder:"FILE" help:"Write a report with charts as an HTML file."`
 }
 
@@ -62,7 +61,7 @@ func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	defer done()
-	space, err := c.describe(ctx, p)
+	space, err := c.spaces(ctx, p, c.Config, c.Rules)
 	if err != nil {
 		return err
 	}
@@ -77,7 +76,14 @@ func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	return c.write(p, reports)
+	if c.HTML != "" {
+		if err := writeReport(c.HTML, reports); err != nil {
+			return fmt.Errorf("--html: %w", err)
+		}
+		fmt.Fprintf(p.Stderr, "wrote %s\n", c.HTML)
+	}
+	c.print(p, reports)
+	return nil
 }
 
 // until is when the replay ends: with the log of a bot that is stopped, else now.
@@ -116,25 +122,29 @@ func replay(ctx context.Context, s *store.Store, options []backtest.Options, unt
 	return reports, nil
 }
 
-func (c *BacktestCommand) write(p *command.Program, reports []*backtest.Report) error {
-	if c.HTML != "" {
-		if err := writeReport(c.HTML, reports); err != nil {
-			return fmt.Errorf("--html: %w", err)
-		}
-		fmt.Fprintf(p.Stderr, "wrote %s\n", c.HTML)
-	}
-	if !c.JSON() {
-		return printBacktest(p.Stdout, reports)
-	}
-	out := struct {
+// print prints the reports, side by side where there are two.
+func (c *BacktestCommand) print(p *command.Program, reports []*backtest.Report) {
+	answer := struct {
 		Reports    []*backtest.Report   `json:"reports"`
 		Difference *backtest.Difference `json:"difference,omitempty"` // of two reports
 	}{Reports: reports}
+	last := reports[len(reports)-1]
 	if len(reports) > 1 {
-		d := backtest.Differ(reports[0], reports[1])
-		out.Difference = &d
+		d := backtest.Differ(reports[0], last)
+		answer.Difference = &d
 	}
-	return command.PrintJSON(p.Stdout, out)
+	c.Print(p, answer, func() {
+		const minute = "2006-01-02 15:04"
+		p.Printf("%s to %s UTC: %s in %s of the log\n", last.Since.Format(minute), last.Until.Format(minute),
+			phone.Count(last.Changes, "change"), phone.Count(last.Events, "event"))
+		for _, t := range backtest.Tables(reports...) {
+			p.Printf("\n%s\n", t.Title)
+			p.PrintTable(t.Header, t.Rows)
+		}
+		if answer.Difference != nil {
+			p.Printf("\n%s\n", command.Hanging("", answer.Difference.String()))
+		}
+	})
 }
 
 func writeReport(path string, reports []*backtest.Report) error {
@@ -143,24 +153,4 @@ func writeReport(path string, reports []*backtest.Report) error {
 		return err
 	}
 	return errors.Join(backtest.WriteHTML(f, reports...), f.Close())
-}
-
-// printBacktest prints the reports, side by side where there are two.
-func printBacktest(w io.Writer, reports []*backtest.Report) error {
-	last := reports[len(reports)-1]
-	const minute = "2006-01-02 15:04"
-	fmt.Fprintf(w, "%s to %s UTC: %s in %s of the log\n", last.Since.Format(minute), last.Until.Format(minute),
-		phone.Count(last.Changes, "change"), phone.Count(last.Events, "event"))
-	for _, t := range backtest.Tables(reports...) {
-		fmt.Fprintf(w, "\n%s\n", t.Title)
-		if err := command.PrintTable(w, t.Header, t.Rows); err != nil {
-			return err
-		}
-	}
-	if len(reports) == 1 {
-		return nil
-	}
-	d := backtest.Differ(reports[0], last)
-	_, err := fmt.Fprintf(w, "\n%s\n", command.Hanging("", d.String()))
-	return err
 }

@@ -1,8 +1,8 @@
 package rulescmd
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -18,7 +18,7 @@ type ExplainCommand struct {
 	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	history
 	command.Output
-	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: config.yaml beside the rules, if it exists)."`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml beside the rules, if it exists)."`
 	All    bool   `help:"Include rules that do not watch the changed field."`
 }
 
@@ -28,16 +28,16 @@ func (c *ExplainCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	_, spaces, err := configBeside(p, c.Config, c.Rules)
-	if err != nil {
-		return err
-	}
 	s, done, err := c.open(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return c.explain(p, &explain.Explainer{History: s, Rules: set, Space: describer(spaces)})
+	space, err := c.spaces(ctx, p, c.Config, c.Rules)
+	if err != nil {
+		return err
+	}
+	return c.explain(p, &explain.Explainer{History: s, Rules: set, Space: space})
 }
 
 // shortestNumber is how many digits may be meant as a phone number.
@@ -73,19 +73,14 @@ func (c *ExplainCommand) explain(p *command.Program, x *explain.Explainer) error
 }
 
 func (c *ExplainCommand) print(p *command.Program, v any, write func(*report)) error {
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, v)
-	}
-	w := &report{p: p, all: c.All}
-	write(w)
-	return errors.Join(w.failed...)
+	c.Print(p, v, func() { write(&report{p: p, all: c.All}) })
+	return nil
 }
 
 // report prints explanations for people.
 type report struct {
-	p      *command.Program
-	all    bool
-	failed []error
+	p   *command.Program
+	all bool
 }
 
 func (w *report) line(format string, args ...any) {
@@ -94,23 +89,19 @@ func (w *report) line(format string, args ...any) {
 			args[i] = alert.Plain(s)
 		}
 	}
-	if _, err := fmt.Fprintf(w.p.Stdout, format+"\n", args...); err != nil {
-		w.failed = append(w.failed, err)
-	}
+	w.p.Printf(format+"\n", args...)
 }
 
 // text prints a sentence from outside beside its head, which is not.
 func (w *report) text(head, sentence string) {
-	if _, err := fmt.Fprintln(w.p.Stdout, command.Hanging(head, alert.Plain(sentence))); err != nil {
-		w.failed = append(w.failed, err)
-	}
+	w.p.Printf("%s\n", command.Hanging(head, alert.Plain(sentence)))
 }
 
 func (w *report) change(c *explain.Change) {
 	w.line("%s  %s", c.Event, c.At.UTC().Format("2006-01-02 15:04:05 UTC"))
 	w.line("  %s", c.Subject.String())
 	for _, change := range c.Changes {
-		w.line("  %s: %s → %s", change.Field.String(), shownCovered(change.Old), shownCovered(change.New))
+		w.line("  %s: %s → %s", change.Field.String(), cmp.Or(change.Old, "(empty)"), cmp.Or(change.New, "(empty)"))
 	}
 	w.line("\nBy the rules as they are now:")
 	w.decisions(c.Decisions)
@@ -180,7 +171,7 @@ func (w *report) records(title string, records []explain.Record) {
 			told = "shown in place, not told anew"
 		}
 		w.line("  %s  %s", r.At.UTC().Format("2006-01-02 15:04:05 UTC"), r.Event)
-		w.text("      ", fmt.Sprintf("%s %s: %s went from %s to %s", r.Rule, r.Transition, r.Field, shownCovered(r.Old), shownCovered(r.New)))
+		w.text("      ", fmt.Sprintf("%s %s: %s went from %s to %s", r.Rule, r.Transition, r.Field, cmp.Or(r.Old, "(empty)"), cmp.Or(r.New, "(empty)")))
 		if r.Closing != "" {
 			told = r.Closing + "; " + told
 		}
@@ -227,7 +218,7 @@ func (w *report) number(n *explain.Number) {
 		w.line("  missing from the last %s", phone.Count(n.Missed, "list"))
 	}
 	for f, v := range n.Number.All() {
-		w.line("  %-22s  %s", f.String(), shownCovered(v))
+		w.line("  %-22s  %s", f.String(), cmp.Or(v, "(empty)"))
 	}
 	w.line("\nWhat every rule makes of it as it is, as if it was seen for the first time now:")
 	w.decisions(n.Decisions)

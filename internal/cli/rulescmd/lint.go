@@ -32,7 +32,8 @@ type LintCommand struct {
 // Run prints errors, warnings and notes. The exit code is 1 on errors.
 func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Checks {
-		return c.printChecks(p)
+		c.printChecks(p)
+		return nil
 	}
 	data, err := os.ReadFile(c.File)
 	if err != nil {
@@ -43,41 +44,34 @@ func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	found := lint.Lint(c.File, data, facts)
-	if err := c.print(p, found); err != nil {
-		return err
-	}
+	c.print(p, found)
 	if worst, any := lint.Worst(found); any && (worst == diagnostic.Error || c.Strict && worst == diagnostic.Warning) {
 		return command.ErrReported
 	}
 	return nil
 }
 
-func (c *LintCommand) printChecks(p *command.Program) error {
-	checks := lint.Checks()
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, checks)
-	}
-	for _, check := range checks {
-		fmt.Fprintln(p.Stdout, command.Hanging(fmt.Sprintf("%-20s  %-7s  ", check.Name, check.Level), check.Text))
-	}
-	return nil
+func (c *LintCommand) printChecks(p *command.Program) {
+	c.Print(p, lint.Checks(), func() {
+		for _, check := range lint.Checks() {
+			p.Printf("%s\n", command.Hanging(fmt.Sprintf("%-20s  %-7s  ", check.Name, check.Level), check.Text))
+		}
+	})
 }
 
-func (c *LintCommand) print(p *command.Program, found diagnostic.Problems) error {
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, append(diagnostic.Problems{}, found...))
-	}
-	n := map[diagnostic.Level]int{}
-	for _, problem := range found {
-		n[problem.Level]++
-		fmt.Fprintf(p.Stdout, "%s [%s] %s\n", problem.Level, problem.Check, problem.Error())
-	}
-	_, err := fmt.Fprintf(p.Stdout, "%s: %s, %s, %s\n", alert.Plain(c.File),
-		phone.Count(n[diagnostic.Error], "error"), phone.Count(n[diagnostic.Warning], "warning"), phone.Count(n[diagnostic.Note], "note"))
-	return err
+func (c *LintCommand) print(p *command.Program, found diagnostic.Problems) {
+	c.Print(p, append(diagnostic.Problems{}, found...), func() {
+		n := map[diagnostic.Level]int{}
+		for _, problem := range found {
+			n[problem.Level]++
+			p.Printf("%s [%s] %s\n", problem.Level, problem.Check, problem.Error())
+		}
+		p.Printf("%s: %s, %s, %s\n", alert.Plain(c.File),
+			phone.Count(n[diagnostic.Error], "error"), phone.Count(n[diagnostic.Warning], "warning"), phone.Count(n[diagnostic.Note], "note"))
+	})
 }
 
-// facts gathers what is known beside the file.
+// facts finds what is known beside the file.
 func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts lint.Facts, err error) {
 	if err := c.readConfig(p, &facts); err != nil {
 		return facts, err

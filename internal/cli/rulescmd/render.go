@@ -183,30 +183,24 @@ func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Aler
 		}
 		message := maker.Message([]alert.Alert{*a}, now, true)
 		message.Mention = ch.Mention
-		if c.JSON() {
-			raw, err := message.BlockKit()
-			if err != nil {
-				return err
-			}
-			out.Slack = append(out.Slack, renderedMessage{ch.Name, ch.Slack, raw})
-		} else if err := printer.Message(strings.TrimPrefix(ch.Slack, "#"), "1", message); err != nil {
+		raw, err := message.BlockKit()
+		if err == nil && !c.JSON() {
+			err = printer.Message(strings.TrimPrefix(ch.Slack, "#"), "1", message)
+		}
+		if err != nil {
 			return err
 		}
+		out.Slack = append(out.Slack, renderedMessage{ch.Name, ch.Slack, raw})
 	}
-	if c.JSON() {
-		return command.PrintJSON(p.Stdout, out)
-	}
-	return c.notes(p, a, out.NATS)
-}
-
-// notes prints what stands beside the messages, and the event.
-func (c *RenderCommand) notes(p *command.Program, a *alert.Alert, event renderedEvent) error {
-	if len(a.Channels) == 0 {
-		fmt.Fprintln(p.Stdout, "No channel takes it: only NATS and the pages carry it.")
-	}
-	if len(a.HeldBy) > 0 {
-		fmt.Fprintf(p.Stdout, "Held back now by %s: what is still open when that ends is shown then.\n", strings.Join(a.HeldBy, ", "))
-	}
-	fmt.Fprintf(p.Stdout, "\n%s\n", event.Subject)
-	return command.PrintJSON(p.Stdout, event.Event)
+	c.Print(p, out, func() {
+		if len(a.Channels) == 0 {
+			p.Printf("No channel takes it: only NATS and the pages carry it.\n")
+		}
+		if len(a.HeldBy) > 0 {
+			p.Printf("Held back now by %s: what is still open when that ends is shown then.\n", strings.Join(a.HeldBy, ", "))
+		}
+		p.Printf("\n%s\n", out.NATS.Subject)
+		p.PrintJSON(out.NATS.Event)
+	})
+	return nil
 }

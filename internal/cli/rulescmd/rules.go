@@ -3,6 +3,7 @@
 package rulescmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -41,35 +42,27 @@ type history struct {
 
 // open opens the history. The store must not be written to; done closes it.
 func (h history) open(ctx context.Context, p *command.Program) (s *store.Store, done func(), err error) {
-	if h.DB != "" {
-		return openHistory(h.DB, func() {})
+	path, remove := h.DB, func() {}
+	if path == "" {
+		dir, err := os.MkdirTemp("", "numwatch-*")
+		if err != nil {
+			return nil, nil, fmt.Errorf("making room for a copy of the store: %w", err)
+		}
+		path, remove = filepath.Join(dir, "copy.db"), func() { os.RemoveAll(dir) }
+		if _, err := h.Backup(ctx, p, path); err != nil {
+			remove()
+			return nil, nil, fmt.Errorf("%w; --db reads a backup instead", err)
+		}
 	}
-	dir, err := os.MkdirTemp("", "numwatch-*")
+	_, err = os.Stat(path) // opening would make a store where there is none
+	if err == nil {
+		s, err = store.Open(path, store.Options{})
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("making room for a copy of the store: %w", err)
-	}
-	remove := func() { os.RemoveAll(dir) }
-	path := filepath.Join(dir, "copy.db")
-	if _, err := h.Backup(ctx, p, path); err != nil {
 		remove()
-		return nil, nil, fmt.Errorf("%w; --db reads a backup instead", err)
+		return nil, nil, fmt.Errorf("opening the history: %w", err)
 	}
-	s, done, err = openHistory(path, remove)
-	if err != nil {
-		remove()
-	}
-	return s, done, err
-}
-
-func openHistory(path string, then func()) (*store.Store, func(), error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, nil, fmt.Errorf("looking for the store: %w", err)
-	}
-	s, err := store.Open(path, store.Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	return s, func() { s.Close(); then() }, nil
+	return s, func() { s.Close(); remove() }, nil
 }
 
 // eachPage visits the whole log, a page at a time.
@@ -102,40 +95,28 @@ func (c *CoverageCommand) Run(p *command.Program) error {
 		return err
 	}
 	coverage := lint.Cover(set)
-	if c.JSON() {
-		err = command.PrintJSON(p.Stdout, coverage)
-	} else {
-		err = printCoverage(p, coverage)
-	}
-	if err == nil && c.Strict && len(coverage.Holes()) > 0 {
+	c.Print(p, coverage, func() { printCoverage(p, coverage) })
+	if c.Strict && len(coverage.Holes()) > 0 {
 		return command.ErrReported
 	}
-	return err
+	return nil
 }
 
-func printCoverage(p *command.Program, coverage lint.Coverage) error {
+func printCoverage(p *command.Program, coverage lint.Coverage) {
 	holes := 0
 	for _, f := range coverage.Fields {
-		fmt.Fprintln(p.Stdout, f.Field)
+		p.Printf("%s\n", f.Field)
 		for _, v := range f.Values {
 			text := strings.Join(covers(v), ", ")
 			if v.Hole {
 				text = "HOLE: no rule covers it"
 				holes++
 			}
-			fmt.Fprintln(p.Stdout, strings.TrimRight(command.Hanging(fmt.Sprintf("  %-26s  ", alert.Plain(shownCovered(v.Value))), text), " "))
+			p.Printf("%s\n", strings.TrimRight(command.Hanging(fmt.Sprintf("  %-26s  ", alert.Plain(cmp.Or(v.Value, "(empty)"))), text), " "))
 		}
 	}
-	_, err := fmt.Fprintf(p.Stdout, "\n%s. Beside each value are the rules that may open an alert for it, and\n"+
+	p.Printf("\n%s. Beside each value are the rules that may open an alert for it, and\n"+
 		"the clauses on which that depends. A value without a rule that is not a hole\nis the best one, or has no meaning of its own.\n", phone.Count(holes, "hole"))
-	return err
-}
-
-func shownCovered(v string) string {
-	if v == "" {
-		return "(empty)"
-	}
-	return v
 }
 
 func covers(v lint.ValueCoverage) []string {

@@ -1,7 +1,6 @@
 package rulescmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,35 +63,24 @@ func allSpaces(cfg *config.Config) (all []phone.Space, err error) {
 	return all, nil
 }
 
-// describe finds the names and labels of spaces: in the configuration that is
-// named, in the running bot, or with a store, in config.yaml. Only what is named
-// must be good.
-func (c *BacktestCommand) describe(ctx context.Context, p *command.Program) (func(phone.SpaceKey) phone.Space, error) {
-	var spaces []phone.Space
-	var err error
-	if c.Config == "" && c.DB == "" {
-		spaces, err = c.botSpaces(ctx, p)
-	} else {
-		var cfg *config.Config
-		if cfg, err = config.Load(cmp.Or(c.Config, "config.yaml"), p.Env); err == nil {
-			spaces, err = allSpaces(cfg)
-		}
+// spaces finds the names and labels of spaces: in the configuration that is
+// named, or where the history is from, in the running bot, or with a store, in
+// the configuration beside the rules.
+func (h history) spaces(ctx context.Context, p *command.Program, path, rulesPath string) (func(phone.SpaceKey) phone.Space, error) {
+	if path == "" && h.DB == "" {
+		spaces, err := h.botSpaces(ctx, p)
+		return describer(spaces), err
 	}
-	if err != nil && c.Config != "" {
-		return nil, err
-	}
-	if err != nil {
-		fmt.Fprintf(p.Stderr, "numwatch: names and labels of spaces are not known, so conditions on Labels see none (--config provides them): %v\n", err)
-	}
-	return describer(spaces), nil
+	_, spaces, err := configBeside(p, path, rulesPath)
+	return describer(spaces), err
 }
 
 // botSpaces asks the running bot, page by page.
-func (c *BacktestCommand) botSpaces(ctx context.Context, p *command.Program) (all []phone.Space, err error) {
+func (h history) botSpaces(ctx context.Context, p *command.Program) (all []phone.Space, err error) {
 	const page = 500
 	for offset := 0; ; offset += page {
 		var list api.SpaceList
-		if err := c.GetJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
+		if err := h.GetJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
 			return nil, err
 		}
 		for _, s := range list.Spaces {

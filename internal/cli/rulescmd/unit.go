@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -52,14 +51,13 @@ func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 		}
 	}
 	if err := errors.Join(broken...); err != nil {
-		return errors.Join(err, c.print(p.Stdout, all))
+		c.print(p, all)
+		return err
 	}
 	if len(all) == 0 {
 		return fmt.Errorf("no test matches %q", c.Match)
 	}
-	if err := c.print(p.Stdout, all); err != nil {
-		return err
-	}
+	c.print(p, all)
 	if slices.ContainsFunc(all, func(r timeline.Result) bool { return !r.Passed() }) {
 		return command.ErrReported
 	}
@@ -127,35 +125,33 @@ type testResult struct {
 	Seconds  float64  `json:"seconds"`
 }
 
-func (c *TestCommand) print(w io.Writer, results []timeline.Result) error {
-	if c.JSON() {
-		out := []testResult{}
-		for _, r := range results {
-			one := testResult{r.Name, r.File, r.Line, r.Passed(), nil, r.Took.Seconds()}
-			for _, f := range r.Failures {
-				one.Failures = append(one.Failures, f.Error())
-			}
-			out = append(out, one)
-		}
-		return command.PrintJSON(w, out)
-	}
-	failed := 0
+func (c *TestCommand) print(p *command.Program, results []timeline.Result) {
+	answer := []testResult{}
 	for _, r := range results {
-		switch {
-		case !r.Passed():
-			failed++
-			fmt.Fprintf(w, "FAIL  %s (%s:%d)\n", r.Name, r.File, r.Line)
-			for _, f := range r.Failures {
-				fmt.Fprintf(w, "  %s\n\n", strings.ReplaceAll(f.Error(), "\n", "\n  "))
-			}
-		case c.All:
-			fmt.Fprintf(w, "ok    %s (%s)\n", r.Name, phone.Count(r.Steps, "step"))
+		one := testResult{r.Name, r.File, r.Line, r.Passed(), nil, r.Took.Seconds()}
+		for _, f := range r.Failures {
+			one.Failures = append(one.Failures, f.Error())
 		}
+		answer = append(answer, one)
 	}
-	verdict := "all pass"
-	if failed > 0 {
-		verdict = fmt.Sprintf("%d failed", failed)
-	}
-	_, err := fmt.Fprintf(w, "%s, %s\n", phone.Count(len(results), "test"), verdict)
-	return err
+	c.Print(p, answer, func() {
+		failed := 0
+		for i, r := range results {
+			switch {
+			case !r.Passed():
+				failed++
+				p.Printf("FAIL  %s (%s:%d)\n", r.Name, r.File, r.Line)
+				for _, text := range answer[i].Failures {
+					p.Printf("  %s\n\n", strings.ReplaceAll(text, "\n", "\n  "))
+				}
+			case c.All:
+				p.Printf("ok    %s (%s)\n", r.Name, phone.Count(r.Steps, "step"))
+			}
+		}
+		verdict := "all pass"
+		if failed > 0 {
+			verdict = fmt.Sprintf("%d failed", failed)
+		}
+		p.Printf("%s, %s\n", phone.Count(len(results), "test"), verdict)
+	})
 }
