@@ -121,10 +121,10 @@ func (p *Poller) poll(ctx context.Context, id string, previous time.Time, turn r
 		if waited, ok := p.schedule.Done(id, outcome, r.At); ok && outcome.Changes > 0 {
 			p.metrics.detected(waited)
 		}
-	case r.Err.Class == cams.Throttled || r.Err.Class == cams.DeniedAccount || r.Err.Class == cams.NoCredentials:
+	case r.Err.Class == cams.Throttled && r.Err.Shared || r.Err.Class == cams.DeniedAccount || r.Err.Class == cams.NoCredentials:
 		p.schedule.Postponed(id, r.At)
 	default:
-		p.schedule.Failed(id, r.Err.Class == cams.DeniedSpace, r.At)
+		p.schedule.Failed(id, r.Err.Class == cams.DeniedSpace, r.Err.RetryAfter, r.At)
 	}
 	return nil
 }

@@ -331,10 +331,11 @@ func TestPollerSlowsDownWhenThrottled(t *testing.T) {
 				times = times[1:]
 			}
 			if len(times) >= 5 {
-				pace.Throttled(now.Add(-c.latency), time.Second)
-				return &cams.Error{Class: cams.Throttled, Account: "main", Space: id, RetryAfter: time.Second}
+				shared := pace.Answered(ratelimit.Answer{Space: id, Sent: now.Add(-c.latency), Throttled: true, RetryAfter: time.Second})
+				return &cams.Error{Class: cams.Throttled, Account: "main", Space: id, RetryAfter: time.Second, Shared: shared}
 			}
 			times = append(times, now)
+			pace.Answered(ratelimit.Answer{Space: id, Sent: now.Add(-c.latency)})
 			return nil
 		}
 		p := New(Options{Account: "main", Fetcher: c, Pace: pace, Deliver: s.deliver})

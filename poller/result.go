@@ -23,7 +23,7 @@ type Result struct {
 // verdicts says what a class of errors means for the health of an account.
 var verdicts = map[cams.Class]health.Verdict{
 	cams.Transient:     health.Failed,
-	cams.Throttled:     health.Throttled,
+	cams.Throttled:     health.Failed,
 	cams.DeniedAccount: health.AccountDenied,
 	cams.DeniedSpace:   health.SpaceDenied,
 	cams.Clock:         health.Failed,
@@ -37,6 +37,9 @@ func Observe(h *health.Account, r Result) {
 	p := health.Poll{Space: r.Space.ID, Verdict: health.Succeeded, Started: r.Started, At: r.At}
 	if r.Err != nil {
 		p.Verdict, p.Code, p.Err = verdicts[r.Err.Class], r.Err.Code, r.Err
+		if r.Err.Shared {
+			p.Verdict = health.Throttled
+		}
 	}
 	h.Polled(p)
 }

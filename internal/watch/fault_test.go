@@ -34,15 +34,15 @@ func refused(code string, e effect, says ...string) faulty {
 	return faulty{camssim.Fault{Kind: camssim.Refuse, Code: code}, e, code, append(says, code, "RequestId")}
 }
 
-const lost, odd = "poll failed: ", "inconsistent answer: "
+const lost, odd, alone = "poll failed: ", "inconsistent answer: ", "only this space is throttled"
 
 // documented are the errors of the cloud's pages.
 func documented() []faulty {
 	ram := "grant the RAM user or role the action cams:ChatappSyncPhoneNumber"
 	return []faulty{
-		refused("Throttling", throttled), refused("Throttling.User", throttled), refused("Throttling.Api", throttled),
-		refused("System.LimitControl", throttled),
-		{camssim.Fault{Kind: camssim.EmptyError, Status: 429}, throttled, "", nil},
+		refused("Throttling", failing, alone), refused("Throttling.User", failing, alone), refused("Throttling.Api", failing, alone),
+		refused("System.LimitControl", failing, alone),
+		{camssim.Fault{Kind: camssim.EmptyError, Status: 429}, failing, "", []string{alone, "HTTP 429"}},
 		refused("Ram.PermissionDeny", accountOut, ram), refused("Forbidden.RAM", accountOut, ram), refused("NoPermission", accountOut, ram),
 		refused("Product.Unsubscript", accountOut, "subscribe the account"),
 		refused("InvalidAccessKeyId.NotFound", accountOut, "check the account's access key"),
@@ -114,9 +114,10 @@ func (f *faulty) run(t *testing.T) {
 	}
 	r := newRig(t, rigInterval, timeout)
 	before := r.changes()
-	f.Space = "a"
 	if f.effect == throttled {
-		f.Count = 1
+		f.Count = 6 // of any space
+	} else {
+		f.Space = "a"
 	}
 	r.cloud.Inject(f.Fault)
 	switch f.effect {
@@ -167,6 +168,7 @@ func (f *faulty) fails(r *rig) {
 	from, b := r.failures(), r.asked("b")
 	r.eventually("it is polled on", func() bool { return r.failures() >= from+3 })
 	require.Greater(r.t, r.asked("b")-b, 3, "less often than those that are well")
+	require.Greater(r.t, r.poller.Status().Pace, 0.97*rigRate, "the others keep their pace")
 }
 
 func (f *faulty) isLeftAlone(r *rig) {

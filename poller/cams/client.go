@@ -143,9 +143,7 @@ func (c *Client) do(ctx context.Context, call *call, turn ratelimit.Turn) (*answ
 	if err != nil && (err.Class == Clock || ofCredentials(err.Code) && c.replaced(ctx, call)) {
 		answer, err = c.attempt(ctx, call, ratelimit.Turn{})
 	}
-	if err != nil && err.Class == Throttled && c.pace != nil {
-		c.pace.Throttled(call.sent, err.RetryAfter)
-	}
+	c.paced(call, err)
 	return answer, err
 }
 
@@ -155,6 +153,24 @@ func (c *Client) replaced(ctx context.Context, call *call) bool {
 	c.credentials.drop(call.key)
 	k, err := c.key(ctx, call)
 	return err == nil && k != call.key
+}
+
+// paced tells the pace what became of a request that was answered, and an error
+// whether it is the account that is throttled.
+func (c *Client) paced(call *call, err *Error) {
+	if c.pace == nil || call.status == 0 || err != nil && (err.Class == Transient || err.Class == NoCredentials) {
+		return
+	}
+	a := ratelimit.Answer{Space: call.space, Sent: call.sent}
+	if err != nil && err.Class == Throttled {
+		a.Throttled, a.RetryAfter = true, err.RetryAfter
+	}
+	shared := c.pace.Answered(a)
+	if a.Throttled {
+		if err.Shared = shared; !shared {
+			err.Advice = adviceAlone
+		}
+	}
 }
 
 // attempt sends a request and judges its answer.

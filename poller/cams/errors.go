@@ -17,7 +17,7 @@ type Class uint8
 // which differs between its pages.
 const (
 	Transient     Class = iota // may work the next time: back off
-	Throttled                  // the account's limit is reached: wait, then slow down
+	Throttled                  // a limit is reached, of the account if the error is Shared, else of the space: wait
 	DeniedAccount              // the account is denied whatever the space: try again slowly
 	DeniedSpace                // this space is denied: try again slowly
 	Clock                      // the request's date or nonce was rejected, twice
@@ -50,6 +50,7 @@ type Error struct {
 	RequestId  string
 	Advice     string        // what to do about it; empty where nothing is known
 	RetryAfter time.Duration // how long the cloud asks to wait; 0 if it does not
+	Shared     bool          // of Throttled: other spaces of the account are throttled too
 	Err        error         // the cause in this program, if there is one
 }
 

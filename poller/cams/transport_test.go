@@ -125,7 +125,9 @@ func TestARequestWithoutATurnIsNotSent(t *testing.T) {
 				turn, err := pace.Wait(t.Context())
 				require.NoError(t, err)
 				time.Sleep(time.Second) // the turn is too old
-				pace.Throttled(time.Now(), time.Minute)
+				for _, id := range []string{"8", "9"} {
+					pace.Answered(ratelimit.Answer{Space: id, Sent: time.Now(), Throttled: true, RetryAfter: time.Minute})
+				}
 				_, err = client.Fetch(t.Context(), space("7"), turn)
 				require.ErrorContains(t, err, "waiting for a turn")
 				time.Sleep(time.Minute)

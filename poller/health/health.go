@@ -32,7 +32,7 @@ const (
 	Unusable      // the account was let in, but the answer cannot be used
 	SpaceDenied   // the account was let in, the space was denied
 	AccountDenied // whatever the space
-	Throttled     // means nothing but delay
+	Throttled     // like other spaces of the account: means nothing but delay
 	AccountFailed // no request could be made, whatever the space
 )
 

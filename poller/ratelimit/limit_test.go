@@ -91,17 +91,18 @@ func (r *road) send(now time.Time, t *tally, answered func(now time.Time, ok boo
 	})
 }
 
-// drive sends as fast as the limit allows.
+// drive sends as fast as the limit allows, for a thousand spaces in turn.
 func (r *road) drive(l *Limit, t *tally) {
 	var turn func(now time.Time)
+	n := 0
 	turn = func(now time.Time) {
 		next := l.Next(now)
 		if !next.After(now) {
 			l.Take(now)
-			r.send(now, t, func(now2 time.Time, ok bool) {
-				if !ok {
-					l.Throttled(now2, now, 0)
-				}
+			n++
+			space := fmt.Sprint(n % 1000)
+			r.send(now, t, func(at time.Time, ok bool) {
+				l.Answered(Answer{Space: space, Sent: now, At: at, Throttled: !ok})
 			})
 			next = l.Next(now)
 		}
@@ -229,9 +230,12 @@ func TestLimitNeverThrottledForAnHour(t *testing.T) {
 
 func TestLimitObeysRetryAfter(t *testing.T) {
 	l := NewLimit(10)
-	l.Take(epoch)
-	l.Throttled(epoch.Add(50*time.Millisecond), epoch, 7*time.Second)
-	require.Equal(t, epoch.Add(7050*time.Millisecond), l.Next(epoch.Add(60*time.Millisecond)))
+	for i, space := range []string{"1", "2"} {
+		at := epoch.Add(time.Duration(i) * 200 * time.Millisecond)
+		l.Take(at)
+		l.Answered(Answer{Space: space, Sent: at, At: at.Add(50 * time.Millisecond), Throttled: true, RetryAfter: 7 * time.Second})
+	}
+	require.Equal(t, epoch.Add(7250*time.Millisecond), l.Next(epoch.Add(260*time.Millisecond)))
 }
 
 func TestLimitCountsOneBurstOfRefusalsOnce(t *testing.T) {
@@ -243,8 +247,8 @@ func TestLimitCountsOneBurstOfRefusalsOnce(t *testing.T) {
 		l.Take(now)
 		sent = append(sent, now)
 	}
-	for _, s := range sent {
-		l.Throttled(now.Add(50*time.Millisecond), s, 0)
+	for i, s := range sent {
+		l.Answered(Answer{Space: fmt.Sprint(i), Sent: s, At: now.Add(50 * time.Millisecond), Throttled: true})
 	}
 	require.InDelta(t, 10/wideMargin, l.Rate(), 0.01)
 }
@@ -282,4 +286,28 @@ func ids(n int) []string {
 		list[i] = fmt.Sprint(i)
 	}
 	return list
+}
+
+// A space that is always throttled, or often, has limits of its own: the pace stays.
+func TestLimitIgnoresASpaceThatAloneIsThrottled(t *testing.T) {
+	for _, spaces := range []int{2, 12, 1000} {
+		for _, rate := range []float64{0.3, 0.5, 1} {
+			t.Run(fmt.Sprint(spaces, rate), func(t *testing.T) {
+				l, chance := NewLimit(8), rand.New(rand.NewPCG(1, 1))
+				full, now, said := l.Rate(), epoch, 0
+				for n := range 20_000 {
+					now = l.Next(now)
+					l.Take(now)
+					a := Answer{Space: fmt.Sprint(n % spaces), Sent: now, At: now.Add(50 * time.Millisecond), RetryAfter: time.Minute}
+					a.Throttled = a.Space == "0" && chance.Float64() < rate
+					if l.Answered(a) {
+						said++
+					}
+					require.InDelta(t, full, l.Rate(), 1e-9)
+				}
+				require.Zero(t, said, "it is no matter of the account's")
+				require.InDelta(t, 20_000/full, now.Sub(epoch).Seconds(), 1)
+			})
+		}
+	}
 }

@@ -73,11 +73,14 @@ func (p *Pace) take(now time.Time) time.Time {
 	return at
 }
 
-// Throttled notes that a request sent at sent was answered as beyond the limit.
-func (p *Pace) Throttled(sent time.Time, retryAfter time.Duration) {
+// Answered notes an answer. For a throttled one it reports whether it is shared:
+// whether it comes of the account's limit rather than of one of the space alone.
+// The time At is that of the call.
+func (p *Pace) Answered(a Answer) (shared bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.limit.Throttled(time.Now(), sent, retryAfter)
+	a.At = time.Now()
+	return p.limit.Answered(a)
 }
 
 // Rate is the present pace, in requests per second.

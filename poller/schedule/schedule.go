@@ -307,12 +307,13 @@ func (s *Schedule) Postponed(id string, at time.Time) {
 }
 
 // Failed notes a poll that failed. The space is backed off, further with each
-// failure in a row, but no longer than the greatest age unless it is denied.
-func (s *Schedule) Failed(id string, denied bool, at time.Time) {
+// failure in a row, but no longer than the greatest age unless it is denied or the
+// cloud asks to wait longer.
+func (s *Schedule) Failed(id string, denied bool, retryAfter time.Duration, at time.Time) {
 	if e := s.complete(id); e != nil {
 		e.pass = s.virtualTime
 		e.failures++
-		s.hold(e, s.since(at)+s.backoff(denied, e.failures))
+		s.hold(e, s.since(at)+max(s.backoff(denied, e.failures), retryAfter))
 	}
 }
 

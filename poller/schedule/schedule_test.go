@@ -67,7 +67,7 @@ func (w *watch) run(d time.Duration) {
 			f := flights[0]
 			flights = flights[1:]
 			if o, failure := w.answer(f.id); failure != none {
-				w.Failed(f.id, failure == denied, f.at)
+				w.Failed(f.id, failure == denied, 0, f.at)
 			} else {
 				w.Done(f.id, o, f.at)
 			}
@@ -269,7 +269,7 @@ func TestSpacesComeAndGo(t *testing.T) {
 	s.SetSpaces([]string{"c"}, epoch)
 	_, again := s.Done(id, Outcome{}, epoch)
 	require.False(t, again, "what left while in flight is gone")
-	s.Failed("unknown", false, epoch)
+	s.Failed("unknown", false, 0, epoch)
 	s.Postponed("unknown", epoch)
 	got, ok := s.Next(epoch)
 	require.True(t, ok)
