@@ -217,7 +217,7 @@ func memoryOf(t *testing.T, b *bot) int {
 	return 0
 }
 
-var countForm = regexp.MustCompile(`(\d+) alerts: `)
+var countForm = regexp.MustCompile(`([\d,]+) × `)
 
 // countedIn adds up what messages say they count, as people would. One that
 // counts nothing is about one alert.
@@ -229,7 +229,7 @@ func countedIn(t *testing.T, said []slacksim.Message) (sum int) {
 			sum++
 			continue
 		}
-		n, err := strconv.Atoi(found[1])
+		n, err := strconv.Atoi(strings.ReplaceAll(found[1], ",", ""))
 		require.NoError(t, err)
 		sum += n
 	}

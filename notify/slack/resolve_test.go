@@ -46,7 +46,7 @@ func TestSlackChannelChangedDuringACall(t *testing.T) {
 			m.resolving = func() { once(func() { d.sink.SetChannels(moved) }) }
 		},
 		"lookup that fails": func(d *desk, m *meddler, once func(func())) {
-			d.sim.RemoveChannel("C0000000001")
+			d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "channel_not_found", Method: slacksim.List, Count: 1})
 			m.resolving = func() { once(func() { d.sink.SetChannels(moved) }) }
 		},
 		"post that fails": func(d *desk, m *meddler, once func(func())) {
@@ -62,10 +62,10 @@ func TestSlackChannelChangedDuringACall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onDesk(t, func(t *testing.T, d *desk) {
 				m, done := &meddler{}, false
-				meddle(d, m, func(deed func()) {
+				meddle(d, m, func(act func()) {
 					if !done {
 						done = true
-						deed()
+						act()
 					}
 				})
 				d.between = func(o *Options) { m.Poster, o.Poster = o.Poster, m }

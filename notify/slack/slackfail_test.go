@@ -69,7 +69,7 @@ func TestSlackParksOnlyTheChannelThatFails(t *testing.T) {
 
 func TestSlackParksAllWithoutAToken(t *testing.T) {
 	onDesk(t, func(t *testing.T, d *desk) {
-		d.sim.SetToken("xoxb-other")
+		healed := d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_auth"})
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
 		d.after(time.Minute)
@@ -78,7 +78,7 @@ func TestSlackParksAllWithoutAToken(t *testing.T) {
 		require.NotContains(t, d.memory.reason("slack"), simToken)
 		require.NotEmpty(t, d.sink.Status().Parked)
 		require.Equal(t, 1, d.sim.Stats(slacksim.PostMessage).Calls)
-		d.sim.SetToken(simToken)
+		healed()
 		d.after(5 * time.Minute)
 		require.Equal(t, phone.OK, d.memory.condition("slack"))
 		d.requireShown("ops")
@@ -332,7 +332,7 @@ func TestSlackFollowsAChannelThatMoved(t *testing.T) {
 		a := alerttest.Firing(1)
 		d.update(a)
 		d.after(time.Second)
-		d.sim.RemoveChannel("C0000000001")
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "channel_not_found", Channel: "C0000000001"})
 		d.sink.SetChannels([]Channel{{Name: "ops", Slack: "C0000000002"}})
 		a.Revision, a.Notified, a.Transition = 2, 2, alert.GotWorse
 		d.update(a)

@@ -1,11 +1,9 @@
 package slack
 
 import (
-	"crypto/subtle"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,8 +26,7 @@ const (
 
 const maxBody = 4 << 20
 
-// call is a request taken apart. Arguments come from the query, a form or a
-// JSON object alike.
+// call is a request taken apart: a form, and the token in it or in a header.
 type call struct {
 	method  string
 	token   string
@@ -38,48 +35,18 @@ type call struct {
 }
 
 func readCall(r *http.Request) (*call, error) {
-	method, ok := strings.CutPrefix(r.URL.Path, "/api/")
-	if !ok {
-		method = ""
+	r.Body = http.MaxBytesReader(nil, r.Body, maxBody)
+	if err := r.ParseForm(); err != nil {
+		return nil, fmt.Errorf("reading arguments: %w", err)
 	}
-	args, err := readArgs(r)
-	if err != nil {
-		return nil, err
+	c := &call{
+		method: strings.TrimPrefix(r.URL.Path, "/api/"), token: r.Form.Get("token"), channel: r.Form.Get("channel"), args: r.Form,
 	}
-	c := &call{method: method, token: args.Get("token"), channel: args.Get("channel"), args: args}
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && c.token == "" {
 		c.token = bearer
 	}
-	args.Del("token")
+	c.args.Del("token")
 	return c, nil
-}
-
-func readArgs(r *http.Request) (url.Values, error) {
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(r.Body, maxBody), r.Body}
-	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-			err := r.ParseMultipartForm(maxBody)
-			return r.Form, err
-		}
-		err := r.ParseForm()
-		return r.Form, err
-	}
-	var object map[string]json.RawMessage
-	if err := json.NewDecoder(r.Body).Decode(&object); err != nil && !errors.Is(err, io.EOF) { // a call without arguments has no body
-		return nil, fmt.Errorf("reading arguments: %w", err)
-	}
-	args := r.URL.Query()
-	for name, raw := range object {
-		var text string
-		if json.Unmarshal(raw, &text) != nil {
-			text = string(raw)
-		}
-		args.Set(name, text)
-	}
-	return args, nil
 }
 
 // flag reads a boolean argument.
@@ -91,32 +58,19 @@ func (c *call) flag(name string) bool {
 // authorise checks the token and its scopes; nil means they are good.
 func (s *Server) authorise(c *call) *answer {
 	if c.token == "" {
-		a := refuse("not_authed")
-		return &a
+		return refuse("not_authed")
 	}
-	if c.method == OpenSocket {
-		return s.authoriseApp(c)
+	want := s.token
+	if c.method == OpenSocket { // the one that takes a token of the app
+		if want = s.appToken; !strings.HasPrefix(c.token, "xapp-") {
+			return refuse("not_allowed_token_type")
+		}
 	}
-	if subtle.ConstantTimeCompare([]byte(c.token), []byte(s.token)) != 1 {
-		a := refuse("invalid_auth")
-		return &a
+	if c.token != want {
+		return refuse("invalid_auth")
 	}
 	if need := scopeOf(c.method); need != "" && !s.scopes[need] {
-		a := failure("missing_scope", map[string]any{"needed": need, "provided": strings.Join(s.provided(), ",")})
-		return &a
-	}
-	return nil
-}
-
-// authoriseApp checks a token of the app, not of its bot.
-func (s *Server) authoriseApp(c *call) *answer {
-	switch {
-	case !strings.HasPrefix(c.token, "xapp-"):
-		a := refuse("not_allowed_token_type")
-		return &a
-	case subtle.ConstantTimeCompare([]byte(c.token), []byte(s.appToken)) != 1:
-		a := refuse("invalid_auth")
-		return &a
+		return failure("missing_scope", map[string]any{"needed": need, "provided": s.provided()})
 	}
 	return nil
 }
@@ -135,13 +89,8 @@ func scopeOf(method string) string {
 
 func allScopes() []string { return []string{"chat:write", "channels:history", "channels:read"} }
 
-func (s *Server) provided() []string {
-	var out []string
-	for scope := range s.scopes {
-		out = append(out, scope)
-	}
-	slices.Sort(out)
-	return out
+func (s *Server) provided() string {
+	return strings.Join(slices.Sorted(maps.Keys(s.scopes)), ",")
 }
 
 // answer is a response as it will go over the wire.
@@ -153,23 +102,23 @@ type answer struct {
 	drop   bool   // send nothing, close the connection
 }
 
-func respond(doc map[string]any) answer {
+func respond(doc map[string]any) *answer {
 	body, err := json.Marshal(doc)
 	if err != nil { // nothing in doc can fail to marshal
-		return answer{status: http.StatusInternalServerError, header: http.Header{}}
+		return &answer{status: http.StatusInternalServerError, header: http.Header{}}
 	}
 	h := http.Header{}
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	return answer{status: http.StatusOK, header: h, body: body}
+	return &answer{status: http.StatusOK, header: h, body: body}
 }
 
-func good(doc map[string]any) answer {
+func good(doc map[string]any) *answer {
 	doc["ok"] = true
 	return respond(doc)
 }
 
 // failure is an error of the API: HTTP 200 and ok false.
-func failure(code string, more map[string]any) answer {
+func failure(code string, more map[string]any) *answer {
 	doc := map[string]any{"ok": false, "error": code}
 	for k, v := range more {
 		doc[k] = v
@@ -179,10 +128,10 @@ func failure(code string, more map[string]any) answer {
 	return a
 }
 
-func refuse(code string) answer { return failure(code, nil) }
+func refuse(code string) *answer { return failure(code, nil) }
 
 // limited is the answer to a call beyond a limit.
-func limited(wait time.Duration) answer {
+func limited(wait time.Duration) *answer {
 	a := refuse("ratelimited")
 	a.status = http.StatusTooManyRequests
 	seconds := max(1, int((wait+time.Second-1)/time.Second))

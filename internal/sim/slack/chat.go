@@ -13,18 +13,18 @@ const (
 	maxMetadata   = 1024
 )
 
-func (s *Server) post(c *call) answer {
+func (s *Server) post(c *call) *answer {
 	ch, refused := s.writable(c.channel)
 	if refused != nil {
-		return *refused
+		return refused
 	}
 	v, refused := s.version(c, Version{}, maxPostText)
 	if refused != nil {
-		return *refused
+		return refused
 	}
-	m := Message{Ts: s.nextStamp(v.At).String(), User: UserID, Version: v}
+	m := Message{Ts: s.nextStamp(v.At).String(), Version: v}
 	if refused := ch.add(m, c.args.Get("thread_ts")); refused != nil {
-		return *refused
+		return refused
 	}
 	s.log.Info("message posted", "channel", ch.ID, "ts", m.Ts, "text", v.Text)
 	shown := ch.message(m.Ts).render(false)
@@ -39,29 +39,25 @@ func (ch *channel) add(m Message, threadTs string) *answer {
 	}
 	parent := ch.topLevel(threadTs)
 	if parent == nil {
-		a := refuse("thread_not_found")
-		return &a
+		return refuse("thread_not_found")
 	}
 	m.ThreadTs = parent.Ts
 	parent.Replies = append(parent.Replies, m)
 	return nil
 }
 
-func (s *Server) update(c *call) answer {
+func (s *Server) update(c *call) *answer {
 	ch, refused := s.byID(c.channel)
 	if refused != nil {
-		return *refused
+		return refused
 	}
 	m := ch.message(c.args.Get("ts"))
-	switch {
-	case m == nil:
+	if m == nil {
 		return refuse("message_not_found")
-	case m.User != UserID:
-		return refuse("cant_update_message")
 	}
 	v, refused := s.version(c, m.Version, maxUpdateText)
 	if refused != nil {
-		return *refused
+		return refused
 	}
 	m.Edits, m.Version = append(m.Edits, m.Version), v
 	s.log.Info("message updated", "channel", ch.ID, "ts", m.Ts, "text", v.Text)
@@ -70,20 +66,17 @@ func (s *Server) update(c *call) answer {
 
 // writable finds a channel that the bot can post to.
 func (s *Server) writable(name string) (*channel, *answer) {
-	code := ""
 	ch := s.find(name)
 	switch {
 	case ch == nil:
-		code = "channel_not_found"
+		return nil, refuse("channel_not_found")
 	case ch.Archived:
-		code = "is_archived"
+		return nil, refuse("is_archived")
 	case ch.NotMember:
-		code = "not_in_channel"
+		return nil, refuse("not_in_channel")
 	default:
 		return ch, nil
 	}
-	a := refuse(code)
-	return nil, &a
 }
 
 // version reads and checks what a message is to say. What an update leaves out
@@ -98,41 +91,37 @@ func (s *Server) version(c *call, before Version, maxText int) (Version, *answer
 		v.Blocks = blocks
 	}
 	if c.args.Has("metadata") {
-		metadata, code := readMetadata(c.args.Get("metadata"))
-		if code != "" {
-			a := refuse(code)
-			return v, &a
+		metadata, refused := readMetadata(c.args.Get("metadata"))
+		if refused != nil {
+			return v, refused
 		}
 		v.Metadata = metadata
 	}
-	code := ""
 	switch {
-	case strings.TrimSpace(v.Text) == "" && v.Blocks == nil && c.args.Get("attachments") == "":
-		code = "no_text"
+	case strings.TrimSpace(v.Text) == "" && v.Blocks == nil:
+		return v, refuse("no_text")
 	case utf8.RuneCountInString(v.Text) > maxText:
-		code = "msg_too_long"
+		return v, refuse("msg_too_long")
 	default:
 		return v, nil
 	}
-	a := refuse(code)
-	return v, &a
 }
 
 // readMetadata also takes the empty object, which means none.
-func readMetadata(text string) (*Metadata, string) {
+func readMetadata(text string) (*Metadata, *answer) {
 	if len(text) > maxMetadata {
-		return nil, "metadata_too_large"
+		return nil, refuse("metadata_too_large")
 	}
 	var m Metadata
 	if json.Unmarshal([]byte(text), &m) != nil {
-		return nil, "invalid_metadata_format"
+		return nil, refuse("invalid_metadata_format")
 	}
 	if m.EventType == "" && m.EventPayload == nil {
-		return nil, ""
+		return nil, nil
 	}
 	var payload map[string]any
 	if m.EventType == "" || json.Unmarshal(m.EventPayload, &payload) != nil || payload == nil {
-		return nil, "invalid_metadata_schema"
+		return nil, refuse("invalid_metadata_schema")
 	}
-	return &m, ""
+	return &m, nil
 }

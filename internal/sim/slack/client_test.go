@@ -28,7 +28,7 @@ type ticker struct{ at atomic.Int64 }
 func (k *ticker) now() time.Time          { return time.Unix(0, k.at.Load()) }
 func (k *ticker) advance(d time.Duration) { k.at.Add(int64(d)) }
 
-type desk struct {
+type fixture struct {
 	sim   *slacksim.Server
 	api   *slack.Client
 	clock *ticker
@@ -37,7 +37,7 @@ type desk struct {
 }
 
 // start runs a workspace whose post limit is lifted unless change sets it.
-func start(t *testing.T, change func(*slacksim.Config)) *desk {
+func start(t *testing.T, change func(*slacksim.Config)) *fixture {
 	t.Helper()
 	k := &ticker{}
 	k.at.Store(time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC).UnixNano())
@@ -54,10 +54,10 @@ func start(t *testing.T, change func(*slacksim.Config)) *desk {
 	web := httptest.NewServer(sim)
 	t.Cleanup(web.Close)
 	api := slack.New(token, slack.OptionAPIURL(web.URL+"/api/"), slack.OptionHTTPClient(web.Client()))
-	return &desk{sim: sim, api: api, clock: k, base: web.URL, close: web.Close}
+	return &fixture{sim: sim, api: api, clock: k, base: web.URL, close: web.Close}
 }
 
-func (d *desk) post(t *testing.T, channel, text string) string {
+func (d *fixture) post(t *testing.T, channel, text string) string {
 	t.Helper()
 	_, ts, err := d.api.PostMessageContext(t.Context(), channel, slack.MsgOptionText(text, false))
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func (d *desk) post(t *testing.T, channel, text string) string {
 }
 
 // raw calls a method with arguments as they are, and the token beside them.
-func (d *desk) raw(t *testing.T, method string, args map[string]string) (map[string]any, *http.Response) {
+func (d *fixture) raw(t *testing.T, method string, args map[string]string) (map[string]any, *http.Response) {
 	t.Helper()
 	form := url.Values{"token": {token}}
 	for k, v := range args {

@@ -3,6 +3,8 @@ package slack
 import (
 	"log/slog"
 	"time"
+
+	simfault "numwatch/internal/sim/fault"
 )
 
 // Channel is a channel of the workspace.
@@ -22,30 +24,45 @@ type Rate struct {
 // Limits are the rates that the workspace holds. Where a rate is zero, its
 // default holds.
 type Limits struct {
-	Posts     Rate // chat.postMessage, each channel; 1 a second
-	Workspace Rate // chat.postMessage, all channels; no limit
-	Update    Rate // chat.update; 50 a minute
-	History   Rate // conversations.history; 50 a minute
-	Replies   Rate // conversations.replies; 50 a minute
-	List      Rate // conversations.list; 20 a minute
-	Info      Rate // conversations.info; 50 a minute
+	Posts   Rate // chat.postMessage, each channel; 1 a second
+	Update  Rate // chat.update; 50 a minute
+	History Rate // conversations.history; 50 a minute
+	Replies Rate // conversations.replies; 50 a minute
+	List    Rate // conversations.list; 20 a minute
 }
 
-func (l Limits) withDefaults() Limits {
-	minutely := func(r *Rate, n int) {
-		if *r == (Rate{}) {
-			*r = Rate{n, time.Minute}
-		}
+// windows holds the calls of those methods that are limited for the workspace.
+func (l Limits) windows() map[string]*simfault.Window {
+	return map[string]*simfault.Window{
+		Update:  l.Update.window(50, time.Minute),
+		History: l.History.window(50, time.Minute),
+		Replies: l.Replies.window(50, time.Minute),
+		List:    l.List.window(20, time.Minute),
+		Info:    Rate{}.window(50, time.Minute),
 	}
-	if l.Posts == (Rate{}) {
-		l.Posts = Rate{1, time.Second}
+}
+
+// window holds calls against the rate, or against its default.
+func (r Rate) window(most int, per time.Duration) *simfault.Window {
+	if r == (Rate{}) {
+		r = Rate{most, per}
 	}
-	minutely(&l.Update, 50)
-	minutely(&l.History, 50)
-	minutely(&l.Replies, 50)
-	minutely(&l.List, 20)
-	minutely(&l.Info, 50)
-	return l
+	return simfault.NewWindow(r.Max, r.Per)
+}
+
+// admit holds a call against its limit; nil means it may pass.
+func (s *Server) admit(c *call, now time.Time) *answer {
+	w := s.limits[c.method]
+	if ch := s.find(c.channel); ch != nil && c.method == PostMessage {
+		w = ch.posts
+	}
+	if w == nil {
+		return nil
+	}
+	if wait, ok := w.Admit(now); !ok {
+		return limited(wait)
+	}
+	return nil
 }
 
 // Config is a simulated workspace's beginning.

@@ -11,34 +11,32 @@ func (s *Server) byID(id string) (*channel, *answer) {
 	if ch, ok := s.channels[id]; ok {
 		return ch, nil
 	}
-	a := refuse("channel_not_found")
-	return nil, &a
+	return nil, refuse("channel_not_found")
 }
 
 // readable finds a channel whose messages the bot may read.
 func (s *Server) readable(id string) (*channel, *answer) {
 	ch, refused := s.byID(id)
 	if refused == nil && ch.NotMember {
-		a := refuse("not_in_channel")
-		return nil, &a
+		return nil, refuse("not_in_channel")
 	}
 	return ch, refused
 }
 
-func (s *Server) history(c *call) answer {
+func (s *Server) history(c *call) *answer {
 	ch, refused := s.readable(c.channel)
 	if refused != nil {
-		return *refused
+		return refused
 	}
 	newestFirst := slices.Clone(ch.messages)
 	slices.Reverse(newestFirst)
 	return messagesPage(c, newestFirst, 999)
 }
 
-func (s *Server) replies(c *call) answer {
+func (s *Server) replies(c *call) *answer {
 	ch, refused := s.readable(c.channel)
 	if refused != nil {
-		return *refused
+		return refused
 	}
 	parent := ch.topLevel(c.args.Get("ts"))
 	if parent == nil {
@@ -52,15 +50,15 @@ func (s *Server) replies(c *call) answer {
 }
 
 // messagesPage answers the page of a list that the call asks for.
-func messagesPage(c *call, list []*Message, most int) answer {
+func messagesPage(c *call, list []*Message, most int) *answer {
 	keep, ok := timeRange(c)
 	if !ok {
 		return refuse("invalid_ts_oldest")
 	}
 	list = slices.DeleteFunc(list, func(m *Message) bool { return !keep(m.Ts) })
-	page, cursor, code := paged(c, list, most)
-	if code != "" {
-		return refuse(code)
+	page, cursor, refused := paged(c, list, most)
+	if refused != nil {
+		return refused
 	}
 	shown := []any{}
 	for _, m := range page {
@@ -92,12 +90,12 @@ func timeRange(c *call) (func(ts string) bool, bool) {
 
 // paged cuts a page out of a list by limit and cursor. The cursor is a position;
 // a list that grew meanwhile may show an item twice.
-func paged[T any](c *call, list []T, most int) (page []T, next, code string) {
+func paged[T any](c *call, list []T, most int) (page []T, next string, refused *answer) {
 	limit, from := 100, 0
 	if text := c.args.Get("limit"); text != "" && text != "0" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return nil, "", "invalid_limit"
+			return nil, "", refuse("invalid_limit")
 		}
 		limit = min(n, most)
 	}
@@ -105,7 +103,7 @@ func paged[T any](c *call, list []T, most int) (page []T, next, code string) {
 		raw, err1 := base64.StdEncoding.DecodeString(text)
 		n, err2 := strconv.Atoi(string(raw))
 		if err1 != nil || err2 != nil || n < 0 {
-			return nil, "", "invalid_cursor"
+			return nil, "", refuse("invalid_cursor")
 		}
 		from = min(n, len(list))
 	}
@@ -113,19 +111,19 @@ func paged[T any](c *call, list []T, most int) (page []T, next, code string) {
 	if end < len(list) {
 		next = base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(end)))
 	}
-	return list[from:end], next, ""
+	return list[from:end], next, nil
 }
 
-func (s *Server) list(c *call) answer {
+func (s *Server) list(c *call) *answer {
 	var all []*channel
 	for _, id := range s.order {
 		if ch := s.channels[id]; !ch.Archived || !c.flag("exclude_archived") {
 			all = append(all, ch)
 		}
 	}
-	page, cursor, code := paged(c, all, 1000)
-	if code != "" {
-		return refuse(code)
+	page, cursor, refused := paged(c, all, 1000)
+	if refused != nil {
+		return refused
 	}
 	shown := []any{}
 	for _, ch := range page {
@@ -134,10 +132,10 @@ func (s *Server) list(c *call) answer {
 	return good(map[string]any{"channels": shown, "response_metadata": map[string]any{"next_cursor": cursor}})
 }
 
-func (s *Server) info(c *call) answer {
+func (s *Server) info(c *call) *answer {
 	ch, refused := s.byID(c.channel)
 	if refused != nil {
-		return *refused
+		return refused
 	}
 	return good(map[string]any{"channel": ch.render()})
 }

@@ -61,7 +61,7 @@ func (s *Server) strike(c *call, now time.Time) Fault {
 }
 
 // answer is what the client gets in place of the true answer.
-func (f Fault) answer(truth answer) answer {
+func (f Fault) answer(truth *answer) *answer {
 	switch f.Kind {
 	case RateLimited:
 		a := limited(f.RetryAfter)
@@ -80,18 +80,18 @@ func (f Fault) answer(truth answer) answer {
 	case HTMLPage:
 		return page("text/html; charset=utf-8", http.StatusOK, "<!DOCTYPE html><html><title>Slack</title>Something went wrong.</html>\n")
 	case Drop:
-		return answer{drop: true}
+		return &answer{drop: true}
 	}
 	return truth
 }
 
-func page(contentType string, status int, body string) answer {
+func page(contentType string, status int, body string) *answer {
 	h := http.Header{}
 	h.Set("Content-Type", contentType)
-	return answer{status: status, header: h, body: []byte(body), code: "not_json"}
+	return &answer{status: status, header: h, body: []byte(body), code: "not_json"}
 }
 
-func (a answer) write(w http.ResponseWriter) {
+func (a *answer) write(w http.ResponseWriter) {
 	if a.drop {
 		simfault.Drop()
 	}

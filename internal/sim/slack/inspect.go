@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	simfault "numwatch/internal/sim/fault"
 )
 
 // Stats counts the calls of a method.
@@ -56,24 +54,6 @@ func (m *Message) clone() Message {
 	return c
 }
 
-// MaxPostsPerSecond is the highest number of chat.postMessage calls that arrived
-// for a channel in any sliding second, whatever became of them.
-func (s *Server) MaxPostsPerSecond(channel string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ch := s.find(channel); ch != nil {
-		return ch.arrivals.Peak()
-	}
-	return 0
-}
-
-// SetToken changes the token; the one before is refused from now on.
-func (s *Server) SetToken(token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.token = token
-}
-
 // SetScopes changes what the token may do.
 func (s *Server) SetScopes(scopes ...string) {
 	s.mu.Lock()
@@ -94,31 +74,7 @@ func (s *Server) SetChannel(c Channel) {
 		return
 	}
 	s.order = append(s.order, c.ID)
-	s.channels[c.ID] = &channel{
-		Channel: c, posts: s.limits.rates.Posts.window(), arrivals: simfault.NewWindow(0, time.Second),
-	}
-}
-
-// RemoveChannel takes a channel away with all its messages.
-func (s *Server) RemoveChannel(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.channels, id)
-	s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == id })
-}
-
-// Say posts as a person, outside of the limits, and returns the message's ts.
-func (s *Server) Say(channel, user, text string) (ts string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ch := s.find(channel)
-	if ch == nil {
-		return "", fmt.Errorf("no simulated channel %q", channel)
-	}
-	now := s.clock()
-	m := Message{Ts: s.nextStamp(now).String(), User: user, Version: Version{Text: text, At: now}}
-	ch.messages = append(ch.messages, &m)
-	return m.Ts, nil
+	s.channels[c.ID] = &channel{Channel: c, posts: s.posts.window(1, time.Second)}
 }
 
 // Delete removes a message with its replies, or a reply, as a person can.

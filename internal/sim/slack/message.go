@@ -16,7 +16,6 @@ import (
 type Message struct {
 	Ts       string
 	ThreadTs string // of the message that this one replies to, "" if to none
-	User     string
 	Version
 	Edits   []Version // what it was before each update, oldest first
 	Replies []Message // oldest first
@@ -42,7 +41,6 @@ type channel struct {
 	Channel
 	messages []*Message // oldest first, without replies
 	posts    *simfault.Window
-	arrivals *simfault.Window
 }
 
 // find looks up a channel by id, by name or by #name.
@@ -106,15 +104,12 @@ func (s *Server) nextStamp(now time.Time) stamp {
 
 // render is the message as the API shows it.
 func (m *Message) render(withMetadata bool) map[string]any {
-	out := map[string]any{"type": "message", "ts": m.Ts, "user": m.User, "text": m.Text}
-	if m.User == UserID {
-		out["bot_id"], out["team"] = BotID, TeamID
-	}
+	out := map[string]any{"type": "message", "ts": m.Ts, "user": UserID, "bot_id": BotID, "team": TeamID, "text": m.Text}
 	if m.Blocks != nil {
 		out["blocks"] = m.Blocks
 	}
 	if len(m.Edits) > 0 {
-		out["edited"] = map[string]any{"user": m.User, "ts": stamp(m.At.UnixMicro()).String()}
+		out["edited"] = map[string]any{"user": UserID, "ts": stamp(m.At.UnixMicro()).String()}
 	}
 	switch {
 	case m.ThreadTs != "":

@@ -8,7 +8,6 @@ package slack
 import (
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,9 +36,10 @@ type Server struct {
 	appToken string
 	scopes   map[string]bool
 	channels map[string]*channel
-	order    []string // the channels' ids
-	limits   *limits
-	stamp    stamp // the newest given out
+	order    []string                    // the channels' ids
+	posts    Rate                        // of each channel
+	limits   map[string]*simfault.Window // by method
+	stamp    stamp                       // the newest given out
 	calls    map[string]Stats
 }
 
@@ -50,7 +50,8 @@ func New(c Config) *Server {
 		clock: c.Clock, log: c.Log, token: c.Token, appToken: c.AppToken,
 		faults:   simfault.NewBook[Fault](c.Seed),
 		channels: map[string]*channel{},
-		limits:   newLimits(c.Limits.withDefaults()),
+		posts:    c.Limits.Posts,
+		limits:   c.Limits.windows(),
 		calls:    map[string]Stats{},
 	}
 	if s.clock == nil {
@@ -110,9 +111,6 @@ func (s *Server) receive(c *call) verdict {
 	defer s.mu.Unlock()
 	now := s.clock()
 	s.tally(c.method, func(st *Stats) { st.Calls++ })
-	if ch := s.find(c.channel); ch != nil && c.method == PostMessage {
-		ch.arrivals.Count(now)
-	}
 	v := verdict{fault: s.strike(c, now)}
 	if v.fault.Kind != "" && !v.fault.Applied {
 		return v
@@ -123,13 +121,13 @@ func (s *Server) receive(c *call) verdict {
 	return v
 }
 
-func (s *Server) answer(c *call, v verdict) answer {
+func (s *Server) answer(c *call, v verdict) *answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := answer{}
+	a := &answer{}
 	switch {
 	case v.refused != nil:
-		a = *v.refused
+		a = v.refused
 	case v.applies():
 		a = s.perform(c)
 	}
@@ -147,7 +145,7 @@ func (s *Server) answer(c *call, v verdict) answer {
 	return a
 }
 
-func (s *Server) perform(c *call) answer {
+func (s *Server) perform(c *call) *answer {
 	switch c.method {
 	case AuthTest:
 		return s.authTest()
@@ -169,11 +167,11 @@ func (s *Server) perform(c *call) answer {
 	return refuse("unknown_method")
 }
 
-func (s *Server) authTest() answer {
+func (s *Server) authTest() *answer {
 	a := good(map[string]any{
 		"url": "https://numwatch-sim.slack.example/", "team": "numwatch sim", "team_id": TeamID,
 		"user": "numwatch", "user_id": UserID, "bot_id": BotID, "is_enterprise_install": false,
 	})
-	a.header.Set("X-Oauth-Scopes", strings.Join(s.provided(), ","))
+	a.header.Set("X-Oauth-Scopes", s.provided())
 	return a
 }
