@@ -91,7 +91,7 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		Token: crashToken, Seed: seed,
 		Limits: slacksim.Limits{
 			Posts: slacksim.Rate{Max: 20, Per: time.Second}, Update: perMinute(3000), History: perMinute(3000),
-			Replies: perMinute(3000), List: perMinute(3000), Info: perMinute(3000),
+			Replies: perMinute(3000), List: perMinute(3000),
 		},
 	}
 	for _, ch := range crashChannels {

@@ -93,7 +93,7 @@ func cloudCommand(ts *testscript.TestScript, _ bool, args []string) {
 
 // slackCommand starts and changes Slack, and looks at what stands in a channel.
 func slackCommand(ts *testscript.TestScript, neg bool, args []string) {
-	const text = "slack up | fault KIND [code=…] | clear | token TOKEN | scopes [SCOPE…] | channel NAME [archived|away] | " +
+	const text = "slack up | fault KIND [code=…] | clear | scopes [SCOPE…] | channel NAME [archived|away] | " +
 		"[!] slack shows CHANNEL PATTERN | slack dump FILE"
 	usage(ts, len(args) > 0, text)
 	w := worldOf(ts)
@@ -101,8 +101,6 @@ func slackCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case what == "up":
 		ts.Setenv("SLACK_BOT_TOKEN", slackToken)
 		ts.Check(w.slackDoor.serve(w.slack))
-	case what == "token" && len(args) == 2:
-		w.slack.SetToken(args[1])
 	case what == "scopes":
 		w.slack.SetScopes(args[1:]...)
 	case what == "channel" && len(args) > 1:
