@@ -4,6 +4,7 @@
 package diff
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,8 +13,7 @@ import (
 
 // Options say when a number that is no longer listed counts as missing: after
 // MissingAfter complete lists in a row that span at least MissingFor, and twice
-// that where the list came empty or lost more than half of its numbers, which
-// is more likely to be a fault of the answer than the truth.
+// that where the list is in doubt (see Doubt).
 type Options struct {
 	MissingAfter int
 	MissingFor   time.Duration
@@ -36,9 +36,11 @@ func Compare(old *phone.SpaceState, snap *phone.Snapshot, o Options) (phone.Spac
 	}
 	c.seenAfter = old.At
 	c.roster.Numbers = make([]phone.TrackedNumber, 0, max(len(snap.Numbers), len(old.Numbers)))
-	if doubtful(old.Numbers, snap.Numbers) {
+	gone, added := count(old.Numbers, snap.Numbers)
+	if doubtful(gone, len(old.Numbers), snap) {
 		o.MissingAfter *= 2
 		o.MissingFor *= 2
+		c.held = added >= gone && !c.confirmed(old.Numbers, o)
 	}
 	for was, is := range pairs(old.Numbers, snap.Numbers) {
 		switch {
@@ -58,21 +60,42 @@ type comparison struct {
 	snap      *phone.Snapshot
 	seenAfter time.Time
 	baseline  bool
+	held      bool // what is new waits until what is gone is confirmed missing
 	roster    phone.SpaceState
 	changes   []phone.Change
 }
 
 func (c *comparison) appeared(n phone.Number) {
+	if c.held {
+		return
+	}
 	c.roster.Numbers = append(c.roster.Numbers, phone.TrackedNumber{Number: n})
 	c.change(&n, phone.Presence, "", phone.Appeared, c.seenAfter)
 }
 
-func (c *comparison) missed(e phone.TrackedNumber, o Options) {
+// miss counts that a number is not listed, and reports whether it counts as missing.
+func (c *comparison) miss(e *phone.TrackedNumber, o Options) bool {
 	if e.Missed == 0 {
 		e.MissedSince, e.Listed = c.snap.At, c.seenAfter
 	}
 	e.Missed++
-	if e.Missed >= o.MissingAfter && c.snap.At.Sub(e.MissedSince) >= o.MissingFor {
+	return e.Missed >= o.MissingAfter && c.snap.At.Sub(e.MissedSince) >= o.MissingFor
+}
+
+// confirmed reports whether every number that is not listed counts as missing.
+func (c *comparison) confirmed(old []phone.TrackedNumber, o Options) bool {
+	for was, is := range pairs(old, c.snap.Numbers) {
+		if is == nil {
+			if e := *was; !c.miss(&e, o) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (c *comparison) missed(e phone.TrackedNumber, o Options) {
+	if c.miss(&e, o) {
 		c.change(&e.Number, phone.Presence, phone.Appeared, phone.Missing, e.Listed)
 		return
 	}
@@ -116,16 +139,42 @@ func (c *comparison) change(n *phone.Number, f phone.Field, from, to string, aft
 	})
 }
 
-// doubtful reports whether a list came empty or lost more than half of what was
-// known.
-func doubtful(old []phone.TrackedNumber, numbers []phone.Number) bool {
-	gone := 0
-	for _, is := range pairs(old, numbers) {
+// Doubt says why a list is more likely to be a fault of the answer than the truth:
+// it came empty, or lacks more than half of the numbers that are known. Where as
+// many are new these are held back too, because they may be the same numbers
+// written in another way. Known is what Compare has made of the list; "" means that
+// there is no doubt.
+func Doubt(known *phone.SpaceState, snap *phone.Snapshot) string {
+	gone, added := count(known.Numbers, snap.Numbers)
+	numbers := phone.Count(len(known.Numbers), "known number")
+	switch {
+	case !doubtful(gone, len(known.Numbers), snap):
+		return ""
+	case len(snap.Numbers) == 0:
+		return "the list is empty; it lacks " + numbers
+	case added >= gone:
+		return fmt.Sprintf("the list lacks %d of %s, and %d others are new", gone, numbers, added)
+	default:
+		return fmt.Sprintf("the list lacks %d of %s", gone, numbers)
+	}
+}
+
+func doubtful(gone, known int, snap *phone.Snapshot) bool {
+	return gone > 0 && (len(snap.Numbers) == 0 || 2*gone > known)
+}
+
+// count returns how many known numbers are not listed, and how many listed ones
+// are not known.
+func count(old []phone.TrackedNumber, numbers []phone.Number) (gone, added int) {
+	for was, is := range pairs(old, numbers) {
 		if is == nil {
 			gone++
 		}
+		if was == nil {
+			added++
+		}
 	}
-	return gone > 0 && (len(numbers) == 0 || 2*gone > len(old))
+	return gone, added
 }
 
 // pairs walks two lists sorted by PhoneNumber side by side and yields the

@@ -179,6 +179,26 @@ func TestMissingNumbers(t *testing.T) {
 			{24 * time.Minute, "a", nil},
 			{25 * time.Minute, "a", append(gone("b"), gone("c")...)},
 		},
+		"as many new ones wait for those that are gone": {
+			{0, "abc", nil},
+			{5 * time.Minute, "cxy", nil},
+			{10 * time.Minute, "cxyz", nil},
+			{20 * time.Minute, "cxy", nil},
+			{25 * time.Minute, "cxy", nil},
+			{26 * time.Minute, "cxy", nil},
+			{27 * time.Minute, "cxy", append(append(gone("a"), gone("b")...), "x Number →APPEARED none", "y Number →APPEARED none")},
+			{28 * time.Minute, "cxyz", []string{"z Number →APPEARED none"}},
+		},
+		"nothing is new when the old ones are back": {
+			{0, "abc", nil},
+			{5 * time.Minute, "xyz", nil},
+			{10 * time.Minute, "xyz", nil},
+			{15 * time.Minute, "abc", nil},
+		},
+		"fewer new ones than are gone appear at once": {
+			{0, "abc", nil},
+			{5 * time.Minute, "cx", []string{"x Number →APPEARED none"}},
+		},
 		"appears again as new": {
 			{0, "abc", nil},
 			{5 * time.Minute, "ab", nil},
@@ -295,4 +315,24 @@ func apply(v values, changes []phone.Change) values {
 		}
 	}
 	return v
+}
+
+func TestDoubtSaysWhatIsWrongWithAList(t *testing.T) {
+	list := func(names string) (numbers []phone.Number) {
+		for _, n := range names {
+			numbers = append(numbers, number(string(n)))
+		}
+		return numbers
+	}
+	for is, want := range map[string]string{
+		"abcd": "", "abcdxyz": "", "ab": "", "abx": "",
+		"":     "the list is empty; it lacks 4 known numbers",
+		"a":    "the list lacks 3 of 4 known numbers",
+		"axyz": "the list lacks 3 of 4 known numbers, and 3 others are new",
+	} {
+		old, _ := diff.Compare(nil, snapshot(0, list("abcd")...), options)
+		snap := snapshot(time.Minute, list(is)...)
+		known, _ := diff.Compare(&old, snap, options)
+		require.Equal(t, want, diff.Doubt(&known, snap))
+	}
 }

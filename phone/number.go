@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
+	"unicode"
 )
 
 // Number is one phone number as an answer shows it. Values are canonical (see
@@ -14,6 +16,23 @@ type Number struct {
 	PhoneNumber string
 	values      [NumberFields]string
 	known       FieldSet
+}
+
+// Digits returns a phone number as it is compared and kept, by its digits: answers
+// may write the same one as 12015550101, +12015550101 or 1 201-555-0101. What is
+// no phone number is kept as it is, trimmed.
+func Digits(raw string) string {
+	raw = strings.TrimSpace(raw)
+	digits := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || strings.ContainsRune("+-.()/\u2010\u2011\u2012\u2013", r) {
+			return -1
+		}
+		return r
+	}, raw)
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return raw
+	}
+	return digits
 }
 
 // Get returns the value of a number's field, "" if absent.

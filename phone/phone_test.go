@@ -137,3 +137,16 @@ func TestSubject(t *testing.T) {
 	require.True(t, phone.Presence.EndsLife(phone.Moved))
 	require.False(t, phone.Status.EndsLife("BANNED"))
 }
+
+func TestPhoneNumbersAreComparedByTheirDigits(t *testing.T) {
+	for raw, want := range map[string]string{
+		"12015550101": "12015550101", "+12015550101": "12015550101", "1 201-555-0101": "12015550101", " (1) 201.555/0101\n": "12015550101",
+		"1\u00a0201\u2011555\u20110101": "12015550101", "+": "+", "": "", " a-1 ": "a-1", "86138****1111": "86138****1111",
+	} {
+		require.Equal(t, want, phone.Digits(raw), "%q", raw)
+	}
+	for raw, want := range map[string]string{"true": "Y", "FALSE": "N", "y": "Y", "N": "N", "": ""} {
+		require.Equal(t, want, phone.IsOfficial.Canonical(raw))
+	}
+	require.Equal(t, "TRUE", phone.Status.Canonical("true"))
+}

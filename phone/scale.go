@@ -114,6 +114,14 @@ func (f Field) Canonical(raw string) string {
 		return l.value
 	}
 	v := strings.ToUpper(strings.TrimSpace(raw))
+	if f == IsOfficial { // some answers hold a truth value
+		switch v {
+		case "TRUE":
+			v = "Y"
+		case "FALSE":
+			v = "N"
+		}
+	}
 	if l, ok := listed[f][v]; ok {
 		return l.value
 	}

@@ -43,3 +43,16 @@ func Observe(h *health.Account, r Result) {
 	}
 	h.Polled(p)
 }
+
+// Listed tells the health of an account, once the list of a poll that succeeded was
+// compared with what is known, why it is in doubt; nothing where it is not.
+func Listed(h *health.Account, s *phone.Snapshot, doubt string) {
+	if doubt == "" {
+		h.Listed(s.Space.ID, nil, s.At)
+		return
+	}
+	h.Listed(s.Space.ID, &cams.Error{
+		Class: cams.Inconsistent, Account: s.Space.Account, Space: s.Space.ID, Code: health.ListInDoubt, Message: doubt, RequestId: s.RequestId,
+		Advice: "numbers that are not listed stay as they were until several such lists in a row confirm them as missing; compare with the cloud's console",
+	}, s.At)
+}

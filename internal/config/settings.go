@@ -21,7 +21,7 @@ func (r *reader) settings(c *Config) []setting {
 			{name: "min_interval", def: "30s", about: "Poll no space more often than this. At most max_age.", read: r.duration(&c.Poll.MinInterval)},
 			{name: "timeout", def: "10s", about: "How long one poll may take.", read: r.duration(&c.Poll.Timeout)},
 			{name: "missing_after", def: "3", about: "A number is missing after this many complete lists without it.", read: r.whole(&c.Poll.MissingAfter)},
-			{name: "missing_for", def: "10m", about: "… which span at least this time. Both are doubled if the list is empty or lost more than half.", read: r.duration(&c.Poll.MissingFor)},
+			{name: "missing_for", def: "10m", about: "… which span at least this time. Both are doubled if the list is empty or lost more than half; after three such lists the space is FAILING.", read: r.duration(&c.Poll.MissingFor)},
 		}},
 		{name: "store", below: []setting{
 			{name: "path", def: "data/numwatch.db", about: "The store's file. Its folder is created.", read: r.word(&c.Store.Path)},

@@ -95,7 +95,7 @@ func newRig(t *testing.T, interval, timeout time.Duration) *rig {
 	r.loop, err = watch.New(watch.Options{
 		Store: r.store, Rules: set, Directory: r.directory, Messenger: r.messenger, Wake: func() {},
 		Health: func(string) *health.Account { return r.health.Load() },
-		Diff:   diff.Options{MissingAfter: 3, MissingFor: 5 * rigInterval}, Log: slog.New(slog.DiscardHandler),
+		Diff:   diff.Options{MissingAfter: 30, MissingFor: 30 * rigInterval}, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

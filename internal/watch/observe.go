@@ -7,6 +7,7 @@ import (
 
 	"numwatch/diff"
 	"numwatch/phone"
+	"numwatch/poller"
 	"numwatch/poller/schedule"
 )
 
@@ -18,8 +19,12 @@ func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outco
 	old, ahead := t.states[snap.Space]
 	if !ahead {
 		same, err := l.o.Store.Same(snap)
-		if err != nil || same {
+		if err != nil {
 			return out, err
+		}
+		if same {
+			t.listed(snap, "")
+			return out, nil
 		}
 		if old, err = l.o.Store.SpaceState(snap.Space); err != nil {
 			return out, err
@@ -29,6 +34,7 @@ func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outco
 		old.At = previous // unchanged polls are not stored
 	}
 	state, changes := diff.Compare(old, snap, l.o.Diff)
+	t.listed(snap, diff.Doubt(&state, snap))
 	if old != nil && len(changes) == 0 && slices.Equal(state.Numbers, old.Numbers) {
 		return out, nil // the answer lacks a key for good, so it is never the Same
 	}
@@ -51,6 +57,14 @@ func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outco
 		start = end
 	}
 	return out, nil
+}
+
+// listed reports whether a list is in doubt to the health of its account.
+func (t *turn) listed(snap *phone.Snapshot, doubt string) {
+	if h := t.l.o.health(snap.Space.Account); h != nil {
+		poller.Listed(h, snap, doubt)
+		t.healthChanged(snap.Space.Account)
+	}
 }
 
 // findMoves finds the numbers that moved from one space to another: one that

@@ -118,7 +118,7 @@ var members = func() (index [phone.NumberFields]int) {
 
 // number returns the number of a record. A null is as good as absent.
 func (r *record) number() (phone.Number, error) {
-	n := phone.Number{PhoneNumber: strings.TrimSpace(r.PhoneNumber.value)}
+	n := phone.Number{PhoneNumber: phone.Digits(r.PhoneNumber.value)}
 	if n.PhoneNumber == "" {
 		return n, errors.New("the answer holds a number without a PhoneNumber")
 	}

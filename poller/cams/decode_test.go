@@ -94,3 +94,17 @@ func FuzzText(f *testing.F) {
 		require.Equal(t, text{value: want, present: true}, got)
 	})
 }
+
+func TestNumbersAreReadAlikeHoweverTheyAreWritten(t *testing.T) {
+	read := func(list string) []phone.Number {
+		var a answer
+		require.NoError(t, json.Unmarshal([]byte(`{"Code":"OK","PhoneNumbers":`+list+`}`), &a))
+		numbers, err := a.numbers()
+		require.NoError(t, err)
+		return numbers
+	}
+	plain := read(`[{"PhoneNumber":"12015550101","IsOfficial":"N"},{"PhoneNumber":"12015550102","IsOfficial":"Y"}]`)
+	require.Equal(t, plain, read(`[{"PhoneNumber":"+12015550101","IsOfficial":false},{"PhoneNumber":12015550102,"IsOfficial":true}]`))
+	require.Equal(t, plain, read(`[{"PhoneNumber":"1 201-555-0102","IsOfficial":"true"},{"PhoneNumber":"1 (201) 555-0101","IsOfficial":"n"}]`))
+	require.Equal(t, plain[:1], read(`[{"PhoneNumber":"+12015550101","IsOfficial":false},{"PhoneNumber":"12015550101"}]`), "the same number twice")
+}

@@ -77,6 +77,7 @@ type space struct {
 	value    string
 	member   bool // of the account's set; else it is only known from earlier
 	failures int  // in a row
+	doubted  bool // its last list was in doubt: answers alone do not make it OK
 	last     Failure
 	answered time.Time // successfully, in this run; until then, when it joined
 }
@@ -149,12 +150,38 @@ func (a *Account) Polled(p Poll) {
 		return // it left while it was polled, or is not to blame
 	}
 	if p.Verdict == Succeeded {
-		s.answered, s.failures = p.At, 0
-		a.setSpace(p.Space, s, phone.OK, "", "", p.At)
+		s.answered = p.At
+		if !s.doubted {
+			a.spaceWell(p.Space, s, p.At)
+		}
 		return
 	}
 	a.spaceFailed(s, p, current)
 }
+
+func (a *Account) spaceWell(id string, s *space, at time.Time) {
+	s.doubted, s.failures = false, 0
+	a.setSpace(id, s, phone.OK, "", "", at)
+}
+
+// Listed notes whether the list of numbers of a poll that succeeded can be used;
+// doubt says why not, nil if it can.
+func (a *Account) Listed(id string, doubt error, at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.spaces[id]
+	switch {
+	case s == nil || !s.member:
+	case doubt != nil:
+		s.doubted = true
+		a.spaceFailed(s, Poll{Space: id, At: at, Code: ListInDoubt, Err: doubt}, false)
+	case s.doubted:
+		a.spaceWell(id, s, at)
+	}
+}
+
+// ListInDoubt is the code of a space whose lists of numbers cannot be used.
+const ListInDoubt = "ListInDoubt"
 
 // judge concludes what a poll says of the account alone.
 func (a *Account) judge(p Poll) {

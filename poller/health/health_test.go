@@ -300,3 +300,30 @@ func TestAClockThatIsOffIsAConditionOfTheAccount(t *testing.T) {
 	l.poll("1", Succeeded)
 	require.Equal(t, []string{"main CLOCK_OFF→OK better"}, l.changed(), "set while the bot did not run")
 }
+
+// Lists that cannot be used are no news of the space, though its polls succeed.
+func TestASpaceWhoseListsAreInDoubtIsFailing(t *testing.T) {
+	l := newLife()
+	list := func(doubt error) {
+		l.poll("1", Succeeded)
+		l.Listed("1", doubt, l.now)
+	}
+	empty := errors.New("the list is empty")
+	list(empty)
+	list(empty)
+	list(nil)
+	list(empty)
+	list(empty)
+	require.Empty(t, l.changed())
+	list(empty)
+	list(empty)
+	changes := l.Changes()
+	require.Len(t, changes, 1)
+	require.Equal(t, "FAILING", changes[0].New)
+	require.Equal(t, ListInDoubt, changes[0].Code)
+	require.Equal(t, "the list is empty", changes[0].Reason)
+	require.Equal(t, 4, l.Failing()[0].Failures)
+	list(nil)
+	require.Equal(t, []string{"main/1 FAILING→OK better"}, l.changed())
+	require.Empty(t, l.Failing())
+}
