@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // rules name time zones, and the image has no files of them
 
 	"github.com/alecthomas/kong"
@@ -53,18 +54,51 @@ type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
-// Run executes one command and returns the process's exit code. Interrupt and
-// terminate signals end ctx; a second one kills the process.
+// Run executes one command and returns the process's exit code.
 func Run(ctx context.Context, args, env []string, stdout, stderr io.Writer, samples fs.FS) int {
 	return Execute(ctx, &command.Program{Env: env, Stdout: stdout, Stderr: stderr, Samples: samples}, args)
 }
 
-// Execute executes one command of a program.
-func Execute(ctx context.Context, p *command.Program, args []string) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // from here on a signal has its default effect
+// endsWithin is how long a command may take to end after an interrupt. One that stops in
+// order has bounds of its own.
+const endsWithin = time.Second
 
+// Execute executes one command of a program. The first interrupt or terminate signal
+// ends ctx. Where the command waits for something that knows no context, such as a file
+// that is a pipe, it is left alone a second later; the process must end then. A second
+// signal leaves it at once.
+func Execute(ctx context.Context, p *command.Program, args []string) int {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	ctx, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	ended := make(chan int, 1)
+	go func() { ended <- execute(ctx, p, args) }()
+	select {
+	case code := <-ended:
+		return code
+	case <-signals:
+		interrupt()
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(endsWithin)
+	defer late.Stop()
+	for {
+		select {
+		case code := <-ended:
+			return code
+		case <-signals:
+			return report(ctx, p, context.Canceled)
+		case <-late.C:
+			if !p.StopsInOrder() {
+				return report(ctx, p, context.Canceled)
+			}
+		}
+	}
+}
+
+func execute(ctx context.Context, p *command.Program, args []string) int {
 	var grammar commands
 	exited := -1
 	parser, err := kong.New(&grammar,
@@ -95,14 +129,17 @@ func Execute(ctx context.Context, p *command.Program, args []string) int {
 	if err = parsed.Run(); err == nil {
 		err = p.WriteError()
 	}
-	return report(p, err)
+	return report(ctx, p, err)
 }
 
 // report prints a command's error and returns the exit code.
-func report(p *command.Program, err error) int {
+func report(ctx context.Context, p *command.Program, err error) int {
 	switch {
 	case err == nil:
 		return exitGood
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(p.Stderr, "numwatch: interrupted")
+		return exitFailure
 	case errors.Is(err, command.ErrReported):
 		return exitFailure
 	case errors.Is(err, command.ErrUsage):

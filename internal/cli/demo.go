@@ -88,18 +88,29 @@ func (c *demoCommand) Run(ctx context.Context, p *command.Program) (err error) {
 	}
 	defer unfollow()
 
-	simulated, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopCloud()
-	var g errgroup.Group
-	g.Go(func() error { return serveSim(simulated, l, sim) })
-	g.Go(func() error { return played(sim.Play(ctx, scenario, c.Speed)) })
-	err = b.Run(ctx)
-	stopCloud()
-	err = errors.Join(err, g.Wait())
+	p.StopInOrder()
+	err = together(ctx, b.Run,
+		func(ctx context.Context) error { return serveSim(ctx, l, sim) },
+		func(ctx context.Context) error { return played(sim.Play(ctx, scenario, c.Speed)) })
 	if err == nil {
 		c.goodbye(p)
 	}
 	return err
+}
+
+// together runs the bot beside its cloud and what happens there, until ctx ends or one of
+// them fails, which ends the others. The cloud goes on until the bot has stopped.
+func together(ctx context.Context, bot, cloud, scenario func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	beside, stopCloud := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCloud()
+	g.Go(func() error { return cloud(beside) })
+	g.Go(func() error { return scenario(ctx) })
+	g.Go(func() error {
+		defer stopCloud()
+		return bot(ctx)
+	})
+	return g.Wait()
 }
 
 // folder returns where the demo's files go and what removes them.

@@ -40,6 +40,7 @@ func (c *runCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
+	p.StopInOrder()
 	return b.Run(ctx)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
 )
 
 // Program is what a command has of the world around it.
@@ -18,8 +19,16 @@ type Program struct {
 	Samples        fs.FS        // config.yaml and rules.yaml, as shipped
 	Trace          func(string) // sees the points around every side effect of the bot; nil but in tests
 
-	writing error // the first that writing to Stdout gave
+	writing      error // the first that writing to Stdout gave
+	stopsInOrder atomic.Bool
 }
+
+// StopInOrder is called by a command that from then on ends by itself after an interrupt,
+// within bounds of its own. All others are given a second.
+func (p *Program) StopInOrder() { p.stopsInOrder.Store(true) }
+
+// StopsInOrder reports whether the command ends by itself.
+func (p *Program) StopsInOrder() bool { return p.stopsInOrder.Load() }
 
 // ErrReported ends a command with exit code 1 after it has printed why itself.
 var ErrReported = errors.New("failed")
