@@ -64,7 +64,6 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&p.outside, "outside", false, "run NATS beside the bot and not in it")
 	flags.StringVar(&p.dir, "dir", "", "keep the bot's files here, and go on with what a run before has left; of one fleet")
 	sweep := flags.String("sweep", "", "measure several fleets: numbers (1,000 to 1,000,000) or accounts (1 to 100)")
-	svg := flags.String("chart", "", "draw how cost grows over the sweep into this file, as SVG")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -90,18 +89,7 @@ func run(ctx context.Context, args []string) error {
 		all = append(all, f)
 	}
 	print(os.Stdout, all)
-	if *svg == "" {
-		return nil
-	}
-	file, err := os.Create(*svg)
-	if err != nil {
-		return err
-	}
-	along, unit := shape.total, "numbers"
-	if *sweep == "accounts" {
-		along, unit = func(s shape) int { return s.accounts }, "accounts"
-	}
-	return errors.Join(draw(file, all, along, unit), file.Close())
+	return nil
 }
 
 // fleets are the shapes that a sweep goes through.
