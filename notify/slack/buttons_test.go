@@ -11,7 +11,7 @@ import (
 )
 
 func TestButtonsStandOnWhatIsOpen(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.buttons = true
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
@@ -47,7 +47,7 @@ func TestButtonsStandOnWhatIsOpen(t *testing.T) {
 }
 
 func TestWithoutAnAppTokenThereAreNoButtons(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
 		d.after(time.Second)
@@ -56,7 +56,7 @@ func TestWithoutAnAppTokenThereAreNoButtons(t *testing.T) {
 }
 
 func TestAListSaysWhoTookWhat(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.buttons = true
 		d.start(opsChannel)
 		all := []alert.Alert{alerttest.Firing(1), alerttest.Firing(2), alerttest.Firing(3)}

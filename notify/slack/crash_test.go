@@ -15,7 +15,7 @@ import (
 
 // crashAt makes the process die at the n-th passing of a point: from then on
 // nothing is kept, and what was under way is lost.
-func (d *desk) crashAt(point string, n int) {
+func (d *rig) crashAt(point string, n int) {
 	seen := 0
 	d.sink.o.Trace = func(p string) {
 		if p != point {
@@ -32,7 +32,7 @@ func (d *desk) crashAt(point string, n int) {
 	}
 }
 
-func (d *desk) rise() {
+func (d *rig) rise() {
 	d.halt()
 	d.memory.mu.Lock()
 	d.memory.fail = nil
@@ -47,7 +47,7 @@ func TestSlackCrashesAtEverySideEffect(t *testing.T) {
 	for _, point := range []string{"post:before", "post:after", "update:before", "update:after"} {
 		for n := 1; n <= 3; n++ {
 			t.Run(fmt.Sprint(point, " ", n), func(t *testing.T) {
-				onDesk(t, func(t *testing.T, d *desk) {
+				withRig(t, func(t *testing.T, d *rig) {
 					d.start(nil)
 					d.crashAt(point, n)
 					d.sink.SetChannels(opsChannel)

@@ -28,7 +28,7 @@ func (p *refuser) Post(ctx context.Context, m Outgoing) (string, error) {
 // A reply that Slack does not take as a message is given up too, and the next one
 // is tried.
 func TestAReplyThatIsNoGoodIsGivenUp(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		d.update(a)
@@ -51,7 +51,7 @@ func TestAReplyThatIsNoGoodIsGivenUp(t *testing.T) {
 // A message that may be neither edited nor replied to is given up: what is open
 // is posted anew.
 func TestAMessageThatCannotChangeIsPostedAnew(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.between = func(o *Options) { o.Poster = &refuser{o.Poster} }
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
@@ -82,7 +82,7 @@ func (p *lostAnswer) Post(ctx context.Context, m Outgoing) (string, error) {
 
 // A history that hangs holds up nothing either.
 func TestAHistoryThatHangsHoldsUpNothingElse(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		poster := &lostAnswer{}
 		d.between = func(o *Options) { poster.Poster, o.Poster = o.Poster, poster }
 		d.start(opsChannel)
@@ -98,7 +98,7 @@ func TestAHistoryThatHangsHoldsUpNothingElse(t *testing.T) {
 
 // Without the history scopes a channel is parked, and says what to do.
 func TestAChannelWhoseHistoryMayNotBeReadIsParked(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.SetScopes("chat:write", "channels:read")
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
@@ -116,7 +116,7 @@ func TestAChannelWhoseHistoryMayNotBeReadIsParked(t *testing.T) {
 
 // What keeps the history from being read at the moment keeps nobody from posting.
 func TestAHistoryThatFailsParksNothing(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "internal_error", Method: slacksim.History})
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
@@ -129,7 +129,7 @@ func TestAHistoryThatFailsParksNothing(t *testing.T) {
 // Messages without an answer from before a channel moved are looked for where
 // they were posted.
 func TestMessagesAreLookedForWhereTheyWerePosted(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
 		for i, target := range []string{"C0000000001", "C0000000002"} {
 			a := inSpace(alerttest.Firing(i), i)

@@ -15,7 +15,7 @@ import (
 // strict Slack at the same times: storms, quiet and what reopens.
 func TestARehearsalTellsAsTheSinkDoes(t *testing.T) {
 	for seed := range uint64(5) {
-		onDesk(t, func(t *testing.T, d *desk) {
+		withRig(t, func(t *testing.T, d *rig) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			d.start(opsChannel)
 			d.after(time.Second)

@@ -17,7 +17,7 @@ func reminding(i int, every time.Duration) alert.Alert {
 }
 
 func TestSlackRemindsOfWhatNobodyTakes(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a, b := reminding(1, 24*time.Hour), reminding(2, 24*time.Hour)
 		a.Since, b.Since = time.Now(), time.Now()

@@ -41,15 +41,15 @@ func (m *meddler) Post(ctx context.Context, out Outgoing) (string, error) {
 // to the old place fails, goes to the new one.
 func TestSlackChannelChangedDuringACall(t *testing.T) {
 	moved := []Channel{{Name: "ops", Slack: "#wa-gold"}}
-	for name, meddle := range map[string]func(d *desk, m *meddler, once func(func())){
-		"lookup": func(d *desk, m *meddler, once func(func())) {
+	for name, meddle := range map[string]func(d *rig, m *meddler, once func(func())){
+		"lookup": func(d *rig, m *meddler, once func(func())) {
 			m.resolving = func() { once(func() { d.sink.SetChannels(moved) }) }
 		},
-		"lookup that fails": func(d *desk, m *meddler, once func(func())) {
+		"lookup that fails": func(d *rig, m *meddler, once func(func())) {
 			d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "channel_not_found", Method: slacksim.List, Count: 1})
 			m.resolving = func() { once(func() { d.sink.SetChannels(moved) }) }
 		},
-		"post that fails": func(d *desk, m *meddler, once func(func())) {
+		"post that fails": func(d *rig, m *meddler, once func(func())) {
 			m.posting = func() (err error) {
 				once(func() {
 					d.sink.SetChannels(moved)
@@ -60,7 +60,7 @@ func TestSlackChannelChangedDuringACall(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onDesk(t, func(t *testing.T, d *desk) {
+			withRig(t, func(t *testing.T, d *rig) {
 				m, done := &meddler{}, false
 				meddle(d, m, func(act func()) {
 					if !done {

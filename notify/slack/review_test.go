@@ -15,7 +15,7 @@ import (
 const deadPart = "slack:ops:dead-letters"
 
 func TestSlackTellsOfDeadLetters(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
@@ -39,7 +39,7 @@ func TestSlackTellsOfDeadLetters(t *testing.T) {
 
 // Asked to wait for an hour, a channel fails only once: it is told all the same.
 func TestSlackTellsOfAlertsThatWaitTooLong(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: time.Hour, Count: 1, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		d.update(inSpace(alerttest.Firing(1), 1), inSpace(alerttest.Firing(2), 2))
@@ -56,7 +56,7 @@ func TestSlackTellsOfAlertsThatWaitTooLong(t *testing.T) {
 
 // What an account's first round collects is meant to wait.
 func TestSlackLetsFirstRoundsTakeTheirTime(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		a.Baseline = true
@@ -74,7 +74,7 @@ func TestSlackLetsFirstRoundsTakeTheirTime(t *testing.T) {
 // What the first round found is posted again as soon as anything else where the
 // first post failed: that round is over, and no other one ends.
 func TestSlackTellsOfAFirstRoundAgain(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: 10 * time.Second, Count: 1, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
@@ -95,7 +95,7 @@ func TestSlackTellsOfAFirstRoundAgain(t *testing.T) {
 func TestSlackForgetsPartsThatLeave(t *testing.T) {
 	for name, restart := range map[string]bool{"live": false, "over a restart": true} {
 		t.Run(name, func(t *testing.T) {
-			onDesk(t, func(t *testing.T, d *desk) {
+			withRig(t, func(t *testing.T, d *rig) {
 				d.sim.SetChannel(slacksim.Channel{ID: "C0000000001", Name: "wa-ops", Archived: true})
 				d.start(opsChannel)
 				d.update(alerttest.Firing(1))

@@ -16,7 +16,7 @@ import (
 // What somebody decided just before the end is shown by the next process, and
 // what an edit may have shown that does not hold any more is put right.
 func TestSlackShowsAfterARestartWhatWasDecidedBefore(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		d.update(a)
@@ -52,7 +52,7 @@ func TestSlackShowsAfterARestartWhatWasDecidedBefore(t *testing.T) {
 // Channels that all have something to edit share the workspace's budget, and
 // none counts on what another one takes.
 func TestSlackChannelsShareTheBudgetOfEdits(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		var channels []Channel
 		for i := range 20 {
 			c := Channel{Name: fmt.Sprint("c", i), Slack: fmt.Sprintf("C00000001%02d", i)}
@@ -93,7 +93,7 @@ func TestSlackChannelsShareTheBudgetOfEdits(t *testing.T) {
 // A channel that is taken out of the rules in the middle of a post, and put back
 // before that ended, is posted to by one goroutine at a time.
 func TestSlackChannelComesBackDuringItsPost(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.Inject(slacksim.Fault{Latency: 4 * time.Second, Count: 1, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
@@ -110,7 +110,7 @@ func TestSlackChannelComesBackDuringItsPost(t *testing.T) {
 // A message whose edits always fail holds up neither those of its channel nor
 // those of others.
 func TestSlackEditsOthersWhereOneCannotBe(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(append([]Channel{{Name: "gold", Slack: "C0000000002"}}, opsChannel...))
 		var all []alert.Alert
 		for i := range 40 {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestSlackShowsAnAlertToItsEnd(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		d.update(a)
@@ -54,7 +54,7 @@ func TestSlackShowsAnAlertToItsEnd(t *testing.T) {
 
 // What moved on to something worse is closed, and no word says otherwise.
 func TestSlackSoundsGoodOnlyWhereItIs(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		one, many := inSpace(alerttest.Firing(1), 1), []alert.Alert{alerttest.Firing(2), alerttest.Firing(3), alerttest.Firing(4)}
 		d.update(one)
@@ -81,7 +81,7 @@ func TestSlackSoundsGoodOnlyWhereItIs(t *testing.T) {
 }
 
 func TestSlackForgetsWhatIsOver(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		d.update(a)
@@ -96,7 +96,7 @@ func TestSlackForgetsWhatIsOver(t *testing.T) {
 }
 
 func TestSlackStormIsFewMessages(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		for i := range 200 {
 			d.update(inSpace(alerttest.Firing(i), i))
@@ -110,7 +110,7 @@ func TestSlackStormIsFewMessages(t *testing.T) {
 }
 
 func TestSlackAlertsOfOnePollAreOneMessage(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		var all []alert.Alert
 		for i := range 12 {
@@ -131,7 +131,7 @@ func TestSlackAlertsOfOnePollAreOneMessage(t *testing.T) {
 }
 
 func TestSlackStorm429(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, Probability: 0.7, RetryAfter: 7 * time.Second})
 		d.start(opsChannel)
 		for i := range 200 {
@@ -154,7 +154,7 @@ func TestSlackEndsInTheSamePictureWhateverHappens(t *testing.T) {
 		{Kind: slacksim.Refuse, Code: "internal_error", Applied: true, Probability: 0.2},
 		{Latency: 20 * time.Second, Applied: true, Probability: 0.05},
 	}
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		for _, f := range faults {
 			d.sim.Inject(f)
 		}

@@ -23,7 +23,7 @@ import (
 func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 	for _, applied := range []bool{true, false} {
 		t.Run(fmt.Sprint("applied ", applied), func(t *testing.T) {
-			onDesk(t, func(t *testing.T, d *desk) {
+			withRig(t, func(t *testing.T, d *rig) {
 				a := alerttest.Firing(1)
 				d.update(a)
 				m := alert.Message{
@@ -47,7 +47,7 @@ func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 }
 
 func TestSlackParksOnlyTheChannelThatFails(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.SetChannel(slacksim.Channel{ID: "C0000000001", Name: "wa-ops", NotMember: true})
 		d.start(append(slices.Clone(opsChannel), Channel{Name: "gold", Slack: "#wa-gold"}))
 		a := alerttest.Firing(1)
@@ -68,7 +68,7 @@ func TestSlackParksOnlyTheChannelThatFails(t *testing.T) {
 }
 
 func TestSlackParksAllWithoutAToken(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		healed := d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_auth"})
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
@@ -86,7 +86,7 @@ func TestSlackParksAllWithoutAToken(t *testing.T) {
 }
 
 func TestSlackTakesPlainTextOrNothing(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "invalid_blocks", Count: 1, Method: slacksim.PostMessage})
 		d.start(opsChannel)
 		d.update(alerttest.Firing(1))
@@ -111,7 +111,7 @@ func TestSlackTakesPlainTextOrNothing(t *testing.T) {
 }
 
 func TestSlackPostsAnewWhatWasDeleted(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a, b := alerttest.Firing(1), alerttest.Firing(2)
 		d.update(a, b)
@@ -130,7 +130,7 @@ func TestSlackPostsAnewWhatWasDeleted(t *testing.T) {
 // An acknowledgement raises no revision: it is shown all the same, also where
 // the first edit fails.
 func TestSlackShowsWhoTakesCare(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		d.update(a)
@@ -147,7 +147,7 @@ func TestSlackShowsWhoTakesCare(t *testing.T) {
 }
 
 func TestSlackRepliesWhereItMayNotEdit(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		d.update(a)
@@ -164,7 +164,7 @@ func TestSlackRepliesWhereItMayNotEdit(t *testing.T) {
 }
 
 func TestSlackTellsOnceWhatEndedMeanwhile(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		end := d.sim.Inject(slacksim.Fault{Kind: slacksim.ServerError, Status: 503})
 		d.start(opsChannel)
 		a, b := inSpace(alerttest.Firing(1), 1), inSpace(alerttest.Firing(2), 2)
@@ -188,7 +188,7 @@ func TestSlackTellsOnceWhatEndedMeanwhile(t *testing.T) {
 }
 
 func TestSlackEditsWithinTheBudget(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		var all []alert.Alert
 		for i := range 100 {
@@ -208,7 +208,7 @@ func TestSlackEditsWithinTheBudget(t *testing.T) {
 }
 
 func TestSlackChannelsComeAndGo(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(nil)
 		d.update(alerttest.Firing(1))
 		d.after(time.Second)
@@ -223,8 +223,8 @@ func TestSlackChannelsComeAndGo(t *testing.T) {
 	})
 }
 
-func TestSlackSurvivesAKeeperThatFails(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+func TestSlackSurvivesARecorderThatFails(t *testing.T) {
+	withRig(t, func(t *testing.T, d *rig) {
 		broken := true
 		d.memory.fail = func(alert.DeliveryUpdate) error {
 			if broken {
@@ -245,7 +245,7 @@ func TestSlackSurvivesAKeeperThatFails(t *testing.T) {
 }
 
 func TestSlackAnnounces(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		require.NoError(t, d.sink.Announce(t.Context(), card.Mark{Word: "Critical", Color: card.Red}, "The store cannot be written: disk full"))
 		require.Contains(t, d.messages()[0].Text, "disk full")
@@ -310,7 +310,7 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 }
 
 func TestSlackResolvesNames(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
 		id, err := api.Resolve(t.Context(), "#wa-gold")
 		require.NoError(t, err)
@@ -327,7 +327,7 @@ func TestSlackResolvesNames(t *testing.T) {
 }
 
 func TestSlackFollowsAChannelThatMoved(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		d.update(a)

@@ -45,7 +45,7 @@ func TestSlackRandomFaults(t *testing.T) {
 	for round := range fromEnv(t, roundsVariable, rounds) {
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
 			t.Logf("%s=%d", seedVariable, seed)
-			onDesk(t, func(t *testing.T, d *desk) {
+			withRig(t, func(t *testing.T, d *rig) {
 				dice := rand.New(rand.NewPCG(seed, round))
 				for range 1 + dice.IntN(4) {
 					d.sim.Inject(anyFault(dice))
@@ -81,7 +81,7 @@ func anyFault(dice *rand.Rand) slacksim.Fault {
 }
 
 // happen lets one thing happen, and some time pass.
-func (d *desk) happen(dice *rand.Rand) {
+func (d *rig) happen(dice *rand.Rand) {
 	space := dice.IntN(25)
 	a, known := d.alerts[inSpace(alerttest.Firing(space), space).ID]
 	switch what := dice.IntN(10); {

@@ -36,7 +36,7 @@ func TestSlackStormOfTenThousand(t *testing.T) {
 	if testing.Short() {
 		size /= 10
 	}
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		start := heap()
 		d.start(opsChannel)
 		var all []alert.Alert
@@ -80,7 +80,7 @@ func heap() int64 {
 }
 
 // counted adds up the counts of the channel's messages, as people would.
-func counted(t *testing.T, d *desk) (sum int) {
+func counted(t *testing.T, d *rig) (sum int) {
 	t.Helper()
 	form := regexp.MustCompile(`([\d,]+) × `)
 	for _, m := range d.messages() {
@@ -95,7 +95,7 @@ func counted(t *testing.T, d *desk) (sum int) {
 
 // A storm that goes on is told ever more seldom, and a calm channel at once.
 func TestSlackGathersForLongerWhileItStorms(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		for i := range 3600 {
 			d.update(inSpace(alerttest.Firing(2*i), 2*i))
@@ -124,7 +124,7 @@ func TestSlackThreeSecondsOfTrouble(t *testing.T) {
 		"refused connections":            {Kind: slacksim.Drop},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onDesk(t, func(t *testing.T, d *desk) {
+			withRig(t, func(t *testing.T, d *rig) {
 				d.start(opsChannel)
 				f.For = 3 * time.Second
 				d.sim.Inject(f)
@@ -145,7 +145,7 @@ func TestSlackTellsAsResolvedWhatResolvedDuringTheOutage(t *testing.T) {
 		{Kind: slacksim.RateLimited, RetryAfter: time.Second}, {Kind: slacksim.ServerError}, {Kind: slacksim.Drop, Applied: true},
 	} {
 		t.Run(fmt.Sprint(f.Kind), func(t *testing.T) {
-			onDesk(t, func(t *testing.T, d *desk) {
+			withRig(t, func(t *testing.T, d *rig) {
 				f.For = time.Minute
 				d.sim.Inject(f)
 				d.start(opsChannel)
@@ -177,7 +177,7 @@ func TestSlackTellsAsResolvedWhatResolvedDuringTheOutage(t *testing.T) {
 
 // requireOnce checks that no message and no reply was posted twice, and that no
 // line in a thread says what another one said.
-func (d *desk) requireOnce() {
+func (d *rig) requireOnce() {
 	d.t.Helper()
 	ids := map[string]bool{}
 	for _, m := range d.messages() {
@@ -197,7 +197,7 @@ func (d *desk) requireOnce() {
 // Slack is down for three days in which much happens; what is posted in the end
 // is one message that people can read.
 func TestSlackDownForThreeDays(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		end := d.sim.Inject(slacksim.Fault{Kind: slacksim.ServerError, Status: 503})
 		channels := append([]Channel{{Name: "gold", Slack: "#wa-gold"}}, opsChannel...)
 		d.start(channels)
@@ -216,7 +216,7 @@ func TestSlackDownForThreeDays(t *testing.T) {
 
 // threeDays lets an alert open every two hours; every second one is over before
 // anybody hears of it.
-func threeDays(d *desk) {
+func threeDays(d *rig) {
 	for i := range 36 {
 		a := inSpace(alerttest.Firing(i), i)
 		a.Since, a.Changed = time.Now(), time.Now()

@@ -36,7 +36,7 @@ func (p *threadless) Post(ctx context.Context, m Outgoing) (string, error) {
 func TestSlackEditsTheMessageWhereItMayNotReply(t *testing.T) {
 	for _, code := range []string{"cannot_reply_to_message", "thread_not_found", "restricted_action_non_threadable_channel"} {
 		t.Run(code, func(t *testing.T) {
-			onDesk(t, func(t *testing.T, d *desk) {
+			withRig(t, func(t *testing.T, d *rig) {
 				d.between = func(o *Options) { o.Poster = &threadless{Poster: o.Poster, code: code} }
 				d.start(opsChannel)
 				a := alerttest.Firing(1)
@@ -57,7 +57,7 @@ func TestSlackEditsTheMessageWhereItMayNotReply(t *testing.T) {
 // A locked thread concerns its own message: the channel goes on at once, days
 // later too, and the message is edited in place from then on.
 func TestSlackGoesOnBesideALockedThread(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		d.between = func(o *Options) {
 			o.Poster = &threadless{Poster: o.Poster, code: "restricted_action_thread_locked", onlyFirst: true}
 		}
@@ -109,7 +109,7 @@ func (p *unanswered) Find(ctx context.Context, q Query) (map[string]string, erro
 // An unknown outcome holds up its own alerts only, and those as long as it is
 // not known.
 func TestSlackGoesOnBesideAnUnknownOutcome(t *testing.T) {
-	onDesk(t, func(t *testing.T, d *desk) {
+	withRig(t, func(t *testing.T, d *rig) {
 		var slack *unanswered
 		d.between = func(o *Options) {
 			slack = &unanswered{Poster: o.Poster}

@@ -16,7 +16,7 @@ import (
 	"numwatch/notify"
 )
 
-// effect is what the bot does to the world outside of its memory.
+// effect is what the bot does beyond its memory.
 type effect string
 
 const (
@@ -27,23 +27,23 @@ const (
 	history effect = "history"
 )
 
-// fate is what becomes of it.
-type fate string
+// outcome is what becomes of it.
+type outcome string
 
 const (
-	failed       fate = "failed"
-	tookEffect   fate = "failed but took effect"
-	slow         fate = "slow"
-	killedBefore fate = "killed before"
-	killedAfter  fate = "killed after"
+	failed       outcome = "failed"
+	tookEffect   outcome = "failed but took effect"
+	slow         outcome = "slow"
+	killedBefore outcome = "killed before"
+	killedAfter  outcome = "killed after"
 )
 
-// TestFaultMatrix strikes every side effect with everything that can become of
+// TestSlackFaultsOfEveryEffect strikes every side effect with everything that can become of
 // it, at its first, second and third time, with a restart in between. Whatever
 // happens: nothing is lost, nothing is there twice, and Slack shows what is true.
-func TestFaultMatrix(t *testing.T) {
+func TestSlackFaultsOfEveryEffect(t *testing.T) {
 	for _, e := range []effect{commits, posts, update, replies, history} {
-		for _, f := range []fate{failed, tookEffect, slow, killedBefore, killedAfter} {
+		for _, f := range []outcome{failed, tookEffect, slow, killedBefore, killedAfter} {
 			for n := 1; n <= 3; n++ {
 				if n > 1 && testing.Short() {
 					continue
@@ -56,11 +56,11 @@ func TestFaultMatrix(t *testing.T) {
 	}
 }
 
-// strike makes the n-th doing of an effect meet its fate. Once the process is
+// strike makes the n-th doing of an effect end so. Once the process is
 // dead nothing gets out of it any more.
 type strike struct {
-	effect effect
-	fate   fate
+	effect  effect
+	outcome outcome
 
 	mu   sync.Mutex
 	left int
@@ -83,12 +83,12 @@ func (s *strike) do(e effect, refused, unclear error, run func() error) error {
 		struck = s.left == 0
 	}
 	s.hit = s.hit || struck
-	s.dead = struck && (s.fate == killedBefore || s.fate == killedAfter)
+	s.dead = struck && (s.outcome == killedBefore || s.outcome == killedAfter)
 	s.mu.Unlock()
 	if !struck {
 		return run()
 	}
-	switch s.fate {
+	switch s.outcome {
 	case failed:
 		return refused
 	case killedBefore:
@@ -113,7 +113,7 @@ func (s *strike) wasHit() bool {
 	return s.hit
 }
 
-// struckPoster and struckKeeper stand between the sink and the world.
+// struckPoster and struckRecorder stand between the sink and what it works with.
 type struckPoster struct {
 	Poster
 	strike *strike
@@ -148,12 +148,12 @@ func (p *struckPoster) Find(ctx context.Context, q Query) (found map[string]stri
 	return found, err
 }
 
-type struckKeeper struct {
+type struckRecorder struct {
 	notify.Recorder
 	strike *strike
 }
 
-func (k *struckKeeper) Record(ctx context.Context, r alert.DeliveryUpdate) error {
+func (k *struckRecorder) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 	if len(r.Messages)+len(r.Drop) == 0 {
 		return k.strike.do("", nil, nil, func() error { return k.Recorder.Record(ctx, r) })
 	}
@@ -162,11 +162,11 @@ func (k *struckKeeper) Record(ctx context.Context, r alert.DeliveryUpdate) error
 }
 
 // strikeSlack tells of three alerts to their ends while it is struck.
-func strikeSlack(t *testing.T, e effect, f fate, n int) {
-	onDesk(t, func(t *testing.T, d *desk) {
-		s := &strike{effect: e, fate: f, left: n}
+func strikeSlack(t *testing.T, e effect, f outcome, n int) {
+	withRig(t, func(t *testing.T, d *rig) {
+		s := &strike{effect: e, outcome: f, left: n}
 		d.between = func(o *Options) {
-			o.Poster, o.Recorder = &struckPoster{o.Poster, s}, &struckKeeper{o.Recorder, s}
+			o.Poster, o.Recorder = &struckPoster{o.Poster, s}, &struckRecorder{o.Recorder, s}
 			if e == history { // it is asked only where answers are lost
 				o.Poster = &forgetful{o.Poster}
 			}
@@ -203,7 +203,7 @@ func strikeSlack(t *testing.T, e effect, f fate, n int) {
 
 // requireGoodNews checks that so many alerts are shown as resolved, each in one
 // place, and that who was told of an opening was told of its end.
-func (d *desk) requireGoodNews(alerts int) {
+func (d *rig) requireGoodNews(alerts int) {
 	d.t.Helper()
 	for _, m := range d.messages() {
 		alerts -= max(1, strings.Count(m.Text, "\nResolved: "))

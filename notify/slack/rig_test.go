@@ -36,8 +36,8 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	return w.Result(), nil
 }
 
-// desk is a simulated workspace, what was kept, and what posts there.
-type desk struct {
+// rig is a simulated workspace, what was kept, and what posts there.
+type rig struct {
 	t       *testing.T
 	sim     *slacksim.Server
 	memory  *memory
@@ -45,7 +45,7 @@ type desk struct {
 	sink    *Sink
 	points  map[string]int
 	buttons bool
-	// between may put something between the sink and the world.
+	// between may put something between the sink and what it works with.
 	between func(*Options)
 	mu      sync.Mutex
 	stop    func()
@@ -53,11 +53,11 @@ type desk struct {
 
 var opsChannel = []Channel{{Name: "ops", Slack: "C0000000001", Mention: []string{"<!subteam^S012>"}}}
 
-// onDesk runs a test in simulated time.
-func onDesk(t *testing.T, test func(t *testing.T, d *desk)) {
+// withRig runs a test in simulated time.
+func withRig(t *testing.T, test func(t *testing.T, d *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{t: t, memory: newMemory(), alerts: map[string]alert.Alert{}, points: map[string]int{}}
+		d := &rig{t: t, memory: newMemory(), alerts: map[string]alert.Alert{}, points: map[string]int{}}
 		d.sim = slacksim.New(slacksim.Config{Token: simToken, Channels: []slacksim.Channel{
 			{ID: "C0000000001", Name: "wa-ops"}, {ID: "C0000000002", Name: "wa-gold"},
 		}})
@@ -66,7 +66,7 @@ func onDesk(t *testing.T, test func(t *testing.T, d *desk)) {
 	})
 }
 
-func (d *desk) start(channels []Channel) {
+func (d *rig) start(channels []Channel) {
 	o := Options{
 		Poster: newAPI(simToken, "http://slack.test/api/", direct{d.sim}), State: d.memory, Recorder: d.memory, Channels: channels,
 		Space: alerttest.Space, Link: "https://numwatch.example.com/alerts", Trace: d.count, Buttons: d.buttons,
@@ -84,20 +84,20 @@ func (d *desk) start(channels []Channel) {
 	}
 }
 
-func (d *desk) halt() {
+func (d *rig) halt() {
 	if d.stop != nil {
 		d.stop()
 		d.stop = nil
 	}
 }
 
-func (d *desk) count(point string) {
+func (d *rig) count(point string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.points[point]++
 }
 
-func (d *desk) update(alerts ...alert.Alert) {
+func (d *rig) update(alerts ...alert.Alert) {
 	for _, a := range alerts {
 		d.alerts[a.ID] = a
 	}
@@ -108,7 +108,7 @@ func (d *desk) update(alerts ...alert.Alert) {
 }
 
 // dead lists the dead letters.
-func (d *desk) dead() (all []alert.Message) {
+func (d *rig) dead() (all []alert.Message) {
 	for _, m := range d.memory.keptMessages() {
 		if m.State == alert.Dead {
 			all = append(all, m)
@@ -117,17 +117,17 @@ func (d *desk) dead() (all []alert.Message) {
 	return all
 }
 
-func (d *desk) messages() []slacksim.Message { return d.sim.Messages("C0000000001") }
+func (d *rig) messages() []slacksim.Message { return d.sim.Messages("C0000000001") }
 
 // after lets simulated time pass.
-func (d *desk) after(wait time.Duration) {
+func (d *rig) after(wait time.Duration) {
 	time.Sleep(wait)
 	synctest.Wait()
 }
 
 // requireShown checks guarantee G2: each alert is listed once, by a posted
 // message that shows it as it is.
-func (d *desk) requireShown(channel string) {
+func (d *rig) requireShown(channel string) {
 	d.t.Helper()
 	shown := map[string]int{}
 	for _, m := range d.memory.keptMessages() {
@@ -152,15 +152,15 @@ func (d *desk) requireShown(channel string) {
 	for _, m := range d.memory.keptMessages() {
 		kept[m.TS] = true
 	}
-	for _, m := range d.sim.Messages(deskChannels[channel]) {
+	for _, m := range d.sim.Messages(rigChannels[channel]) {
 		require.True(d.t, kept[m.Ts], "a message in Slack that nothing knows of: %s", m.Text)
 	}
 }
 
-var deskChannels = map[string]string{"ops": "C0000000001", "gold": "C0000000002"}
+var rigChannels = map[string]string{"ops": "C0000000001", "gold": "C0000000002"}
 
 // of counts the alerts of a channel.
-func (d *desk) of(channel string) (n int) {
+func (d *rig) of(channel string) (n int) {
 	for _, a := range d.alerts {
 		if slices.Contains(a.Channels, channel) {
 			n++
