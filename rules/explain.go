@@ -36,7 +36,7 @@ func (c Clause) String() string { return clauseNames[c] }
 
 // Verdict is what a rule makes of one of its fields, for people who ask why.
 type Verdict struct {
-	Rule     string
+	Rule     Rule
 	Field    phone.Field
 	Clause   Clause
 	Value    string           // of the field, now
@@ -68,7 +68,7 @@ func (s *Set) Verdicts(state *State, in Seen, now time.Time) []Verdict {
 }
 
 func (e *evaluation) verdict(r *fieldRule) Verdict {
-	v := Verdict{Rule: r.Name, Field: r.field, Open: e.state.openOf(r.Name, e.subject, r.field), Change: e.change(r.field)}
+	v := Verdict{Rule: r.Rule, Field: r.field, Open: e.state.openOf(r.Name, e.subject, r.field), Change: e.change(r.field)}
 	v.Value, _ = e.value(r.field)
 	var failed *condition
 	if v.Clause, failed = e.decide(r, v.Open); v.Clause == Where {

@@ -145,9 +145,9 @@ func (w *report) decision(d *explain.Decision) {
 	}
 	for _, h := range d.Channels {
 		if h.Notified {
-			w.line("             told in %s", h.Channel)
+			w.line("             sent to %s", h.Channel)
 		} else {
-			w.text("             not told in "+h.Channel+": ", h.Text)
+			w.text("             not sent to "+h.Channel+": ", h.Text)
 		}
 	}
 	if d.Alert != nil && len(d.Alert.HeldBy) > 0 {
@@ -161,21 +161,21 @@ func (w *report) records(title string, records []explain.Record) {
 		w.line("  nothing")
 	}
 	for _, r := range records {
-		told := "told in " + strings.Join(r.Channels, ", ")
+		sent := "sent to " + strings.Join(r.Channels, ", ")
 		switch {
 		case len(r.Channels) == 0:
-			told = "told in no channel"
+			sent = "sent to no channel"
 		case len(r.HeldBy) > 0:
-			told = "held back by " + strings.Join(r.HeldBy, ", ")
-		case !r.Told:
-			told = "shown in place, not told anew"
+			sent = "held back by " + strings.Join(r.HeldBy, ", ")
+		case !r.Notified:
+			sent = "shown in place, without a notification"
 		}
 		w.line("  %s  %s", r.At.UTC().Format("2006-01-02 15:04:05 UTC"), r.Event)
 		w.text("      ", fmt.Sprintf("%s %s: %s went from %s to %s", r.Rule, r.Transition, r.Field, cmp.Or(r.Old, "(empty)"), cmp.Or(r.New, "(empty)")))
 		if r.Closing != "" {
-			told = r.Closing + "; " + told
+			sent = r.Closing + "; " + sent
 		}
-		w.text("      ", told)
+		w.text("      ", sent)
 	}
 }
 
@@ -185,7 +185,7 @@ func (w *report) alert(a *explain.Alert) {
 	w.text("  ", fmt.Sprintf("%s on %s of %s", x.Rule, x.Field, x.Subject))
 	w.text("  ", x.Summary.Plain())
 	if x.Ack != nil {
-		w.line("  taken by %s at %s: no reminders, no escalation", x.Ack.By, x.Ack.At.UTC().Format("2006-01-02 15:04 UTC"))
+		w.line("  acknowledged by %s at %s: no reminders, no escalation", x.Ack.By, x.Ack.At.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	w.records("What happened:", a.Log)
 	w.line("\nWhere it is shown:")
@@ -200,9 +200,9 @@ func (w *report) alert(a *explain.Alert) {
 		w.text("  ", text+strings.TrimRight(". "+s.Reason, ". "))
 	}
 	for _, s := range a.Silent {
-		head := "  not told: "
+		head := "  not sent: "
 		if s.Channel != "" {
-			head = "  not told in " + alert.Plain(s.Channel) + ": "
+			head = "  not sent to " + alert.Plain(s.Channel) + ": "
 		}
 		w.text(head, s.Text)
 	}
@@ -222,5 +222,5 @@ func (w *report) number(n *explain.Number) {
 	}
 	w.line("\nWhat every rule makes of it as it is, as if it was seen for the first time now:")
 	w.decisions(n.Decisions)
-	w.records("What was said of it:", n.Log)
+	w.records("Its last alerts:", n.Log)
 }

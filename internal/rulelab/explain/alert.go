@@ -32,7 +32,7 @@ type Shown struct {
 	Reason  string             `json:"reason,omitempty"`
 }
 
-// Silence is a reason for which people do not hear of an alert.
+// Silence is a reason why people are not notified of an alert.
 type Silence struct {
 	Channel string `json:"channel,omitempty"` // "": in no channel
 	Text    string `json:"text"`
@@ -64,7 +64,7 @@ func (x *Explainer) AlertByID(id string) (*Alert, error) {
 		return nil, err
 	}
 	out.silences(x.Rules)
-	out.Alert = shownAlert(out.Alert)
+	out.Alert = redactedAlert(out.Alert)
 	return out, nil
 }
 
@@ -102,10 +102,10 @@ func (x *Explainer) shown(out *Alert) error {
 	return nil
 }
 
-// silences collects why people do not hear of the alert.
+// silences collects why people are not notified of the alert.
 func (a *Alert) silences(set *rules.Set) {
 	if a.Alert.State == alert.Pending {
-		a.Silent = append(a.Silent, Silence{Text: "it is pending: its rule waits with for before it speaks"})
+		a.Silent = append(a.Silent, Silence{Text: "it is pending: its rule waits (for) before it notifies"})
 	}
 	for _, h := range a.Alert.HeldBy {
 		a.Silent = append(a.Silent, Silence{Text: heldText(h)})
@@ -141,7 +141,7 @@ func (a *Alert) unposted(set *rules.Set, channel string) {
 	case a.Alert.State.Closed():
 		a.Silent = append(a.Silent, Silence{channel, "no message of it is remembered: it closed long ago, or before anything was posted"})
 	case a.Alert.Baseline:
-		a.Silent = append(a.Silent, Silence{channel, "it waits for the first look at its account to end, to be told in one message"})
+		a.Silent = append(a.Silent, Silence{channel, "it waits for the first round of its account to end, to be posted in one message"})
 	default:
 		a.Silent = append(a.Silent, Silence{channel, "it waits to be posted"})
 	}
@@ -171,7 +171,7 @@ type Number struct {
 	Log       []Record       `json:"log"`       // the last things that were said of it
 }
 
-// lastRecords is how much of a number's past is told.
+// lastRecords is how much of a number's past is shown.
 const lastRecords = 20
 
 // Numbers explains a number in each space that has it.
@@ -194,16 +194,16 @@ func (x *Explainer) Numbers(phoneNumber string) ([]Number, error) {
 
 func (x *Explainer) number(k phone.SpaceKey, phoneNumber string) (Number, error) {
 	out := Number{Space: k, Alerts: []alert.Alert{}, Log: []Record{}}
-	roster, err := x.History.SpaceState(k)
+	state, err := x.History.SpaceState(k)
 	if err != nil {
 		return out, err
 	}
 	subject := phone.SubjectOf(k, phoneNumber)
 	now := phone.Change{Subject: subject, Field: phone.Presence, New: phone.Appeared}
-	if roster != nil {
-		for i := range roster.Numbers {
-			if e := &roster.Numbers[i]; e.PhoneNumber == phoneNumber {
-				out.Missed, now.Number, now.SeenAt = e.Missed, &e.Number, roster.At
+	if state != nil {
+		for i := range state.Numbers {
+			if e := &state.Numbers[i]; e.PhoneNumber == phoneNumber {
+				out.Missed, now.Number, now.SeenAt = e.Missed, &e.Number, state.At
 			}
 		}
 	}
@@ -213,41 +213,17 @@ func (x *Explainer) number(k phone.SpaceKey, phoneNumber string) (Number, error)
 	}
 	for _, a := range stored {
 		if a.Subject == subject {
-			out.Alerts = append(out.Alerts, shownAlert(a))
+			out.Alerts = append(out.Alerts, redactedAlert(a))
 		}
 	}
 	if now.Number != nil {
-		_, decisions := Decide(x.Rules, rules.NewState(stored), rules.Seen{Space: x.space(subject), Changes: []phone.Change{now}}, now.SeenAt)
-		out.Decisions = slices.DeleteFunc(shownDecisions(decisions), func(d Decision) bool { return !d.Field.OfNumber() })
-		out.Number = shownNumber(now.Number)
+		_, decisions := Decide(x.Rules, rules.NewState(stored), rules.Seen{Space: x.Space(k), Changes: []phone.Change{now}}, now.SeenAt)
+		out.Decisions = slices.DeleteFunc(redactedDecisions(decisions), func(d Decision) bool { return !d.Field.OfNumber() })
+		out.Number = now.Number.Redacted()
 	}
 	err = x.each(func(h store.Head) bool { return h.Kind == alert.KindAlert && h.Subject == subject }, func(e *alert.Event) {
 		out.Log = append(out.Log, x.record(e))
 	})
 	out.Log = out.Log[max(0, len(out.Log)-lastRecords):]
 	return out, err
-}
-
-// shownAlert makes an alert fit to be shown: without the tokens of URLs.
-func shownAlert(a alert.Alert) alert.Alert {
-	a.Change = redacted([]phone.Change{a.Change})[0]
-	a.Before, a.Opened = a.Field.Shown(a.Before), a.Field.Shown(a.Opened)
-	return a
-}
-
-func shownDecisions(decisions []Decision) []Decision {
-	for i := range decisions {
-		if a := decisions[i].Alert; a != nil {
-			*a = shownAlert(*a)
-		}
-	}
-	return decisions
-}
-
-func shownNumber(n *phone.Number) phone.Number {
-	out := phone.Number{PhoneNumber: n.PhoneNumber}
-	for f, v := range n.All() {
-		out.Set(f, f.Shown(v))
-	}
-	return out
 }

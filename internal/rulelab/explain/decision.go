@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ type Decision struct {
 	Clause string       `json:"clause,omitempty"`
 	Text   string       `json:"text"`            // why, for people
 	Alert  *alert.Alert `json:"alert,omitempty"` // as it is afterwards
-	// Channels says where it is told, and why not in the others.
+	// Channels says which channels get it, and why the others do not.
 	Channels []rules.ChannelVerdict `json:"channels,omitempty"`
 }
 
@@ -34,129 +35,91 @@ const (
 	Unchanged = "unchanged"
 )
 
-// Decide evaluates an input as the rules do, and tells how every rule decided for
+// Decide evaluates an input as the rules do, and says how every rule decided for
 // every field that it looks at, by rule. It also returns the alerts that moved.
 func Decide(set *rules.Set, state *rules.State, in rules.Seen, now time.Time) ([]alert.Alert, []Decision) {
 	moved := set.Step(state, in, now)
-	byName := map[string]rules.Rule{}
-	for _, r := range set.Rules() {
-		byName[r.Name] = r
-	}
 	var list []Decision
 	for _, v := range set.Verdicts(state, in, now) {
-		x := decider{rule: byName[v.Rule], verdict: v, state: state, now: now}
-		list = append(list, x.decision(moved))
+		d := Decision{Rule: v.Rule.Name, Field: v.Field, Result: Silent, Clause: v.Clause.String(), Text: because(&v)}
+		if v.Open != nil {
+			d.Result, d.Alert = Unchanged, v.Open
+		}
+		for i := range moved {
+			if a := &moved[i]; a.Rule == d.Rule && a.Field == d.Field {
+				d.outcome(&v, a, state, now)
+			}
+		}
+		list = append(list, d)
 	}
 	return moved, list
 }
 
-// decider tells how one rule decided for one field.
-type decider struct {
-	rule    rules.Rule
-	verdict rules.Verdict
-	state   *rules.State
-	now     time.Time
-}
-
-func (x *decider) decision(moved []alert.Alert) Decision {
-	v := &x.verdict
-	d := Decision{Rule: v.Rule, Field: v.Field, Result: Silent, Clause: v.Clause.String(), Text: x.because()}
-	if v.Open != nil {
-		open := *v.Open
-		d.Result, d.Alert = Unchanged, &open
-	}
-	for i := range moved {
-		if a := &moved[i]; a.Rule == v.Rule && a.Field == v.Field {
-			x.outcome(&d, a)
-		}
-	}
-	return d
-}
-
 // outcome adds the alert that moved.
-func (x *decider) outcome(d *Decision, a *alert.Alert) {
-	old, known := x.state.Get(a.ID)
-	switch {
-	case rules.Unsaid(a):
+func (d *Decision) outcome(v *rules.Verdict, a *alert.Alert, state *rules.State, now time.Time) {
+	if rules.Unsaid(a) {
 		d.Result, d.Alert = Silent, nil
-		d.Text = "it was waiting for " + phone.Duration(x.rule.For) + ", and the condition went: " + d.Text
+		d.Text = "it was waiting for " + phone.Duration(v.Rule.For) + ", and the condition went: " + d.Text
 		return
+	}
+	d.Alert, d.Channels = a, v.Channels
+	old, known := state.Get(a.ID)
+	last, closed := state.LastClosed(a.Key())
+	ago := phone.Duration(now.Sub(last.Changed).Truncate(time.Second))
+	switch {
 	case a.State == alert.Pending:
 		d.Result, d.Clause = "pending", "for"
-		d.Text += ": told if it is still so in " + phone.Duration(max(x.rule.For-x.now.Sub(a.Since), 0))
+		d.Text += ": notifies if it is still so in " + phone.Duration(max(v.Rule.For-now.Sub(a.Since), 0))
+		return
 	case known && old.Revision == a.Revision:
 		d.Result = Unchanged
-	default:
-		d.Result = a.Transition.String()
-		x.reopening(d, a)
-	}
-	after := *a
-	d.Alert, d.Channels = &after, x.verdict.Channels
-}
-
-// reopening says of an alert that opened why it is a new one or not.
-func (x *decider) reopening(d *Decision, a *alert.Alert) {
-	last, ok := x.state.LastClosed(a.Key())
-	ago := phone.Duration(x.now.Sub(last.Changed).Truncate(time.Second))
-	switch {
+		return
 	case a.Transition == alert.Reopened:
 		d.Clause = "reopen_within"
 		d.Text += fmt.Sprintf(": it closed %s before, so it goes on in its old message", ago)
 		if a.Notified != a.Revision {
-			d.Text += ", and is not told anew, because it is no worse"
+			d.Text += ", and does not notify again, because it is no worse"
 		}
-	case a.Transition == alert.Opened && ok && last.ID != a.ID:
+	case a.Transition == alert.Opened && closed && last.ID != a.ID:
 		d.Text += fmt.Sprintf(": the last one closed %s before, longer than reopen_within", ago)
 	}
+	d.Result = a.Transition.String()
 }
 
 // because says why the clause decided as it did.
-func (x *decider) because() string {
-	v := &x.verdict
+func because(v *rules.Verdict) string {
 	f, value := v.Field, shownValue(v.Field, v.Value)
-	switch v.Clause {
-	case rules.On:
+	switch {
+	case v.Clause == rules.On:
 		return fmt.Sprintf("%s did not change", f)
-	case rules.Move:
+	case v.Clause == rules.Move:
 		return fmt.Sprintf("%s is %s, but did not change to it now", f, value)
-	case rules.Value:
-		if v.Value == "" {
-			return fmt.Sprintf("%s has no value", f)
-		}
+	case v.Clause == rules.Value && v.Value == "":
+		return fmt.Sprintf("%s has no value", f)
+	case v.Clause == rules.Value:
 		return fmt.Sprintf("%s is %s, which says nothing: it neither opens nor closes", f, value)
-	case rules.Life:
+	case v.Clause == rules.Life:
 		return "the number's life here is over, and the rule is not about that"
-	case rules.To:
-		return x.becauseOfTo(value)
-	case rules.From:
-		return fmt.Sprintf("%s was %s, and from is %s", f, shownValue(f, v.Change.Old), shownValues(f, x.rule.From))
-	case rules.Direction:
+	case v.Clause == rules.To && len(v.Rule.To) > 0:
+		return fmt.Sprintf("%s is %s, and to is %s", f, value, shownValues(f, v.Rule.To))
+	case v.Clause == rules.To && v.Open != nil:
+		return fmt.Sprintf("%s is %s, and was %s before the alert opened", f, value, shownValue(f, v.Open.Before))
+	case v.Clause == rules.To:
+		return fmt.Sprintf("%s is %s, which says nothing: a rule without to opens on known values", f, value)
+	case v.Clause == rules.From:
+		return fmt.Sprintf("%s was %s, and from is %s", f, shownValue(f, v.Change.Old), shownValues(f, v.Rule.From))
+	case v.Clause == rules.Direction:
 		c := v.Change
-		return fmt.Sprintf("the way from %s to %s is %s, and direction is %s", shownValue(f, c.Old), shownValue(f, c.New), c.Direction, x.rule.Direction)
-	case rules.Where:
+		return fmt.Sprintf("the way from %s to %s is %s, and direction is %s", shownValue(f, c.Old), shownValue(f, c.New), c.Direction, v.Rule.Direction)
+	case v.Clause == rules.Where:
 		return v.False
 	default:
 		return fmt.Sprintf("%s is %s", f, value)
 	}
 }
 
-func (x *decider) becauseOfTo(value string) string {
-	f, open := x.verdict.Field, x.verdict.Open
-	switch {
-	case len(x.rule.To) > 0:
-		return fmt.Sprintf("%s is %s, and to is %s", f, value, shownValues(f, x.rule.To))
-	case open != nil:
-		return fmt.Sprintf("%s is %s, and was %s before the alert opened", f, value, shownValue(f, open.Before))
-	default:
-		return fmt.Sprintf("%s is %s, which says nothing: a rule without to opens on known values", f, value)
-	}
-}
-
 func shownValue(f phone.Field, v string) string {
-	if v == "" {
-		return "(none)"
-	}
-	return f.Shown(v)
+	return cmp.Or(f.Shown(v), "(none)")
 }
 
 func shownValues(f phone.Field, values []string) string {

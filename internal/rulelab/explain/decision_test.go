@@ -108,7 +108,7 @@ func TestDecide(t *testing.T) {
 	is(d["from-yellow QualityRating"], explain.Silent, "from", "QualityRating was GREEN, and from is YELLOW")
 	is(d["silver QualityRating"], explain.Silent, "where", `Labels.tier == "silver" && Status == "CONNECTED" is false: Labels.tier is gold, Status is CONNECTED`)
 	is(d["banned Status"], explain.Silent, "on", "Status did not change")
-	is(d["slow QualityRating"], "pending", "for", "QualityRating is RED: told if it is still so in 1h")
+	is(d["slow QualityRating"], "pending", "for", "QualityRating is RED: notifies if it is still so in 1h")
 	is(d["connected Status"], "opened", "", "Status is CONNECTED")
 	is(d["connected NameStatus"], explain.Silent, "on", "NameStatus did not change")
 	is(d["moved UpCallbackUrl"], explain.Silent, "on", "UpCallbackUrl did not change")
@@ -130,7 +130,7 @@ func TestDecide(t *testing.T) {
 	w.see(phone.QualityRating, "GREEN")
 	w.now = w.now.Add(10 * time.Minute)
 	is(w.explain(phone.QualityRating, "RED")["red QualityRating"], "reopened", "reopen_within",
-		"QualityRating is RED: it closed 10m before, so it goes on in its old message, and is not told anew, because it is no worse")
+		"QualityRating is RED: it closed 10m before, so it goes on in its old message, and does not notify again, because it is no worse")
 	w.now = w.now.Add(2 * time.Hour)
 	is(w.explain(phone.QualityRating, "RED")["red QualityRating"], "opened", "", "QualityRating is RED: the last one closed 2h10m before, longer than reopen_within")
 }

@@ -1,7 +1,7 @@
-// Package explain tells why people heard of something, or did not: it judges a
-// change again, from the log and by the rules as they are now, with the code
-// that judged it then, and sets beside it what the log and the messages say was
-// done. It only reads.
+// Package explain says why people were notified of something, or were not: it
+// judges a change again, from the log and by the rules as they are now, with the
+// code that judged it then, and sets beside it what the log and the messages say
+// was done. It only reads.
 package explain
 
 import (
@@ -18,24 +18,11 @@ import (
 	"numwatch/store"
 )
 
-// History is what is read of a store.
-type History interface {
-	Epoch() string
-	FirstSeq() uint64
-	LastSeq() uint64
-	ReadHeads(from uint64, limit int) ([]store.Head, error)
-	ReadLog(from uint64, limit int) ([]alert.Event, error)
-	Alerts() ([]alert.Alert, error)
-	Messages() ([]alert.Message, error)
-	SpacesOf(phoneNumber string) ([]phone.SpaceKey, error)
-	SpaceState(k phone.SpaceKey) (*phone.SpaceState, error)
-}
-
 // Explainer answers questions about one history.
 type Explainer struct {
-	History History
+	History *store.Store
 	Rules   *rules.Set
-	Space   func(phone.SpaceKey) phone.Space // as configured: rules look at names and labels
+	Space   func(phone.SpaceKey) phone.Space // names and labels, which rules look at
 }
 
 // Record is an event of the log about an alert.
@@ -48,7 +35,7 @@ type Record struct {
 	Field      phone.Field      `json:"field"`
 	Old        string           `json:"old"`
 	New        string           `json:"new"`
-	Told       bool             `json:"told"` // people were to be told anew, where nothing held it back
+	Notified   bool             `json:"told"` // it was to notify people, where nothing held it back
 	Channels   []string         `json:"channels"`
 	HeldBy     []string         `json:"held_by"`
 	Closing    string           `json:"closing,omitempty"`
@@ -133,7 +120,7 @@ func (x *Explainer) change(e *alert.Event) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	moved, decisions := Decide(x.Rules, state, rules.Seen{Space: x.space(e.Subject()), Changes: judged.changes}, judged.at)
+	moved, decisions := Decide(x.Rules, state, rules.Seen{Space: x.Space(e.Subject().SpaceKey()), Changes: judged.changes}, judged.at)
 	if judged.at.Before(t.at) {
 		for _, a := range moved {
 			if t.has(&a) { // others that wait may have opened at another time
@@ -142,19 +129,14 @@ func (x *Explainer) change(e *alert.Event) (*Change, error) {
 		}
 		waited(x.Rules, state, decisions, t.at)
 	}
-	c.Decisions = shownDecisions(decisions)
-	c.Changes = redacted(judged.changes)
+	c.Decisions = redactedDecisions(decisions)
+	for _, change := range judged.changes {
+		c.Changes = append(c.Changes, redacted(change))
+	}
 	if e.Alert == nil || !e.Alert.Drill { // no rule has judged a drill
 		c.Differences = append(c.Differences, differences(c.Decisions, c.Log)...)
 	}
 	return c, nil
-}
-
-func (x *Explainer) space(s phone.Subject) phone.Space {
-	if x.Space == nil {
-		return phone.Space{SpaceKey: s.SpaceKey()}
-	}
-	return x.Space(s.SpaceKey())
 }
 
 // lookAround is how far from an event others of the same turn are looked for.
@@ -176,27 +158,20 @@ func (t *turn) has(a *alert.Alert) bool {
 // turn finds the events that were decided together with e, of its subject.
 func (x *Explainer) turn(e *alert.Event) (turn, error) {
 	t := turn{first: e.Seq, at: e.Time, log: []Record{}}
-	from := max(x.History.FirstSeq(), e.Seq-min(e.Seq, lookAround))
-	heads, err := x.History.ReadHeads(from, 2*lookAround)
-	if err != nil {
-		return t, err
-	}
-	for _, h := range heads {
-		if h.Kind == alert.KindBot || h.Subject != e.Subject() || !h.Time.Equal(e.Time) {
+	events, err := x.History.ReadLog(e.Seq-min(e.Seq, lookAround), 2*lookAround)
+	for i := range events {
+		other := &events[i]
+		if other.Kind == alert.KindBot || other.Subject() != e.Subject() || !other.Time.Equal(e.Time) {
 			continue
 		}
-		other, err := x.read(h.Seq)
-		if err != nil {
-			return t, err
-		}
-		t.first = min(t.first, h.Seq)
-		if h.Kind == alert.KindChange {
+		t.first = min(t.first, other.Seq)
+		if other.Kind == alert.KindChange {
 			t.changes = append(t.changes, other.Change)
 		} else {
-			t.log = append(t.log, x.record(&other))
+			t.log = append(t.log, x.record(other))
 		}
 	}
-	return t, nil
+	return t, err
 }
 
 // cause finds what an alert goes back to that moved in a turn without a change.
@@ -243,7 +218,7 @@ func (x *Explainer) record(e *alert.Event) Record {
 	a := e.Alert
 	return Record{
 		Event: x.id(e.Seq), At: e.Time, Rule: a.Rule, Alert: a.ID, Transition: a.Transition, Field: a.Field,
-		Old: a.Field.Shown(a.Change.Old), New: a.Field.Shown(a.Change.New), Told: a.Notified == a.Revision,
+		Old: a.Field.Shown(a.Change.Old), New: a.Field.Shown(a.Change.New), Notified: a.Notified == a.Revision,
 		Channels: append([]string{}, a.Channels...), HeldBy: append([]string{}, a.HeldBy...), Closing: a.Closing,
 	}
 }
@@ -289,13 +264,25 @@ func (x *Explainer) each(wanted func(store.Head) bool, visit func(*alert.Event))
 	}
 }
 
-func redacted(changes []phone.Change) []phone.Change {
-	out := slices.Clone(changes)
-	for i := range out {
-		c := &out[i]
-		c.Old, c.New, c.Number = c.Field.Shown(c.Old), c.Field.Shown(c.New), nil
+// redacted returns the change without tokens of URLs.
+func redacted(c phone.Change) phone.Change {
+	c.Old, c.New, c.Number = c.Field.Shown(c.Old), c.Field.Shown(c.New), nil
+	return c
+}
+
+func redactedAlert(a alert.Alert) alert.Alert {
+	a.Change, a.Before, a.Opened = redacted(a.Change), a.Field.Shown(a.Before), a.Field.Shown(a.Opened)
+	return a
+}
+
+func redactedDecisions(decisions []Decision) []Decision {
+	for i := range decisions {
+		if a := decisions[i].Alert; a != nil {
+			without := redactedAlert(*a)
+			decisions[i].Alert = &without
+		}
 	}
-	return out
+	return decisions
 }
 
 // differences compares what the rules decide now with what the log has. Of what

@@ -111,7 +111,7 @@ func (b *bot) wait(d time.Duration) uint64 {
 }
 
 func (b *bot) explainer(text string) *explain.Explainer {
-	return &explain.Explainer{History: b.store, Rules: parse(b.t, text)}
+	return &explain.Explainer{History: b.store, Rules: parse(b.t, text), Space: func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k} }}
 }
 
 func (b *bot) open() alert.Alert {
@@ -139,7 +139,7 @@ func TestExplainChange(t *testing.T) {
 	require.Equal(t, explain.Silent, c.Decisions[1].Result)
 	require.Len(t, c.Log, 1)
 	require.Equal(t, alert.Opened, c.Log[0].Transition)
-	require.True(t, c.Log[0].Told)
+	require.True(t, c.Log[0].Notified)
 	require.Empty(t, c.Differences)
 
 	// The alert that the change opened was open when the value went back.
@@ -189,7 +189,7 @@ func TestExplainWhatOpenedLater(t *testing.T) {
 	require.Len(t, c.Log, 2)
 	require.Empty(t, c.Differences)
 	c = event(x, began)
-	check(c, "pending", "QualityRating is RED: told if it is still so in 10m")
+	check(c, "pending", "QualityRating is RED: notifies if it is still so in 10m")
 	require.Empty(t, c.Differences)
 
 	longer := strings.Replace(patient, "for: 10m", "for: 1h", 1)
