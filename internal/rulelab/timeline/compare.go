@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"numwatch/alert"
 )
 
-// compare returns "" where exactly what was expected happened, and else both
-// side by side.
+// compare returns "" where exactly what was expected happened, and else what
+// differs, a line each.
 func compare(want expectations, got []event) string {
 	if want.any {
 		return ""
@@ -22,14 +21,18 @@ func compare(want expectations, got []event) string {
 			taken[j] = true
 		}
 	}
-	good := !slices.Contains(pairs, -1)
+	var lines []string
+	for i := range want.list {
+		if pairs[i] < 0 {
+			lines = append(lines, unmet(&want.list[i], got, taken)...)
+		}
+	}
 	for j := range got {
-		good = good && (taken[j] || got[j].silent())
+		if !taken[j] && !got[j].silent() {
+			lines = append(lines, "  not expected: "+got[j].title(), "      "+details(&got[j].alert))
+		}
 	}
-	if good {
-		return ""
-	}
-	return sideBySide(want.list, got, pairs, taken)
+	return strings.Join(lines, "\n")
 }
 
 // assign finds for as many expectations as possible an event of their own, -1 for
@@ -56,39 +59,25 @@ func assign(want []expectation, got []event) []int {
 	return pairs
 }
 
-// row is a line of the comparison.
-type row struct{ mark, want, got string }
-
-func sideBySide(want []expectation, got []event, pairs []int, taken []bool) string {
-	rows := []row{{" ", "expected", "got"}}
-	for i := range want {
-		e, j := &want[i], pairs[i]
-		title := fmt.Sprintf("%s %s  (line %d)", e.rule.Text, e.transition.Text, e.at.Line)
-		if j >= 0 {
-			rows = append(rows, row{"=", title, got[j].title()})
-			continue
-		}
-		if j = nearest(e, got, taken); j < 0 {
-			rows = append(rows, row{"-", title, "nothing of the kind"})
-			for _, c := range e.checks {
-				rows = append(rows, row{" ", "    " + c.String(), ""})
-			}
-			continue
-		}
-		taken[j] = true
-		rows = append(rows, row{"≠", title, got[j].title()})
+// unmet says of an expectation what happened instead, which it takes.
+func unmet(e *expectation, got []event, taken []bool) (lines []string) {
+	title := fmt.Sprintf("%s %s  (line %d)", e.rule.Text, e.transition.Text, e.at.Line)
+	j := nearest(e, got, taken)
+	if j < 0 {
+		lines = append(lines, "  did not happen: "+title)
 		for _, c := range e.checks {
-			if a := &got[j].alert; !c.holds(a) {
-				rows = append(rows, row{"≠", "    " + c.String(), "    " + c.name + ": " + alert.Plain(c.got(a))})
-			}
+			lines = append(lines, "      "+c.String())
+		}
+		return lines
+	}
+	taken[j] = true
+	lines = append(lines, "  expected: "+title, "  got:      "+got[j].title())
+	for _, c := range e.checks {
+		if a := &got[j].alert; !c.holds(a) {
+			lines = append(lines, "      "+c.String()+", got: "+alert.Plain(c.got(a)))
 		}
 	}
-	for j := range got {
-		if !taken[j] && !got[j].silent() {
-			rows = append(rows, row{"+", "nothing", got[j].title()}, row{" ", "", "    " + details(&got[j].alert)})
-		}
-	}
-	return table(rows)
+	return lines
 }
 
 // nearest finds what happened instead: of the same rule and kind, or else of the
@@ -116,29 +105,4 @@ func details(a *alert.Alert) string {
 		text += ", " + alert.Plain(a.Closing)
 	}
 	return text + fmt.Sprintf(": %q", a.Summary.Plain())
-}
-
-// table aligns the rows; long cells on the left push the right to a new line.
-func table(rows []row) string {
-	const widest = 46
-	width := 0
-	for _, r := range rows {
-		if n := utf8.RuneCountInString(r.want); n <= widest {
-			width = max(width, n)
-		}
-	}
-	var lines []string
-	line := func(mark, want, got string) {
-		pad := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(want)))
-		lines = append(lines, strings.TrimRight("  "+mark+" "+want+pad+"  │ "+got, " │"))
-	}
-	for _, r := range rows {
-		if r.got != "" && utf8.RuneCountInString(r.want) > width {
-			line(r.mark, r.want, "")
-			line(" ", "", r.got)
-			continue
-		}
-		line(r.mark, r.want, r.got)
-	}
-	return strings.Join(lines, "\n")
 }

@@ -35,7 +35,7 @@ type Failure struct {
 	Line int       // of the step
 	Step int       // from 1; 0 is the baseline
 	At   time.Time // virtual
-	Text string    // expected and got, side by side; several lines
+	Text string    // what differs; several lines
 }
 
 // Error returns the place, the time and what differs.

@@ -100,7 +100,7 @@ func TestWhatTimeDoes(t *testing.T) {
 	}
 }
 
-func TestDifferencesStandSideBySide(t *testing.T) {
+func TestWhatDiffersIsListed(t *testing.T) {
 	r := run(t, `
   - set: {QualityRating: RED, Status: BANNED}
     expect:
@@ -109,20 +109,20 @@ func TestDifferencesStandSideBySide(t *testing.T) {
 `)
 	require.Len(t, r.Failures, 1)
 	require.Equal(t, `t.yaml:6: step 1, at Mon 2026-11-23 08:01:00:
-    expected                   │ got
-  ≠ red opened  (line 8)       │ red opened  main/1001/8613800001111 QualityRating
-  ≠     severity: high         │     severity: critical
-  ≠     channels: [gold, ops]  │     channels: [ops]
-  ≠     text: …is AMBER…       │     text: 8613800001111 is RED
-  - yellow opened  (line 9)    │ nothing of the kind
-  + nothing                    │ banned opened  main/1001/8613800001111 Status
-                               │     high, channels [ops]: "8613800001111 is BANNED"`, r.Failures[0].Error())
+  expected: red opened  (line 8)
+  got:      red opened  main/1001/8613800001111 QualityRating
+      severity: high, got: critical
+      channels: [gold, ops], got: [ops]
+      text: …is AMBER…, got: 8613800001111 is RED
+  did not happen: yellow opened  (line 9)
+  not expected: banned opened  main/1001/8613800001111 Status
+      high, channels [ops]: "8613800001111 is BANNED"`, r.Failures[0].Error())
 }
 
 func TestASilentStepMustBeSilent(t *testing.T) {
 	r := run(t, "\n  - set: {QualityRating: RED}\n")
 	require.Len(t, r.Failures, 1)
-	require.Contains(t, r.Failures[0].Text, "+ nothing")
+	require.Contains(t, r.Failures[0].Text, "not expected: red opened")
 	f, err := Parse("t.yaml", []byte("version: 1\nnumber: {QualityRating: RED}\ntests: [{name: first look, steps: []}]\n"))
 	require.NoError(t, err)
 	results, err := f.Run(context.Background(), testRules(t), func(string) bool { return true })
