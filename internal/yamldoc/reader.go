@@ -85,6 +85,12 @@ type Key struct {
 	Read     func(n *Node)
 }
 
+// Required is a key that a mapping must have.
+func Required(name string, read func(*Node)) Key { return Key{name, true, read} }
+
+// Optional is a key that a mapping may have.
+func Optional(name string, read func(*Node)) Key { return Key{Name: name, Read: read} }
+
 // Object reads a mapping with the given keys and no others; what names it in
 // messages. Values are read in the order of the file, empty ones too.
 func (r *Reader) Object(n *Node, what string, keys ...Key) bool {
@@ -239,21 +245,14 @@ func (r *Reader) Flag(what string, to *bool) func(*Node) {
 	}
 }
 
-// Span is a duration of a file with its place; Node is nil where the file has
-// none.
-type Span struct {
-	Value time.Duration
-	Node  *Node
-}
-
 // Duration reads a duration like 30s, 5m, 1h30m or 400d.
-func (r *Reader) Duration(what string, to *Span) func(*Node) {
+func (r *Reader) Duration(what string, to *time.Duration) func(*Node) {
 	return func(n *Node) {
 		d, err := ParseDuration(n.Text)
 		if n.Kind != Text && n.Kind != Number || err != nil {
 			r.FailAt(n, "a duration is like 30s, 5m, 1h30m or 7d", "%s is no duration", what)
 			return
 		}
-		*to = Span{d, n}
+		*to = d
 	}
 }

@@ -39,7 +39,7 @@ type sample struct {
 	name  *yamldoc.Node
 	words []*yamldoc.Node
 	on    bool
-	after yamldoc.Span
+	after time.Duration
 	paths []string
 }
 
@@ -51,7 +51,7 @@ func TestReader(t *testing.T) {
 	require.Len(t, s.words, 2)
 	require.Equal(t, yamldoc.Position{Line: 3, Column: 12}, s.words[1].At)
 	require.True(t, s.on)
-	require.Equal(t, 90*time.Minute, s.after.Value)
+	require.Equal(t, 90*time.Minute, s.after)
 	require.Equal(t, []string{"groups.one[0]", "groups.one[1]", "groups.two[0]"}, s.paths)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"numwatch/internal/yamldoc"
 	"numwatch/rules"
 )
 
@@ -15,9 +16,9 @@ func (r *reader) muteTimes(n *node) {
 		var days, times []rules.Part[string]
 		m := rules.MuteTime{Name: name, Location: time.UTC}
 		r.Object(n, "mute time "+name.Value,
-			optional("weekdays", r.words("weekdays", false, &days)),
-			optional("times", r.words("times", false, &times)),
-			optional("location", r.word("location", func(w rules.Part[string]) { m.Location = r.location(w) })),
+			yamldoc.Optional("weekdays", r.words("weekdays", false, &days)),
+			yamldoc.Optional("times", r.words("times", false, &times)),
+			yamldoc.Optional("location", r.word("location", func(w rules.Part[string]) { m.Location = r.location(w) })),
 		)
 		if len(days) == 0 && len(times) == 0 {
 			r.Fail(name.At, "", "mute time %s names neither weekdays nor times", name.Value)

@@ -85,9 +85,7 @@ func (r *reader) words(what string, empty bool, to *[]rules.Part[string]) func(*
 
 func (r *reader) duration(what string, to *rules.Part[time.Duration]) func(*yamldoc.Node) {
 	return func(n *yamldoc.Node) {
-		var span yamldoc.Span
-		if r.Duration(what, &span)(n); span.Node != nil {
-			*to = rules.Part[time.Duration]{Value: span.Value, At: n.At}
-		}
+		to.At = n.At
+		r.Duration(what, &to.Value)(n)
 	}
 }

@@ -15,22 +15,14 @@ import (
 
 type node = yamldoc.Node
 
-func required(key string, read func(*node)) yamldoc.Key {
-	return yamldoc.Key{Name: key, Required: true, Read: read}
-}
-
-func optional(key string, read func(*node)) yamldoc.Key {
-	return yamldoc.Key{Name: key, Read: read}
-}
-
 // file reads the whole file.
 func (r *reader) file(n *node) {
 	r.Object(n, "the file",
-		required("version", r.version),
-		optional("defaults", r.defaults),
-		optional("channels", r.channels),
-		optional("mute_times", r.muteTimes),
-		required("rules", r.rules),
+		yamldoc.Required("version", r.version),
+		yamldoc.Optional("defaults", r.defaults),
+		yamldoc.Optional("channels", r.channels),
+		yamldoc.Optional("mute_times", r.muteTimes),
+		yamldoc.Required("rules", r.rules),
 	)
 }
 
@@ -43,10 +35,10 @@ func (r *reader) version(n *node) {
 func (r *reader) defaults(n *node) {
 	d := &r.spec.Defaults
 	r.Object(n, "defaults",
-		optional("notify", r.words("notify", false, &d.Notify)),
-		optional("remind_every", r.duration("remind_every", &d.RemindEvery)),
-		optional("reopen_within", r.duration("reopen_within", &d.ReopenWithin)),
-		optional("where", r.text("where", maxExpression, &d.Where)),
+		yamldoc.Optional("notify", r.words("notify", false, &d.Notify)),
+		yamldoc.Optional("remind_every", r.duration("remind_every", &d.RemindEvery)),
+		yamldoc.Optional("reopen_within", r.duration("reopen_within", &d.ReopenWithin)),
+		yamldoc.Optional("where", r.text("where", maxExpression, &d.Where)),
 	)
 }
 
@@ -79,13 +71,13 @@ func (r *reader) channels(n *node) {
 		c := rules.ChannelSpec{Name: name}
 		var mentions []rules.Part[string]
 		r.Object(n, "channel "+name.Value,
-			required("slack", r.word("slack", func(w rules.Part[string]) {
+			yamldoc.Required("slack", r.word("slack", func(w rules.Part[string]) {
 				if c.Slack = w; !channelForm.MatchString(w.Value) {
 					r.Fail(w.At, `an id like C0123456789, or a name like "#wa-ops"`, "%q is no channel of Slack", w.Value)
 				}
 			})),
-			optional("mention", r.words("mention", false, &mentions)),
-			optional("where", r.text("where", maxExpression, &c.Where)),
+			yamldoc.Optional("mention", r.words("mention", false, &mentions)),
+			yamldoc.Optional("where", r.text("where", maxExpression, &c.Where)),
 		)
 		for _, m := range mentions {
 			if !mentionForm.MatchString(m.Value) {
@@ -115,28 +107,28 @@ func (r *reader) ruleOf(n *node) rules.RuleSpec {
 	s := rules.RuleSpec{At: n.At}
 	var fields []rules.Part[string]
 	r.Object(n, "the rule",
-		required("name", r.word("name", func(w rules.Part[string]) {
+		yamldoc.Required("name", r.word("name", func(w rules.Part[string]) {
 			if r.checkName(w) {
 				s.Name = w
 			}
 		})),
-		optional("was", r.words("was", false, &s.Was)),
-		required("on", r.words("on", false, &fields)),
-		optional("to", r.words("to", true, &s.To)),
-		optional("from", r.words("from", true, &s.From)),
-		optional("direction", r.word("direction", func(w rules.Part[string]) { s.Direction = r.direction(w) })),
-		optional("where", r.text("where", maxExpression, &s.Where)),
-		optional("for", r.duration("for", &s.For)),
-		optional("once", r.Flag("once", &s.Once)),
-		required("severity", r.word("severity", func(w rules.Part[string]) { s.Severity = r.severity(w) })),
-		required("summary", r.text("summary", maxText, &s.Summary)),
-		optional("action", r.text("action", maxText, &s.Action)),
-		optional("runbook", r.word("runbook", func(w rules.Part[string]) { s.Runbook = r.runbook(w) })),
-		optional("notify", r.words("notify", false, &s.Notify)),
-		optional("mute", r.words("mute", false, &s.Mute)),
-		optional("inhibited_by", r.words("inhibited_by", false, &s.InhibitedBy)),
-		optional("remind_every", r.duration("remind_every", &s.RemindEvery)),
-		optional("escalate", func(n *node) { s.Escalate = r.escalation(n) }),
+		yamldoc.Optional("was", r.words("was", false, &s.Was)),
+		yamldoc.Required("on", r.words("on", false, &fields)),
+		yamldoc.Optional("to", r.words("to", true, &s.To)),
+		yamldoc.Optional("from", r.words("from", true, &s.From)),
+		yamldoc.Optional("direction", r.word("direction", func(w rules.Part[string]) { s.Direction = r.direction(w) })),
+		yamldoc.Optional("where", r.text("where", maxExpression, &s.Where)),
+		yamldoc.Optional("for", r.duration("for", &s.For)),
+		yamldoc.Optional("once", r.Flag("once", &s.Once)),
+		yamldoc.Required("severity", r.word("severity", func(w rules.Part[string]) { s.Severity = r.severity(w) })),
+		yamldoc.Required("summary", r.text("summary", maxText, &s.Summary)),
+		yamldoc.Optional("action", r.text("action", maxText, &s.Action)),
+		yamldoc.Optional("runbook", r.word("runbook", func(w rules.Part[string]) { s.Runbook = r.runbook(w) })),
+		yamldoc.Optional("notify", r.words("notify", false, &s.Notify)),
+		yamldoc.Optional("mute", r.words("mute", false, &s.Mute)),
+		yamldoc.Optional("inhibited_by", r.words("inhibited_by", false, &s.InhibitedBy)),
+		yamldoc.Optional("remind_every", r.duration("remind_every", &s.RemindEvery)),
+		yamldoc.Optional("escalate", func(n *node) { s.Escalate = r.escalation(n) }),
 	)
 	for _, name := range fields {
 		if f, ok := phone.ParseField(name.Value); ok {
@@ -196,8 +188,8 @@ func (r *reader) escalation(n *node) *rules.EscalateSpec {
 	var after rules.Part[time.Duration]
 	e := &rules.EscalateSpec{}
 	if !r.Object(n, "escalate",
-		required("after", r.duration("after", &after)),
-		required("to", r.words("to", false, &e.To)),
+		yamldoc.Required("after", r.duration("after", &after)),
+		yamldoc.Required("to", r.words("to", false, &e.To)),
 	) {
 		return nil
 	}

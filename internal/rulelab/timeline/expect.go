@@ -96,11 +96,11 @@ func (r reader) expectations(n *node) (e expectations) {
 func (r reader) expectation(n *node) expectation {
 	e := expectation{at: n.At}
 	keys := []yamldoc.Key{
-		required("rule", r.scalar("rule", &e.rule)),
-		required("transition", r.scalar("transition", &e.transition)),
+		yamldoc.Required("rule", r.scalar("rule", &e.rule)),
+		yamldoc.Required("transition", r.scalar("transition", &e.transition)),
 	}
 	for _, a := range aspects() {
-		keys = append(keys, optional(a.name, func(n *node) { e.checks = append(e.checks, r.checks(a, n)...) }))
+		keys = append(keys, yamldoc.Optional(a.name, func(n *node) { e.checks = append(e.checks, r.checks(a, n)...) }))
 	}
 	r.Object(n, "an expectation", keys...)
 	r.known(e.transition, "transition", transitions())

@@ -104,12 +104,12 @@ func (r reader) file(n *node, f *File) {
 	spaces := []space{usualSpace()}
 	var tests *node // read last, because they build on the rest, wherever it stands
 	r.Object(n, "the file",
-		required("version", r.version),
-		optional("rules", r.word("rules", &f.Rules)),
-		optional("poll", func(n *node) { r.polling(n, &f.polling) }),
-		optional("number", func(n *node) { f.usual = r.fields(n).over(f.usual) }),
-		optional("spaces", func(n *node) { spaces = r.spaces(n) }),
-		required("tests", func(n *node) { tests = n }),
+		yamldoc.Required("version", r.version),
+		yamldoc.Optional("rules", r.word("rules", &f.Rules)),
+		yamldoc.Optional("poll", func(n *node) { r.polling(n, &f.polling) }),
+		yamldoc.Optional("number", func(n *node) { f.usual = r.fields(n).over(f.usual) }),
+		yamldoc.Optional("spaces", func(n *node) { spaces = r.spaces(n) }),
+		yamldoc.Required("tests", func(n *node) { tests = n }),
 	)
 	if tests == nil {
 		return
@@ -133,10 +133,10 @@ func (r reader) version(n *node) {
 
 func (r reader) polling(n *node, p *polling) {
 	r.Object(n, "poll",
-		optional("every", r.duration("every", &p.every)),
-		optional("blind_after", r.duration("blind_after", &p.blindAfter)),
-		optional("missing_for", r.duration("missing_for", &p.diff.MissingFor)),
-		optional("missing_after", r.whole("missing_after", 1, 1000, &p.diff.MissingAfter)),
+		yamldoc.Optional("every", r.Duration("every", &p.every)),
+		yamldoc.Optional("blind_after", r.Duration("blind_after", &p.blindAfter)),
+		yamldoc.Optional("missing_for", r.Duration("missing_for", &p.diff.MissingFor)),
+		yamldoc.Optional("missing_after", r.whole("missing_after", 1, 1000, &p.diff.MissingAfter)),
 	)
 	if p.every < time.Second {
 		r.FailAt(n, "", "every must be at least 1s")
@@ -149,16 +149,16 @@ var monday = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 func (r reader) test(n *node, spaces []space) test {
 	t := test{start: monday, spaces: spaces}
 	r.Object(n, "a test",
-		required("name", r.scalar("name", &t.name)),
-		optional("start", func(n *node) {
+		yamldoc.Required("name", r.scalar("name", &t.name)),
+		yamldoc.Optional("start", func(n *node) {
 			var err error
 			if t.start, err = time.Parse(time.RFC3339, n.Text); err != nil {
 				r.FailAt(n, "", "start must be a time like 2026-11-23T08:00:00Z")
 			}
 		}),
-		optional("spaces", func(n *node) { t.spaces = r.spaces(n) }),
-		optional("baseline", func(n *node) { t.baseline = r.expectations(n) }),
-		required("steps", func(n *node) { r.List(n, "steps", func(n *node) { t.steps = append(t.steps, r.step(n)) }) }),
+		yamldoc.Optional("spaces", func(n *node) { t.spaces = r.spaces(n) }),
+		yamldoc.Optional("baseline", func(n *node) { t.baseline = r.expectations(n) }),
+		yamldoc.Required("steps", func(n *node) { r.List(n, "steps", func(n *node) { t.steps = append(t.steps, r.step(n)) }) }),
 	)
 	return t
 }
@@ -168,17 +168,17 @@ func (r reader) spaces(n *node) (spaces []space) {
 	r.List(n, "spaces", func(n *node) {
 		s := space{Space: phone.Space{SpaceKey: phone.SpaceKey{Account: "main"}, Labels: map[string]string{}}}
 		r.Object(n, "a space",
-			optional("account", r.word("account", &s.Account)),
-			required("id", r.word("id", &s.ID)),
-			optional("name", r.word("name", &s.Name)),
-			optional("labels", func(n *node) {
+			yamldoc.Optional("account", r.word("account", &s.Account)),
+			yamldoc.Required("id", r.word("id", &s.ID)),
+			yamldoc.Optional("name", r.word("name", &s.Name)),
+			yamldoc.Optional("labels", func(n *node) {
 				r.Named(n, "labels", func(key, value *node) {
 					var label string
 					r.word("a label", &label)(value)
 					s.Labels[key.Text] = label
 				})
 			}),
-			required("numbers", func(n *node) { s.numbers = r.numbers(n) }),
+			yamldoc.Required("numbers", func(n *node) { s.numbers = r.numbers(n) }),
 		)
 		if ids[s.ID] {
 			r.FailAt(n, "", "another space has the id %q", s.ID)
@@ -229,17 +229,17 @@ const maxPass = 60 * 24 * time.Hour
 func (r reader) step(n *node) step {
 	s := step{at: n.At, after: time.Minute}
 	r.Object(n, "a step",
-		optional("after", r.duration("after", &s.after)),
-		optional("space", r.scalar("space", &s.space)),
-		optional("number", r.word("number", &s.number)),
-		optional("set", func(n *node) { s.set = r.fields(n) }),
-		optional("add", func(n *node) { s.add = r.numbers(n) }),
-		optional("remove", func(n *node) { s.remove = r.scalars("remove", n) }),
-		optional("fail", func(n *node) { s.fail = r.failure(n) }),
-		optional("heal", r.Flag("heal", &s.heal)),
-		optional("leave", r.Flag("leave", &s.leave)),
-		optional("sink", func(n *node) { s.sink = r.sink(n) }),
-		optional("expect", func(n *node) { s.expect = r.expectations(n) }),
+		yamldoc.Optional("after", r.Duration("after", &s.after)),
+		yamldoc.Optional("space", r.scalar("space", &s.space)),
+		yamldoc.Optional("number", r.word("number", &s.number)),
+		yamldoc.Optional("set", func(n *node) { s.set = r.fields(n) }),
+		yamldoc.Optional("add", func(n *node) { s.add = r.numbers(n) }),
+		yamldoc.Optional("remove", func(n *node) { s.remove = r.scalars("remove", n) }),
+		yamldoc.Optional("fail", func(n *node) { s.fail = r.failure(n) }),
+		yamldoc.Optional("heal", r.Flag("heal", &s.heal)),
+		yamldoc.Optional("leave", r.Flag("leave", &s.leave)),
+		yamldoc.Optional("sink", func(n *node) { s.sink = r.sink(n) }),
+		yamldoc.Optional("expect", func(n *node) { s.expect = r.expectations(n) }),
 	)
 	if s.after > maxPass {
 		r.FailAt(n, "", "a step may let at most 60 days pass")
@@ -255,9 +255,9 @@ func (r reader) failure(n *node) *failure {
 		return out
 	}
 	r.Object(n, "fail",
-		required("code", r.word("code", &out.code)),
-		optional("status", r.whole("status", 200, 599, &out.status)),
-		optional("message", r.word("message", &out.message)),
+		yamldoc.Required("code", r.word("code", &out.code)),
+		yamldoc.Optional("status", r.whole("status", 200, 599, &out.status)),
+		yamldoc.Optional("message", r.word("message", &out.message)),
 	)
 	return out
 }
@@ -265,28 +265,20 @@ func (r reader) failure(n *node) *failure {
 func (r reader) sink(n *node) *sink {
 	s := &sink{}
 	r.Object(n, "sink",
-		required("part", r.word("part", &s.part)),
-		required("value", func(n *node) {
+		yamldoc.Required("part", r.word("part", &s.part)),
+		yamldoc.Required("value", func(n *node) {
 			if s.value = phone.Sink.Canonical(n.Text); s.value != phone.OK && s.value != phone.Parked {
 				r.FailAt(n, "", "a sink is OK or PARKED")
 			}
 		}),
-		optional("code", r.word("code", &s.code)),
-		optional("reason", r.word("reason", &s.reason)),
+		yamldoc.Optional("code", r.word("code", &s.code)),
+		yamldoc.Optional("reason", r.word("reason", &s.reason)),
 	)
 	return s
 }
 
 // node is a piece of the file.
 type node = yamldoc.Node
-
-func required(name string, read func(*node)) yamldoc.Key {
-	return yamldoc.Key{Name: name, Required: true, Read: read}
-}
-
-func optional(name string, read func(*node)) yamldoc.Key {
-	return yamldoc.Key{Name: name, Read: read}
-}
 
 // reader reads values as the cloud's answers have them: a number or a lone true
 // is a text here, without quotes.
@@ -335,14 +327,5 @@ func (r reader) whole(what string, from, to int, value *int) func(*node) {
 			return
 		}
 		*value = v
-	}
-}
-
-func (r reader) duration(what string, to *time.Duration) func(*node) {
-	return func(n *node) {
-		var d yamldoc.Span
-		if r.Duration(what, &d)(n); d.Node != nil {
-			*to = d.Value
-		}
 	}
 }
