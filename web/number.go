@@ -61,11 +61,11 @@ func (s *site) event(e *alert.Event) api.Event {
 
 func (s *site) getHistory(w http.ResponseWriter, r *http.Request) {
 	p := paramsOf(r)
-	before, limit := p.number("before", 0, maxOffset, 0), p.number("limit", 1, maxLimit, defaultLimit)
+	before, limit := p.position("before"), p.number("limit", 1, maxLimit, defaultLimit)
 	if refused(w, p) {
 		return
 	}
-	events, err := s.View.History(subject(r), uint64(before), limit)
+	events, err := s.View.History(subject(r), before, limit)
 	if err != nil {
 		s.broken(w, r, err)
 		return
@@ -124,7 +124,7 @@ const historyRead = 500
 func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	about, now := subject(r), s.Now()
 	params := paramsOf(r)
-	before := params.number("before", 0, maxOffset, 0)
+	before := params.position("before")
 	known, err := s.View.Number(about.SpaceKey(), about.PhoneNumber)
 	if err != nil {
 		s.unreadable(w, r, err)
@@ -155,7 +155,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	}
 	body.Told = s.toldRows(alerts, now)
 	if before > 0 {
-		if events, err = s.View.History(about, uint64(before), rowsPerPage); err != nil {
+		if events, err = s.View.History(about, before, rowsPerPage); err != nil {
 			s.unreadable(w, r, err)
 			return
 		}

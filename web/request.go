@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,7 +22,7 @@ import (
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
-	maxOffset    = 1 << 31
+	maxOffset    = math.MaxInt32
 )
 
 // params reads the parameters of a request and collects what is wrong.
@@ -63,6 +64,19 @@ func (p *params) number(name string, least, most, otherwise int) int {
 		return otherwise
 	}
 	return n
+}
+
+// position reads a place in the log, 0 for none.
+func (p *params) position(name string) uint64 {
+	v := p.text(name)
+	if v == "" {
+		return 0
+	}
+	seq, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		p.wrong = append(p.wrong, name+" must be a position in the log: a number from 0")
+	}
+	return seq
 }
 
 // page reads which part of a list is wanted.

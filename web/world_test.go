@@ -247,6 +247,7 @@ type request struct {
 	header                   map[string]string
 }
 
+// to returns the answer of h, which openapi.yaml describes where it is one of the API.
 func (r request) to(h http.Handler) *httptest.ResponseRecorder {
 	if r.method == "" {
 		r.method = http.MethodGet
@@ -264,6 +265,11 @@ func (r request) to(h http.Handler) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, req)
+	if strings.HasPrefix(req.URL.Path, apiPrefix) {
+		if err := documented().check(req, []byte(r.body), w); err != nil {
+			panic(fmt.Sprintf("%s %s differs from openapi.yaml: %v", req.Method, req.URL, err))
+		}
+	}
 	return w
 }
 

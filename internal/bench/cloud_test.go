@@ -41,7 +41,7 @@ func fleetKey(account int) camssim.Key {
 	return camssim.Key{AccessKeyId: fmt.Sprintf("LTAI%012d", account), AccessKeySecret: fmt.Sprint("secret of ", account)}
 }
 
-func spaceID(i int) string { return fmt.Sprint(293483938840000 + i) }
+func spaceID(i int) string { return fmt.Sprintf("29348393884%04d", i) }
 
 // serveCloud is the simulated cloud in a process of its own: it prints where it
 // listens and ends when its standard input does.

@@ -30,7 +30,7 @@ func TestAllocationsOfAFetch(t *testing.T) {
 			list := []map[string]string{}
 			for i := range numbers {
 				list = append(list, map[string]string{
-					"PhoneNumber": fmt.Sprint(8613800000000 + i), "VerifiedName": fmt.Sprintf("Customer %d", i), "Status": "CONNECTED",
+					"PhoneNumber": fmt.Sprintf("861380000%04d", i), "VerifiedName": fmt.Sprintf("Customer %d", i), "Status": "CONNECTED",
 					"QualityRating": "GREEN", "MessagingLimitTier": "TIER_10K", "NameStatus": "APPROVED",
 					"UpCallbackUrl": fmt.Sprintf("https://hooks.customer-%d.example/inbound", i),
 				})
