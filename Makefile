@@ -92,6 +92,8 @@ staticcheck:
 cross:
 	@echo "check: build for darwin/arm64"
 	@GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null .
+	@echo "check: vet for 32 bits"
+	@GOARCH=arm CGO_ENABLED=0 $(GO) vet ./...
 
 # What grows it: go tool nm -size -sort size on a build without -s -w.
 size:

@@ -36,7 +36,7 @@ func TestStateTakesWhatRepeatsOnce(t *testing.T) {
 	var one, many phone.SpaceState
 	for i := range 100 {
 		n := *changeEvent(1).Change.Number
-		n.PhoneNumber = fmt.Sprint(8613800000000 + i)
+		n.PhoneNumber = fmt.Sprintf("8613800%06d", i)
 		many.Numbers = append(many.Numbers, phone.TrackedNumber{Number: n})
 	}
 	one.Numbers = many.Numbers[:1]

@@ -34,7 +34,7 @@ rules:
 // number is one number with values of a usual length.
 func number(i int, quality string) map[string]string {
 	return map[string]string{
-		"PhoneNumber": fmt.Sprint(8613800000000 + i), "VerifiedName": fmt.Sprintf("Customer %d", i), "Status": "CONNECTED",
+		"PhoneNumber": fmt.Sprintf("8613800%06d", i), "VerifiedName": fmt.Sprintf("Customer %d", i), "Status": "CONNECTED",
 		"QualityRating": quality, "CodeVerificationStatus": "VERIFIED", "NewNameStatus": "Approval", "NameStatus": "Approval",
 		"MessagingLimitTier": "TIER_10K", "StatusQueue": "alicom-0939-status-queue", "UpQueue": "alicom-0939-up-queue",
 		"UpCallbackUrl":     fmt.Sprintf("https://hooks.customer-%d.example/inbound?token=0123456789abcdef", i),

@@ -57,7 +57,7 @@ type fleet struct {
 func newFleet(b *testing.B, n int) *fleet {
 	f := &fleet{ratings: make([]atomic.Int32, n)}
 	for i := range n {
-		f.spaces = append(f.spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: fmt.Sprint(293483000000 + i)}, Name: "Customer"})
+		f.spaces = append(f.spaces, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: fmt.Sprintf("293483%06d", i)}, Name: "Customer"})
 	}
 	path := filepath.Join(b.TempDir(), "numwatch.db")
 	f.seed(b, path)

@@ -114,6 +114,7 @@ func callAll(c *client) {
 	c.call("POST", "/api/v1/drill", `{"rule": "status-blocked", "by": "Ada"}`, 201)
 	c.call("POST", "/api/v1/reload", "", 200)
 	c.call("POST", "/api/v1/delivery/retry", "", 200)
+	c.call("POST", "/api/v1/spaces/none/accept", by, 404)
 	c.call("POST", "/api/v1/deadletters/none/retry", "", 404)
 }
 

@@ -265,7 +265,7 @@ func TestLimitNeverBursts(t *testing.T) {
 			require.False(t, at.Before(now))
 			now = at
 			if i%100 == 0 {
-				now = now.Add(time.Duration(chance.IntN(int(time.Minute))))
+				now = now.Add(time.Duration(chance.Int64N(int64(time.Minute))))
 			} else {
 				now = now.Add(time.Duration(chance.Float64() * float64(time.Second) / rate))
 			}

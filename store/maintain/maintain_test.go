@@ -58,7 +58,7 @@ func fill(t *testing.T, s *store.Store) {
 	t.Helper()
 	c := &store.Commit{}
 	for i := range 400 {
-		n := phone.Number{PhoneNumber: fmt.Sprint(8613800000000 + i)}
+		n := phone.Number{PhoneNumber: fmt.Sprintf("8613800%06d", i)}
 		n.Set(phone.Status, "CONNECTED")
 		n.Set(phone.VerifiedName, strings.Repeat(fmt.Sprint(i), 30))
 		k := space(fmt.Sprint(i))

@@ -61,12 +61,12 @@ func key(a int) camssim.Key {
 	return camssim.Key{AccessKeyId: fmt.Sprintf("LTAI%012d", a), AccessKeySecret: fmt.Sprint("secret of ", a)}
 }
 
-func spaceID(i int) string { return fmt.Sprint(293483938800000 + i) }
+func spaceID(i int) string { return fmt.Sprintf("293483938%06d", i) }
 
 // phoneNumber scatters the numbers, so that those of a space are no neighbours.
 func phoneNumber(p place, s shape) string {
 	const prime = 982_451_653
-	return fmt.Sprint(8_613_000_000_000 + (p.space*s.numbers+p.number)*prime%1_000_000_000)
+	return fmt.Sprint(8_613_000_000_000 + int64(p.space*s.numbers+p.number)*prime%1_000_000_000)
 }
 
 // number is a healthy number whose values have the usual length: queues and
