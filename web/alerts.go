@@ -205,16 +205,13 @@ type alertsPage struct {
 func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
 	params, now := paramsOf(r), s.Now()
 	c := params.selection()
-	offset := params.pageNumber()
-	found := s.selected(c)
-	rows := part(found, offset, rowsPerPage)
-	values := r.URL.Query()
+	rows, turns := paged(params, s.selected(c))
 	body := alertsPage{
 		Who: nameOf(r), Silences: s.silenceRows(),
 		Selection:  c,
 		Severities: choose("severity", "Severity", "any", alert.Severities(), params.list("severity")),
 		Rules:      choose("rule", "Rule", "any", s.rulesWithAlerts(), nonEmpty(c.Rule)),
-		Pager:      newPager(values, offset, len(rows), len(found)),
+		Pager:      turns,
 	}
 	for _, one := range []struct{ state, text string }{
 		{stateOpen, "Open"}, {stateClosed, "Recently closed"}, {stateAll, "All"},
@@ -222,7 +219,7 @@ func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
 		of := c
 		of.State = one.state
 		body.States = append(body.States, link{
-			Text: one.text, Href: with(values, "state", one.state), Here: c.State == one.state, Count: len(s.selected(of)),
+			Text: one.text, Href: with(params.values, "state", one.state), Here: c.State == one.state, Count: len(s.selected(of)),
 		})
 	}
 	for _, a := range rows {
@@ -231,9 +228,7 @@ func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
 		row.Decide = !row.Closed
 		body.Rows = append(body.Rows, row)
 	}
-	p := s.frame(r, "alerts", "Alerts")
-	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
-	s.show(w, http.StatusOK, p)
+	s.page(w, r, "alerts", "Alerts", body, params.wrong...)
 }
 
 func (s *site) rulesWithAlerts() (names []string) {

@@ -122,10 +122,8 @@ func sinkRows(sinks []api.SinkStatus) []sinkRow {
 
 func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
 	params, now := paramsOf(r), s.Now()
-	offset := params.pageNumber()
-	all := s.deadLetters()
-	letters := part(all, offset, rowsPerPage)
-	body := deliveryPage{Sinks: sinkRows(s.status().Sinks), Pager: newPager(r.URL.Query(), offset, len(letters), len(all))}
+	letters, turns := paged(params, s.deadLetters())
+	body := deliveryPage{Sinks: sinkRows(s.sinks()), Pager: turns}
 	for _, k := range body.Sinks {
 		if k.State == phone.Parked {
 			body.Parked++
@@ -142,7 +140,5 @@ func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		}
 		body.Dead = append(body.Dead, row)
 	}
-	p := s.frame(r, "delivery", "Delivery")
-	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
-	s.show(w, http.StatusOK, p)
+	s.page(w, r, "delivery", "Delivery", body, params.wrong...)
 }

@@ -162,6 +162,13 @@ func newPager(values url.Values, offset, shown, total int) pager {
 	return p
 }
 
+// paged returns the rows of a list that a page shows, and what leads to the others.
+func paged[T any](p *params, all []T) ([]T, pager) {
+	offset := p.pageNumber()
+	rows := part(all, offset, rowsPerPage)
+	return rows, newPager(p.values, offset, len(rows), len(all))
+}
+
 // with returns the query with one value in place of another, back on the first
 // page unless that is what is asked for.
 func with(values url.Values, name, v string) string {

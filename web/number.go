@@ -169,9 +169,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	if len(events) == rowsPerPage {
 		body.Older = "?before=" + strconv.FormatUint(events[rowsPerPage-1].Seq, 10)
 	}
-	p := s.frame(r, "number", body.Number)
-	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
-	s.show(w, http.StatusOK, p)
+	s.page(w, r, "number", body.Number, body, params.wrong...)
 }
 
 func (s *site) numberHead(about phone.Subject) numberPage {

@@ -99,10 +99,7 @@ func (s *site) numbersPage(w http.ResponseWriter, r *http.Request) {
 	for i := range found.Rows {
 		body.Rows = append(body.Rows, s.numberRow(&found.Rows[i]))
 	}
-	p := s.frame(r, "numbers", "Numbers")
-	p.Wrong = strings.Join(params.wrong, "; ")
-	p.Body = body
-	s.show(w, http.StatusOK, p)
+	s.page(w, r, "numbers", "Numbers", body, params.wrong...)
 }
 
 // fill makes the form show what is searched for.
@@ -141,7 +138,7 @@ func fieldChoices(f phone.Field) []string {
 }
 
 func (s *site) accountNames() (names []string) {
-	for _, a := range s.Status().Accounts {
+	for _, a := range s.Accounts() {
 		names = append(names, a.Name)
 	}
 	return names

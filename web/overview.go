@@ -20,25 +20,42 @@ func (s *site) getStatus(w http.ResponseWriter, _ *http.Request) {
 
 // status is what the bot reports, with what the handler itself knows.
 func (s *site) status() api.Status {
-	status := s.Status()
-	err := s.Ready()
-	status.Ready = err == nil
-	if err != nil {
-		status.NotReady = shown(err.Error())
+	status := api.Status{
+		Version: s.Version, Started: s.Started, NotReady: s.notReady(), Accounts: s.accounts(), Sinks: s.sinks(), Store: s.Store(), Alerts: s.firing(),
 	}
-	status.Alerts = map[string]int{}
+	status.Ready = status.NotReady == ""
+	status.Fleet = s.fleet(status.Accounts)
+	return status
+}
+
+// notReady says why the bot does not do its work, "" if it does.
+func (s *site) notReady() string {
+	if err := s.Ready(); err != nil {
+		return shown(err.Error())
+	}
+	return ""
+}
+
+// firing counts the alerts by severity; every severity is there.
+func (s *site) firing() map[string]int {
+	counts := map[string]int{}
 	for _, name := range alert.Severities() {
-		status.Alerts[name] = 0
+		counts[name] = 0
 	}
 	for _, a := range s.View.Alerts() {
 		if a.State == alert.Firing {
-			status.Alerts[a.Severity.String()]++
+			counts[a.Severity.String()]++
 		}
 	}
-	status.Fleet = s.fleet(status.Accounts)
-	status.Accounts = append([]api.AccountStatus{}, status.Accounts...)
-	for i := range status.Accounts {
-		a := &status.Accounts[i]
+	return counts
+}
+
+// accounts is how the accounts are, fit to be shown. It takes milliseconds with
+// thousands of spaces, so a page asks for it once, and only if it shows it.
+func (s *site) accounts() []api.AccountStatus {
+	all := append([]api.AccountStatus{}, s.Accounts()...)
+	for i := range all {
+		a := &all[i]
 		a.Failing = cleaned(a.Failing)
 		a.Warnings = slices.Clone(a.Warnings)
 		for j, w := range a.Warnings {
@@ -48,11 +65,15 @@ func (s *site) status() api.Status {
 			a.Discovery = &api.DiscoveryStatus{Spaces: d.Spaces, At: d.At, Error: shown(d.Error)}
 		}
 	}
-	status.Sinks = append([]api.SinkStatus{}, status.Sinks...)
-	for i := range status.Sinks {
-		status.Sinks[i].LastError = shown(status.Sinks[i].LastError)
+	return all
+}
+
+func (s *site) sinks() []api.SinkStatus {
+	all := append([]api.SinkStatus{}, s.Sinks()...)
+	for i := range all {
+		all[i].LastError = shown(all[i].LastError)
 	}
-	return status
+	return all
 }
 
 func (s *site) fleet(accounts []api.AccountStatus) api.FleetStatus {
@@ -138,9 +159,7 @@ func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
 	for _, a := range status.Accounts {
 		o.Accounts = append(o.Accounts, newAccountRow(a, now))
 	}
-	p := s.frame(r, "overview", "Overview")
-	p.Body = o
-	s.show(w, http.StatusOK, p)
+	s.page(w, r, "overview", "Overview", o)
 }
 
 func byRule(alerts []*alert.Alert) []link {
@@ -157,7 +176,7 @@ func byRule(alerts []*alert.Alert) []link {
 	for _, l := range counts {
 		all = append(all, *l)
 	}
-	slices.SortFunc(all, longest)
+	slices.SortFunc(all, func(a, b link) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Text, b.Text)) })
 	return all
 }
 
@@ -206,9 +225,6 @@ func (m *matrix) row(f api.FleetStatus, status string, qualities []string) matri
 	}
 	return row
 }
-
-// longest orders counts by size, the greatest first.
-func longest(a, b link) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Text, b.Text)) }
 
 func newAccountRow(a api.AccountStatus, now time.Time) accountRow {
 	return accountRow{

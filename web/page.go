@@ -17,7 +17,6 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
-	"numwatch/web/api"
 )
 
 //go:embed pages assets
@@ -90,22 +89,32 @@ func newTab(p page, name, path, text string) link {
 
 // frame fills in what all pages share.
 func (s *site) frame(r *http.Request, name, title string) page {
-	now, status := s.Now(), s.status()
+	now, firing, stored := s.Now(), s.firing(), s.Store()
 	p := page{
-		Root: root(r), Name: name, Title: title, Headline: headline(status), Worst: good,
-		NotReady: status.NotReady, Done: outcomes[r.URL.Query().Get("done")],
-		Version: status.Version, Now: since(now, now), Started: since(status.Started, now),
-		Store: fmt.Sprintf("%s in the log, %.1f MB", phone.Count(int(status.Store.Seq), "record"), float64(status.Store.Size)/1e6),
+		Root: root(r), Name: name, Title: title, Worst: good,
+		NotReady: s.notReady(), Done: outcomes[r.URL.Query().Get("done")],
+		Version: s.Version, Now: since(now, now), Started: since(s.Started, now),
+		Store: fmt.Sprintf("%s in the log, %.1f MB", phone.Count(int(stored.Seq), "record"), float64(stored.Size)/1e6),
 	}
+	var counts []string
 	for i, name := range alert.Severities() {
-		if n := status.Alerts[name]; n > 0 {
+		if n := firing[name]; n > 0 {
 			p.Firing += n
+			counts = append(counts, phone.Grouped(n)+" "+name)
 			if p.Worst == good {
 				p.Worst = severityTone(alert.Severity(i))
 			}
 		}
 	}
+	p.Headline = cmp.Or(strings.Join(counts, ", "), "Nothing is wrong")
 	return p
+}
+
+// page answers with a page. Wrong is what is wrong with its address.
+func (s *site) page(w http.ResponseWriter, r *http.Request, name, title string, body any, wrong ...string) {
+	p := s.frame(r, name, title)
+	p.Wrong, p.Body = strings.Join(wrong, "; "), body
+	s.show(w, http.StatusOK, p)
 }
 
 // root leads back up: pages link with it, so that they also work below a path
@@ -113,16 +122,6 @@ func (s *site) frame(r *http.Request, name, title string) page {
 func root(r *http.Request) string {
 	up := strings.Count(r.URL.EscapedPath(), "/") - 1
 	return cmp.Or(strings.Repeat("../", max(up, 0)), "./")
-}
-
-func headline(s api.Status) string {
-	var counts []string
-	for _, severity := range alert.Severities() {
-		if n := s.Alerts[severity]; n > 0 {
-			counts = append(counts, phone.Grouped(n)+" "+severity)
-		}
-	}
-	return cmp.Or(strings.Join(counts, ", "), "Nothing is wrong")
 }
 
 // show renders a page.

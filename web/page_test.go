@@ -286,3 +286,21 @@ func TestAssets(t *testing.T) {
 		require.Equal(t, 404, request{path: "/assets/" + name}.to(h).Code, name)
 	}
 }
+
+// With thousands of spaces it takes longer to see how an account is than to make a page.
+func TestPagesAskForAccountsOnlyToShowThem(t *testing.T) {
+	b := busyBot()
+	o, asked := b.options(t), 0
+	o.Accounts = func() []api.AccountStatus {
+		asked++
+		return b.status.Accounts
+	}
+	h := New(o)
+	for path, times := range map[string]int{
+		"/rules": 0, "/delivery": 0, "/alerts": 0, "/silences": 0, "/" + numberPath(b.alerts[0].Subject): 0, "/": 1, "/spaces": 1, "/numbers": 1,
+	} {
+		asked = 0
+		require.Equal(t, 200, request{path: path}.to(h).Code, path)
+		require.Equal(t, times, asked, path)
+	}
+}

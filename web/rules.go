@@ -124,9 +124,7 @@ func (s *site) rulesPage(w http.ResponseWriter, r *http.Request) {
 		body.Rows = append(body.Rows, row)
 	}
 	body.cover(rules.Rules)
-	p := s.frame(r, "rules", "Rules")
-	p.Body = body
-	s.show(w, http.StatusOK, p)
+	s.page(w, r, "rules", "Rules", body)
 }
 
 func fieldNames(fields []phone.Field) string {

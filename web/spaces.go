@@ -34,12 +34,11 @@ func (p *params) spaceSelection() spaceSelection {
 
 // spaces returns the spaces of a selection: those that fail first, then by
 // account and name.
-func (s *site) spaces(c spaceSelection) []api.SpaceEntry {
+func (s *site) spaces(c spaceSelection, accounts []api.AccountStatus) []api.SpaceEntry {
 	failing := map[phone.SpaceKey]*api.FailingSpace{}
-	for _, a := range s.Status().Accounts {
-		clean := cleaned(a.Failing)
-		for i := range clean {
-			failing[phone.SpaceKey{Account: a.Name, ID: clean[i].Space}] = &clean[i]
+	for _, a := range accounts {
+		for i := range a.Failing {
+			failing[phone.SpaceKey{Account: a.Name, ID: a.Failing[i].Space}] = &a.Failing[i]
 		}
 	}
 	var all []api.SpaceEntry
@@ -94,7 +93,7 @@ func (s *site) getSpaces(w http.ResponseWriter, r *http.Request) {
 	if refused(w, p) {
 		return
 	}
-	all := s.spaces(selection)
+	all := s.spaces(selection, s.accounts())
 	api.Write(w, http.StatusOK, api.SpaceList{Total: len(all), Spaces: append([]api.SpaceEntry{}, part(all, offset, limit)...)})
 }
 
@@ -151,9 +150,8 @@ var spaceTones = map[string]tone{spaceOK: good, spaceFailing: dire, spaceWaiting
 func (s *site) spacesPage(w http.ResponseWriter, r *http.Request) {
 	params, now := paramsOf(r), s.Now()
 	c := params.spaceSelection()
-	offset := params.pageNumber()
-	body := spacesPage{Selection: c}
-	for _, a := range s.status().Accounts {
+	accounts, body := s.accounts(), spacesPage{Selection: c}
+	for _, a := range accounts {
 		body.Accounts = append(body.Accounts, newAccountRow(a, now))
 		for _, f := range a.Failing {
 			if f.Space == "" {
@@ -169,33 +167,25 @@ func (s *site) spacesPage(w http.ResponseWriter, r *http.Request) {
 			body.Missing = append(body.Missing, missingRow{a.Name, phone.Count(len(m.Spaces), "space"), m.Until.UTC().Format("15:04 UTC")})
 		}
 	}
-	values, wanted := r.URL.Query(), c.State
+	wanted := c.State
 	c.State = ""
-	all := s.spaces(c)
+	all := s.spaces(c, accounts)
 	for _, one := range []struct{ state, text string }{{"", "All"}, {spaceFailing, "Failing"}, {spaceWaiting, "Not polled yet"}, {spaceOK, "OK"}} {
-		n := len(all)
-		if one.state != "" {
-			n = len(inState(all, one.state))
-		}
-		body.States = append(body.States, link{Text: one.text, Href: with(values, "state", one.state), Here: wanted == one.state, Count: n})
+		n := len(inState(all, one.state))
+		body.States = append(body.States, link{Text: one.text, Href: with(params.values, "state", one.state), Here: wanted == one.state, Count: n})
 	}
-	found := all
-	if wanted != "" {
-		found = inState(all, wanted)
-	}
-	rows := part(found, offset, rowsPerPage)
-	body.Pager = newPager(values, offset, len(rows), len(found))
+	rows, turns := paged(params, inState(all, wanted))
+	body.Pager = turns
 	for i := range rows {
 		body.Rows = append(body.Rows, s.spaceRow(&rows[i]))
 	}
-	p := s.frame(r, "spaces", "Spaces")
-	p.Wrong, p.Body = strings.Join(params.wrong, "; "), body
-	s.show(w, http.StatusOK, p)
+	s.page(w, r, "spaces", "Spaces", body, params.wrong...)
 }
 
+// inState returns the spaces in a state, "" for any.
 func inState(all []api.SpaceEntry, state string) (some []api.SpaceEntry) {
 	for _, e := range all {
-		if e.State == state {
+		if state == "" || e.State == state {
 			some = append(some, e)
 		}
 	}

@@ -37,8 +37,12 @@ type Options struct {
 	PublicURL string // how browsers reach the page through a proxy; may be empty
 
 	View     *view.View
-	Ready    func() error                     // nil: the bot does its work
-	Status   func() api.Status                // Ready, Alerts and Fleet of it are filled in here
+	Version  string
+	Started  time.Time
+	Ready    func() error // nil: the bot does its work
+	Accounts func() []api.AccountStatus
+	Sinks    func() []api.SinkStatus
+	Store    func() api.StoreStatus
 	Space    func(phone.SpaceKey) phone.Space // as configured; only the key of one that is not
 	Spaces   func() []phone.Space             // of the configuration, in any order; not to be modified
 	Rules    func() api.Rules

@@ -96,12 +96,15 @@ func (b *bot) options(t testing.TB) Options {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "numwatch_test_total", Help: "A test."}))
 	return Options{
-		View:   b.view,
-		Ready:  func() error { return b.notReady },
-		Status: func() api.Status { return b.status },
-		Spaces: func() []phone.Space { return b.spaces },
-		Space:  b.space,
-		Slack:  b, Operator: b, Rules: func() api.Rules { return b.rules }, Ending: b.ending,
+		View:    b.view,
+		Ready:   func() error { return b.notReady },
+		Version: b.status.Version, Started: b.status.Started,
+		Accounts: func() []api.AccountStatus { return b.status.Accounts },
+		Sinks:    func() []api.SinkStatus { return b.status.Sinks },
+		Store:    func() api.StoreStatus { return b.status.Store },
+		Spaces:   func() []phone.Space { return b.spaces },
+		Space:    b.space,
+		Slack:    b, Operator: b, Rules: func() api.Rules { return b.rules }, Ending: b.ending,
 		Backup: func(w io.Writer) (int64, error) {
 			if b.copies != nil {
 				return 0, b.copies(w)

@@ -22,7 +22,9 @@ func (b *Bot) handler(ctx context.Context) http.Handler {
 	return web.New(web.Options{
 		Token: b.config.HTTP.Token.Reveal(), PublicURL: b.config.HTTP.PublicURL,
 		View: b.view, Space: b.directory.Space, Spaces: b.directory.All,
-		Ready: b.loop.Ready, Status: b.status, Rules: b.rulesStatus, Slack: b.slack, Operator: b.loop, AcceptSpaces: b.acceptSpaces,
+		Version: b.o.Version, Started: b.started,
+		Ready: b.loop.Ready, Accounts: b.accountStatus, Sinks: b.sinkStatus, Store: b.storeStatus, Rules: b.rulesStatus,
+		Slack: b.slack, Operator: b.loop, AcceptSpaces: b.acceptSpaces,
 		Backup: b.store.Backup, Reload: b.reloadRules, Gatherer: b.registry, Ending: ctx.Done(), Logger: b.log,
 	})
 }
@@ -41,17 +43,19 @@ func (b *Bot) rulesStatus() api.Rules {
 	return r
 }
 
-// status says how the components are.
-func (b *Bot) status() api.Status {
-	s := api.Status{Version: b.o.Version, Started: b.started, Sinks: b.sinkStatus()}
-	for _, a := range b.accounts {
-		s.Accounts = append(s.Accounts, accountStatus(a))
-	}
+func (b *Bot) storeStatus() (s api.StoreStatus) {
 	if size, err := b.store.FileSize(); err == nil {
-		s.Store = api.StoreStatus{Seq: b.store.LastSeq(), Size: size}
+		s = api.StoreStatus{Seq: b.store.LastSeq(), Size: size}
 	}
-	_, s.Store.Problem = b.damage.problem()
+	_, s.Problem = b.damage.problem()
 	return s
+}
+
+func (b *Bot) accountStatus() (all []api.AccountStatus) {
+	for _, a := range b.accounts {
+		all = append(all, accountStatus(a))
+	}
+	return all
 }
 
 func accountStatus(a *account) api.AccountStatus {
