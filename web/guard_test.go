@@ -76,7 +76,23 @@ func TestAProxyIsNotThisMachine(t *testing.T) {
 	h = New((&bot{}).options(t))
 	proxied := map[string]string{"X-Forwarded-For": "203.0.113.7"}
 	require.Equal(t, 401, request{path: "/api/v1/backup", header: proxied}.to(h).Code)
-	require.Equal(t, 200, request{path: "/api/v1/alerts", header: proxied}.to(h).Code)
+	for _, ask := range []request{
+		{path: "/", header: proxied}, {path: "/metrics", header: proxied}, {path: "/api/v1/alerts", header: proxied},
+		{method: http.MethodPost, path: "/api/v1/silences", header: proxied},
+	} {
+		answer := ask.to(h)
+		require.Equal(t, 401, answer.Code, ask.path)
+		require.Contains(t, answer.Body.String(), "http.open", ask.path)
+	}
+	require.Equal(t, 401, request{path: "/api/v1/alerts"}.to(New(o)).Code, "the public name tells that there is a proxy")
+	// Open on purpose.
+	o.Open = true
+	require.Equal(t, 200, request{path: "/api/v1/alerts", header: proxied}.to(New(o)).Code)
+	require.Equal(t, 200, request{path: "/api/v1/alerts", host: "wa.example.com"}.to(New(o)).Code)
+	require.Equal(t, 401, request{path: "/api/v1/alerts", from: elsewhere}.to(New(o)).Code, "not through the proxy")
+	require.Equal(t, 401, request{path: "/api/v1/backup"}.to(New(o)).Code)
+	o.Token = token
+	require.Equal(t, 401, request{path: "/api/v1/alerts", header: proxied}.to(New(o)).Code, "a token counts")
 }
 
 func TestWithoutATokenOnlyThisMachine(t *testing.T) {
@@ -95,7 +111,7 @@ func TestWithoutATokenOnlyThisMachine(t *testing.T) {
 // this machine.
 func TestDNSRebinding(t *testing.T) {
 	o := (&bot{}).options(t)
-	o.PublicURL = "https://wa.example.com"
+	o.PublicURL, o.Open = "https://wa.example.com", true
 	h := New(o)
 	for host, code := range map[string]int{
 		"127.0.0.1:8080": 200, "localhost:8080": 200, "LOCALHOST": 200, "[::1]:8080": 200, "[::1]": 200,
@@ -115,7 +131,7 @@ func TestDNSRebinding(t *testing.T) {
 func TestAnotherSiteCannotReload(t *testing.T) {
 	b := &bot{}
 	o := b.options(t)
-	o.PublicURL = "https://wa.example.com"
+	o.PublicURL, o.Open = "https://wa.example.com", true
 	h := New(o)
 	post := func(header map[string]string) int {
 		return request{method: http.MethodPost, path: "/api/v1/reload", header: header}.to(h).Code

@@ -35,6 +35,7 @@ import (
 type Options struct {
 	Token     string // "": only clients of this machine are served
 	PublicURL string // how browsers reach the page through a proxy; may be empty
+	Open      bool   // whoever comes through a proxy needs no token
 
 	View     *view.View
 	Version  string
@@ -73,7 +74,7 @@ func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &site{Options: o, guard: guard.New(o.Token, o.PublicURL), streams: make(chan struct{}, maxStreams)}
+	s := &site{Options: o, guard: guard.New(o.Token, o.PublicURL, o.Open), streams: make(chan struct{}, maxStreams)}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, r.handler)
@@ -164,7 +165,7 @@ func (s *site) known(mux *http.ServeMux) http.Handler {
 		case strings.HasPrefix(r.URL.Path, "/api/"):
 			api.Fail(w, http.StatusNotFound, "not found: "+apiPrefix+"openapi.yaml lists what is")
 		case !s.guard.Admits(r):
-			guard.RefusePage(w)
+			s.guard.RefusePage(w)
 		default:
 			s.lost(w, r, "There is no page at this address.")
 		}

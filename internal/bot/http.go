@@ -20,7 +20,7 @@ func (b *Bot) serve(ctx context.Context) error {
 // handler answers until ctx ends.
 func (b *Bot) handler(ctx context.Context) http.Handler {
 	return web.New(web.Options{
-		Token: b.config.HTTP.Token.Reveal(), PublicURL: b.config.HTTP.PublicURL,
+		Token: b.config.HTTP.Token.Reveal(), PublicURL: b.config.HTTP.PublicURL, Open: b.config.HTTP.Open,
 		View: b.view, Space: b.directory.Space, Spaces: b.directory.All,
 		Version: b.o.Version, Started: b.started,
 		Ready: b.loop.Ready, Accounts: b.accountStatus, Sinks: b.sinkStatus, Store: b.storeStatus, Rules: b.rulesStatus,

@@ -116,6 +116,7 @@ type HTTP struct {
 	Listen    string // host:port
 	Token     Secret
 	PublicURL string // how people reach the page; "": unknown
+	Open      bool   // serve whoever comes through a proxy without a token
 }
 
 // Log says what to log and how.

@@ -92,6 +92,29 @@ func TestEveryKeyIsRead(t *testing.T) {
 	require.Equal(t, phone.SpaceKey{Account: "main", ID: "8"}, spaces[1].SpaceKey)
 }
 
+// A proxy makes a page that listens on loopback one for everybody.
+func TestAPublicPageNeedsAToken(t *testing.T) {
+	for settings, refused := range map[string]bool{
+		`public_url: "https://wa.example.com"`:                           true,
+		`public_url: "http://10.0.0.7:8080", token: ""`:                  true,
+		`public_url: "https://wa.example.com", open: false`:              true,
+		`public_url: "https://wa.example.com", token: t`:                 false,
+		`public_url: "https://wa.example.com", open: true`:               false,
+		`public_url: "http://localhost:8080"`:                            false,
+		`public_url: "http://[::1]:8080"`:                                false,
+		`listen: "0.0.0.0:80", open: true`:                               true,
+		`public_url: "https://wa.example.com", token: "${NOT_SET:-}"`:    true,
+		`public_url: "https://wa.example.com", token: "${IS_SET:-none}"`: false,
+	} {
+		_, err := Parse("config.yaml", []byte(smallest+"http: {"+settings+"}\n"), []string{"IS_SET=t"}, noFiles)
+		if refused {
+			require.ErrorContains(t, err, "http.token", settings)
+		} else {
+			require.NoError(t, err, settings)
+		}
+	}
+}
+
 func TestCredentialsOfEachType(t *testing.T) {
 	for _, credentials := range []string{
 		`{}`, `~`,

@@ -38,7 +38,8 @@ func (r *reader) settings(c *Config) []setting {
 		{name: "http", below: []setting{
 			{name: "listen", def: "127.0.0.1:8080", about: "Where the page, the API, health and metrics are served. Beyond loopback a token is required.", read: r.word(&c.HTTP.Listen)},
 			{name: "token", about: "What clients have to present. Empty: only clients on this machine are served.", secret: &c.HTTP.Token},
-			{name: "public_url", about: "How people reach the page, e.g. through a proxy: for links in Slack. No user, query or fragment.", read: r.word(&c.HTTP.PublicURL)},
+			{name: "public_url", about: "How people reach the page, e.g. through a proxy: for links in Slack. Requires a token, unless it is this machine's own name. No user, query or fragment.", read: r.word(&c.HTTP.PublicURL)},
+			{name: "open", def: "false", about: "Without a token, serve everybody who comes through a proxy: they see all numbers, and can acknowledge and silence.", read: r.flag(&c.HTTP.Open)},
 		}},
 		{name: "log", below: []setting{
 			{name: "level", def: "info", about: "debug, info, warn or error.", read: r.word(&c.Log.Level)},

@@ -165,8 +165,14 @@ func (r *reader) slack(s *Slack) {
 
 func (r *reader) http(h *HTTP) {
 	r.listen("http.listen", h.Listen, h.Token)
-	if h.PublicURL != "" {
-		r.url("http.public_url", h.PublicURL, "https", "http")
+	if h.PublicURL == "" {
+		return
+	}
+	r.url("http.public_url", h.PublicURL, "https", "http")
+	u, err := url.Parse(h.PublicURL)
+	elsewhere := err == nil && !isLoopback(u.Hostname())
+	if elsewhere && h.Token.Empty() && !h.Open && !r.reported["http.token"] && !r.reported["http.token"+fileSuffix] {
+		r.report("http.public_url", "would let everybody who reaches it read all numbers and silence alerts: give http.token, or set http.open: true")
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // Guard decides who is served. With a token, whoever knows it; metrics are
 // also free for clients on this machine, and the probes for everybody. Without
 // one the bot listens on loopback only: clients of this machine are served, if
-// they mean it. The Host header must be one of this machine's own names or the
+// they mean it, and whoever comes through a proxy only where the site is open. The Host header must be one of this machine's own names or the
 // public one, so that a web page elsewhere cannot reach the bot through a name
 // that it controls (DNS rebinding).
 //
@@ -26,15 +26,17 @@ import (
 // of this machine.
 type Guard struct {
 	token  [sha256.Size]byte
-	open   bool   // no token is set
+	free   bool   // no token is set
+	open   bool   // and whoever comes through a proxy needs none
 	public string // the name in the public URL, "": unknown
 	cross  *http.CrossOriginProtection
 }
 
-// New returns a guard. Without a token only clients of this machine are served;
-// publicURL is how browsers reach the pages through a proxy, and may be empty.
-func New(token, publicURL string) Guard {
-	g := Guard{token: sha256.Sum256([]byte(token)), open: token == "", cross: http.NewCrossOriginProtection()}
+// New returns a guard. Without a token only clients of this machine are served, and those
+// of a proxy here where the site is open; publicURL is how browsers reach the pages
+// through a proxy, and may be empty.
+func New(token, publicURL string, open bool) Guard {
+	g := Guard{token: sha256.Sum256([]byte(token)), free: token == "", open: open, cross: http.NewCrossOriginProtection()}
 	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
 		g.public = u.Hostname()
 		// Fails only for an origin without scheme or host, and this has both
@@ -64,7 +66,7 @@ func (g Guard) Wrap(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if g.open && !g.knownHost(r.Host) {
+		if g.free && !g.knownHost(r.Host) {
 			http.Error(w, "unknown Host header: use localhost, or set http.public_url or http.token", http.StatusMisdirectedRequest)
 			return
 		}
@@ -76,7 +78,7 @@ func (g Guard) Wrap(next http.Handler) http.Handler {
 func (g Guard) MetricsAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.Local(r) && !g.Admits(r) {
-			refuse(w, "Bearer")
+			g.refuse(w, "Bearer")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -95,7 +97,7 @@ func (g Guard) Page(next http.HandlerFunc) http.Handler {
 // what a proxy on this machine passes on.
 func (g Guard) SecretData(next http.HandlerFunc) http.Handler {
 	return g.API(func(w http.ResponseWriter, r *http.Request) {
-		if g.open && !g.Local(r) {
+		if g.free && !g.Local(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			api.Fail(w, http.StatusUnauthorized, "this may come through a proxy (http.public_url is set, or the request says so), and needs http.token in the configuration")
 			return
@@ -118,7 +120,7 @@ func (g Guard) LocalOnly(next http.HandlerFunc) http.Handler {
 func (g Guard) admitted(challenge string, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.Admits(r) {
-			refuse(w, challenge)
+			g.refuse(w, challenge)
 			return
 		}
 		next(w, r)
@@ -126,17 +128,22 @@ func (g Guard) admitted(challenge string, next http.HandlerFunc) http.Handler {
 }
 
 // RefusePage answers a browser that may not be served.
-func RefusePage(w http.ResponseWriter) { refuse(w, browserChallenge) }
+func (g Guard) RefusePage(w http.ResponseWriter) { g.refuse(w, browserChallenge) }
 
-func refuse(w http.ResponseWriter, challenge string) {
+func (g Guard) refuse(w http.ResponseWriter, challenge string) {
 	w.Header().Set("WWW-Authenticate", challenge)
-	api.Fail(w, http.StatusUnauthorized, "the token is missing or wrong (http.token of the configuration)")
+	text := "the token is missing or wrong (http.token of the configuration)"
+	if g.free {
+		text = "this comes from another machine, or through a proxy (http.public_url is set, or the request says so): " +
+			"set http.token in the configuration, or http.open: true to serve everybody who reaches the proxy"
+	}
+	api.Fail(w, http.StatusUnauthorized, text)
 }
 
 // Admits reports whether a client may be served at all.
 func (g Guard) Admits(r *http.Request) bool {
-	if g.open {
-		return fromLoopback(r)
+	if g.free {
+		return g.Local(r) || g.open && fromLoopback(r)
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
