@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -206,16 +207,10 @@ func (d Direction) MarshalText() ([]byte, error) { return []byte(d.String()), ni
 func (d *Direction) UnmarshalText(b []byte) error {
 	v, ok := ParseDirection(string(b))
 	if !ok {
-		return &unknownDirection{string(b)}
+		return fmt.Errorf("unknown direction %q (none, better, worse, sideways)", b)
 	}
 	*d = v
 	return nil
-}
-
-type unknownDirection struct{ name string }
-
-func (e *unknownDirection) Error() string {
-	return "unknown direction " + strconv.Quote(e.name) + " (none, better, worse, sideways)"
 }
 
 // ParseDirection finds a direction by its name.

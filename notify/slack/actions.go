@@ -37,11 +37,7 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 		return
 	}
 	w.listed(alerts)
-	content := w.s.cards.Message(alerts, m.At, true)
-	content.Buttons = w.s.buttons(alerts)
-	if slices.ContainsFunc(alerts, isOpen) {
-		content.Mention = conf.Mention
-	}
+	content := w.content(alerts, &m, true, conf)
 	ts, plain, err := w.send(ctx, Outgoing{ID: m.ID, Target: m.Target, Card: content})
 	m.Plain = plain
 	switch e := asPostError(err); {
@@ -58,6 +54,16 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 		w.drop(ctx, &m)
 		w.postFailed(ctx, "post", conf, err)
 	}
+}
+
+// content is what a message says now; a fresh one is about to be posted.
+func (w *channelWorker) content(alerts []alert.Alert, m *alert.Message, fresh bool, conf Channel) *card.Card {
+	content := w.s.cards.Message(alerts, m.At, fresh)
+	content.Buttons = w.s.buttons(alerts)
+	if slices.ContainsFunc(alerts, isOpen) {
+		content.Mention = conf.Mention
+	}
+	return content
 }
 
 func isOpen(a alert.Alert) bool { return !card.Over(&a) }
@@ -107,10 +113,7 @@ func (w *channelWorker) pace() {
 
 // reply tells in the thread what became of a message's alerts.
 func (w *channelWorker) reply(ctx context.Context, m alert.Message, a action, conf Channel) {
-	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), NotifiedRevisions: make(map[string]uint64)}
-	for i := range a.changed {
-		m.Reply.NotifiedRevisions[a.changed[i].ID] = a.changed[i].Revision
-	}
+	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), NotifiedRevisions: revisions(a.changed)}
 	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
 		w.pause(0)
 		return
@@ -139,16 +142,7 @@ func wantsEyes(a alert.Alert) bool {
 
 // replied commits what a message's reply told of.
 func (w *channelWorker) replied(ctx context.Context, m alert.Message) {
-	m.Alerts = slices.Clone(m.Alerts)
-	for i, s := range m.Alerts {
-		if told, ok := m.Reply.NotifiedRevisions[s.Alert]; ok {
-			m.Alerts[i].NotifiedRevision, m.Alerts[i].At = max(told, s.NotifiedRevision), m.Reply.At
-			if m.NoEdits {
-				m.Alerts[i].Revision = max(told, s.Revision)
-			}
-		}
-	}
-	m.Reply = nil
+	m.Alerts, m.Reply = told(&m, m.Reply.NotifiedRevisions, m.Reply.At), nil
 	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
 }
 
@@ -192,11 +186,7 @@ func (w *channelWorker) giveUpReply(ctx context.Context, m alert.Message, err er
 // edit brings a message up to date. It may be repeated at will, so nothing is
 // committed before.
 func (w *channelWorker) edit(ctx context.Context, m alert.Message, alerts []alert.Alert, conf Channel) {
-	content := w.s.cards.Message(alerts, m.At, false)
-	content.Buttons = w.s.buttons(alerts)
-	if slices.ContainsFunc(alerts, isOpen) {
-		content.Mention = conf.Mention
-	}
+	content := w.content(alerts, &m, false, conf)
 	w.s.o.Trace("update:before")
 	call, cancel := grace(ctx)
 	err := w.s.o.Poster.Update(call, m.TS, Outgoing{ID: m.ID, Channel: w.name, Target: m.Target, Card: content, Plain: m.Plain})
@@ -322,6 +312,29 @@ func (w *channelWorker) resolve(ctx context.Context) (string, error) {
 // shown is an alert as a message shows it that is posted now.
 func shown(a *alert.Alert) alert.ShownAlert {
 	return alert.ShownAlert{Alert: a.ID, Revision: a.Revision, Annotations: a.Annotations(), NotifiedRevision: a.Revision}
+}
+
+func revisions(alerts []alert.Alert) map[string]uint64 {
+	all := make(map[string]uint64, len(alerts))
+	for i := range alerts {
+		all[alerts[i].ID] = alerts[i].Revision
+	}
+	return all
+}
+
+// told returns what a message shows once a reply has told of these revisions.
+// Where it takes no edits, its thread is all that shows them.
+func told(m *alert.Message, revisions map[string]uint64, at time.Time) []alert.ShownAlert {
+	list := slices.Clone(m.Alerts)
+	for i, s := range list {
+		if revision, ok := revisions[s.Alert]; ok {
+			list[i].NotifiedRevision, list[i].At = max(revision, s.NotifiedRevision), at
+			if m.NoEdits {
+				list[i].Revision = max(revision, s.Revision)
+			}
+		}
+	}
+	return list
 }
 
 // redrawn returns what a message shows once it was edited to these alerts. Where

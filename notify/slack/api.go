@@ -104,7 +104,7 @@ func (p *API) list(ctx context.Context) error {
 		channels, next, err := p.client.GetConversationsContext(ctx, &slack.GetConversationsParameters{
 			Cursor: p.cursor, ExcludeArchived: true, Limit: listPage, Types: []string{"public_channel", "private_channel"},
 		})
-		if err = listError(classify("conversations.list", err)); err != nil {
+		if err = needsScope(classify("conversations.list", err), adviceList); err != nil {
 			if classOf(err) != Transient {
 				p.cursor = "" // Slack may not know it any more
 			}
@@ -120,13 +120,16 @@ func (p *API) list(ctx context.Context) error {
 	}
 }
 
-// listError keeps a token that may not list channels from parking all of Slack:
-// channels named by id need no list.
-func listError(err error) error {
-	var e *PostError
-	if errors.As(err, &e) && e.Code == "missing_scope" {
-		e.Class = BadChannel
-		e.Advice = "put the channel's id in rules.yaml, or add the scopes channels:read and groups:read"
+// What lacks a scope concerns the channel and not all of Slack: channels named by
+// id need no list, and there are other scopes for the history of private ones.
+const (
+	adviceList    = "put the channel's id in rules.yaml, or add the scopes channels:read and groups:read"
+	adviceHistory = "numwatch looks there for messages whose answer was lost: add the scopes channels:history and groups:history to the app, and install it again"
+)
+
+func needsScope(err error, advice string) error {
+	if e := (*PostError)(nil); errors.As(err, &e) && e.Code == codeScope {
+		e.Class, e.Advice = BadChannel, advice
 	}
 	return err
 }
@@ -188,7 +191,7 @@ func (p *API) Find(ctx context.Context, q Query) (map[string]string, error) {
 	for range maxPages {
 		messages, next, err := p.page(ctx, q, oldest, cursor)
 		if err != nil {
-			return nil, historyError(err)
+			return nil, needsScope(err, adviceHistory)
 		}
 		for _, m := range messages {
 			id, _ := m.Metadata.EventPayload["id"].(string)
@@ -233,27 +236,13 @@ func (p *API) readable(ctx context.Context, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	_, err := p.client.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{ChannelID: target, Limit: 1})
-	err = historyError(classify("conversations.history", err))
-	switch {
-	case err == nil:
+	err = needsScope(classify("conversations.history", err), adviceHistory)
+	if err == nil {
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.read[target] = true
-		p.mu.Unlock()
-		return nil
-	case asPostError(err).Code == "missing_scope":
+	} else if asPostError(err).Code == codeScope {
 		return err
-	default:
-		return nil
 	}
-}
-
-// historyError says which scopes are missing. That concerns the channel: there
-// are other scopes for private ones.
-func historyError(err error) error {
-	var e *PostError
-	if errors.As(err, &e) && e.Code == "missing_scope" {
-		e.Class = BadChannel
-		e.Advice = "numwatch looks there for messages whose answer was lost: add the scopes channels:history and groups:history to the app, and install it again"
-	}
-	return err
+	return nil
 }

@@ -22,7 +22,7 @@ func (p *API) Check(ctx context.Context) (string, error) {
 	}
 	scopes := a.Header.Get("X-Oauth-Scopes")
 	if scopes != "" && !slices.Contains(strings.FieldsFunc(scopes, func(r rune) bool { return r == ',' || r == ' ' }), postScope) {
-		return "", fmt.Errorf("the token of %s@%s may not post: %s", a.User, a.Team, slackAdvice["missing_scope"]+": "+postScope)
+		return "", fmt.Errorf("the token of %s@%s may not post: %s", a.User, a.Team, slackAdvice[codeScope]+": "+postScope)
 	}
 	return a.User + "@" + a.Team, nil
 }
@@ -38,7 +38,7 @@ func (p *API) CheckChannel(ctx context.Context, channel string) (is, unsure stri
 	c, err := p.client.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
 	err = classify("conversations.info", err)
 	switch {
-	case err != nil && asPostError(err).Code == "missing_scope":
+	case err != nil && asPostError(err).Code == codeScope:
 		return id, "whether the app can post there is not known: add the scopes channels:read and groups:read", nil
 	case err != nil:
 		return "", "", err

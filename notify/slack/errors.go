@@ -106,6 +106,9 @@ var slackAdvice = map[string]string{
 	"not_allowed_token_type": "check slack.bot_token",
 }
 
+// codeScope is Slack's code for what the app may not do.
+const codeScope = "missing_scope"
+
 // classify turns an error of slack-go into a PostError; nil stays nil.
 func classify(call string, err error) error {
 	if err == nil {

@@ -8,28 +8,27 @@ import (
 
 // locate finds out whether messages, or a reply, were posted.
 func (w *channelWorker) locate(ctx context.Context, a action, conf Channel) {
-	q := Query{Channel: w.name}
-	if m := a.message; m != nil {
-		q.Target, q.Thread, q.Since, q.IDs = m.Target, m.TS, m.Reply.At, []string{m.Reply.ID}
-	}
-	for _, m := range a.messages {
-		q.Target, q.IDs = m.Target, append(q.IDs, m.ID)
-		if q.Since.IsZero() || m.At.Before(q.Since) {
-			q.Since = m.At
+	first := a.messages[0]
+	q := Query{Channel: w.name, Target: first.Target, Since: first.At}
+	if first.Reply != nil {
+		q.Thread, q.Since, q.IDs = first.TS, first.Reply.At, []string{first.Reply.ID}
+	} else {
+		for _, m := range a.messages {
+			q.IDs, q.Since = append(q.IDs, m.ID), earlier(q.Since, m.At)
 		}
 	}
 	found, err := w.s.o.Poster.Find(ctx, q)
-	unreachable := err != nil && w.moved(ctx, a.all()[0], err)
-	noThread := a.message != nil && (classOf(err) == BadThread || classOf(err) == Gone)
+	unreachable := err != nil && w.moved(ctx, first, err)
+	noThread := first.Reply != nil && (classOf(err) == BadThread || classOf(err) == Gone)
 	if err != nil && !unreachable && !noThread {
 		w.locateFailed(ctx, a, conf, err)
 		return
 	}
-	for _, m := range a.all() {
+	for _, m := range a.messages {
 		w.worksAgain(m.ID)
 	}
-	if a.message != nil {
-		w.locatedReply(ctx, *a.message, found)
+	if first.Reply != nil {
+		w.locatedReply(ctx, *first, found)
 	} else {
 		w.located(ctx, a.messages, found)
 	}
@@ -76,9 +75,9 @@ func (w *channelWorker) locateFailed(ctx context.Context, a action, conf Channel
 	w.note(ctx, "find", err)
 	e := asPostError(err)
 	if e.Class == Transient {
-		w.again(a.all(), retryFirst, retryMax, e.RetryAfter)
+		w.again(a.messages, retryFirst, retryMax, e.RetryAfter)
 	} else {
-		w.again(a.all(), refusedRetry, refusedRetry, 0)
+		w.again(a.messages, refusedRetry, refusedRetry, 0)
 	}
 	if e.Class == BadToken || e.Class == BadChannel {
 		w.refused(ctx, locating, conf, err)

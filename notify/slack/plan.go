@@ -38,8 +38,7 @@ const (
 // action is the next step of a lane towards showing what is true.
 type action struct {
 	kind     kind
-	message  *alert.Message   // of reply, edit and locate of a reply
-	messages []*alert.Message // of locate
+	messages []*alert.Message // of locate; one of reply, edit, and locate of a reply
 	alerts   []alert.Alert    // those to be shown; worst first
 	changed  []alert.Alert    // those that a reply is about
 	remind   bool             // the reply reminds of what has not changed
@@ -299,7 +298,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			out.by(at)
 			continue
 		}
-		return action{kind: reply, message: m.message, changed: p.choose(m.message, toTell)}
+		return action{kind: reply, messages: []*alert.Message{m.message}, changed: p.choose(m.message, toTell)}
 	}
 	for id, w := range c.messages {
 		if w.busy || w.remindAt.IsZero() {
@@ -310,7 +309,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			continue
 		}
 		if m, known := p.state.Message(id); known && m.Reply == nil {
-			return action{kind: reply, remind: true, message: m, changed: p.forgotten(m, now)}
+			return action{kind: reply, remind: true, messages: []*alert.Message{m}, changed: p.forgotten(m, now)}
 		}
 	}
 	return out
@@ -333,7 +332,7 @@ func (p *planner) nextEdit(c *channelState, now, free time.Time) (out action) {
 			out.by(at)
 			continue
 		}
-		return action{kind: edit, message: m.message, alerts: p.members(m.message)}
+		return action{kind: edit, messages: []*alert.Message{m.message}, alerts: p.members(m.message)}
 	}
 	return out
 }
@@ -352,7 +351,7 @@ func (p *planner) nextLocate(c *channelState, now time.Time) (out action) {
 	}
 	first := all[due].message
 	if first.State != alert.Sending {
-		return action{kind: locate, message: first}
+		return action{kind: locate, messages: []*alert.Message{first}}
 	}
 	for _, m := range all {
 		if m.message.State == alert.Sending && m.message.Target == first.Target {

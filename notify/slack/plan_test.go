@@ -63,7 +63,7 @@ func (p *paper) posted(a action, id string, at time.Time) *alert.Message {
 
 // edited does what an edit that succeeds does.
 func (p *paper) edited(a action, at time.Time) {
-	m := *a.message
+	m := *a.messages[0]
 	m.Alerts = redrawn(&m, a.alerts)
 	p.put(m)
 	p.message(&m).editAt = at.Add(editEvery)
@@ -245,7 +245,7 @@ func TestPlanReopeningEditsInPlace(t *testing.T) {
 	b.update(a, alerttest.Noon)
 	act := b.post(alerttest.Noon, whenever)
 	require.Equal(t, reply, act.kind)
-	m := *act.message
+	m := *act.messages[0]
 	m.Alerts = []alert.ShownAlert{{Alert: a.ID, Revision: 2, NotifiedRevision: 2}}
 	b.put(m)
 	a.State, a.Transition, a.Revision, a.Openings = alert.Firing, alert.Reopened, 3, 2
@@ -352,8 +352,8 @@ func (p *play) act(a action) {
 		}
 	case reply:
 		p.free = p.now.Add(time.Second)
-		m := *a.message
-		m.Alerts = afterReply(m.Alerts, a.changed, p.now)
+		m := *a.messages[0]
+		m.Alerts = told(&m, revisions(a.changed), p.now)
 		p.put(m)
 	case edit:
 		p.edited(a, p.now)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/phone"
 )
 
 // Rehearsal shows alerts as Slack would, without Slack and in a time that is
@@ -90,7 +89,8 @@ func (r *Rehearsal) Until(t time.Time) (told []Told) {
 func (r *Rehearsal) tell(channel string, a action, now time.Time) Told {
 	r.postAt[channel] = now.Add((&API{}).Pace().Post)
 	if a.kind == reply {
-		r.put(*a.message, afterReply(a.message.Alerts, a.changed, now))
+		m := *a.messages[0]
+		r.put(m, told(&m, revisions(a.changed), now))
 		return Told{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed}
 	}
 	r.count++
@@ -111,21 +111,6 @@ func (r *Rehearsal) put(m alert.Message, list []alert.ShownAlert) {
 	r.plan.message(&m)
 }
 
-// afterReply returns what a message shows once a reply told of these alerts.
-func afterReply(list []alert.ShownAlert, alerts []alert.Alert, at time.Time) []alert.ShownAlert {
-	revisions := make(map[string]uint64, len(alerts))
-	for i := range alerts {
-		revisions[alerts[i].ID] = alerts[i].Revision
-	}
-	list = slices.Clone(list)
-	for i, s := range list {
-		if revision, ok := revisions[s.Alert]; ok {
-			list[i].NotifiedRevision, list[i].At = revision, at
-		}
-	}
-	return list
-}
-
 // Forget drops what closed longer than keep ago and is shown everywhere, and
 // returns the ids of those alerts, as the bot does from time to time.
 func (r *Rehearsal) Forget(now time.Time, keep time.Duration) []string {
@@ -139,8 +124,9 @@ func (r *Rehearsal) Forget(now time.Time, keep time.Duration) []string {
 	return alerts
 }
 
-// rehearsed is the State of a rehearsal.
+// rehearsed is the State of a rehearsal, in memory.
 type rehearsed struct {
+	State    // nil: a planner asks for nothing but alerts and messages
 	alerts   map[string]*alert.Alert
 	messages map[string]*alert.Message
 	showing  map[string][]*alert.Message // by alert
@@ -161,10 +147,6 @@ func (r *rehearsed) Alerts() []*alert.Alert { return slices.Collect(maps.Values(
 func (r *rehearsed) Messages() []*alert.Message { return slices.Collect(maps.Values(r.messages)) }
 
 func (r *rehearsed) MessagesOf(id string) []*alert.Message { return r.showing[id] }
-
-func (r *rehearsed) Silence(string) (alert.Silence, bool) { return alert.Silence{}, false }
-
-func (r *rehearsed) Conditions() []phone.Condition { return nil }
 
 func (r *rehearsed) put(m *alert.Message) {
 	r.drop(m.ID)

@@ -82,7 +82,7 @@ func TestPlanReminders(t *testing.T) {
 			require.Equal(t, reply, a.kind)
 			require.True(t, a.remind)
 
-			m := *a.message
+			m := *a.messages[0]
 			m.Alerts = []alert.ShownAlert{{Alert: row.a.ID, Revision: 1, NotifiedRevision: 1, At: row.when}}
 			b.put(m)
 			require.Equal(t, row.when.Add(row.a.RemindEvery), b.post(row.when, whenever).until)

@@ -180,28 +180,25 @@ func (s *Sink) review(ctx context.Context) {
 // findings is called with the lock held.
 func (s *Sink) findings(now time.Time) (reports []alert.SinkReport) {
 	configured := map[string]bool{component: true, SocketComponent: s.o.Buttons}
+	found := func(component, code, format string, args ...any) {
+		configured[component] = true
+		reports = append(reports, alert.SinkReport{Component: component, Value: phone.Parked, Code: code, Reason: fmt.Sprintf(format, args...)})
+	}
+	since := now.Add(-waitsTooLong)
 	for _, channel := range s.channels {
 		name, c := component+":"+channel.Name, s.plan.channel(channel.Name)
 		configured[name] = true
-		since := now.Add(-waitsTooLong)
 		if n, first := s.plan.overdue(c, since); n > 0 {
-			reports = append(reports, alert.SinkReport{Component: name, Value: phone.Parked, Code: codeWaiting, Reason: fmt.Sprintf(
-				"%d alerts wait to be shown, the first for %s; %s", n, phone.Span(now.Sub(first)), s.lately(channel.Name, now))})
+			found(name, codeWaiting, "%s waiting to be shown, the first for %s; %s",
+				phone.Count(n, "alert"), phone.Span(now.Sub(first)), s.lately(channel.Name, now))
 		}
 		if n, first := s.plan.unconfirmed(c, since); n > 0 {
-			configured[name+unconfirmedSuffix] = true
-			reports = append(reports, alert.SinkReport{
-				Component: name + unconfirmedSuffix, Value: phone.Parked, Code: codeUnconfirmed, Reason: fmt.Sprintf(
-					"whether %d of the channel's messages were posted is not known for %s, as its history cannot be read; see the log",
-					n, phone.Span(now.Sub(first))),
-			})
+			found(name+unconfirmedSuffix, codeUnconfirmed, "whether %d of the channel's messages were posted is not known for %s, as its history cannot be read; see the log",
+				n, phone.Span(now.Sub(first)))
 		}
 		if dead := s.dead(channel.Name); len(dead) > 0 {
-			configured[name+notify.DeadSuffix] = true
-			reports = append(reports, alert.SinkReport{
-				Component: name + notify.DeadSuffix, Value: phone.Parked, Code: notify.CodeDead, Reason: fmt.Sprintf(
-					"Slack refuses %d of the channel's messages for good, the last one with: %s; see numwatch deadletters", len(dead), dead[len(dead)-1].Reason),
-			})
+			found(name+notify.DeadSuffix, notify.CodeDead, "Slack refuses %d of the channel's messages for good, the last one with: %s; see numwatch deadletters",
+				len(dead), dead[len(dead)-1].Reason)
 		}
 	}
 	for _, c := range s.o.State.Conditions() {

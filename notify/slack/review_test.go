@@ -47,7 +47,7 @@ func TestSlackTellsOfAlertsThatWaitTooLong(t *testing.T) {
 		require.NotEqual(t, phone.Parked, d.memory.condition("slack:ops"))
 		d.after(3 * time.Minute)
 		require.Equal(t, phone.Parked, d.memory.condition("slack:ops"))
-		require.Regexp(t, `^2 alerts wait to be shown, the first for \d min; nothing is posted before 2000-01-01 01:00 UTC$`, d.memory.reason("slack:ops"))
+		require.Regexp(t, `^2 alerts waiting to be shown, the first for \d min; nothing is posted before 2000-01-01 01:00 UTC$`, d.memory.reason("slack:ops"))
 		d.after(time.Hour)
 		require.Equal(t, phone.OK, d.memory.condition("slack:ops"))
 		d.requireShown("ops")

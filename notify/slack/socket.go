@@ -142,21 +142,20 @@ func socketError(err error) *PostError {
 // dialer sends the requests that open connections, ever more slowly while none
 // of these lasts. It belongs to one goroutine.
 type dialer struct {
-	client *http.Client
-	last   time.Time
-	wait   time.Duration
+	client   *http.Client
+	last     time.Time
+	failures int // connections in a row that did not last
 }
 
 // Do sends a request.
 func (d *dialer) Do(r *http.Request) (*http.Response, error) {
-	switch {
-	case d.last.IsZero() || time.Since(d.last) > socketLasts:
-		d.wait = 0
-	default:
-		d.wait = min(max(2*d.wait, firstRedial), slowestDials)
-		if !sleep(r.Context(), notify.Jitter(d.wait)) {
+	if d.last.IsZero() || time.Since(d.last) > socketLasts {
+		d.failures = 0
+	} else {
+		if !sleep(r.Context(), notify.Backoff(d.failures, firstRedial, slowestDials)) {
 			return nil, r.Context().Err()
 		}
+		d.failures++
 	}
 	d.last = time.Now()
 	return d.client.Do(r)

@@ -102,18 +102,11 @@ func (w *channelWorker) next(l lane) (a action, conf Channel, wait time.Duration
 
 // take is called with the lock held.
 func (w *channelWorker) take(a action) {
-	for _, m := range a.all() {
+	for _, m := range a.messages {
 		state := w.s.plan.message(m)
 		state.busy = true
 		state.uncertain = state.uncertain && a.kind != edit
 	}
-}
-
-func (a *action) all() []*alert.Message {
-	if a.message != nil {
-		return []*alert.Message{a.message}
-	}
-	return a.messages
 }
 
 // act does what is to be done, and gives the messages back.
@@ -122,13 +115,13 @@ func (w *channelWorker) act(ctx context.Context, a action, conf Channel) {
 	case post:
 		w.post(ctx, a.alerts, conf)
 	case reply:
-		w.reply(ctx, *a.message, a, conf)
+		w.reply(ctx, *a.messages[0], a, conf)
 	case edit:
-		w.edit(ctx, *a.message, a.alerts, conf)
+		w.edit(ctx, *a.messages[0], a.alerts, conf)
 	case locate:
 		w.locate(ctx, a, conf)
 	}
-	for _, m := range a.all() {
+	for _, m := range a.messages {
 		w.release(m.ID)
 	}
 }
