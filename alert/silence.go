@@ -17,8 +17,8 @@ var (
 	ErrRejected = errors.New("rejected")
 )
 
-// Matcher chooses alerts: every member that is not empty must fit. An empty one
-// matches all.
+// Matcher chooses alerts: every member that is not empty must fit. A member may be
+// one of several values, separated by commas. An empty matcher matches all.
 type Matcher struct {
 	Account     string            `json:"account,omitempty"`
 	Space       string            `json:"space,omitempty"` // the id
@@ -49,34 +49,64 @@ func MatchSubject(rule string, s phone.Subject) Matcher {
 	return Matcher{Account: s.Account, Space: s.Space, PhoneNumber: s.PhoneNumber, Component: s.Component, Rule: rule}
 }
 
+// MatchSubjects returns a matcher of one rule on several subjects of an account
+// that are of one kind: numbers, spaces or components.
+func MatchSubjects(rule string, subjects []phone.Subject) Matcher {
+	m := MatchSubject(rule, subjects[0])
+	join := func(member *string, of func(phone.Subject) string) {
+		var values []string
+		for _, s := range subjects {
+			if v := of(s); !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		*member = strings.Join(values, ",")
+	}
+	join(&m.Space, func(s phone.Subject) string { return s.Space })
+	join(&m.PhoneNumber, func(s phone.Subject) string { return s.PhoneNumber })
+	join(&m.Component, func(s phone.Subject) string { return s.Component })
+	return m
+}
+
 // Matches reports whether the alert, of a space with these labels, is chosen.
 func (m *Matcher) Matches(a *Alert, labels map[string]string) bool {
-	is := MatchSubject(a.Rule, a.Subject)
-	is.Severity = a.Severity.String()
-	for _, name := range MatcherNames() {
-		if want := *m.member(name); want != "" && want != *is.member(name) {
-			return false
-		}
-	}
 	for k, v := range m.Labels {
 		if labels[k] != v {
 			return false
 		}
 	}
-	return true
+	s := &a.Subject
+	return isOneOf(m.Rule, a.Rule) && isOneOf(m.Space, s.Space) && isOneOf(m.Account, s.Account) && isOneOf(m.PhoneNumber, s.PhoneNumber) &&
+		isOneOf(m.Component, s.Component) && (m.Severity == "" || isOneOf(m.Severity, a.Severity.String()))
+}
+
+// isOneOf reports whether a member of a matcher fits a value.
+func isOneOf(member, value string) bool {
+	if member == "" || member == value {
+		return true
+	}
+	for one := range strings.SplitSeq(member, ",") {
+		if one == value {
+			return true
+		}
+	}
+	return false
 }
 
 // Empty reports whether the matcher chooses everything.
-func (m *Matcher) Empty() bool { return m.String() == everything }
+func (m *Matcher) Empty() bool {
+	return len(m.Labels) == 0 && !slices.ContainsFunc(MatcherNames(), func(name string) bool { return m.Get(name) != "" })
+}
 
 const everything = "everything"
 
-// String lists what must fit, as in rule=quality-red space=1001.
+// String lists what must fit, as in rule=quality-red space=1001, for people: of
+// many values only the first are named.
 func (m *Matcher) String() string {
 	var parts []string
 	for _, name := range MatcherNames() {
 		if v := m.Get(name); v != "" {
-			parts = append(parts, name+"="+v)
+			parts = append(parts, name+"="+abbreviated(v))
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(m.Labels)) {
@@ -86,6 +116,17 @@ func (m *Matcher) String() string {
 		return everything
 	}
 	return strings.Join(parts, " ")
+}
+
+// maxNamed is how many values of a member are shown by name.
+const maxNamed = 3
+
+func abbreviated(member string) string {
+	values := strings.Split(member, ",")
+	if len(values) <= maxNamed+1 {
+		return member
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(values[:maxNamed], ","), len(values)-maxNamed)
 }
 
 // Get returns the member with a name of MatcherNames, "" if it is not set.
@@ -109,8 +150,12 @@ func (m *Matcher) Set(name, value string) error {
 	switch {
 	case member == nil:
 		return fmt.Errorf("alerts cannot be matched by %q (%s, label.NAME)", name, strings.Join(MatcherNames(), ", "))
-	case name == "severity" && !slices.Contains(severityNames, value):
-		return fmt.Errorf("unknown severity %q (one of %v)", value, severityNames)
+	case name == "severity":
+		for one := range strings.SplitSeq(value, ",") {
+			if !slices.Contains(severityNames, one) {
+				return fmt.Errorf("unknown severity %q (one of %v)", one, severityNames)
+			}
+		}
 	}
 	*member = value
 	return nil

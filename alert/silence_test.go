@@ -34,6 +34,25 @@ func TestMatcher(t *testing.T) {
 	require.Error(t, all.Set("label.", "x"))
 }
 
+// One silence may be for several subjects.
+func TestMatcherOfSeveral(t *testing.T) {
+	a := alert.Alert{Rule: "banned", Severity: alert.High, Subject: phone.Subject{Account: "main", Space: "1", PhoneNumber: "86"}}
+	for text, matches := range map[string]bool{
+		"space=1,2": true, "space=2,1": true, "space=2,3,1": true, "space=11,12": false, "space=2,3": false, "number=85,86": true,
+		"rule=red,banned": true, "severity=critical,high": true, "severity=info,warning": false, "part=nats,slack:ops": false,
+	} {
+		var m alert.Matcher
+		name, value, _ := strings.Cut(text, "=")
+		require.NoError(t, m.Set(name, value))
+		require.Equal(t, matches, m.Matches(&a, nil), text)
+		require.Equal(t, text, m.String())
+	}
+	var m alert.Matcher
+	require.ErrorContains(t, m.Set("severity", "high,dire"), `"dire"`)
+	require.NoError(t, m.Set("space", "1,2,3,4,5,6"))
+	require.Equal(t, "space=1,2,3 and 3 more", m.String())
+}
+
 // A silence of one sink's alert is no silence of the rule for every sink.
 func TestMatcherOfOneComponent(t *testing.T) {
 	ops := &alert.Alert{Rule: "sink-parked", Subject: phone.Subject{Component: "slack:ops"}}

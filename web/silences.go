@@ -20,16 +20,25 @@ func (s *site) getSilences(w http.ResponseWriter, r *http.Request) {
 	if refused(w, paramsOf(r)) {
 		return
 	}
-	list := api.SilenceList{Silences: []api.Silence{}}
+	list, covers := api.SilenceList{Silences: []api.Silence{}}, s.covers()
 	for _, one := range s.View.Silences() {
-		list.Silences = append(list.Silences, s.silence(one))
+		list.Silences = append(list.Silences, api.Silence{Silence: one, Covers: covers[one.ID]})
 	}
 	list.Total = len(list.Silences)
 	api.Write(w, http.StatusOK, list)
 }
 
-func (s *site) silence(one alert.Silence) api.Silence {
-	return api.Silence{Silence: one, Covers: len(s.covered(&one.Match))}
+// covers counts, for each silence, the open alerts that it holds back.
+func (s *site) covers() map[string]int {
+	counts := map[string]int{}
+	for _, a := range s.View.Alerts() {
+		for _, h := range a.HeldBy {
+			if id, ok := strings.CutPrefix(h, alert.SilenceHold); ok && !a.State.Closed() {
+				counts[id]++
+			}
+		}
+	}
+	return counts
 }
 
 // covered returns the open alerts that a matcher chooses, the worst first.
@@ -49,7 +58,7 @@ func (s *site) postSilence(w http.ResponseWriter, r *http.Request) {
 		s.undecided(w, r, err)
 		return
 	}
-	api.Write(w, http.StatusCreated, s.silence(made))
+	api.Write(w, http.StatusCreated, api.Silence{Silence: made, Covers: s.covers()[made.ID]})
 }
 
 // makeSilence starts the silence that is asked for.
@@ -77,7 +86,7 @@ func checkMatch(m *alert.Matcher) error {
 	switch {
 	case m.Empty():
 		return fmt.Errorf("%w: name at least one of account, space, number, part, rule, severity or label", alert.ErrRejected)
-	case m.Severity != "" && !slices.Contains(alert.Severities(), m.Severity):
+	case m.Severity != "" && new(alert.Matcher).Set("severity", m.Severity) != nil:
 		return fmt.Errorf("%w: severity must be one of %s", alert.ErrRejected, strings.Join(alert.Severities(), ", "))
 	}
 	return nil
@@ -198,11 +207,11 @@ type preview struct {
 }
 
 func (s *site) silenceRows() (rows []silenceRow) {
-	now := s.Now()
+	now, covers := s.Now(), s.covers()
 	for _, one := range s.View.Silences() {
 		rows = append(rows, silenceRow{
 			ID: one.ID, Match: text(one.Match.String()), By: text(one.By), Reason: text(one.Reason), Href: "silences?" + matchQuery(&one.Match).Encode(),
-			From: since(one.From, now), Until: since(one.Until, now), Left: phone.Span(one.Until.Sub(now)), Covers: len(s.covered(&one.Match)),
+			From: since(one.From, now), Until: since(one.Until, now), Left: phone.Span(one.Until.Sub(now)), Covers: covers[one.ID],
 		})
 	}
 	return rows

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"numwatch/alert"
 	"numwatch/notify/slack"
+	"numwatch/phone"
 )
 
 // alertActions is what the buttons need of the loop.
@@ -41,8 +41,8 @@ func (o operator) Ack(ctx context.Context, alerts []alert.Alert, by string) erro
 	return nil
 }
 
-// Silence silences the rule: of one alert for its subject, of several in each
-// space, account or component that they are about.
+// Silence silences the rule: of one alert for its subject, of several in the
+// spaces, accounts or components that they are about.
 func (o operator) Silence(ctx context.Context, alerts []alert.Alert, length time.Duration, by string) error {
 	until := time.Now().Add(length).UTC().Truncate(time.Second)
 	matchers := matchersOf(alerts)
@@ -54,17 +54,28 @@ func (o operator) Silence(ctx context.Context, alerts []alert.Alert, length time
 	return nil
 }
 
-func matchersOf(alerts []alert.Alert) []alert.Matcher {
-	var matchers []alert.Matcher
+// matchersOf returns one matcher for all that a rule says of the spaces of an
+// account, of the account itself, or of components.
+func matchersOf(alerts []alert.Alert) (matchers []alert.Matcher) {
+	type group struct {
+		rule, account    string
+		space, component bool
+	}
+	subjects := map[group][]phone.Subject{}
+	var groups []group
 	for _, a := range alerts {
-		m := alert.MatchSubject(a.Rule, a.Subject)
+		s := a.Subject
 		if len(alerts) > 1 {
-			m.PhoneNumber = ""
+			s.PhoneNumber = ""
 		}
-		same := func(other alert.Matcher) bool { return other.String() == m.String() }
-		if !slices.ContainsFunc(matchers, same) {
-			matchers = append(matchers, m)
+		g := group{a.Rule, s.Account, s.Space != "", s.Component != ""}
+		if subjects[g] == nil {
+			groups = append(groups, g)
 		}
+		subjects[g] = append(subjects[g], s)
+	}
+	for _, g := range groups {
+		matchers = append(matchers, alert.MatchSubjects(g.rule, subjects[g]))
 	}
 	return matchers
 }

@@ -52,7 +52,7 @@ func testSilenceButton(t *testing.T) {
 		alertOn(1, "red", "1", "86"), alertOn(2, "red", "1", "87"), alertOn(3, "banned", "1", "86"), alertOn(4, "red", "2", "88"),
 	}, 24*time.Hour, "ada"))
 	require.Equal(t, []string{
-		"account=main space=1 rule=red by ada", "account=main space=1 rule=banned by ada", "account=main space=2 rule=red by ada",
+		"account=main space=1,2 rule=red by ada", "account=main space=1 rule=banned by ada",
 	}, c.asked)
 
 	c.asked = nil
@@ -60,9 +60,28 @@ func testSilenceButton(t *testing.T) {
 	require.NoError(t, o.Silence(t.Context(), []alert.Alert{parked}, time.Hour, "ada"))
 	require.Equal(t, []string{"part=slack:ops rule=sink-parked by ada"}, c.asked, "not for every sink")
 
-	c.refuse = map[string]error{"account=main space=2 rule=red": errors.New("no")}
-	err := o.Silence(t.Context(), []alert.Alert{alertOn(1, "red", "1", "86"), alertOn(4, "red", "2", "88")}, time.Hour, "ada")
+	c.refuse = map[string]error{"account=main space=2 rule=banned": errors.New("no")}
+	err := o.Silence(t.Context(), []alert.Alert{alertOn(1, "red", "1", "86"), alertOn(4, "banned", "2", "88")}, time.Hour, "ada")
 	require.EqualError(t, err, "1 of 2 silences are in force: no")
+}
+
+// However many spaces a message is about, and whatever else the rule spoke of.
+func TestOnePressIsOneSilence(t *testing.T) {
+	c := &recordingLoop{}
+	var alerts []alert.Alert
+	for i := range 300 {
+		alerts = append(alerts, alertOn(i, "blind", fmt.Sprint(1000+i), ""))
+	}
+	require.NoError(t, operator{c}.Silence(t.Context(), alerts, time.Hour, "ada"))
+	require.Equal(t, []string{"account=main space=1000,1001,1002 and 297 more rule=blind by ada"}, c.asked)
+	made := matchersOf(alerts)[0]
+	for _, a := range alerts {
+		require.True(t, made.Matches(&a, nil))
+	}
+	other := alertOn(1, "blind", "2000", "")
+	require.False(t, made.Matches(&other, nil))
+	of := matchersOf(append(alerts, alertOn(300, "blind", "", "")))
+	require.Len(t, of, 2, "one silence of the account must not widen that of its spaces, nor be narrowed by it")
 }
 
 func TestAButtonAcknowledgesWhatIsStillOpen(t *testing.T) {

@@ -36,7 +36,7 @@ func (l *Loop) Silence(ctx context.Context, s alert.Silence) (alert.Silence, err
 			text += ": " + s.Reason
 		}
 		t.notice(alert.Notice{Kind: "silenced", Text: text})
-		t.updateHolds()
+		t.hold(&s)
 		return s, nil
 	})
 }
@@ -49,13 +49,15 @@ func (l *Loop) EndSilence(ctx context.Context, id, by string) error {
 			return struct{}{}, fmt.Errorf("%w: silence %s", alert.ErrNotFound, id)
 		}
 		t.endSilence(&s, "ended by "+by)
-		t.updateHolds()
 		return struct{}{}, nil
 	})
 	return err
 }
 
 func (t *turn) matches(m *alert.Matcher, a *alert.Alert) bool {
+	if len(m.Labels) == 0 {
+		return m.Matches(a, nil)
+	}
 	return m.Matches(a, t.l.o.Directory.Space(a.Subject.SpaceKey()).Labels)
 }
 
@@ -78,13 +80,35 @@ func (t *turn) heldBy(a *alert.Alert) []string {
 
 // updateHolds applies the silences to all open alerts. Closed ones are left alone:
 // whoever was notified of an opening is notified of its end, whatever holds.
-func (t *turn) updateHolds() {
+func (t *turn) updateHolds() { t.changeHolds(t.heldBy) }
+
+// hold has a new silence hold back what it matches.
+func (t *turn) hold(s *alert.Silence) {
+	t.changeHolds(func(a *alert.Alert) []string {
+		if !t.matches(&s.Match, a) {
+			return a.HeldBy
+		}
+		held := append(slices.Clone(a.HeldBy), alert.SilenceHold+s.ID)
+		slices.Sort(held)
+		return held
+	})
+}
+
+// release has a silence hold back nothing any more.
+func (t *turn) release(s *alert.Silence) {
+	t.changeHolds(func(a *alert.Alert) []string {
+		return slices.DeleteFunc(slices.Clone(a.HeldBy), func(h string) bool { return h == alert.SilenceHold+s.ID })
+	})
+}
+
+// changeHolds gives every open alert what holds it back.
+func (t *turn) changeHolds(heldBy func(*alert.Alert) []string) {
 	var moved []alert.Alert
 	for a := range t.l.state.All() {
 		if a.State.Closed() {
 			continue
 		}
-		if held := t.heldBy(&a); !slices.Equal(held, a.HeldBy) {
+		if held := heldBy(&a); !slices.Equal(held, a.HeldBy) {
 			a.HeldBy = held
 			moved = append(moved, a)
 		}
@@ -97,18 +121,13 @@ func (t *turn) updateHolds() {
 // expireSilences ends the silences whose time is over, and warns before that where
 // alerts under them still fire.
 func (t *turn) expireSilences() {
-	ended := false
 	for _, s := range t.l.silences {
 		switch {
 		case !t.now.Before(s.Until):
 			t.endSilence(&s, "expired")
-			ended = true
 		case !s.Warned && s.Until.Sub(t.now) <= warnBefore && s.Until.Sub(s.From) > warnBefore:
 			t.warnOfEnd(s)
 		}
-	}
-	if ended {
-		t.updateHolds()
 	}
 }
 
@@ -135,5 +154,6 @@ func (t *turn) endSilence(s *alert.Silence, how string) {
 	delete(t.l.silences, s.ID)
 	t.commit.DropSilences = append(t.commit.DropSilences, s.ID)
 	t.commit.Silences = slices.DeleteFunc(t.commit.Silences, func(o alert.Silence) bool { return o.ID == s.ID })
+	t.release(s)
 	t.notice(alert.Notice{Kind: "silence-ended", Text: fmt.Sprintf("the silence of %s by %s (%s) %s", s.Match.String(), s.By, s.ID, how)})
 }

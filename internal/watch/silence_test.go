@@ -93,7 +93,12 @@ func TestASilenceThatIsEndedOrRefused(t *testing.T) {
 	all, err := b.store.Silences()
 	require.NoError(t, err)
 	require.Equal(t, s.ID, all[0].ID)
+	second, err := b.loop.Silence(ctx, alert.Silence{By: "ada", Match: alert.Matcher{Space: "1,2"}, Until: later})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"silence:" + s.ID, "silence:" + second.ID}, b.held()["banned"])
 	require.NoError(t, b.loop.EndSilence(ctx, s.ID, "bob"))
+	require.Equal(t, []string{"silence:" + second.ID}, b.held()["banned"], "the other one goes on")
+	require.NoError(t, b.loop.EndSilence(ctx, second.ID, "bob"))
 	require.Empty(t, b.held()["banned"])
 }
 
