@@ -129,7 +129,8 @@ func (b *Bot) openStore() (err error) {
 
 func (b *Bot) listen() (err error) {
 	if b.listener, err = net.Listen("tcp", b.config.HTTP.Listen); err != nil {
-		return fmt.Errorf("http.listen: %w; is another numwatch running? Set http.listen to a free address", err)
+		return fmt.Errorf("http.listen: %w; is another numwatch running? Set http.listen to a free address, "+
+			"or with the sample configuration NUMWATCH_HTTP_LISTEN=127.0.0.1:8081", err)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (c *checkCommand) Run(ctx context.Context, p *command.Program) error {
 	result, err = checkNATS(ctx, cfg, running)
 	l.note("nats", result, err)
 	if !running {
-		l.note("page", "will be at "+cfg.HTTP.Listen, canListen("http.listen", cfg.HTTP.Listen))
+		l.note("page", "will be at "+cfg.HTTP.Listen, canListen("http.listen", cfg.HTTP.Listen, "NUMWATCH_HTTP_LISTEN=127.0.0.1:8081"))
 	}
 	if set != nil {
 		l.slack(ctx, cfg, set)
@@ -183,14 +183,15 @@ func checkNATS(ctx context.Context, cfg *config.Config, running bool) (string, e
 	if running || c.Listen == "" {
 		return "embedded", nil
 	}
-	return "embedded, will listen on " + c.Listen, canListen("nats.listen", c.Listen)
+	return "embedded, will listen on " + c.Listen, canListen("nats.listen", c.Listen, "NUMWATCH_NATS_LISTEN=127.0.0.1:4223")
 }
 
-// canListen tries whether an address that the configuration names is free.
-func canListen(key, address string) error {
+// canListen tries whether an address that the configuration names is free. The sample
+// configuration takes it from a variable, of which another shows how to set it.
+func canListen(key, address, another string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("%s: %w; set it to a free address", key, err)
+		return fmt.Errorf("%s: %w; set it to a free address, or with the sample configuration %s", key, err, another)
 	}
 	return l.Close()
 }

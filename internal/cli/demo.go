@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +152,8 @@ func (c *demoCommand) configure(p *command.Program, dir, endpoint string, a cams
 	var text strings.Builder
 	err := demoConfig.Execute(&text, map[string]any{
 		"Key": a.AccessKeyId, "Secret": a.AccessKeySecret, "Spaces": a.Spaces, "Endpoint": endpoint,
-		"Dir": filepath.ToSlash(dir), "NATS": freePort("127.0.0.1:4222"), "HTTP": freePort("127.0.0.1:8080"),
+		"Dir": filepath.ToSlash(dir), "NATS": freePort(cmp.Or(p.Getenv("NUMWATCH_NATS_LISTEN"), "127.0.0.1:4222")),
+		"HTTP": freePort(cmp.Or(p.Getenv("NUMWATCH_HTTP_LISTEN"), "127.0.0.1:8080")),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the demo's configuration: %w", err)

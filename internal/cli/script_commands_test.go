@@ -234,19 +234,13 @@ func ask(ts *testscript.TestScript, method, url string) (status int, text string
 	return answer.StatusCode, head.String() + string(body)
 }
 
-// occupyCommand listens on an address, by default a free one, until the script
-// ends. An address that somebody else has is as good.
+// occupyCommand listens on a free address until the script ends.
 func occupyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) >= 1 && len(args) <= 2, "occupy VARIABLE [ADDRESS]")
-	address := strings.Join(args[1:], "")
-	l, err := net.Listen("tcp", strings.Join(append(args[1:], []string{"127.0.0.1:0"}[:2-len(args)]...), ""))
-	if err == nil {
-		ts.Defer(func() { l.Close() })
-		address = l.Addr().String()
-	} else if address == "" {
-		ts.Check(err)
-	}
-	ts.Setenv(args[0], address)
+	usage(ts, !neg && len(args) == 1, "occupy VARIABLE")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv(args[0], l.Addr().String())
 }
 
 func connect(ts *testscript.TestScript) *nats.Conn {
