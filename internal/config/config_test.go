@@ -92,6 +92,20 @@ func TestEveryKeyIsRead(t *testing.T) {
 	require.Equal(t, phone.SpaceKey{Account: "main", ID: "8"}, spaces[1].SpaceKey)
 }
 
+// What does not fit is not taken for something else, also where it is doubled later.
+func TestNumbersThatOverflow(t *testing.T) {
+	for setting, says := range map[string]string{
+		"poll: {missing_after: 9223372036854775807}":  "poll.missing_after: is too large (at most 1000000)",
+		"poll: {missing_after: 99999999999999999999}": "poll.missing_after: is too large (at most 1000000)",
+		"poll: {missing_for: 200y}":                   "poll.missing_for: is too long (at most 50y)",
+		"store: {history: 9223372036855s}":            "store.history: is too long (at most 50y)",
+		"nats: {max_bytes: 99999999TB}":               "nats.max_bytes: is too large",
+	} {
+		_, err := Parse("config.yaml", []byte(smallest+setting+"\n"), nil, noFiles)
+		require.ErrorContains(t, err, says)
+	}
+}
+
 // A proxy makes a page that listens on loopback one for everybody.
 func TestAPublicPageNeedsAToken(t *testing.T) {
 	for settings, refused := range map[string]bool{

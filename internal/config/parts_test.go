@@ -18,9 +18,13 @@ func TestSizes(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, s, text)
 	}
-	for _, text := range []string{"", "-1", "1XB", "GB", "1GB2MB", "9223372036854775807kB"} {
+	for _, text := range []string{"", "-1", "1XB", "GB", "1GB2MB"} {
 		_, err := parseSize(text)
-		require.Error(t, err, text)
+		require.ErrorContains(t, err, "is not a size", text)
+	}
+	for _, text := range []string{"9223372036854775807kB", "9223372036854775808"} {
+		_, err := parseSize(text)
+		require.EqualError(t, err, "is too large", text)
 	}
 }
 

@@ -177,10 +177,16 @@ func (r *reader) flag(to *bool) func(*yamldoc.Node) {
 	})
 }
 
+// maxWhole leaves room for what is a multiple of a number.
+const maxWhole = 1_000_000
+
 func (r *reader) whole(to *int) func(*yamldoc.Node) {
 	return r.text(func(text string) (err error) {
 		v, err := strconv.Atoi(text)
-		if err != nil {
+		switch {
+		case errors.Is(err, strconv.ErrRange), err == nil && v > maxWhole:
+			return fmt.Errorf("is too large (at most %d)", maxWhole)
+		case err != nil:
 			return errors.New("must be a whole number")
 		}
 		*to = v

@@ -19,8 +19,11 @@ func parseSize(text string) (int64, error) {
 	unit := strings.TrimLeft(text, "0123456789")
 	n, err := strconv.ParseInt(text[:len(text)-len(unit)], 10, 64)
 	factor := sizeUnits[strings.TrimSpace(unit)]
-	if err != nil || factor == 0 || n > math.MaxInt64/factor {
+	switch {
+	case factor == 0 || err != nil && !errors.Is(err, strconv.ErrRange):
 		return 0, errors.New("is not a size (write a number of bytes, 512MB or 10GiB)")
+	case err != nil || n > math.MaxInt64/factor:
+		return 0, errors.New("is too large")
 	}
 	return n * factor, nil
 }

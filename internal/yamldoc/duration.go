@@ -2,7 +2,6 @@ package yamldoc
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -21,11 +20,17 @@ var durationUnits = []struct {
 	{"ms", time.Millisecond},
 }
 
-var errDuration = errors.New("is not a duration (write 30s, 5m, 400d or 1h30m)")
+// maxDuration leaves room for what is a multiple of a duration.
+const maxDuration = 50 * 365 * 24 * time.Hour
+
+var (
+	errDuration = errors.New("is not a duration (write 30s, 5m, 400d or 1h30m)")
+	errTooLong  = errors.New("is too long (at most 50y)")
+)
 
 // ParseDuration reads a duration as Prometheus writes it: whole numbers with
 // units from the longest to the shortest (y, w, d, h, m, s, ms), each at most
-// once. A day has 24 hours, a year 365 days. It is never negative.
+// once. A day has 24 hours, a year 365 days. It is never negative, nor longer than 50 years.
 func ParseDuration(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil
@@ -37,14 +42,18 @@ func ParseDuration(text string) (time.Duration, error) {
 	units := durationUnits
 	for rest := text; rest != ""; {
 		afterDigits := strings.TrimLeft(rest, "0123456789")
-		n, err := strconv.ParseInt(rest[:len(rest)-len(afterDigits)], 10, 64)
+		digits := rest[:len(rest)-len(afterDigits)]
+		n, err := strconv.ParseInt(digits, 10, 64)
 		rest = strings.TrimLeft(afterDigits, "abcdefghijklmnopqrstuvwxyz")
 		unit := afterDigits[:len(afterDigits)-len(rest)]
 		for len(units) > 0 && units[0].name != unit {
 			units = units[1:]
 		}
-		if err != nil || len(units) == 0 || n > int64((math.MaxInt64-sum)/units[0].length) {
+		switch {
+		case len(units) == 0 || digits == "":
 			return 0, errDuration
+		case err != nil || n > int64((maxDuration-sum)/units[0].length):
+			return 0, errTooLong
 		}
 		sum += time.Duration(n) * units[0].length
 		units = units[1:]

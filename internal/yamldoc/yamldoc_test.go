@@ -167,9 +167,15 @@ func TestParseDuration(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, d)
 	}
-	for _, text := range []string{"", "5", "5 m", "-5m", "1.5h", "5m1h", "5m5m", "m", "99999999y", "5µs", "5M"} {
+	for _, text := range []string{"", "5", "5 m", "-5m", "1.5h", "5m1h", "5m5m", "m", "5µs", "5M"} {
 		_, err := yamldoc.ParseDuration(text)
-		require.Error(t, err, text)
+		require.ErrorContains(t, err, "is not a duration", text)
+	}
+	_, err := yamldoc.ParseDuration("50y")
+	require.NoError(t, err)
+	for _, text := range []string{"51y", "50y1ms", "99999999y", "9223372036855s", "99999999999999999999h"} {
+		_, err := yamldoc.ParseDuration(text)
+		require.EqualError(t, err, "is too long (at most 50y)", text)
 	}
 }
 

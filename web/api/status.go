@@ -111,6 +111,11 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &seconds); err != nil {
 		return fmt.Errorf("decoding seconds: %w", err)
 	}
+	if seconds > maxSeconds || seconds < -maxSeconds {
+		return fmt.Errorf("%g seconds are too many: at most %d (50 years)", seconds, maxSeconds)
+	}
 	*s = Seconds(seconds * float64(time.Second))
 	return nil
 }
+
+const maxSeconds = 50 * 365 * 24 * 3600
