@@ -67,6 +67,7 @@ var statusGauges = []struct {
 	{"numwatch_round_seconds", "Time to poll every space once at the present pace.", func(s *Status) float64 { return s.Plan.Round.Seconds() }},
 	{"numwatch_max_age_holds", "1 if every space can be polled within max_age, else 0.", func(s *Status) float64 { return truth(s.Plan.Feasible) }},
 	{"numwatch_account_denied", "1 while the account is denied, else 0.", func(s *Status) float64 { return truth(s.Denied) }},
+	{"numwatch_account_failing", "1 while polls of the whole account fail or are late, else 0.", func(s *Status) float64 { return truth(s.Unwell != nil && !s.Denied) }},
 	{"numwatch_oldest_poll_age_seconds", "Age of the oldest last answer of all spaces.", oldestAge},
 }
 

@@ -18,6 +18,7 @@ import (
 	"numwatch/phone"
 	"numwatch/phone/phonetest"
 	"numwatch/poller/cams"
+	"numwatch/poller/health"
 	"numwatch/poller/ratelimit"
 	"numwatch/poller/schedule"
 )
@@ -347,6 +348,84 @@ func TestPollerSlowsDownWhenThrottled(t *testing.T) {
 		require.LessOrEqual(t, st.Pace, 5.0)
 		require.Less(t, st.Throttled, 0.01)
 		require.Empty(t, st.Failing, "a throttled poll is not the space's failure")
+	})
+}
+
+// throttling is a Fetcher whose answers the pace learns of, as those of a client.
+type throttling struct {
+	cloudy
+	pace      *ratelimit.Pace
+	throttles func(id string) bool
+}
+
+func (c *throttling) Fetch(ctx context.Context, k phone.SpaceKey, turn ratelimit.Turn) (*phone.Snapshot, error) {
+	a := ratelimit.Answer{Space: k.ID, Sent: time.Now()}
+	snapshot, err := c.cloudy.Fetch(ctx, k, turn)
+	if err == nil && c.throttles(k.ID) {
+		a.Throttled = true
+	}
+	if shared := c.pace.Answered(a); a.Throttled {
+		return nil, &cams.Error{Class: cams.Throttled, Account: k.Account, Space: k.ID, Code: "System.LimitControl", Shared: shared}
+	}
+	return snapshot, err
+}
+
+// One space that is always throttled is backed off, and failing; the others keep
+// at least 95% of their polls.
+func TestASpaceThatAloneIsThrottledIsBackedOffAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pace := ratelimit.NewPace(8)
+		sick := true
+		c := &throttling{pace: pace, cloudy: cloudy{latency: 50 * time.Millisecond}}
+		c.throttles = func(id string) bool { return sick && id == "0" }
+		p := New(Options{
+			Account: "main", Fetcher: c, Pace: pace, Deliver: (&sink{}).deliver, MaxAge: time.Minute, MinInterval: time.Second,
+		})
+		p.SetSpaces(spaces(12))
+		stop := start(t, p)
+		time.Sleep(10 * time.Minute)
+		st := p.Status()
+		c.set(func() { sick = false })
+		time.Sleep(time.Minute)
+		well := p.Status()
+		require.NoError(t, stop())
+		require.InDelta(t, 7.84, st.Pace, 0.01)
+		require.Greater(t, st.Used, 0.95*7.84)
+		require.Len(t, st.Failing, 1)
+		require.Equal(t, "System.LimitControl", st.Failing[0].Err.Code)
+		require.Greater(t, st.Failing[0].Failures, 5)
+		require.Less(t, c.polls["0"], 100, "it is backed off")
+		require.Nil(t, st.Unwell)
+		require.Empty(t, well.Failing, "it recovers by itself")
+	})
+}
+
+// An account that is throttled as a whole until its spaces wait too long is failing.
+func TestAnAccountThatIsThrottledForLongIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pace, h := ratelimit.NewPace(8), health.New("main", nil)
+		throttled := false
+		c := &throttling{pace: pace, throttles: func(string) bool { return throttled }}
+		p := New(Options{Account: "main", Fetcher: c, Pace: pace, Deliver: (&sink{}).deliver, Health: h})
+		p.SetSpaces(spaces(100))
+		stop := start(t, p)
+		time.Sleep(10 * time.Minute)
+		c.set(func() { throttled = true })
+		time.Sleep(5 * time.Minute)
+		h.FindBlind(time.Now(), p.LongestWait())
+		require.Nil(t, p.Status().Unwell)
+		time.Sleep(3 * time.Minute)
+		require.Less(t, pace.Rate(), 0.1)
+		h.FindBlind(time.Now(), p.LongestWait())
+		require.Equal(t, "NotPolled", p.Status().Unwell.Err.Code)
+		require.Contains(t, p.Status().Unwell.Err.Message, "of 100 spaces had no successful poll since")
+		require.Contains(t, p.Status().Unwell.Err.Message, "System.LimitControl")
+
+		c.set(func() { throttled = false })
+		time.Sleep(5 * time.Minute)
+		h.FindBlind(time.Now(), p.LongestWait())
+		require.Nil(t, p.Status().Unwell)
+		require.NoError(t, stop())
 	})
 }
 

@@ -54,6 +54,14 @@ func (p *Poller) Status() Status {
 	return s
 }
 
+// LongestWait is how long a space may have to wait for its poll at the full pace.
+func (p *Poller) LongestWait() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := schedule.Options{MaxAge: p.o.MaxAge, MinInterval: p.o.MinInterval, Rate: p.o.Pace.Full()}
+	return max(p.o.MaxAge, o.Plan(p.schedule.Plan().Spaces).Worst)
+}
+
 // reasonOf is the error of an account that is unwell, which an earlier run may have
 // stored.
 func reasonOf(f *health.Failure, denied bool) *cams.Error {

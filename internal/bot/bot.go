@@ -140,7 +140,7 @@ func (b *Bot) makeLoop() (err error) {
 	b.loop, err = watch.New(watch.Options{
 		Store: b.store, Rules: b.rules.set, Directory: b.directory, Messenger: messenger{b}, Wake: func() { b.nats.Wake() }, Committed: b.view.Committed,
 		Diff:   diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor},
-		Health: b.health, BlindAfter: b.blindAfter, History: b.config.Store.History,
+		Health: b.health, LongestWait: b.longestWait, History: b.config.Store.History,
 		Metrics: watch.NewMetrics(b.registry), Log: b.log, Trace: b.o.Trace,
 	})
 	if err == nil {
@@ -166,11 +166,10 @@ func (b *Bot) health(name string) *health.Account {
 	return nil
 }
 
-// blindAfter is when a space without a successful poll counts as failing: after
-// several of the longest waits that its schedule can promise.
-func (b *Bot) blindAfter(name string) time.Duration {
+// longestWait is how long a space of an account may have to wait for its poll.
+func (b *Bot) longestWait(name string) time.Duration {
 	if a := b.account(name); a != nil {
-		return 3 * max(b.config.Poll.MaxAge, a.poller.Status().Plan.Worst)
+		return a.poller.LongestWait()
 	}
 	return 0
 }

@@ -55,8 +55,8 @@ func (t *turn) healthChanged(account string) {
 // findBlind looks for spaces that nobody could poll for too long.
 func (t *turn) findBlind() {
 	for _, account := range t.l.o.Directory.accountNames() {
-		if h := t.l.o.health(account); h != nil && t.l.o.BlindAfter != nil {
-			h.FindBlind(t.now, t.l.o.BlindAfter(account))
+		if h := t.l.o.health(account); h != nil && t.l.o.LongestWait != nil {
+			h.FindBlind(t.now, t.l.o.LongestWait(account))
 			t.healthChanged(account)
 		}
 	}

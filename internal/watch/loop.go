@@ -63,13 +63,13 @@ type Options struct {
 	// Health returns the health of an account, to which polls are reported before
 	// they are delivered; nil where it has none.
 	Health func(account string) *health.Account
-	// BlindAfter is how long a space may go without a successful poll before
-	// it counts as failing; 0 means never.
-	BlindAfter func(account string) time.Duration
-	History    time.Duration // events older than this leave the log; 0 keeps all
-	Metrics    *Metrics
-	Log        *slog.Logger
-	Trace      func(point string) // "commit:before", "commit:after"; may be nil
+	// LongestWait is how long a space may have to wait for its poll; 0 where that is
+	// not known.
+	LongestWait func(account string) time.Duration
+	History     time.Duration // events older than this leave the log; 0 keeps all
+	Metrics     *Metrics
+	Log         *slog.Logger
+	Trace       func(point string) // "commit:before", "commit:after"; may be nil
 	// Now is the time that the loop goes by; nil is the clock. A loop with a time
 	// of its own makes no ticks: whoever sets the time calls Tick.
 	Now func() time.Time

@@ -235,11 +235,11 @@ func run(t *testing.T, path string) *bench {
 	b := &bench{t: t, store: &flaky{Store: s}, messenger: &messenger{}, logged: &logged{}}
 	b.loop, err = watch.New(watch.Options{
 		Store: b.store, Rules: set, Directory: watch.NewDirectory(), Messenger: b.messenger, Wake: func() {},
-		Diff:       diff.Options{MissingAfter: 2, MissingFor: time.Minute},
-		Health:     b.healthOf,
-		BlindAfter: func(string) time.Duration { return 15 * time.Minute },
-		History:    24 * time.Hour,
-		Log:        slog.New(slog.NewTextHandler(b.logged, nil)),
+		Diff:        diff.Options{MissingAfter: 2, MissingFor: time.Minute},
+		Health:      b.healthOf,
+		LongestWait: func(string) time.Duration { return 5 * time.Minute },
+		History:     24 * time.Hour,
+		Log:         slog.New(slog.NewTextHandler(b.logged, nil)),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -359,6 +359,7 @@ func TestSeenAfterIsTheLastPollAlthoughItWasNotStored(t *testing.T) {
 		b.poll("1", number("86", "CONNECTED", "GREEN"))
 		time.Sleep(5 * time.Minute)
 		b.poll("1", number("86", "CONNECTED", "GREEN"))
+		b.poll("2") // else the account is late
 		unchanged := time.Now()
 		time.Sleep(5 * time.Minute)
 		b.poll("1", number("86", "BANNED", "GREEN"))

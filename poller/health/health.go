@@ -6,6 +6,7 @@
 package health
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,11 @@ const (
 	// accountSpaces spaces: then one alert replaces many.
 	accountFailures = 6
 	accountSpaces   = 3
+
+	// notPolled is the code of what failed because it was not polled.
+	notPolled = "NotPolled"
+	// A space counts as not polled after so many times the longest wait.
+	blindAfter = 3
 )
 
 // Verdict is what a poll says of its space and account.
@@ -67,6 +73,8 @@ type Account struct {
 	streak  streak
 	failed  int       // polls in a row with the verdict AccountFailed
 	clock   string    // what is wrong with the clock while polls succeed all the same
+	late    bool      // FAILING though polls succeed, because too many spaces wait for theirs
+	refused Poll      // the last with the verdict Throttled
 	turned  time.Time // when the value last changed or was confirmed, in this run
 	spaces  map[string]*space
 	changes []phone.Change // that were not taken yet
@@ -98,6 +106,7 @@ func New(account string, stored []phone.Condition) *Account {
 		f := Failure{Space: c.Subject.SpaceKey(), Code: c.Code, Reason: c.Reason, Since: c.Since}
 		if c.Subject.Space == "" {
 			a.value, a.last = c.Value, f
+			a.late = c.Value == phone.Failing && c.Code == notPolled
 		} else {
 			a.spaces[c.Subject.Space] = &space{value: c.Value, last: f}
 		}
@@ -191,20 +200,22 @@ func (a *Account) judge(p Poll) {
 	switch p.Verdict {
 	case AccountFailed:
 		if a.failed++; a.failed >= failingAfter {
-			a.setAccount(phone.Failing, p)
+			a.setAccount(phone.Failing, p.failure(), p.At)
 		}
 	case AccountDenied:
 		a.breaker.open(p.At)
-		a.turned = p.At
+		a.turned, a.late = p.At, false
 		a.last.Err = p.Err
-		a.setAccount(phone.Denied, p)
+		a.setAccount(phone.Denied, p.failure(), p.At)
 	case Succeeded:
 		a.streak = streak{}
-		a.setAccount(a.wellValue(), p)
+		a.setWell(p.At)
 	case SpaceDenied, Unusable:
 		if a.value == phone.Denied {
-			a.setAccount(a.wellValue(), p)
+			a.setWell(p.At)
 		}
+	case Throttled:
+		a.refused = p
 	}
 }
 
@@ -224,9 +235,9 @@ func (a *Account) spaceFailed(s *space, p Poll, current bool) {
 	}
 	several := len(a.streak.spaces) >= accountSpaces
 	if several && a.streak.polls >= accountFailures {
-		a.setAccount(phone.Failing, p)
+		a.setAccount(phone.Failing, p.failure(), p.At)
 	}
-	if s.failures >= failingAfter && !several && !a.unwell() {
+	if s.failures >= failingAfter && !several && (a.late || !a.unwell()) {
 		a.setSpace(p.Space, s, phone.Failing, p.Code, s.last.Reason, p.At)
 	}
 }
@@ -242,56 +253,110 @@ func (s *streak) add(space string) {
 	}
 }
 
-// FindBlind makes those spaces FAILING that had no successful poll for so long,
-// whatever the reason. An account that is not well speaks for its spaces, and
-// once it is well again they need time to be polled.
-func (a *Account) FindBlind(now time.Time, limit time.Duration) {
+// FindBlind makes FAILING what was not polled for too long, whatever the reason:
+// the account where many spaces wait longer than they ever should, else a space
+// that had no successful poll for several times that long. An account that is not
+// well speaks for its spaces, and once it is well again they need time to be polled.
+func (a *Account) FindBlind(now time.Time, longest time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if limit <= 0 || a.unwell() {
+	if longest <= 0 {
+		return
+	}
+	a.findLate(now, longest)
+	if a.unwell() {
 		return
 	}
 	for id, s := range a.spaces {
-		last := s.answered
-		if a.turned.After(last) {
-			last = a.turned
+		if last := a.lastPoll(s); s.member && now.Sub(last) >= blindAfter*longest {
+			a.setSpace(id, s, phone.Failing, notPolled, "no successful poll since "+last.UTC().Format(time.RFC3339), now)
 		}
-		if s.member && now.Sub(last) >= limit {
-			a.setSpace(id, s, phone.Failing, "NotPolled", "no successful poll since "+last.UTC().Format(time.RFC3339), now)
+	}
+}
+
+// findLate makes the account FAILING where at least two spaces, and a tenth of all,
+// wait too long that are not known to fail or to be denied themselves. It takes a little more than
+// the longest wait to begin than to go on.
+func (a *Account) findLate(now time.Time, longest time.Duration) {
+	if a.unwell() && !a.late {
+		return
+	}
+	limit := longest
+	if !a.late {
+		limit += longest / 4
+	}
+	waiting, of := 0, 0
+	for _, s := range a.spaces {
+		if !s.member || s.failures >= failingAfter || s.value == phone.Denied {
+			continue
 		}
+		if of++; now.Sub(a.lastPoll(s)) >= limit {
+			waiting++
+		}
+	}
+	late := waiting >= 2 && 10*waiting >= of
+	switch {
+	case late == a.late:
+	case late:
+		a.late = true
+		turned := a.turned
+		a.setAccount(phone.Failing, a.lateness(waiting, of, now.Add(-limit)), now)
+		a.turned = turned // their polls are as late as before
+	default:
+		a.late = false
+		a.setWell(now)
+	}
+}
+
+// lateness says which spaces wait, and why if that is known.
+func (a *Account) lateness(waiting, of int, since time.Time) Failure {
+	f := Failure{Code: notPolled, Reason: fmt.Sprintf("%s of %s had no successful poll since %s",
+		phone.Grouped(waiting), phone.Count(of, "space"), since.UTC().Format(time.RFC3339))}
+	if a.refused.Err != nil && a.refused.At.After(since) {
+		f.Reason += "; the cloud throttles the account: " + a.refused.Err.Error()
+	}
+	return f
+}
+
+// lastPoll is when a space was polled successfully, or could first have been.
+func (a *Account) lastPoll(s *space) time.Time {
+	if a.turned.After(s.answered) {
+		return a.turned
+	}
+	return s.answered
+}
+
+// failure is what a failed poll says of its account.
+func (p *Poll) failure() Failure { return Failure{Code: p.Code, Err: p.Err, Reason: p.Err.Error()} }
+
+// setWell changes the account's value to that of one that can be polled.
+func (a *Account) setWell(at time.Time) {
+	switch {
+	case a.late: // only FindBlind ends that
+	case a.clock != "":
+		a.setAccount(phone.ClockOff, Failure{Reason: a.clock}, at)
+	default:
+		a.setAccount(phone.OK, Failure{}, at)
 	}
 }
 
 // setAccount changes the account's value. What is DENIED stays so until the
 // account is let in.
-func (a *Account) setAccount(value string, p Poll) {
+func (a *Account) setAccount(value string, f Failure, at time.Time) {
 	old := a.value
 	if old == value || old == phone.Denied && value == phone.Failing {
 		return
 	}
-	a.value, a.turned, a.last = value, p.At, Failure{}
+	f.Space, f.Since = a.key(""), at
+	a.value, a.turned, a.last = value, at, f
 	if value != phone.Denied {
 		a.breaker = breaker{}
 	}
-	switch value {
-	case phone.ClockOff:
-		a.last = Failure{Space: a.key(""), Reason: a.clock, Since: p.At}
-	case phone.Failing, phone.Denied:
-		a.last = Failure{Space: a.key(""), Code: p.Code, Err: p.Err, Reason: p.Err.Error(), Since: p.At}
-	}
-	a.change(phone.Subject{Account: a.name}, old, value, a.last.Code, a.last.Reason, p.At)
+	a.change(phone.Subject{Account: a.name}, old, value, f.Code, f.Reason, at)
 }
 
 // unwell reports whether the account as a whole cannot be polled.
 func (a *Account) unwell() bool { return a.value == phone.Failing || a.value == phone.Denied }
-
-// wellValue is the account's value while it can be polled.
-func (a *Account) wellValue() string {
-	if a.clock != "" {
-		return phone.ClockOff
-	}
-	return phone.OK
-}
 
 // ClockOff notes what is wrong with the clock of this machine, nothing where it is
 // right. It counts from the next poll that succeeds.

@@ -172,44 +172,111 @@ func TestTheWaitBetweenProbesGrows(t *testing.T) {
 	require.Equal(t, firstWait, l.ProbeAt().Sub(l.now))
 }
 
+const longest = 5 * time.Minute
+
 func TestASpaceWithoutAnAnswerForTooLongIsFailing(t *testing.T) {
-	const limit = 15 * time.Minute
 	l := newLife()
-	pass := func(minutes int) {
+	pass := func(minutes int, polled ...string) {
 		for range minutes {
-			l.poll("1", Succeeded)
+			for _, id := range polled {
+				l.answer(id, Succeeded, l.now)
+			}
 			l.poll("2", Throttled)
-			l.FindBlind(l.now, limit)
+			l.FindBlind(l.now, longest)
 		}
 	}
-	pass(5)
+	pass(7, "1", "3")
 	l.SetSpaces([]string{"1", "2", "9"}, l.now)
-	pass(2)
+	pass(7, "1", "9")
 	require.Empty(t, l.changed())
 	l.FindBlind(l.now, 0)
-	pass(1)
+	pass(1, "1", "9")
 	require.Equal(t, []string{"main/2 OK→FAILING worse"}, l.changed())
-	pass(4)
-	require.Empty(t, l.changed(), "what joined has time to be polled")
-	pass(1)
-	require.Equal(t, []string{"main/9 OK→FAILING worse"}, l.changed())
 	l.poll("2", Succeeded)
 	require.Equal(t, []string{"main/2 FAILING→OK better"}, l.changed())
 }
 
+func TestASpaceThatJoinsHasTimeToBePolled(t *testing.T) {
+	l := newLife()
+	l.now = l.now.Add(time.Hour)
+	for _, id := range []string{"1", "2", "3"} {
+		l.answer(id, Succeeded, l.now)
+	}
+	l.SetSpaces([]string{"1", "2", "3", "8", "9"}, l.now)
+	l.FindBlind(l.now.Add(longest), longest)
+	require.Empty(t, l.changed())
+}
+
+// Whatever makes many spaces wait too long is one alert of the account.
+func TestAnAccountWhoseSpacesWaitTooLongIsFailing(t *testing.T) {
+	l := newLife()
+	pass := func(minutes int, polled ...string) {
+		for range minutes {
+			for _, id := range polled {
+				l.answer(id, Succeeded, l.now)
+			}
+			l.poll("2", Throttled)
+			l.FindBlind(l.now, longest)
+		}
+	}
+	pass(6, "1")
+	require.Empty(t, l.changed())
+	l.FindBlind(l.now.Add(15*time.Second), longest)
+	changes := l.Changes()
+	require.Len(t, changes, 1)
+	require.Equal(t, phone.Subject{Account: "main"}, changes[0].Subject)
+	require.Equal(t, phone.Failing, changes[0].New)
+	require.Equal(t, "NotPolled", changes[0].Code)
+	require.Equal(t, "2 of 3 spaces had no successful poll since 2026-03-01T00:00:00Z; the cloud throttles the account: the reason", changes[0].Reason)
+	why, denied := l.Unwell()
+	require.Equal(t, "NotPolled", why.Code)
+	require.False(t, denied)
+
+	pass(20, "1")
+	require.Empty(t, l.changed(), "it speaks for its spaces, and that some are polled does not end it")
+	for range 3 {
+		l.poll("1", Failed)
+	}
+	require.Equal(t, []string{"main/1 OK→FAILING worse"}, l.changed(), "but not for one whose own polls fail")
+	l.answer("1", Succeeded, l.now)
+	pass(1, "1", "3")
+	require.Equal(t, []string{"main/1 FAILING→OK better", "main FAILING→OK better"}, l.changed())
+
+	pass(9, "1")
+	require.Equal(t, []string{"main OK→FAILING worse"}, l.changed(), "it begins anew")
+	l.poll("3", AccountDenied)
+	require.Equal(t, []string{"main FAILING→DENIED worse"}, l.changed())
+	l.poll("3", Succeeded)
+	require.Equal(t, []string{"main DENIED→OK better"}, l.changed(), "and they have time to be polled")
+}
+
+func TestAnAccountThatIsLateStaysSoOverARestart(t *testing.T) {
+	l := newLife(phone.Condition{Subject: phone.Subject{Account: "main"}, Field: phone.Poll, Value: phone.Failing, Code: "NotPolled"})
+	l.poll("1", Succeeded)
+	require.Empty(t, l.changed())
+	l.now = l.now.Add(longest)
+	l.FindBlind(l.now, longest)
+	require.Empty(t, l.changed())
+	l.poll("2", Succeeded)
+	l.poll("3", Succeeded)
+	l.FindBlind(l.now, longest)
+	require.Equal(t, []string{"main FAILING→OK better"}, l.changed())
+}
+
 func TestAnAccountThatIsNotWellSpeaksForItsSpaces(t *testing.T) {
-	const limit = 15 * time.Minute
 	l := newLife()
 	l.poll("1", AccountDenied)
 	l.now = l.now.Add(time.Hour)
-	l.FindBlind(l.now, limit)
+	l.FindBlind(l.now, longest)
 	require.Equal(t, []string{"main OK→DENIED worse"}, l.changed())
 	l.poll("1", Succeeded)
-	l.FindBlind(l.now, limit)
+	l.FindBlind(l.now, longest)
 	require.Equal(t, []string{"main DENIED→OK better"}, l.changed(), "the others need time to be polled")
-	l.now = l.now.Add(limit)
-	l.FindBlind(l.now, limit)
-	require.Len(t, l.changed(), 3)
+	l.now = l.now.Add(longest)
+	l.FindBlind(l.now, longest)
+	require.Empty(t, l.changed())
+	l.FindBlind(l.now.Add(longest/4), longest)
+	require.Equal(t, []string{"main OK→FAILING worse"}, l.changed())
 }
 
 func TestHealthGoesOnAfterARestart(t *testing.T) {

@@ -44,8 +44,10 @@ const (
 	// The share of refusals is known from so many answers, or so many refusals.
 	sample        = 50
 	sampleRefused = 15
-	// After so many refusals in a row nobody is answered.
-	nobody = 20
+	// After so many refusals in a row no space is to blame, and after more the pace is
+	// too high whatever is tolerated.
+	silence     = 5
+	longSilence = 20
 	// A space that was throttled at least four times in a row is to blame itself, if
 	// others are answered.
 	ownBlame = 0.9
@@ -66,7 +68,7 @@ func (a *answers) add(n Answer) {
 		a.refusals = a.refusals[1:]
 	}
 	a.refusals = append(a.refusals, refusal{a.count, n.Space, 1 - before, n.At.Add(n.RetryAfter)})
-	if !a.nobodyAnswered() {
+	if !a.silent(silence) {
 		a.blame[n.Space] = before + (1-before)/2
 	}
 }
@@ -85,11 +87,12 @@ func (a *answers) evidence(after int, but string) (sum float64) {
 	return sum
 }
 
-func (a *answers) nobodyAnswered() bool { return a.count-a.accepted >= nobody }
+// silent reports whether none of the last answers was accepted.
+func (a *answers) silent(last int) bool { return a.count-a.accepted >= last }
 
 // shared reports whether a space that was just throttled is not alone in that.
 func (a *answers) shared(space string) bool {
-	own := a.blame[space] >= ownBlame && !a.nobodyAnswered()
+	own := a.blame[space] >= ownBlame && !a.silent(silence)
 	return !own && a.evidence(0, space) >= enough/2
 }
 

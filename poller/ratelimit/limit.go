@@ -151,7 +151,7 @@ func (l *Limit) Answered(a Answer) (shared bool) {
 
 // tooFast reports whether there is evidence enough against the present pace.
 func (l *Limit) tooFast(a Answer) bool {
-	if l.answers.nobodyAnswered() && l.answers.shared(a.Space) {
+	if l.answers.silent(longSilence) && l.answers.shared(a.Space) {
 		return true
 	}
 	needed := enough
@@ -195,7 +195,7 @@ func (l *Limit) judgeTrial(now time.Time) {
 	throttled, of := l.answers.refused(), l.answers.count-l.answers.since
 	limit := 2*l.throttled*sample + 3
 	switch {
-	case float64(throttled) > limit || l.answers.nobodyAnswered():
+	case float64(throttled) > limit || l.answers.silent(longSilence):
 		l.trial = false
 		l.fallTo(now, l.trialEnds)
 	case of >= sample:

@@ -90,6 +90,9 @@ func (p *Pace) Rate() float64 {
 	return p.limit.Rate()
 }
 
+// Full is the greatest pace, in requests per second.
+func (p *Pace) Full() float64 { return p.limit.levels[0].perSecond() }
+
 // sleep waits for d or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

@@ -12,6 +12,7 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
+	"numwatch/poller/cams"
 	"numwatch/poller/health"
 	"numwatch/rules"
 )
@@ -41,9 +42,9 @@ func newSimulation(set *rules.Set, f *File, t *test) (*simulation, error) {
 	sim.loop, err = watch.New(watch.Options{
 		Store: &memory{spaces: map[phone.SpaceKey]phone.SpaceState{}}, Rules: set, Directory: watch.NewDirectory(),
 		Messenger: sim.events, Wake: func() {}, Diff: f.polling.diff,
-		Health:     func(account string) *health.Account { return sim.health[account] },
-		BlindAfter: func(string) time.Duration { return f.polling.blindAfter },
-		Log:        slog.New(slog.DiscardHandler), Now: func() time.Time { return sim.now },
+		Health:      func(account string) *health.Account { return sim.health[account] },
+		LongestWait: func(string) time.Duration { return f.polling.blindAfter / 3 },
+		Log:         slog.New(slog.DiscardHandler), Now: func() time.Time { return sim.now },
 	})
 	return sim, err
 }
@@ -134,6 +135,9 @@ func (s *simulation) poll(ctx context.Context) error {
 		}
 		s.polls++
 		result, clock := c.answer(s.now, s.polls)
+		if e := result.Err; e != nil && e.Class == cams.Throttled {
+			e.Shared = s.throttled(c) // as the limit of an account is
+		}
 		s.health[c.Account].ClockOff(clock)
 		poller.Observe(s.health[c.Account], result)
 		if _, err := s.loop.Deliver(ctx, result); err != nil {
@@ -141,4 +145,11 @@ func (s *simulation) poll(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// throttled reports whether another space of the account fails as this one does.
+func (s *simulation) throttled(c *cloudSpace) bool {
+	return slices.ContainsFunc(s.cloud, func(other *cloudSpace) bool {
+		return other != c && other.Account == c.Account && other.failure != nil && other.failure.code == c.failure.code
+	})
 }
