@@ -90,7 +90,7 @@ func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert 
 	case phone.Poll:
 		c.Subject = phone.Subject{Account: space.Account, Space: drillPart}
 	default:
-		n := drillNumber(w.field, value)
+		n := ExampleNumber(DrillNumber, "numwatch drill", w.field, value)
 		c.Subject, c.Number = phone.SubjectOf(space.SpaceKey, DrillNumber), &n
 	}
 	st := &step{set: s, state: NewState(nil), now: now}
@@ -105,10 +105,10 @@ func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert 
 	return st.out[0]
 }
 
-// drillNumber is a number that is well, but for one field.
-func drillNumber(f phone.Field, value string) phone.Number {
-	n := phone.Number{PhoneNumber: DrillNumber}
-	n.Set(phone.VerifiedName, "numwatch drill")
+// ExampleNumber is a number that is well, but for one field.
+func ExampleNumber(phoneNumber, name string, f phone.Field, value string) phone.Number {
+	n := phone.Number{PhoneNumber: phoneNumber}
+	n.Set(phone.VerifiedName, name)
 	for one := range phone.FieldsOfNumber() {
 		if values := one.Values(); len(values) > 0 {
 			n.Set(one, values[0])

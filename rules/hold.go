@@ -20,11 +20,9 @@ const (
 // and of what shares its subject; otherwise of everything that time may change,
 // and of everything for new rules.
 func (s *step) updateHolds(in Input) {
-	s.ids = make(map[string]bool, len(s.out))
 	s.after = make(map[alert.Key]alert.State, len(s.out))
 	for i := range s.out {
 		a := &s.out[i]
-		s.ids[a.ID] = true
 		if state, ok := s.after[a.Key()]; !ok || state.Closed() {
 			s.after[a.Key()] = a.State
 		}
@@ -53,7 +51,7 @@ func (s *step) updateHolds(in Input) {
 // refresh adds an alert whose holds or channels changed and that did not move
 // otherwise.
 func (s *step) refresh(old *alert.Alert) {
-	if s.ids[old.ID] {
+	if _, moved := s.after[old.Key()]; moved {
 		return
 	}
 	a := *old

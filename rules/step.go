@@ -74,9 +74,7 @@ type step struct {
 	now   time.Time
 	out   []alert.Alert
 
-	// While holds are updated: what moved.
-	ids   map[string]bool
-	after map[alert.Key]alert.State
+	after map[alert.Key]alert.State // of what moved, while holds are updated
 }
 
 func compareAlerts(a, b alert.Alert) int {

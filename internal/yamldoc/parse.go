@@ -91,36 +91,43 @@ func (r *Reader) checkLines() {
 	}
 }
 
-// document parses the file's one document; nil if it has none.
+// document returns the file's one document; nil if it has none.
 func (r *Reader) document(text string) (root *yaml.Node) {
-	d := yaml.NewDecoder(strings.NewReader(text))
-	for {
-		var doc yaml.Node
-		switch err := decode(d, &doc); {
-		case errors.Is(err, io.EOF):
-			return root
-		case err != nil:
-			r.failSyntax(err)
-			return nil
-		case root != nil:
-			r.Fail(Position{Line: doc.Line, Column: doc.Column}, "one file holds one document", "a second document begins")
+	docs, err := documents(text)
+	if err != nil {
+		r.failSyntax(err)
+		return nil
+	}
+	for i := range docs {
+		if root != nil {
+			r.Fail(Position{Line: docs[i].Line, Column: docs[i].Column}, "one file holds one document", "a second document begins")
 			return nil
 		}
-		if len(doc.Content) == 1 && !isAbsent(doc.Content[0]) {
+		if doc := &docs[i]; len(doc.Content) == 1 && !isAbsent(doc.Content[0]) {
 			root = doc.Content[0]
 		}
 	}
+	return root
 }
 
-// decode keeps a fault of the YAML library from ending the process: a file that
-// makes the library panic is a bad file.
-func decode(d *yaml.Decoder, doc *yaml.Node) (err error) {
+// documents parses text. A fault of the YAML library does not end the process:
+// a file that makes the library panic is a bad file.
+func documents(text string) (docs []yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("yaml: %v", p)
 		}
 	}()
-	return d.Decode(doc)
+	for d := yaml.NewDecoder(strings.NewReader(text)); ; {
+		var doc yaml.Node
+		switch err := d.Decode(&doc); {
+		case errors.Is(err, io.EOF):
+			return docs, nil
+		case err != nil:
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
 }
 
 // quoted matches what the library quotes from the file, and not the characters
@@ -153,21 +160,11 @@ func (r *Reader) badLine() int {
 	for n := len(r.lines) - 1; n > 0 && searched < maxSearched; n-- {
 		text := strings.Join(r.lines[:n], "\n") + "\n"
 		searched += len(text)
-		if isYAML(text) {
+		if _, err := documents(text); err == nil {
 			return n + 1
 		}
 	}
 	return 1
-}
-
-func isYAML(text string) bool {
-	d := yaml.NewDecoder(strings.NewReader(text))
-	for {
-		var doc yaml.Node
-		if err := decode(d, &doc); err != nil {
-			return errors.Is(err, io.EOF)
-		}
-	}
 }
 
 // firstColumn is where a line's text begins.

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -8,14 +9,11 @@ import (
 	"numwatch/internal/diagnostic"
 )
 
-// Comments that silence checks: `# numwatch:ignore CHECK …` for the line that
-// it ends, or that follows it where it stands alone; `# numwatch:ignore-file
-// CHECK …` for the whole file. Several checks are separated by commas; what
-// follows a colon or a dash is the reason, for people.
-const (
-	ignoreLine = "numwatch:ignore"
-	ignoreFile = "numwatch:ignore-file"
-)
+// ignoreForm matches comments that silence checks: `# numwatch:ignore CHECK …`
+// for the line that it ends, or that follows it where it stands alone;
+// `# numwatch:ignore-file CHECK …` for the whole file. Several checks are
+// separated by commas; what follows a colon or a dash is the reason, for people.
+var ignoreForm = regexp.MustCompile(`(?:^|[ \t])(#\s*numwatch:ignore(-file)?)(?: (.*))?$`)
 
 // ignore is one check of one comment.
 type ignore struct {
@@ -30,43 +28,24 @@ type ignores []ignore
 // readIgnores reads the comments of the file.
 func (l *linter) readIgnores() (list ignores) {
 	for i, line := range l.spec.Lines {
-		if at := commentStart(line); at >= 0 {
-			place := diagnostic.Position{Line: i + 1, Column: utf8.RuneCountInString(line[:at]) + 1}
-			list = append(list, l.ignoresOf(strings.TrimSpace(line[at+1:]), place)...)
+		found := ignoreForm.FindStringSubmatchIndex(line)
+		if found == nil {
+			continue
+		}
+		at := diagnostic.Position{Line: i + 1, Column: utf8.RuneCountInString(line[:found[2]]) + 1}
+		applies := 0
+		if found[4] < 0 {
+			applies = l.meantBy(at)
+		}
+		if found[6] >= 0 {
+			list = append(list, l.ignoresOf(line[found[6]:], at, applies)...)
 		}
 	}
 	return list
 }
 
-// commentStart finds the # of a comment, which follows a space and is not in
-// quotes; -1 if the line has none.
-func commentStart(line string) int {
-	quote, before := byte(0), byte(' ')
-	for i := range len(line) {
-		switch c := line[i]; {
-		case quote != 0:
-			if c == quote && (quote == '\'' || before != '\\') {
-				quote = 0
-			}
-		case c == '#' && (before == ' ' || before == '\t'):
-			return i
-		case (c == '"' || c == '\'') && strings.IndexByte(" \t[{,'", before) >= 0:
-			quote = c
-		}
-		before = line[i]
-	}
-	return -1
-}
-
-func (l *linter) ignoresOf(comment string, at diagnostic.Position) (list ignores) {
-	word, rest, _ := strings.Cut(comment, " ")
-	if word != ignoreLine && word != ignoreFile {
-		return nil
-	}
-	line := 0
-	if word == ignoreLine {
-		line = l.meantBy(at)
-	}
+// ignoresOf reads the checks that a comment names; line is where it holds.
+func (l *linter) ignoresOf(rest string, at diagnostic.Position, line int) (list ignores) {
 	if i := strings.IndexAny(rest, ":—"); i >= 0 {
 		rest = rest[:i]
 	}

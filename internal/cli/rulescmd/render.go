@@ -121,24 +121,16 @@ func (c *RenderCommand) subject(change *phone.Change, space phone.Space) error {
 
 // number is one that is well, but for what is set and what changed.
 func (c *RenderCommand) number(change *phone.Change) (phone.Number, error) {
-	n := phone.Number{PhoneNumber: cmp.Or(c.Set["PhoneNumber"], "8613800001111")}
-	n.Set(phone.VerifiedName, "Acme Shop")
-	for f := range phone.FieldsOfNumber() {
-		if values := f.Values(); len(values) > 0 {
-			n.Set(f, values[0])
-		}
-	}
+	n := rules.ExampleNumber(cmp.Or(c.Set["PhoneNumber"], "8613800001111"), "Acme Shop", change.Field, change.New)
 	for name, v := range c.Set {
 		f, ok := phone.ParseField(name)
 		switch {
+		case ok && f == change.Field: // --new says what that becomes
 		case ok && f.OfNumber():
 			n.Set(f, v)
 		case !slices.Contains([]string{"PhoneNumber", "Account", "Space", "SpaceId", "Code", "Reason", "Part"}, name):
 			return n, command.UsageError("--set knows no " + name)
 		}
-	}
-	if change.Field.OfNumber() {
-		n.Set(change.Field, change.New)
 	}
 	return n, nil
 }

@@ -58,7 +58,7 @@ func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 		return fmt.Errorf("no test matches %q", c.Match)
 	}
 	c.print(p, all)
-	if slices.ContainsFunc(all, func(r timeline.Result) bool { return !r.Passed() }) {
+	if slices.ContainsFunc(all, func(r timeline.Result) bool { return !r.Passed }) {
 		return command.ErrReported
 	}
 	return nil
@@ -115,33 +115,15 @@ func writeJUnit(path string, results []timeline.Result) error {
 	return nil
 }
 
-// testResult is a result as programs read it.
-type testResult struct {
-	Name     string   `json:"name"`
-	File     string   `json:"file"`
-	Line     int      `json:"line"`
-	Passed   bool     `json:"passed"`
-	Failures []string `json:"failures,omitempty"`
-	Seconds  float64  `json:"seconds"`
-}
-
 func (c *TestCommand) print(p *command.Program, results []timeline.Result) {
-	answer := []testResult{}
-	for _, r := range results {
-		one := testResult{r.Name, r.File, r.Line, r.Passed(), nil, r.Took.Seconds()}
-		for _, f := range r.Failures {
-			one.Failures = append(one.Failures, f.Error())
-		}
-		answer = append(answer, one)
-	}
-	c.Print(p, answer, func() {
+	c.Print(p, append([]timeline.Result{}, results...), func() {
 		failed := 0
-		for i, r := range results {
+		for _, r := range results {
 			switch {
-			case !r.Passed():
+			case !r.Passed:
 				failed++
 				p.Printf("FAIL  %s (%s:%d)\n", r.Name, r.File, r.Line)
-				for _, text := range answer[i].Failures {
+				for _, text := range r.Failures {
 					p.Printf("  %s\n\n", strings.ReplaceAll(text, "\n", "\n  "))
 				}
 			case c.All:

@@ -18,33 +18,13 @@ import (
 
 // Result is what came of one test.
 type Result struct {
-	Name     string
-	File     string
-	Line     int // of the test's name
-	Steps    int
-	Failures []Failure // none: it passed
-	Took     time.Duration
-}
-
-// Passed reports whether everything happened as expected.
-func (r *Result) Passed() bool { return len(r.Failures) == 0 }
-
-// Failure is a step that did not go as expected.
-type Failure struct {
-	File string
-	Line int       // of the step
-	Step int       // from 1; 0 is the baseline
-	At   time.Time // virtual
-	Text string    // what differs; several lines
-}
-
-// Error returns the place, the time and what differs.
-func (f Failure) Error() string {
-	step := fmt.Sprintf("step %d", f.Step)
-	if f.Step == 0 {
-		step = "the baseline"
-	}
-	return fmt.Sprintf("%s:%d: %s, at %s:\n%s", f.File, f.Line, step, f.At.UTC().Format("Mon 2006-01-02 15:04:05"), f.Text)
+	Name     string   `json:"name"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"` // of the test's name
+	Passed   bool     `json:"passed"`
+	Failures []string `json:"failures,omitempty"` // the steps that did not go as expected, several lines each
+	Seconds  float64  `json:"seconds"`
+	Steps    int      `json:"-"`
 }
 
 // Run runs the tests whose names wanted accepts against the rules, in order.
@@ -65,7 +45,7 @@ func (f *File) Run(ctx context.Context, set *rules.Set, wanted func(name string)
 		if err != nil {
 			return results, fmt.Errorf("%s:%d: %s: %w", f.name, t.name.At.Line, t.name.Text, err)
 		}
-		r.Took = time.Since(began)
+		r.Passed, r.Seconds = len(r.Failures) == 0, time.Since(began).Seconds()
 		results = append(results, r)
 	}
 	return results, nil
@@ -84,20 +64,21 @@ func (f *File) runTest(ctx context.Context, set *rules.Set, t *test) (Result, er
 		cancel()
 		<-ended // its error went to the input that failed
 	}()
-	check := func(step int, at yamldoc.Position, want expectations) {
+	check := func(step string, at yamldoc.Position, want expectations) {
 		if text := compare(want, sim.events.take()); text != "" {
-			r.Failures = append(r.Failures, Failure{File: f.name, Line: at.Line, Step: step, At: sim.now, Text: text})
+			now := sim.now.UTC().Format("Mon 2006-01-02 15:04:05")
+			r.Failures = append(r.Failures, fmt.Sprintf("%s:%d: %s, at %s:\n%s", f.name, at.Line, step, now, text))
 		}
 	}
 	if err := sim.baseline(ctx); err != nil {
 		return r, err
 	}
-	check(0, t.name.At, t.baseline)
+	check("the baseline", t.name.At, t.baseline)
 	for i := range t.steps {
 		if err := sim.play(ctx, &t.steps[i]); err != nil {
 			return r, err
 		}
-		check(i+1, t.steps[i].at, t.steps[i].expect)
+		check(fmt.Sprintf("step %d", i+1), t.steps[i].at, t.steps[i].expect)
 	}
 	return r, nil
 }

@@ -116,19 +116,19 @@ func TestWhatDiffersIsListed(t *testing.T) {
       text: …is AMBER…, got: 8613800001111 is RED
   did not happen: yellow opened  (line 9)
   not expected: banned opened  main/1001/8613800001111 Status
-      high, channels [ops]: "8613800001111 is BANNED"`, r.Failures[0].Error())
+      high, channels [ops]: "8613800001111 is BANNED"`, r.Failures[0])
 }
 
 func TestASilentStepMustBeSilent(t *testing.T) {
 	r := run(t, "\n  - set: {QualityRating: RED}\n")
 	require.Len(t, r.Failures, 1)
-	require.Contains(t, r.Failures[0].Text, "not expected: red opened")
+	require.Contains(t, r.Failures[0], "not expected: red opened")
 	f, err := Parse("t.yaml", []byte("version: 1\nnumber: {QualityRating: RED}\ntests: [{name: first look, steps: []}]\n"))
 	require.NoError(t, err)
 	results, err := f.Run(context.Background(), testRules(t), func(string) bool { return true })
 	require.NoError(t, err)
 	require.Len(t, results[0].Failures, 1)
-	require.Contains(t, results[0].Failures[0].Error(), "t.yaml:3: the baseline, ")
+	require.Contains(t, results[0].Failures[0], "t.yaml:3: the baseline, ")
 }
 
 // An expectation that says little must not take what another one needs.
@@ -217,9 +217,9 @@ func TestANumberThatIsNotThere(t *testing.T) {
 
 func TestJUnit(t *testing.T) {
 	results := []Result{
-		{Name: "good", File: "a.yaml", Line: 3},
-		{Name: "bad <&> \x1b", File: "a.yaml", Line: 9, Steps: 1, Failures: []Failure{{File: "a.yaml", Line: 10, Step: 1, Text: "≠ <x> ]]>"}}},
-		{Name: "other", File: "b.yaml", Line: 3},
+		{Name: "good", File: "a.yaml", Line: 3, Passed: true, Seconds: 0.0126},
+		{Name: "bad <&> \x1b", File: "a.yaml", Line: 9, Steps: 1, Failures: []string{"a.yaml:10: step 1: ≠ <x> ]]>"}},
+		{Name: "other", File: "b.yaml", Line: 3, Passed: true, Seconds: 1},
 	}
 	var b bytes.Buffer
 	require.NoError(t, WriteJUnit(&b, results))
@@ -228,6 +228,8 @@ func TestJUnit(t *testing.T) {
 	require.Equal(t, 3, back.Tests)
 	require.Equal(t, 1, back.Failures)
 	require.Len(t, back.Suites, 2)
+	require.Contains(t, b.String(), `<testsuites tests="3" failures="1" time="1.013">`)
+	require.Contains(t, b.String(), `<testsuite name="b.yaml" tests="1" failures="0" time="1.000">`)
 	require.Nil(t, back.Suites[0].Cases[0].Failure)
 	require.Contains(t, back.Suites[0].Cases[1].Failure.Text, "≠ <x> ]]>")
 }
