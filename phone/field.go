@@ -92,6 +92,14 @@ func Fields() iter.Seq[Field] { return upTo(fieldCount) }
 // FieldsOfNumber lists the fields that an answer holds for a number.
 func FieldsOfNumber() iter.Seq[Field] { return upTo(NumberFields) }
 
+// FieldNames lists the names of fields.
+func FieldNames(fields iter.Seq[Field]) (names []string) {
+	for f := range fields {
+		names = append(names, f.String())
+	}
+	return names
+}
+
 func upTo(n int) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
 		for i := range n {

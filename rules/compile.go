@@ -22,7 +22,7 @@ const defaultReopen = time.Hour
 func Compile(spec Spec) (*Set, diagnostic.Problems) {
 	c := compiler{
 		spec: &spec, channels: map[string]*channel{}, mutes: map[string]*MuteTime{}, rules: map[string]*RuleSpec{},
-		set: &Set{byName: map[string]*rule{}, adopters: map[string]*rule{}, reopenWithin: defaultReopen},
+		set: &Set{byName: map[string]*rule{}, successors: map[string]*rule{}, reopenWithin: defaultReopen},
 	}
 	c.compile()
 	if len(c.problems) > 0 {
@@ -182,16 +182,16 @@ func (c *compiler) references(r *rule, s *RuleSpec) {
 	}
 	c.set.anyHeld = c.set.anyHeld || r.held()
 	for _, old := range s.Was {
-		heir := c.set.adopters[old.Value]
+		successor := c.set.successors[old.Value]
 		switch {
 		case old.Value == r.Name:
 			c.fail(old.At, "give the name that it had before", "was names the rule itself")
 		case c.rules[old.Value] != nil:
 			c.fail(old.At, "remove that rule, or this key", "was names %q, which is still a rule", old.Value)
-		case heir != nil:
-			c.fail(old.At, "", "rule %q has been %q already", heir.Name, old.Value)
+		case successor != nil:
+			c.fail(old.At, "", "rule %q has been %q already", successor.Name, old.Value)
 		default:
-			c.set.adopters[old.Value] = r
+			c.set.successors[old.Value] = r
 		}
 	}
 }

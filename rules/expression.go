@@ -236,7 +236,7 @@ func (c *checker) compare(name, constant ast.Node) {
 	case "Direction":
 		c.oneOf(value, []string{"none", "better", "worse", "sideways"})
 	case "Field":
-		c.oneOf(value, strings.Split(fieldNames(slices.Collect(phone.Fields())), ", "))
+		c.oneOf(value, phone.FieldNames(phone.Fields()))
 	case "Old", "New":
 		c.enum(value, c.x.fields)
 	default:

@@ -99,29 +99,18 @@ func (s *step) heldBy(a *alert.Alert) []string {
 // fires reports whether a rule has a firing alert on the subject, or on the
 // space or account that it is in.
 func (s *step) fires(rule string, on phone.Subject) bool {
-	around := []phone.Subject{on}
-	if on.PhoneNumber != "" {
-		around = append(around, phone.Subject{Account: on.Account, Space: on.Space})
-	}
-	if on.Space != "" {
-		around = append(around, phone.Subject{Account: on.Account})
-	}
-	return slices.ContainsFunc(around, func(subject phone.Subject) bool { return s.firesOn(rule, subject) })
-}
-
-func (s *step) firesOn(rule string, subject phone.Subject) bool {
-	w := s.set.byName[rule]
-	if w == nil {
-		return false
-	}
-	return slices.ContainsFunc(w.On, func(f phone.Field) bool {
-		k := alert.Key{Rule: rule, Subject: subject, Field: f}
-		if a, ok := s.after[k]; ok {
-			return a == alert.Firing
+	around := []phone.Subject{on, {Account: on.Account, Space: on.Space}, {Account: on.Account}}
+	for _, subject := range around {
+		for _, f := range s.set.byName[rule].On {
+			k := alert.Key{Rule: rule, Subject: subject, Field: f}
+			if state, moved := s.after[k]; moved && state == alert.Firing {
+				return true
+			} else if a := s.state.openOf(rule, subject, f); !moved && a != nil && a.State == alert.Firing {
+				return true
+			}
 		}
-		a := s.state.openOf(rule, subject, f)
-		return a != nil && a.State == alert.Firing
-	})
+	}
+	return false
 }
 
 // escalated returns the alert's channels, with those of the escalation if it

@@ -102,19 +102,6 @@ func matcherFor(f phone.Field, values []string) *matcher {
 	return m
 }
 
-func valuesOf(fields []phone.Field) (values []string) {
-	for _, f := range fields {
-		values = append(values, f.Values()...)
-	}
-	slices.Sort(values)
-	values = slices.Compact(values)
-	return slices.DeleteFunc(values, func(v string) bool { return v == "" })
-}
-
 func fieldNames(fields []phone.Field) string {
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = f.String()
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(phone.FieldNames(slices.Values(fields)), ", ")
 }

@@ -22,7 +22,7 @@ import (
 type Set struct {
 	rules      []*rule // by name
 	byName     map[string]*rule
-	adopters   map[string]*rule // by the old name that `was` gives
+	successors map[string]*rule // by the old name that `was` gives
 	channels   []*channel       // by name
 	fieldRules []fieldRule      // by rule, then field
 	index      index

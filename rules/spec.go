@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"numwatch/alert"
@@ -117,7 +118,13 @@ const UndocumentedValue = "undocumented-value"
 
 // Undocumented returns the warning of a value that is not documented.
 func (s *Spec) Undocumented(m Mention) diagnostic.Problem {
-	p := s.Problem(m.At, m.Rule, diagnostic.DidYouMean(m.Value, valuesOf(m.Fields)), fmt.Sprintf("%q is no documented value of %s", m.Value, fieldNames(m.Fields)))
+	var values []string
+	for _, f := range m.Fields {
+		values = append(values, f.Values()...)
+	}
+	slices.Sort(values)
+	values = slices.DeleteFunc(slices.Compact(values), func(v string) bool { return v == "" })
+	p := s.Problem(m.At, m.Rule, diagnostic.DidYouMean(m.Value, values), fmt.Sprintf("%q is no documented value of %s", m.Value, fieldNames(m.Fields)))
 	p.Check, p.Level = UndocumentedValue, diagnostic.Warning
 	return p
 }

@@ -106,9 +106,9 @@ func (s *step) left(in Left) {
 }
 
 // reloaded ends the alerts whose rule is no longer there, and hands those
-// of renamed rules to their heirs.
+// of renamed rules to their successors.
 func (s *step) reloaded() {
-	// In order, so that it is always the same one of two that the heir takes.
+	// In order, so that it is always the same one of two that the successor takes.
 	open := slices.SortedFunc(s.state.open(), func(a, b *alert.Alert) int { return compareAlerts(*a, *b) })
 	for _, a := range open {
 		if w := s.set.fieldRule(a.Rule, a.Field); w != nil {
@@ -121,30 +121,30 @@ func (s *step) reloaded() {
 			s.out = append(s.out, ended(*a, "the rule no longer looks at "+a.Field.String(), s.now))
 			continue
 		}
-		s.out = append(s.out, s.inherited(*a))
+		s.out = append(s.out, s.renamed(*a))
 	}
 }
 
-func (s *step) inherited(a alert.Alert) alert.Alert {
-	heir := s.set.adopters[a.Rule]
+func (s *step) renamed(a alert.Alert) alert.Alert {
+	successor := s.set.successors[a.Rule]
 	switch {
-	case heir == nil:
+	case successor == nil:
 		return ended(a, "rule removed", s.now)
-	case heir.Once || s.set.fieldRule(heir.Name, a.Field) == nil:
-		return ended(a, "rule removed: "+heir.Name+" does not go on with it", s.now)
-	case s.state.openOf(heir.Name, a.Subject, a.Field) != nil || s.adopted(heir.Name, &a):
-		return ended(a, "rule removed: "+heir.Name+" has an alert of its own", s.now)
+	case successor.Once || s.set.fieldRule(successor.Name, a.Field) == nil:
+		return ended(a, "rule removed: "+successor.Name+" does not go on with it", s.now)
+	case s.state.openOf(successor.Name, a.Subject, a.Field) != nil || s.adopted(successor.Name, &a):
+		return ended(a, "rule removed: "+successor.Name+" has an alert of its own", s.now)
 	}
 	if a.OpenedAs == "" {
 		a.OpenedAs = a.Rule
 	}
-	a.Rule = heir.Name
+	a.Rule = successor.Name
 	return a
 }
 
-// adopted reports whether the heir took an alert on the same field already.
-func (s *step) adopted(heir string, a *alert.Alert) bool {
+// adopted reports whether the successor took an alert on the same field already.
+func (s *step) adopted(successor string, a *alert.Alert) bool {
 	return slices.ContainsFunc(s.out, func(o alert.Alert) bool {
-		return o.Rule == heir && o.Subject == a.Subject && o.Field == a.Field && !o.State.Closed()
+		return o.Rule == successor && o.Subject == a.Subject && o.Field == a.Field && !o.State.Closed()
 	})
 }

@@ -134,7 +134,7 @@ func (r *reader) ruleOf(n *node) rules.RuleSpec {
 		if f, ok := phone.ParseField(name.Value); ok {
 			s.On = append(s.On, rules.Part[phone.Field]{Value: f, At: name.At})
 		} else {
-			r.Fail(name.At, diagnostic.DidYouMean(name.Value, fieldNames()), "unknown field %q", name.Value)
+			r.Fail(name.At, diagnostic.DidYouMean(name.Value, phone.FieldNames(phone.Fields())), "unknown field %q", name.Value)
 		}
 	}
 	r.checkOpening(n, &s, len(fields) > 0)
@@ -195,11 +195,4 @@ func (r *reader) escalation(n *node) *rules.EscalateSpec {
 	}
 	e.After = after.Value
 	return e
-}
-
-func fieldNames() (names []string) {
-	for f := range phone.Fields() {
-		names = append(names, f.String())
-	}
-	return names
 }

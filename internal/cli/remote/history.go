@@ -27,7 +27,7 @@ type HistoryCommand struct {
 	Number  string `arg:"" help:"The phone number, as the cloud writes it."`
 }
 
-// Run tells what happened to a number, newest first.
+// Run lists what happened to a number, newest first.
 func (c *HistoryCommand) Run(ctx context.Context, p *command.Program) error {
 	where, err := c.find(ctx, p)
 	if err != nil {

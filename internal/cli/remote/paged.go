@@ -21,7 +21,7 @@ func (l paged) query() url.Values {
 	return url.Values{"limit": {strconv.Itoa(l.Limit)}, "offset": {strconv.Itoa(l.Offset)}}
 }
 
-// printRest tells, below a table if there is one, how much is not in it and how
+// printRest says, below a table if there is one, how much is not in it and how
 // to see that.
 func (l paged) printRest(p *command.Program, shown, total int, thing string) {
 	next := l.Offset + shown

@@ -4,7 +4,7 @@
 // Slack plan them, in virtual time: grouping, replies, reopening and folding
 // in a full channel are the bot's own.
 //
-// What the log does not tell is not replayed: acknowledgements, silences, and
+// What the log does not have is not replayed: acknowledgements, silences, and
 // what Slack refused. The package does no I/O and knows no clock.
 package backtest
 

@@ -74,7 +74,7 @@ func Differ(before, after *Report) Difference {
 	return d
 }
 
-// Large reports whether a rule will be much louder in a channel.
+// Large reports whether a rule will send much more to a channel.
 func (d *Difference) Large() bool {
 	return slices.ContainsFunc(d.Lines, func(l Line) bool { return l.Large() })
 }
@@ -82,7 +82,7 @@ func (d *Difference) Large() bool {
 // maxLines bounds what a sentence lists.
 const maxLines = 10
 
-// String tells the difference to people, on one line.
+// String says the difference to people, on one line.
 func (d *Difference) String() string {
 	if len(d.Lines) == 0 {
 		return fmt.Sprintf("%s the new rules would have sent as much as the old ones: %s", d.Span(), phone.Count(d.After, "message"))

@@ -28,7 +28,7 @@ func (v *event) title() string {
 	return v.alert.Rule + " " + v.what + "  " + v.alert.Subject.String() + " " + v.alert.Field.String()
 }
 
-// events is the board of a test's loop, which updates it before it answers an
+// events is the messenger of a test's loop, which updates it before it answers an
 // input: so it needs no lock.
 type events struct {
 	alerts map[string]alert.Alert // by id, as last seen
@@ -64,7 +64,7 @@ func whatHappened(old, a alert.Alert) string {
 	}
 }
 
-// Tests are not about what else a board is told.
+// Tests are not about what else a messenger is told.
 
 func (e *events) BaselineDone(string)      {}
 func (e *events) Notice(string)            {}

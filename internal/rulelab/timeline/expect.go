@@ -1,7 +1,6 @@
 package timeline
 
 import (
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,14 +48,14 @@ const (
 	value aspectKind = iota // the same
 	set                     // the same members in any order
 	part                    // texts that it contains
-	flag                    // true or false
 )
 
 func aspects() []aspect {
+	flags := []string{"true", "false"}
 	list := func(of []string) string { return "[" + strings.Join(of, ", ") + "]" }
 	return []aspect{
 		{"severity", value, alert.Severities(), func(a *alert.Alert) string { return a.Severity.String() }},
-		{"field", value, fieldNames(phone.Fields()), func(a *alert.Alert) string { return a.Field.String() }},
+		{"field", value, phone.FieldNames(phone.Fields()), func(a *alert.Alert) string { return a.Field.String() }},
 		{"space", value, nil, func(a *alert.Alert) string { return a.Subject.Space }},
 		{"number", value, nil, func(a *alert.Alert) string { return a.Subject.PhoneNumber }},
 		{"part", value, nil, func(a *alert.Alert) string { return a.Subject.Component }},
@@ -65,16 +64,9 @@ func aspects() []aspect {
 		{"text", part, nil, func(a *alert.Alert) string { return a.Summary.Plain() }},
 		{"action", part, nil, func(a *alert.Alert) string { return a.Action.Plain() }},
 		{"closing", part, nil, func(a *alert.Alert) string { return a.Closing }},
-		{"told", flag, nil, func(a *alert.Alert) string { return strconv.FormatBool(a.Notified == a.Revision) }},
-		{"baseline", flag, nil, func(a *alert.Alert) string { return strconv.FormatBool(a.Baseline) }},
+		{"told", value, flags, func(a *alert.Alert) string { return strconv.FormatBool(a.Notified == a.Revision) }},
+		{"baseline", value, flags, func(a *alert.Alert) string { return strconv.FormatBool(a.Baseline) }},
 	}
-}
-
-func fieldNames(fields iter.Seq[phone.Field]) (names []string) {
-	for f := range fields {
-		names = append(names, f.String())
-	}
-	return names
 }
 
 // transitions are the words for what happens to an alert.
@@ -109,10 +101,6 @@ func (r reader) expectation(n *node) expectation {
 
 func (r reader) checks(a aspect, n *node) (checks []check) {
 	switch a.kind {
-	case flag:
-		var want bool
-		r.Flag(a.name, &want)(n)
-		return []check{{aspect: a, want: strconv.FormatBool(want)}}
 	case set:
 		nodes := r.scalars(a.name, n)
 		var texts []string

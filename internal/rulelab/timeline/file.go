@@ -211,7 +211,7 @@ func (r reader) fields(n *node) fields {
 		f, ok := phone.ParseField(name.Text)
 		switch {
 		case !ok || !f.OfNumber():
-			r.Fail(name.At, diagnostic.DidYouMean(name.Text, fieldNames(phone.FieldsOfNumber())), "%q is no field of a number", name.Text)
+			r.Fail(name.At, diagnostic.DidYouMean(name.Text, phone.FieldNames(phone.FieldsOfNumber())), "%q is no field of a number", name.Text)
 		case value.Kind == yamldoc.Null:
 			out[f] = nil
 		default:
