@@ -1,6 +1,7 @@
 package card
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"numwatch/alert"
+	"numwatch/phone"
 )
 
 // Slack's limits, and the share of them that one text takes. Almost nothing is
@@ -52,6 +54,16 @@ func (c *Card) Blocks() []slack.Block {
 	return b.blocks
 }
 
+// BlockKit returns the card as Slack is sent it: a JSON object of text and
+// blocks.
+func (c *Card) BlockKit() (json.RawMessage, error) {
+	b, err := json.Marshal(map[string]any{"text": c.Text(false), "blocks": c.Blocks()})
+	if err != nil {
+		return nil, fmt.Errorf("rendering the blocks of a message: %w", err)
+	}
+	return b, nil
+}
+
 func (c *Card) heading() string { return c.Mark.sign() + " " + c.Mark.Word + ": " + c.Title }
 
 // blockWriter adds blocks and counts their text.
@@ -78,7 +90,7 @@ func (b *blockWriter) facts(facts []Fact) {
 	var fields []*slack.TextBlockObject
 	var texts strings.Builder
 	for _, f := range facts[:min(len(facts), maxFields)] {
-		text := "*" + Mrkdwn(f.Label, maxFact) + "*\n" + f.mrkdwn()
+		text := "*" + Mrkdwn(f.Label, maxFact) + "*\n" + f.text(Mrkdwn, slackTime)
 		texts.WriteString(text)
 		fields = append(fields, mrkdwnObject(text))
 	}
@@ -87,15 +99,13 @@ func (b *blockWriter) facts(facts []Fact) {
 	}
 }
 
-func (f *Fact) mrkdwn() string {
-	switch text := Mrkdwn(f.Value, maxFact); {
-	case f.Time.IsZero():
+// text is the value and the time, each in its form.
+func (f *Fact) text(escape func(string, int) string, clock func(time.Time) string) string {
+	text := escape(f.Value, maxFact)
+	if f.Time.IsZero() {
 		return text
-	case text == "":
-		return slackTime(f.Time)
-	default:
-		return text + ", " + slackTime(f.Time)
 	}
+	return strings.TrimPrefix(text+", "+clock(f.Time), ", ")
 }
 
 // slackTime is shown in each reader's own zone.
@@ -137,30 +147,26 @@ func anchor(url, text string) string {
 	return "<" + strings.ReplaceAll(url, "&", "&amp;") + "|" + text + ">"
 }
 
-// lines lists what fits; the rest is counted.
+// lines lists what fits, in as few sections as that takes; the rest is counted.
 func (b *blockWriter) lines(c *Card) {
-	if len(c.Lines) == 0 {
-		return
-	}
-	var section strings.Builder
+	var section []string
 	size, listed := 0, 0
 	flush := func() {
-		if size > 0 {
-			b.section(strings.TrimSuffix(section.String(), "\n"))
+		if len(section) > 0 {
+			b.section(strings.Join(section, "\n"))
 		}
-		section.Reset()
-		size = 0
+		section, size = nil, 0
 	}
 	for _, l := range c.Lines {
-		text := l.Mark.sign() + " " + l.Mark.Word + "  " + Mrkdwn(l.Text, maxLine) + "\n"
-		n := utf8.RuneCountInString(text)
+		text := l.Mark.sign() + " " + l.Mark.Word + "  " + Mrkdwn(l.Text, maxLine)
+		n := utf8.RuneCountInString(text) + 1
 		if b.used+size+n > maxAll-2*maxFooter-maxFact {
 			break
 		}
 		if size+n > listSection {
 			flush()
 		}
-		section.WriteString(text)
+		section = append(section, text)
 		size += n
 		listed++
 	}
@@ -172,10 +178,11 @@ func (b *blockWriter) lines(c *Card) {
 
 // rest says how many alerts are not listed, and where they are.
 func (c *Card) rest(more int) string {
-	if c.Link == "" {
-		return fmt.Sprintf("and %d more: numwatch alerts lists all", more)
+	where := "numwatch alerts lists all"
+	if c.Link != "" {
+		where = anchor(c.Link, "all alerts")
 	}
-	return fmt.Sprintf("and %d more: %s", more, anchor(c.Link, "all alerts"))
+	return "and " + phone.Grouped(more) + " more: " + where
 }
 
 func (b *blockWriter) footer(parts []string) {
@@ -207,11 +214,7 @@ func (c *Card) Text(mention bool) string {
 		b.line(Mrkdwn(c.Counts, maxFact))
 	}
 	for _, f := range c.Facts {
-		v := Mrkdwn(f.Value, maxFact)
-		if !f.Time.IsZero() {
-			v = strings.TrimPrefix(v+", "+UTC(f.Time), ", ")
-		}
-		b.line(Mrkdwn(f.Label, maxFact) + ": " + v)
+		b.line(Mrkdwn(f.Label, maxFact) + ": " + f.text(Mrkdwn, UTC))
 	}
 	if text := actionText(c.Action); text != "" {
 		b.line("What to do: " + text)

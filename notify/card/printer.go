@@ -3,12 +3,15 @@ package card
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	textwidth "golang.org/x/text/width"
+
+	"numwatch/phone"
 )
 
 // consoleWidth is how many columns a printed message takes.
@@ -61,7 +64,7 @@ func (p *Printer) box(title string, card *Card) string {
 	var b strings.Builder
 	b.WriteString("╭─ " + title + " " + strings.Repeat("─", max(consoleWidth-5-width(title), 0)) + "╮\n")
 	for _, l := range p.body(card) {
-		b.WriteString("│ " + l.text + strings.Repeat(" ", max(consoleWidth-4-l.width, 0)) + " │\n")
+		b.WriteString("│ " + pad(l, consoleWidth-4) + " │\n")
 	}
 	b.WriteString("╰" + strings.Repeat("─", consoleWidth-2) + "╯\n")
 	return b.String()
@@ -69,89 +72,59 @@ func (p *Printer) box(title string, card *Card) string {
 
 // short draws a reply or an edit: what changed, without a frame.
 func (p *Printer) short(title string, card *Card) string {
-	var b strings.Builder
-	b.WriteString(title + "\n")
-	for _, l := range p.heading(card) {
-		b.WriteString("  " + l.text + "\n")
-	}
-	for _, l := range p.list(card) {
-		b.WriteString("  " + l.text + "\n")
-	}
-	return b.String()
+	lines := append(p.heading(card), p.list(card)...)
+	return title + "\n  " + strings.Join(lines, "\n  ") + "\n"
 }
 
-// row is a line that may hold escape sequences, and how wide it shows.
-type row struct {
-	text  string
-	width int
-}
-
-func (p *Printer) rows(lines ...string) []row {
-	rows := make([]row, len(lines))
-	for i, l := range lines {
-		rows[i] = row{l, width(l)}
+func (p *Printer) body(card *Card) []string {
+	lines := p.heading(card)
+	add := func(text, lead string) {
+		if text != "" {
+			lines = append(lines, wrap(text, lead)...)
+		}
 	}
-	return rows
-}
-
-func (p *Printer) body(card *Card) []row {
-	rows := p.heading(card)
-	if len(card.Mention) > 0 {
-		rows = append(rows, p.rows(wrap(strings.Join(card.Mention, " "), "")...)...)
-	}
+	add(strings.Join(card.Mention, " "), "")
 	label := 0
 	for _, f := range card.Facts {
 		label = max(label, width(f.Label))
 	}
 	for _, f := range card.Facts {
-		rows = append(rows, p.rows(wrap(f.console(), pad(f.Label, min(label, 24))+"  ")...)...)
+		lines = append(lines, wrap(f.text(Plain, UTC), pad(f.Label, min(label, 24))+"  ")...)
 	}
-	rows = append(rows, p.list(card)...)
-	if text := card.Action.Plain(); text != "" {
-		rows = append(rows, p.rows(wrap(text, "→ ")...)...)
-	}
-	if card.Runbook != "" {
-		rows = append(rows, p.rows(wrap(Plain(card.Runbook, maxFact), "→ ")...)...)
-	}
+	lines = append(lines, p.list(card)...)
+	add(card.Action.Plain(), "→ ")
+	add(Plain(card.Runbook, maxFact), "→ ")
 	if len(card.Footer) > 0 {
 		for _, l := range wrap(strings.Join(card.Footer, " · "), "") {
-			rows = append(rows, row{p.paint(Gray, l), width(l)})
+			lines = append(lines, p.paint(Gray, l))
 		}
 	}
-	return rows
+	return lines
 }
 
-func (p *Printer) heading(card *Card) []row {
-	lines := wrap(card.Title, strings.ToUpper(card.Mark.Word)+": ")
-	rows := p.rows(lines...)
-	word := strings.ToUpper(card.Mark.Word)
-	rows[0].text = p.paint(card.Mark.Color, word) + strings.TrimPrefix(rows[0].text, word)
-	return rows
+func (p *Printer) heading(card *Card) []string {
+	return p.marked(card.Title, strings.ToUpper(card.Mark.Word), ": ", card.Mark)
 }
 
-func (p *Printer) list(card *Card) []row {
-	var rows []row
+func (p *Printer) list(card *Card) []string {
+	var lines []string
 	if card.Counts != "" {
-		rows = append(rows, p.rows(wrap(card.Counts, "")...)...)
+		lines = wrap(card.Counts, "")
 	}
 	for _, l := range card.Lines {
-		lead := pad(l.Mark.Word, 8) + "  "
-		lines := p.rows(wrap(Plain(l.Text, maxLine), lead)...)
-		lines[0].text = p.paint(l.Mark.Color, lead) + strings.TrimPrefix(lines[0].text, lead)
-		rows = append(rows, lines...)
+		lines = append(lines, p.marked(Plain(l.Text, maxLine), pad(l.Mark.Word, 8), "  ", l.Mark)...)
 	}
 	if card.More > 0 {
-		rows = append(rows, p.rows(fmt.Sprintf("and %d more", card.More))...)
+		lines = append(lines, "and "+phone.Grouped(card.More)+" more")
 	}
-	return rows
+	return lines
 }
 
-func (f *Fact) console() string {
-	text := Plain(f.Value, maxFact)
-	if f.Time.IsZero() {
-		return text
-	}
-	return strings.TrimPrefix(text+", "+UTC(f.Time), ", ")
+// marked is a text that begins with a word in the mark's colour.
+func (p *Printer) marked(text, word, gap string, m Mark) []string {
+	lines := wrap(text, word+gap)
+	lines[0] = p.paint(m.Color, word) + strings.TrimPrefix(lines[0], word)
+	return lines
 }
 
 var colorCodes = [...]string{Gray: "90", Blue: "34", Yellow: "33", Orange: "38;5;208", Red: "1;31", Green: "32"}
@@ -209,10 +182,13 @@ func cutAt(word string, room int) int {
 
 func pad(s string, n int) string { return s + strings.Repeat(" ", max(n-width(s), 0)) }
 
+// escapes are the sequences that paint writes.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // width is how many columns s takes in a terminal.
 func width(s string) int {
 	n := 0
-	for _, r := range s {
+	for _, r := range escapes.ReplaceAllString(s, "") {
 		n += runeWidth(r)
 	}
 	return n

@@ -183,10 +183,10 @@ func TestListsCountWhatTheyDoNotShow(t *testing.T) {
 	require.NoError(t, err)
 	listed := strings.Count(string(raw), "Critical  ")
 	require.Greater(t, listed, maxListed, "critical ones, as far as a message has room")
-	require.Contains(t, string(raw), fmt.Sprintf("and %d more", 3000-listed))
+	require.Contains(t, string(raw), "and "+phone.Grouped(3000-listed)+" more")
 	require.Contains(t, string(raw), "8613800000000 (Shop 0), 8613800000001 (Shop 1), 8613800000002 (Shop 2) and 2,997 more: 3,000 × quality-red in Acme (main)")
 	listed = strings.Count(card.Text(false), "Critical: ") - 1
-	require.Contains(t, card.Text(false), fmt.Sprintf("and %d more", 3000-listed))
+	require.Contains(t, card.Text(false), "and "+phone.Grouped(3000-listed)+" more")
 }
 
 func TestLiteralsOfRulesKeepTheirFormatting(t *testing.T) {
