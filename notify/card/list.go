@@ -74,7 +74,7 @@ func (c *Maker) listTitle(alerts []alert.Alert) string {
 	}
 	title := c.names(worst) + amount(worst)
 	if len(worst) == 1 {
-		title = c.told(&worst[0])
+		title = c.summary(&worst[0])
 	}
 	if others := len(alerts) - len(worst); others > 0 {
 		title += ", and " + phone.Count(others, "other alert")
@@ -128,12 +128,12 @@ func (c *Maker) line(a *alert.Alert, sameRule bool) Line {
 	case sameRule:
 		return Line{markOf(a), c.title(a) + ": " + moved(a)}
 	default:
-		return Line{markOf(a), c.told(a)}
+		return Line{markOf(a), c.summary(a)}
 	}
 }
 
-// told is the rule's text, with the number that it is about.
-func (c *Maker) told(a *alert.Alert) string {
+// summary is the rule's text, with the number that it is about.
+func (c *Maker) summary(a *alert.Alert) string {
 	text := headline(a)
 	if strings.Contains(text, a.Subject.PhoneNumber) {
 		return text

@@ -142,7 +142,7 @@ func wantsEyes(a alert.Alert) bool {
 
 // replied commits what a message's reply told of.
 func (w *channelWorker) replied(ctx context.Context, m alert.Message) {
-	m.Alerts, m.Reply = told(&m, m.Reply.NotifiedRevisions, m.Reply.At), nil
+	m.Alerts, m.Reply = afterReply(&m, m.Reply.NotifiedRevisions, m.Reply.At), nil
 	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
 }
 
@@ -322,9 +322,9 @@ func revisions(alerts []alert.Alert) map[string]uint64 {
 	return all
 }
 
-// told returns what a message shows once a reply has told of these revisions.
+// afterReply returns what a message shows once a reply has told of these revisions.
 // Where it takes no edits, its thread is all that shows them.
-func told(m *alert.Message, revisions map[string]uint64, at time.Time) []alert.ShownAlert {
+func afterReply(m *alert.Message, revisions map[string]uint64, at time.Time) []alert.ShownAlert {
 	list := slices.Clone(m.Alerts)
 	for i, s := range list {
 		if revision, ok := revisions[s.Alert]; ok {

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxWhisper    = 900
+	maxPrivate    = 900
 	slackTimeout  = 15 * time.Second
 	readWithin    = 3 * time.Second // to find out whether the history may be read
 	metadataEvent = "numwatch_message"
@@ -147,10 +147,10 @@ func (p *API) Post(ctx context.Context, m Outgoing) (string, error) {
 	return ts, classify("chat.postMessage", err)
 }
 
-// Whisper tells one user in a channel something that nobody else sees.
-func (p *API) Whisper(ctx context.Context, target, user, text string) error {
+// PostPrivately shows one user in a channel something that nobody else sees.
+func (p *API) PostPrivately(ctx context.Context, target, user, text string) error {
 	_, err := p.client.PostEphemeralContext(ctx, target, user,
-		slack.MsgOptionText(card.Mrkdwn(text, maxWhisper), false), slack.MsgOptionParse(false), slack.MsgOptionLinkNames(false))
+		slack.MsgOptionText(card.Mrkdwn(text, maxPrivate), false), slack.MsgOptionParse(false), slack.MsgOptionLinkNames(false))
 	return classify("chat.postEphemeral", err)
 }
 

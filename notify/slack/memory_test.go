@@ -13,7 +13,7 @@ import (
 // reported.
 type memory struct {
 	mu         sync.Mutex
-	state      *rehearsed
+	state      *simulatedState
 	silences   map[string]alert.Silence
 	conditions map[string]string // of components that reported
 	reasons    map[string]string
@@ -24,7 +24,7 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
-		state: newRehearsed(), silences: map[string]alert.Silence{}, conditions: map[string]string{}, reasons: map[string]string{},
+		state: newSimulatedState(), silences: map[string]alert.Silence{}, conditions: map[string]string{}, reasons: map[string]string{},
 	}
 }
 

@@ -68,9 +68,9 @@ type channelState struct {
 	waiting  map[string]wait          // alerts that no message lists, by id
 	messages map[string]*messageState // by id
 
-	postAt    time.Time     // no post or reply before this: the channel's pace, or it is parked
-	full      time.Time     // no post before this: more comes than the channel takes
-	gathering time.Duration // how long it was to wait last; 0: it is not full
+	postAt     time.Time     // no post or reply before this: the channel's pace, or it is parked
+	full       time.Time     // no post before this: more comes than the channel takes
+	collecting time.Duration // how long it was to wait last; 0: it is not full
 }
 
 // messageState is the work on one message.
@@ -203,8 +203,8 @@ func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
 		if !known {
 			continue
 		}
-		n.reply = n.reply || toTell(m, s, a)
-		n.edit = n.edit || !m.NoEdits && (differs(m, s, a) || m.NoReplies && untold(s, a))
+		n.reply = n.reply || needsReply(m, s, a)
+		n.edit = n.edit || !m.NoEdits && (differs(m, s, a) || m.NoReplies && unnotified(s, a))
 		if at := remindAt(m, s, a); !at.IsZero() && (n.remindAt.IsZero() || at.Before(n.remindAt)) {
 			n.remindAt = at
 		}
@@ -218,15 +218,15 @@ func differs(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
 	return a.Revision > s.Revision || !m.NoEdits && s.Annotations != a.Annotations()
 }
 
-// untold reports whether people are to be told anew. What is held back stays
+// unnotified reports whether people are to be told anew. What is held back stays
 // unsaid, but who was told of an opening is told of its end.
-func untold(s alert.ShownAlert, a *alert.Alert) bool {
+func unnotified(s alert.ShownAlert, a *alert.Alert) bool {
 	return a.Notified > s.NotifiedRevision && (a.State.Closed() || len(a.HeldBy) == 0)
 }
 
-// toTell reports whether an alert is to be told in the message's thread.
-func toTell(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
-	return !m.NoReplies && (untold(s, a) || m.NoEdits && differs(m, s, a))
+// needsReply reports whether an alert is to be told in the message's thread.
+func needsReply(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
+	return !m.NoReplies && (unnotified(s, a) || m.NoEdits && differs(m, s, a))
 }
 
 // remindAt is when people are to be reminded of an alert; zero: not. What is
@@ -298,7 +298,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			out.by(at)
 			continue
 		}
-		return action{kind: reply, messages: []*alert.Message{m.message}, changed: p.choose(m.message, toTell)}
+		return action{kind: reply, messages: []*alert.Message{m.message}, changed: p.choose(m.message, needsReply)}
 	}
 	for id, w := range c.messages {
 		if w.busy || w.remindAt.IsZero() {
@@ -309,7 +309,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			continue
 		}
 		if m, known := p.state.Message(id); known && m.Reply == nil {
-			return action{kind: reply, remind: true, messages: []*alert.Message{m}, changed: p.forgotten(m, now)}
+			return action{kind: reply, remind: true, messages: []*alert.Message{m}, changed: p.dueReminders(m, now)}
 		}
 	}
 	return out
@@ -367,9 +367,9 @@ func (p *planner) members(m *alert.Message) []alert.Alert {
 	return p.choose(m, func(*alert.Message, alert.ShownAlert, *alert.Alert) bool { return true })
 }
 
-// forgotten are the alerts to remind of: those that are due, and with them those
+// dueReminders are the alerts to remind of: those that are due, and with them those
 // that soon will be.
-func (p *planner) forgotten(m *alert.Message, now time.Time) []alert.Alert {
+func (p *planner) dueReminders(m *alert.Message, now time.Time) []alert.Alert {
 	return p.choose(m, func(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
 		at := remindAt(m, s, a)
 		return !at.IsZero() && !at.Add(-a.RemindEvery/10).After(now)

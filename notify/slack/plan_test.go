@@ -20,11 +20,11 @@ func testCards() *card.Maker {
 // paper is a planner with a State of its own, and what the bot would do with it.
 type paper struct {
 	*planner
-	state *rehearsed
+	state *simulatedState
 }
 
 func onPaper(channels []string, alerts []alert.Alert, messages ...alert.Message) *paper {
-	p := &paper{state: newRehearsed()}
+	p := &paper{state: newSimulatedState()}
 	for _, a := range alerts {
 		p.state.alerts[a.ID] = &a
 	}
@@ -136,7 +136,7 @@ func TestPlanShowsAStoredBaselineSoon(t *testing.T) {
 	require.Len(t, a.alerts, 2)
 }
 
-func TestPlanFoldsWhatHadToWait(t *testing.T) {
+func TestPlanMergesWhatHadToWait(t *testing.T) {
 	b := opsPaper()
 	for i := range 5 {
 		a := inSpace(alerttest.Firing(i), i)
@@ -157,7 +157,7 @@ func TestPlanFoldsWhatHadToWait(t *testing.T) {
 }
 
 // What came to wait again, as its posts failed, is told together.
-func TestPlanFoldsWhatWasNotPosted(t *testing.T) {
+func TestPlanMergesWhatWasNotPosted(t *testing.T) {
 	b := opsPaper()
 	var lost []*alert.Message
 	for i := range 3 {
@@ -353,7 +353,7 @@ func (p *play) act(a action) {
 	case reply:
 		p.free = p.now.Add(time.Second)
 		m := *a.messages[0]
-		m.Alerts = told(&m, revisions(a.changed), p.now)
+		m.Alerts = afterReply(&m, revisions(a.changed), p.now)
 		p.put(m)
 	case edit:
 		p.edited(a, p.now)

@@ -38,8 +38,8 @@ type ButtonsOptions struct {
 	Logger    *slog.Logger // nil: none
 }
 
-// Buttons hears through Socket Mode which buttons people press, and has it
-// done. Whoever may not, or presses in vain, is answered in private.
+// Buttons learns through Socket Mode which buttons people press, and has the
+// Operator do it. Where nothing can be done, only who pressed is told why.
 type Buttons struct {
 	o      ButtonsOptions
 	log    *slog.Logger
@@ -82,14 +82,14 @@ func (b *Buttons) do(ctx context.Context, p Press) {
 	if b.repeated(p) {
 		return
 	}
-	refused := b.obey(ctx, p)
+	refused := b.perform(ctx, p)
 	b.log.Info("a button was pressed", "button", string(p.Button), "user", p.User, "by", p.By, "message", p.Message, "refused", refused)
 	if refused == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	if err := b.o.API.Whisper(ctx, p.Channel, p.User, refused); err != nil {
+	if err := b.o.API.PostPrivately(ctx, p.Channel, p.User, refused); err != nil {
 		b.log.Warn("who pressed a button could not be answered", "user", p.User, "err", err)
 	}
 }
@@ -104,8 +104,8 @@ func (b *Buttons) repeated(p Press) bool {
 	return false
 }
 
-// obey does what a button asks for, or says why not.
-func (b *Buttons) obey(ctx context.Context, p Press) (refused string) {
+// perform does what a button asks for, or says why not.
+func (b *Buttons) perform(ctx context.Context, p Press) (refused string) {
 	if len(b.o.Operators) > 0 && !slices.Contains(b.o.Operators, p.User) {
 		return "Nothing was done: only the operators may press this, as listed in slack.operators of numwatch's configuration."
 	}

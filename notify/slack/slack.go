@@ -1,15 +1,16 @@
-// Package slack shows in Slack what holds. There is no queue: what each message
-// shows is compared with the alerts as they are, and what differs is made true.
+// Package slack keeps messages in Slack up to date. There is no queue: what each
+// message shows is compared with the alerts as they are, and the difference is
+// posted, replied or edited.
 //
-// Alerts and messages are read from State, the loop's view of what is committed;
-// what became of a call is committed through notify.Recorder and comes back with
-// it. A message is committed as being sent before the call, so that after a
-// crash or a lost answer it can be looked for. The package itself holds only
-// what is to be tried when: plan.go and waiting.go decide what is next (pure),
-// actions.go and locate.go do it, errors.go tells what a failed call concerns.
+// Alerts and messages are read from State, the loop's view of what is committed.
+// The outcome of each call is committed through notify.Recorder and then appears
+// in State. A message is committed as being sent before the call, so that it can
+// be searched for after a crash or a lost answer. The package itself holds only
+// when to try what: plan.go and waiting.go decide what is next (pure), actions.go
+// and locate.go do it, errors.go says what a failed call concerns.
 //
 // It imports phone, alert, notify and notify/card. The bot makes a Sink; back-tests
-// use a Rehearsal, which plans the same way.
+// use a Simulation, which plans the same way.
 package slack
 
 import (
@@ -104,7 +105,7 @@ type Options struct {
 	Trace      func(point string)    // nil: none; for tests
 }
 
-// Sink makes the channels show what holds. Its methods are safe for concurrent
+// Sink keeps the channels up to date. Its methods are safe for concurrent
 // use.
 type Sink struct {
 	o       Options

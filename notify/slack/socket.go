@@ -61,14 +61,14 @@ func (b *Buttons) session(ctx context.Context, dials *dialer) error {
 			case <-ctx.Done():
 				return
 			case e := <-client.Events:
-				b.hear(ctx, client, &e)
+				b.handle(ctx, client, &e)
 			}
 		}
 	})
 	return client.RunContext(ctx)
 }
 
-func (b *Buttons) hear(ctx context.Context, client *socketmode.Client, e *socketmode.Event) {
+func (b *Buttons) handle(ctx context.Context, client *socketmode.Client, e *socketmode.Event) {
 	switch data := e.Data.(type) {
 	case *slack.ConnectionErrorEvent:
 		b.failed(ctx, data.ErrorObj)

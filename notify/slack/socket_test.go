@@ -199,7 +199,7 @@ func message(id string, alerts ...alert.Alert) alert.Message {
 
 const pressedBy = "ada *l* <!channel>" // harmless where text is not parsed; the card escapes it
 
-func TestButtonsAreObeyed(t *testing.T) {
+func TestButtonsDoWhatTheySay(t *testing.T) {
 	h := newHotline(t, "U1", "U2")
 	c := next(t, h.hello)
 	for i, b := range []struct {

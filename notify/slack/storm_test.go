@@ -94,7 +94,7 @@ func counted(t *testing.T, d *rig) (sum int) {
 }
 
 // A storm that goes on is told ever more seldom, and a calm channel at once.
-func TestSlackGathersForLongerWhileItStorms(t *testing.T) {
+func TestSlackCollectsForLongerWhileItStorms(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		for i := range 3600 {

@@ -14,12 +14,12 @@ const (
 	baselineMax   = 30 * time.Minute
 )
 
-// While more comes than a channel takes, what waits is collected for longer and
-// longer before it becomes the next message: an hour of storm must not be
-// thousands of them.
+// While alerts come faster than a channel takes messages, they are collected for
+// longer and longer before they become the next one: an hour of storm must not be
+// thousands of messages.
 const (
-	gatherFirst = 5 * time.Second
-	gatherMax   = 30 * time.Second
+	collectFirst = 5 * time.Second
+	collectMax   = 30 * time.Second
 )
 
 // wait is an alert that no message lists.
@@ -128,11 +128,11 @@ func (p *planner) nextPost(c *channelState, now, free time.Time) (out action) {
 	slices.SortFunc(ready, func(x, y *group) int { return card.Worst(&x.alerts[0], &y.alerts[0]) })
 	first := ready[0]
 	if crowded(ready, free) && !first.baseline {
-		first = fold(ready)
-		c.gathering = min(max(2*c.gathering, gatherFirst), gatherMax)
-		c.full = now.Add(c.gathering)
+		first = merge(ready)
+		c.collecting = min(max(2*c.collecting, collectFirst), collectMax)
+		c.full = now.Add(c.collecting)
 	} else {
-		c.gathering = 0
+		c.collecting = 0
 	}
 	return action{kind: post, alerts: first.alerts}
 }
@@ -143,8 +143,8 @@ func crowded(ready []*group, free time.Time) bool {
 	return len(ready) > 1 && slices.ContainsFunc(ready, waited)
 }
 
-// fold makes one group of all but the baselines, which stay one message each.
-func fold(groups []*group) *group {
+// merge makes one group of all but the baselines, which stay one message each.
+func merge(groups []*group) *group {
 	all := &group{}
 	for _, g := range groups {
 		if !g.baseline {
@@ -263,5 +263,5 @@ func (p *planner) seen(a *alert.Alert) bool {
 func shows(m *alert.Message, a *alert.Alert) bool {
 	i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
 	s := m.Alerts[i]
-	return m.State == alert.Dead || m.State == alert.Posted && m.Reply == nil && !differs(m, s, a) && !untold(s, a)
+	return m.State == alert.Dead || m.State == alert.Posted && m.Reply == nil && !differs(m, s, a) && !unnotified(s, a)
 }

@@ -91,7 +91,7 @@ func (w *channelWorker) next(l lane) (a action, conf Channel, wait time.Duration
 	}
 	switch {
 	case a.kind != idle:
-		w.take(a)
+		w.claim(a)
 		return a, w.conf, 0
 	case a.until.IsZero():
 		return a, w.conf, -1
@@ -100,8 +100,8 @@ func (w *channelWorker) next(l lane) (a action, conf Channel, wait time.Duration
 	}
 }
 
-// take is called with the lock held.
-func (w *channelWorker) take(a action) {
+// claim is called with the lock held.
+func (w *channelWorker) claim(a action) {
 	for _, m := range a.messages {
 		state := w.s.plan.message(m)
 		state.busy = true

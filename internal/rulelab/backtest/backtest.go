@@ -34,7 +34,7 @@ type Options struct {
 type Replay struct {
 	o     Options
 	state *rules.State
-	slack *slack.Rehearsal
+	slack *slack.Simulation
 	delay map[string]time.Duration // `for`, by rule
 	keep  time.Duration            // how long closed alerts stay in reach
 	tally *tally
@@ -176,7 +176,7 @@ const (
 func (r *Replay) advance(t time.Time) {
 	if !r.begun {
 		r.begun, r.now = true, t
-		r.slack = slack.NewRehearsal(channelNames(r.o.Rules), t)
+		r.slack = slack.NewSimulation(channelNames(r.o.Rules), t)
 		return
 	}
 	for {

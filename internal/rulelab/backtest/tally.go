@@ -106,7 +106,7 @@ func (c *SubjectCount) note(a *alert.Alert) {
 }
 
 // message counts a message once, and once for each rule and subject in it.
-func (t *tally) message(m *slack.Told) {
+func (t *tally) message(m *slack.Notification) {
 	if !t.counts(m.At) {
 		return
 	}
@@ -139,7 +139,7 @@ func (t *tally) message(m *slack.Told) {
 	}
 }
 
-func (r *RuleCount) message(m *slack.Told) {
+func (r *RuleCount) message(m *slack.Notification) {
 	switch {
 	case m.Remind:
 		r.Reminds++

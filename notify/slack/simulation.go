@@ -9,12 +9,12 @@ import (
 	"numwatch/alert"
 )
 
-// Rehearsal shows alerts as Slack would, without Slack and in a time that is
-// given: the same planner decides what becomes a message, what a reply, and what
-// is folded into one while a channel is full. Every call succeeds at once. It
+// Simulation finds out what people would be sent, without Slack and in a time that
+// is given: the same planner decides what becomes a message, what a reply, and what
+// is merged into one while a channel is full. Every call succeeds at once. It
 // belongs to one goroutine; times never go back.
-type Rehearsal struct {
-	state    *rehearsed
+type Simulation struct {
+	state    *simulatedState
 	plan     *planner
 	channels []string
 	now      time.Time
@@ -23,8 +23,8 @@ type Rehearsal struct {
 	count    int
 }
 
-// Told is a message or a reply that people see.
-type Told struct {
+// Notification is a message or a reply that people see.
+type Notification struct {
 	At      time.Time
 	Channel string
 	Reply   bool          // in the thread of a message
@@ -32,18 +32,18 @@ type Told struct {
 	Alerts  []alert.Alert // that the message lists, or the reply is about; worst first
 }
 
-// NewRehearsal returns a workspace with these channels, in which nothing was
+// NewSimulation returns a workspace with these channels, in which nothing was
 // said yet.
-func NewRehearsal(channels []string, now time.Time) *Rehearsal {
-	state := newRehearsed()
-	return &Rehearsal{
+func NewSimulation(channels []string, now time.Time) *Simulation {
+	state := newSimulatedState()
+	return &Simulation{
 		state: state, plan: newPlanner(state, channels, now), channels: slices.Sorted(slices.Values(channels)),
 		now: now, postAt: make(map[string]time.Time), due: make(map[string]time.Time),
 	}
 }
 
 // Update takes in an alert as it now is. What shows it is edited at once.
-func (r *Rehearsal) Update(a alert.Alert, now time.Time) {
+func (r *Simulation) Update(a alert.Alert, now time.Time) {
 	r.state.alerts[a.ID] = &a
 	for _, m := range slices.Clone(r.state.showing[a.ID]) {
 		r.put(*m, redrawn(m, []alert.Alert{a}))
@@ -53,12 +53,12 @@ func (r *Rehearsal) Update(a alert.Alert, now time.Time) {
 }
 
 // BaselineDone says that the first round of an account is over.
-func (r *Rehearsal) BaselineDone(account string, now time.Time) {
+func (r *Simulation) BaselineDone(account string, now time.Time) {
 	r.plan.baselineDone(account)
 	r.wake(now)
 }
 
-func (r *Rehearsal) wake(now time.Time) {
+func (r *Simulation) wake(now time.Time) {
 	r.now = later(r.now, now)
 	for _, c := range r.channels {
 		r.due[c] = r.now
@@ -67,7 +67,7 @@ func (r *Rehearsal) wake(now time.Time) {
 
 // Until lets time pass, and returns what people are told up to and including t:
 // channel by channel, in order in each.
-func (r *Rehearsal) Until(t time.Time) (told []Told) {
+func (r *Simulation) Until(t time.Time) (told []Notification) {
 	for _, c := range r.channels {
 		for due := r.due[c]; !due.IsZero() && !due.After(t); due = r.due[c] {
 			a := r.plan.next(c, posting, due, r.postAt[c])
@@ -86,12 +86,12 @@ func (r *Rehearsal) Until(t time.Time) (told []Told) {
 }
 
 // tell posts a message or a reply.
-func (r *Rehearsal) tell(channel string, a action, now time.Time) Told {
+func (r *Simulation) tell(channel string, a action, now time.Time) Notification {
 	r.postAt[channel] = now.Add((&API{}).Pace().Post)
 	if a.kind == reply {
 		m := *a.messages[0]
-		r.put(m, told(&m, revisions(a.changed), now))
-		return Told{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed}
+		r.put(m, afterReply(&m, revisions(a.changed), now))
+		return Notification{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed}
 	}
 	r.count++
 	m := alert.Message{ID: fmt.Sprintf("m-%d", r.count), Channel: channel, State: alert.Posted, At: now}
@@ -101,11 +101,11 @@ func (r *Rehearsal) tell(channel string, a action, now time.Time) Told {
 		delete(r.plan.channel(channel).waiting, a.alerts[i].ID)
 	}
 	r.put(m, list)
-	return Told{At: now, Channel: channel, Alerts: a.alerts}
+	return Notification{At: now, Channel: channel, Alerts: a.alerts}
 }
 
 // put notes what a message shows.
-func (r *Rehearsal) put(m alert.Message, list []alert.ShownAlert) {
+func (r *Simulation) put(m alert.Message, list []alert.ShownAlert) {
 	m.Alerts = list
 	r.state.put(&m)
 	r.plan.message(&m)
@@ -113,7 +113,7 @@ func (r *Rehearsal) put(m alert.Message, list []alert.ShownAlert) {
 
 // Forget drops what closed longer than keep ago and is shown everywhere, and
 // returns the ids of those alerts, as the bot does from time to time.
-func (r *Rehearsal) Forget(now time.Time, keep time.Duration) []string {
+func (r *Simulation) Forget(now time.Time, keep time.Duration) []string {
 	alerts, messages := r.plan.expired(now, keep)
 	for _, m := range messages {
 		r.state.drop(m.ID)
@@ -124,31 +124,34 @@ func (r *Rehearsal) Forget(now time.Time, keep time.Duration) []string {
 	return alerts
 }
 
-// rehearsed is the State of a rehearsal, in memory.
-type rehearsed struct {
+// simulatedState is the State of a simulation, in memory.
+type simulatedState struct {
 	State    // nil: a planner asks for nothing but alerts and messages
 	alerts   map[string]*alert.Alert
 	messages map[string]*alert.Message
 	showing  map[string][]*alert.Message // by alert
 }
 
-func newRehearsed() *rehearsed {
-	return &rehearsed{
+func newSimulatedState() *simulatedState {
+	return &simulatedState{
 		alerts: make(map[string]*alert.Alert), messages: make(map[string]*alert.Message), showing: make(map[string][]*alert.Message),
 	}
 }
 
-func (r *rehearsed) Alert(id string) (*alert.Alert, bool) { a, ok := r.alerts[id]; return a, ok }
+func (r *simulatedState) Alert(id string) (*alert.Alert, bool) { a, ok := r.alerts[id]; return a, ok }
 
-func (r *rehearsed) Message(id string) (*alert.Message, bool) { m, ok := r.messages[id]; return m, ok }
+func (r *simulatedState) Message(id string) (*alert.Message, bool) {
+	m, ok := r.messages[id]
+	return m, ok
+}
 
-func (r *rehearsed) Alerts() []*alert.Alert { return slices.Collect(maps.Values(r.alerts)) }
+func (r *simulatedState) Alerts() []*alert.Alert { return slices.Collect(maps.Values(r.alerts)) }
 
-func (r *rehearsed) Messages() []*alert.Message { return slices.Collect(maps.Values(r.messages)) }
+func (r *simulatedState) Messages() []*alert.Message { return slices.Collect(maps.Values(r.messages)) }
 
-func (r *rehearsed) MessagesOf(id string) []*alert.Message { return r.showing[id] }
+func (r *simulatedState) MessagesOf(id string) []*alert.Message { return r.showing[id] }
 
-func (r *rehearsed) put(m *alert.Message) {
+func (r *simulatedState) put(m *alert.Message) {
 	r.drop(m.ID)
 	r.messages[m.ID] = m
 	for _, s := range m.Alerts {
@@ -156,7 +159,7 @@ func (r *rehearsed) put(m *alert.Message) {
 	}
 }
 
-func (r *rehearsed) drop(id string) {
+func (r *simulatedState) drop(id string) {
 	m := r.messages[id]
 	if m == nil {
 		return

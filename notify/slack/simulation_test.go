@@ -11,15 +11,15 @@ import (
 	"numwatch/alert/alerttest"
 )
 
-// What a rehearsal says of messages and replies is what the sink does with a
+// What a simulation says of messages and replies is what the sink does with a
 // strict Slack at the same times: storms, quiet and what reopens.
-func TestARehearsalTellsAsTheSinkDoes(t *testing.T) {
+func TestASimulationNotifiesAsTheSinkDoes(t *testing.T) {
 	for seed := range uint64(5) {
 		withRig(t, func(t *testing.T, d *rig) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			d.start(opsChannel)
 			d.after(time.Second)
-			r := NewRehearsal([]string{"ops"}, time.Now())
+			r := NewSimulation([]string{"ops"}, time.Now())
 			posts, replies := 0, 0
 			tell := func(now time.Time) {
 				for _, told := range r.Until(now) {
@@ -72,8 +72,8 @@ func TestARehearsalTellsAsTheSinkDoes(t *testing.T) {
 	}
 }
 
-func TestARehearsedBaselineIsOneMessage(t *testing.T) {
-	r := NewRehearsal([]string{"ops"}, alerttest.Noon)
+func TestASimulatedBaselineIsOneMessage(t *testing.T) {
+	r := NewSimulation([]string{"ops"}, alerttest.Noon)
 	for i := range 10 {
 		a := inSpace(alerttest.Firing(i), i)
 		a.Baseline = true
