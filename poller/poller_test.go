@@ -361,9 +361,7 @@ type throttling struct {
 func (c *throttling) Fetch(ctx context.Context, k phone.SpaceKey, turn ratelimit.Turn) (*phone.Snapshot, error) {
 	a := ratelimit.Answer{Space: k.ID, Sent: time.Now()}
 	snapshot, err := c.cloudy.Fetch(ctx, k, turn)
-	if err == nil && c.throttles(k.ID) {
-		a.Throttled = true
-	}
+	c.set(func() { a.Throttled = err == nil && c.throttles(k.ID) })
 	if shared := c.pace.Answered(a); a.Throttled {
 		return nil, &cams.Error{Class: cams.Throttled, Account: k.Account, Space: k.ID, Code: "System.LimitControl", Shared: shared}
 	}
