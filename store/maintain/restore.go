@@ -39,35 +39,41 @@ func (v Verifier) Restore(ctx context.Context, path, backup string) (done Restor
 	if done.Epoch, err = store.NewEpoch(fresh); err != nil {
 		return done, err
 	}
-	if done.Aside, err = moveAway(path); err != nil {
-		return done, err
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return done, fmt.Errorf("putting the backup in place: %w", err)
-	}
-	return done, nil
+	done.Aside, err = swap(path, fresh)
+	return done, err
 }
 
-// moveAway moves the present store out of the way, if no bot has it open.
-func moveAway(path string) (aside string, err error) {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return "", nil
+// swap puts the file fresh in the place of the store at path, if no bot has that open,
+// which stays beside it. There is a store at path all the time: a bot that starts
+// meanwhile must not take a missing one for its first start.
+func swap(path, fresh string) (aside string, err error) {
+	present, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		_, err = replace(path, fresh)
+		return "", err
 	}
 	s, err := store.Open(path, store.Options{})
 	if errors.Is(err, store.ErrLocked) {
 		return "", err
 	}
-	if err == nil { // a damaged one is moved away as well
-		if err := s.Close(); err != nil {
-			return "", err
-		}
+	if err == nil { // a damaged one is replaced as well
+		defer func() { err = errors.Join(err, s.Close()) }()
 	}
 	aside = path + ".before-restore"
-	if _, err := os.Stat(aside); err == nil {
+	if earlier, err := os.Stat(aside); err == nil && os.SameFile(earlier, present) {
+		if err := os.Remove(aside); err != nil { // a restore was interrupted
+			return "", err
+		}
+	} else if err == nil {
 		return "", fmt.Errorf("%s exists from an earlier restore: move it away first", aside)
 	}
-	if err := os.Rename(path, aside); err != nil {
-		return "", fmt.Errorf("moving the present store away: %w", err)
+	if err := os.Link(path, aside); err != nil {
+		if err := copyFile(aside, path); err != nil { // a file system without links
+			return "", fmt.Errorf("keeping the present store: %w", err)
+		}
+	}
+	if _, err := replace(path, fresh); err != nil {
+		return aside, fmt.Errorf("putting the backup in place: %w", err)
 	}
 	return aside, nil
 }
@@ -96,5 +102,6 @@ func WriteFile(path string, from io.Reader) (n int64, err error) {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return n, err
 	}
-	return n, os.Rename(f.Name(), path)
+	_, err = replace(path, f.Name())
+	return n, err
 }
