@@ -58,6 +58,8 @@ type Publisher struct {
 	beat    time.Duration
 	patient time.Duration // how long it may fail before it counts as parked
 	slow    time.Duration // how old what it publishes may be before it counts as behind
+	// ackWithin is how long the server has to acknowledge.
+	ackWithin time.Duration
 
 	wake      notify.Signal // something was appended to the log
 	connected notify.Signal // look again at once
@@ -94,7 +96,7 @@ type Status struct {
 // New returns a cursor that does nothing until Run.
 func New(o Options) *Publisher {
 	p := &Publisher{
-		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), beat: notify.BeatEvery, patient: parkAfter, slow: behindAfter,
+		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), beat: notify.BeatEvery, patient: parkAfter, slow: behindAfter, ackWithin: ackTimeout,
 		wake: notify.NewSignal(), connected: notify.NewSignal(), lost: notify.NewSignal(), closed: make(chan struct{}),
 		cursor: o.Cursor, stored: o.Cursor,
 	}
@@ -216,7 +218,7 @@ func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 		return unreached(&p.o.Login, cmp.Or(nc.LastError(), nats.ErrNoServers))
 	}
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*window),
-		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(askTimeout))
+		jetstream.WithPublishAsyncTimeout(p.ackWithin), jetstream.WithDefaultTimeout(askTimeout))
 	if err != nil {
 		return fmt.Errorf("using jetstream: %w", err)
 	}
@@ -244,6 +246,9 @@ func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 // failed notes a failure and waits a while, or until the connection is up again.
 func (p *Publisher) failed(ctx context.Context, err error, failures int) {
 	p.events.WithLabelValues("failed").Inc()
+	if s := p.o.Login.Server; s != nil {
+		err = s.recoverFrom(err)
+	}
 	now := time.Now()
 	if p.failing.IsZero() {
 		p.failing = now

@@ -3,16 +3,32 @@ package jetstream
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
-// startPoll is how often a server that starts is asked whether it is up.
-const startPoll = 100 * time.Millisecond
+const (
+	// startPoll is how often a server that starts is asked whether it is up.
+	startPoll = 100 * time.Millisecond
+
+	// noLimit is how much JetStream may store. Its own choice is a share of what is free
+	// when it starts: on a disk that is full then, nothing for ever. What limits the stream
+	// is nats.max_bytes.
+	noLimit = 1 << 60
+
+	// roomNeeded is what must fit on the disk before JetStream is started again.
+	roomNeeded = 1 << 20
+)
 
 // ServerOptions configures the NATS server that runs within the process where
 // no other is configured.
@@ -28,7 +44,7 @@ type Server struct {
 	server *server.Server
 	said   *serverLog
 	o      ServerOptions
-	up     chan struct{} // closed when it takes connections
+	up     chan struct{} // closed when it takes connections; JetStream may still lack room
 	url    string        // from then on
 }
 
@@ -37,7 +53,7 @@ type Server struct {
 func NewServer(o ServerOptions) (*Server, error) {
 	options := &server.Options{
 		ServerName: "numwatch", Authorization: o.Token, DontListen: o.Listen == "",
-		JetStream: true, StoreDir: o.Dir, NoSigs: true, NoSystemAccount: true,
+		NoSigs: true, NoSystemAccount: true, // JetStream is enabled once it is up
 	}
 	if o.Listen != "" {
 		var err error
@@ -74,8 +90,11 @@ func (e *Server) Start(ctx context.Context) error {
 		default:
 		}
 	}
-	if !e.server.JetStreamEnabled() {
-		return e.failed("jetstream did not start")
+	if err := e.enableJetStream(); err != nil {
+		if !e.full() {
+			return e.failed(err.Error())
+		}
+		e.said.log.Error("the embedded nats server has no room on its disk; events wait until it has", "dir", e.o.Dir, "err", err)
 	}
 	if e.server.Addr() != nil {
 		e.url = e.server.ClientURL()
@@ -83,6 +102,50 @@ func (e *Server) Start(ctx context.Context) error {
 	close(e.up)
 	return nil
 }
+
+func (e *Server) enableJetStream() error {
+	return e.server.EnableJetStream(&server.JetStreamConfig{StoreDir: e.o.Dir, MaxStore: noLimit})
+}
+
+// full looks at the disk itself, by writing to it.
+func (e *Server) full() bool {
+	probe := filepath.Join(e.o.Dir, "room")
+	err := errors.Join(os.MkdirAll(e.o.Dir, dirMode), os.WriteFile(probe, make([]byte, roomNeeded), fileMode))
+	return errors.Is(errors.Join(err, os.Remove(probe)), syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+// recoverFrom starts JetStream again after an error of its disk, once there is room: a stream
+// that could not be written refuses everything until then.
+func (e *Server) recoverFrom(err error) error {
+	if e.server.JetStreamEnabled() && !ofDisk(err) {
+		return err
+	}
+	if e.full() {
+		return fmt.Errorf("the disk of nats.dir, %s, has no room: free some, and publishing goes on by itself: %w", e.o.Dir, err)
+	}
+	e.said.log.Warn("the embedded nats server starts jetstream again", "err", err)
+	if again := errors.Join(e.server.ShutdownJetStream(), e.enableJetStream()); again != nil {
+		return e.failed(again.Error())
+	}
+	return err
+}
+
+// ofDisk reports whether the server could not store something. Often it then does not
+// answer at all.
+func ofDisk(err error) bool {
+	api := new(jetstream.APIError)
+	return errors.Is(err, jetstream.ErrAsyncPublishTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &api) && slices.Contains([]jetstream.ErrorCode{codeNoResources, codeNoStorage, codeNotStored}, api.ErrorCode)
+}
+
+// What the server answers where its disk is full; nats.go has no names for these.
+const (
+	codeNoResources jetstream.ErrorCode = 10023
+	codeNoStorage   jetstream.ErrorCode = 10047
+	codeNotStored   jetstream.ErrorCode = 10077
+
+	dirMode  = 0o755
+	fileMode = 0o600
+)
 
 func (e *Server) failed(why string) error {
 	return fmt.Errorf("embedded nats server on %s: %s; check that its folder, %s, can be written and that no other server uses it", e.o.Listen, why, e.o.Dir)

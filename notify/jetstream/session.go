@@ -275,7 +275,7 @@ func (s *session) advance() {
 // shows all that was published. Acknowledgements time out by themselves; over a
 // lost connection none can come.
 func (s *session) drain(ctx context.Context) {
-	wait := ackTimeout + time.Second
+	wait := s.p.ackWithin + time.Second
 	if !s.js.Conn().IsConnected() {
 		wait = 0
 	}
