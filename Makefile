@@ -46,10 +46,11 @@ bench-poller: ## measure what the poller promises, as the table in docs/benchmar
 load: build ## measure the whole program on a fleet of 1,000,000 numbers (ARGS="-sweep numbers", -help; Linux)
 	@$(GO) run ./tools/load $(ARGS)
 
-soak: ## the long tests: 500 kills and thousands of faults (SEED=… repeats a run)
+soak: ## the long tests: 500 kills, 1,000 corrupted stores and thousands of faults (SEED=… repeats a run)
 	@echo "soak: SEED=$(SEED)"
 	$(SOAK) NUMWATCH_SOAK_ROUNDS=5000 $(GO) test -count=1 -timeout 1h -run RandomFaults ./notify/...
 	$(SOAK) $(GO) test -count=50 -timeout 1h -run 'FaultMatrix|FaultsOfEveryEffect|NATSCrashes|NATSOrder|NATSOutage' ./notify/...
+	$(SOAK) NUMWATCH_SOAK_STORES=1000 $(GO) test -count=1 -timeout 1h -run TestCorruptedStores ./internal/bot
 	$(SOAK) NUMWATCH_SOAK_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKilled|TestStopped' ./internal/cli
 
 check: race-ready fmt-check tidy-check vet staticcheck cross size race ## what CI runs beside the tests: format, lint, tidy, size, race detector

@@ -32,6 +32,12 @@ var (
 	errMissing = errors.New("it is missing")
 )
 
+// What is kept of a damaged record, whose own lengths may be what is damaged.
+const (
+	maxKey   = 512
+	maxAside = 1 << 20
+)
+
 // place is where a record stands.
 type place struct {
 	bucket bucket
@@ -54,7 +60,7 @@ func (d *damage) add(b bucket, key []byte, err error) {
 	d.found[p] = true
 	d.mu.Unlock()
 	if !known && d.report != nil {
-		d.report(DamagedError{Bucket: b.String(), Key: p.key, Err: err})
+		d.report(DamagedError{Bucket: b.String(), Key: p.key[:min(len(p.key), maxKey)], Err: err})
 	}
 }
 
@@ -107,7 +113,8 @@ func (w *writer) moveAside(b bucket, key, stored []byte) error {
 	if stored == nil {
 		return nil
 	}
-	if err := w.buckets[damaged].Put(append([]byte(b.String()+"\x00"), key...), stored); err != nil {
+	name := append([]byte(b.String()+"\x00"), key[:min(len(key), maxKey)]...)
+	if err := w.buckets[damaged].Put(name, stored[:min(len(stored), maxAside)]); err != nil {
 		return err
 	}
 	return w.remove(b, key)

@@ -272,6 +272,20 @@ func TestDamagedIndexIsMadeAnew(t *testing.T) {
 	requireSetAside(t, s, `numbers "\x011main\x00a"`)
 }
 
+// What the index lacks is found as well: the number would count as missing when it moves.
+func TestIncompleteIndexIsMadeAnew(t *testing.T) {
+	s, found := watched(t)
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{stateOf(space("a"), named("1", "2")...)}}))
+	require.NoError(t, s.CheckIndex())
+	require.Empty(t, *found)
+	require.NoError(t, s.db.Update(func(tx *bolt.Tx) error { return numbers.in(tx).Delete(indexKey("1", space("a"))) }))
+	require.NoError(t, s.CheckIndex())
+	require.Len(t, *found, 1)
+	require.NoError(t, s.Commit(&Commit{}))
+	require.Equal(t, []phone.SpaceKey{space("a")}, must(s.SpacesOf("1")))
+	requireSound(t, s)
+}
+
 // Whoever follows the log learns that an event is lost, and goes on behind it,
 // before and after it is set aside.
 func TestDamagedEventIsANotice(t *testing.T) {

@@ -2,7 +2,10 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
+
+	bolt "go.etcd.io/bbolt"
 
 	"numwatch/phone"
 )
@@ -88,4 +91,26 @@ func (w *writer) rebuildIndex() (err error) {
 		})
 	}
 	return err
+}
+
+// CheckIndex reads the index, and the next commit makes it anew if it is not what the
+// states say: a number that it lacks would count as missing when it moves. It holds a
+// read transaction.
+func (s *Store) CheckIndex() error {
+	return s.view("the index of numbers", func(tx *bolt.Tx) error {
+		var tracked, listed uint64
+		lost := s.each(tx, spaces, func(_, value []byte) (bool, error) {
+			_, _, count := readState(value)
+			tracked += count
+			return true, nil
+		})
+		s.each(tx, numbers, func(_, _ []byte) (bool, error) {
+			listed++
+			return true, nil
+		})
+		if listed != tracked && lost == 0 { // else it is made anew already
+			s.damage.add(numbers, nil, fmt.Errorf("the index has %d entries for %d numbers", listed, tracked))
+		}
+		return nil
+	})
 }

@@ -45,8 +45,8 @@ func (s *Store) get(tx *bolt.Tx, b bucket, key []byte) []byte {
 }
 
 // each visits the records of a bucket that are not damaged, until visit returns
-// false. An error of visit is damage.
-func (s *Store) each(tx *bolt.Tx, b bucket, visit func(key, value []byte) (more bool, err error)) {
+// false. An error of visit is damage. It returns how many are damaged.
+func (s *Store) each(tx *bolt.Tx, b bucket, visit func(key, value []byte) (more bool, err error)) (lost int) {
 	c := b.in(tx).Cursor()
 	more := true
 	for key, stored := c.First(); key != nil && more; key, stored = c.Next() {
@@ -57,8 +57,10 @@ func (s *Store) each(tx *bolt.Tx, b bucket, visit func(key, value []byte) (more 
 		if err != nil {
 			s.damage.add(b, key, err)
 			more = true
+			lost++
 		}
 	}
+	return lost
 }
 
 // Same reports whether the stored state of the snapshot's space holds exactly

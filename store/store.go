@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,13 @@ const dirMode = 0o700
 // ErrLocked is in the chain of the error where another process has the file
 // open.
 var ErrLocked = dbfile.ErrLocked
+
+// Corrupt reports whether an error says that the file itself is damaged, beyond single
+// records: trying again does not help, and the error says what does.
+func Corrupt(err error) bool {
+	found := new(dbfile.Damage)
+	return errors.As(err, &found)
+}
 
 // Options of a store.
 type Options struct {

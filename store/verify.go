@@ -42,7 +42,14 @@ func (r *Report) OK() bool { return len(r.Problems) == 0 }
 // the index, and that alerts and messages fit each other. Damage goes into the
 // report; the error says why nothing could be verified. A damaged file may end
 // the process: maintain.Check runs Verify in one of its own.
-func Verify(path string) (Report, error) {
+func Verify(path string) (Report, error) { return verify(path, (*Report).verify) }
+
+// VerifyPages is Verify of the pages alone.
+func VerifyPages(path string) (Report, error) {
+	return verify(path, func(r *Report, tx *bolt.Tx) error { r.pages(tx); return nil })
+}
+
+func verify(path string, what func(*Report, *bolt.Tx) error) (Report, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Report{}, fmt.Errorf("checking store %s: %w", path, dbfile.Explain(err))
@@ -50,7 +57,7 @@ func Verify(path string) (Report, error) {
 	report := Report{FileSize: info.Size()}
 	db, _, err := dbfile.Open(path, dbfile.Access{ReadOnly: true})
 	if err == nil {
-		if err = dbfile.Guard(func() error { return db.View(report.verify) }); err != nil {
+		if err = dbfile.Guard(func() error { return db.View(func(tx *bolt.Tx) error { return what(&report, tx) }) }); err != nil {
 			err = fmt.Errorf("checking store %s: %w", path, dbfile.Explain(err))
 		}
 		err = errors.Join(err, db.Close())
@@ -80,13 +87,7 @@ func appendBounded(list []string, one string) []string {
 // verify goes from the pages up, and stops where those are damaged: what stands
 // on them could not be read safely.
 func (r *Report) verify(tx *bolt.Tx) (err error) {
-	for problem := range tx.Check(bolt.WithKVStringer(shortHex{})) {
-		r.problem("%v", problem)
-		if len(r.Problems) > maxProblems {
-			return nil // pages that refer to each other in a circle have no end
-		}
-	}
-	if !r.OK() {
+	if r.pages(tx); !r.OK() {
 		return nil
 	}
 	var lost []string
@@ -107,6 +108,15 @@ func (r *Report) verify(tx *bolt.Tx) (err error) {
 		r.SetAside = appendBounded(r.SetAside, fmt.Sprintf("%s %q", from, key))
 		return nil
 	})
+}
+
+func (r *Report) pages(tx *bolt.Tx) {
+	for problem := range tx.Check(bolt.WithKVStringer(shortHex{})) {
+		r.problem("%v", problem)
+		if len(r.Problems) > maxProblems {
+			return // pages that refer to each other in a circle have no end
+		}
+	}
 }
 
 // shortHex shows the beginning of a key in bbolt's messages.

@@ -37,8 +37,11 @@ type Options struct {
 	Terminal  io.Writer        // for messages where there is no Slack token
 	Coloured  bool             // whether the terminal wants colours
 	Reread    <-chan os.Signal // asks for files and lists of spaces to be read again; may be nil
-	Trace     func(string)     // sees the points around every side effect; nil but in tests
-	Log       *slog.Logger
+	// CheckStore looks at the pages of a store, in another process, before it is opened; it
+	// may be nil. It returns what is wrong, or why the store must not be opened.
+	CheckStore func(ctx context.Context, path string) (problems []string, err error)
+	Trace      func(string) // sees the points around every side effect; nil but in tests
+	Log        *slog.Logger
 }
 
 // Bot polls the accounts of a configuration and tells about changes. Nothing of
@@ -116,6 +119,9 @@ func (b *Bot) openRules() error {
 
 func (b *Bot) openStore() (err error) {
 	b.damage = newDamage(b.log)
+	if err := b.checkStore(); err != nil {
+		return err
+	}
 	if b.store, err = store.Open(b.config.Store.Path, store.Options{Damaged: b.damage.found}); err != nil {
 		return err
 	}

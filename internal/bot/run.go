@@ -168,6 +168,9 @@ func (b *Bot) buildView(ctx context.Context) error {
 	if err := b.view.Build(ctx); err != nil {
 		b.log.Warn("pages will lack what was stored before the start", "err", err)
 	}
+	if err := b.store.CheckIndex(); err != nil {
+		b.log.Warn("the index of numbers could not be checked", "err", err)
+	}
 	b.forgetUnlisted(ctx)
 	return nil
 }

@@ -69,18 +69,21 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 
 // dbVerifyCommand is what the other commands run in a process of its own.
 type dbVerifyCommand struct {
-	File string `arg:""`
+	Pages bool
+	File  string `arg:""`
 }
 
 // Run prints what it found for the process that started it.
-func (c *dbVerifyCommand) Run(p *command.Program) error { return maintain.Verify(c.File, p.Stdout) }
+func (c *dbVerifyCommand) Run(p *command.Program) error {
+	return maintain.Verify(c.File, c.Pages, p.Stdout)
+}
 
 func newVerifier() (maintain.Verifier, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	return maintain.Verifier{self, "db", "verify", "--"}, nil
+	return maintain.Verifier{self, "db", "verify"}, nil
 }
 
 // span tells which events there are.

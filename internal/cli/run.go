@@ -36,6 +36,11 @@ func (c *runCommand) Run(ctx context.Context, p *command.Program) error {
 	}
 	o := botOptions(p, cfg, c.Rules, log)
 	o.Reread = hup
+	verifier, err := newVerifier()
+	if err != nil {
+		return err
+	}
+	o.CheckStore = verifier.CheckPages
 	b, err := bot.New(o)
 	if err != nil {
 		return err

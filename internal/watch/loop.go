@@ -247,6 +247,9 @@ func (l *Loop) commit(ctx context.Context, t *turn) error {
 		if err == nil {
 			break
 		}
+		if store.Corrupt(err) {
+			return err // it would stay so, and nothing would be polled
+		}
 		if err := l.waitToRetry(ctx, attempt, err); err != nil {
 			return err
 		}

@@ -11,12 +11,13 @@ import (
 	"io"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 
 	"numwatch/store"
 )
 
-// Verifier is the command line, but for the path of the store at its end, of a
-// process that calls Verify: bbolt may end the process that reads a damaged file.
+// Verifier is the command line of a process that calls Verify, but for --pages, -- and
+// the path of the store at its end: bbolt may end the process that reads a damaged file.
 type Verifier []string
 
 // verified is what a verifier prints.
@@ -29,16 +30,38 @@ type verified struct {
 // nothing. Damage goes into the report; the error says why nothing could be
 // checked.
 func (v Verifier) Check(ctx context.Context, path string) (store.Report, error) {
-	cmd := exec.CommandContext(ctx, v[0], append(v[1:len(v):len(v)], path)...)
+	report, err := v.run(ctx, path)
+	if errors.Is(err, errEnded) {
+		return store.Report{Problems: []string{err.Error()}}, nil
+	}
+	return report, err
+}
+
+// CheckPages looks at the pages of the store alone, as a start does, which takes a
+// second for a gigabyte, and returns what is wrong with them. The error says that the
+// file must not be opened: reading it would end this process as well.
+func (v Verifier) CheckPages(ctx context.Context, path string) (problems []string, err error) {
+	report, err := v.run(ctx, path, "--pages")
+	if errors.Is(err, errEnded) {
+		return nil, fmt.Errorf("store %s is damaged: %w: keep the file, and restore a backup (numwatch db restore)", path, err)
+	}
+	return report.Problems, nil // what else keeps it from being checked keeps it from being opened
+}
+
+// errEnded is in the chain of the error where reading the file ended the process.
+var errEnded = errors.New("reading it ended the process")
+
+func (v Verifier) run(ctx context.Context, path string, flags ...string) (store.Report, error) {
+	cmd := exec.CommandContext(ctx, v[0], slices.Concat(v[1:], flags, []string{"--", path})...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if err != nil && stderr.Len() == 0 {
+	if err != nil && (stderr.Len() == 0 || ctx.Err() != nil) {
 		return store.Report{}, fmt.Errorf("checking store %s: %w", path, err)
 	}
 	if err != nil {
 		first, _, _ := bytes.Cut(stderr.Bytes(), []byte("\n"))
-		return store.Report{Problems: []string{fmt.Sprintf("reading it ended the process (%s)", first)}}, nil
+		return store.Report{}, fmt.Errorf("%w (%s)", errEnded, first)
 	}
 	var found verified
 	if err := json.Unmarshal(out, &found); err != nil {
@@ -54,13 +77,17 @@ func (v Verifier) Check(ctx context.Context, path string) (store.Report, error) 
 // before it takes a gigabyte.
 const stackLimit = 16 << 20
 
-// Verify is what the process of a Verifier does: it verifies the store at path
-// and prints what it found.
-func Verify(path string, stdout io.Writer) error {
+// Verify is what the process of a Verifier does: it verifies the store at path, or its
+// pages alone, and prints what it found.
+func Verify(path string, pages bool, stdout io.Writer) error {
 	debug.SetMaxStack(stackLimit)
+	verify := store.Verify
+	if pages {
+		verify = store.VerifyPages
+	}
 	var found verified
 	var err error
-	if found.Report, err = store.Verify(path); err != nil {
+	if found.Report, err = verify(path); err != nil {
 		found.Err = err.Error()
 	}
 	return json.NewEncoder(stdout).Encode(found)

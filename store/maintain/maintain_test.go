@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
@@ -24,8 +25,8 @@ import (
 const verifyArgument = "verify-store"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == verifyArgument {
-		if err := maintain.Verify(os.Args[2], os.Stdout); err != nil {
+	if len(os.Args) >= 3 && os.Args[1] == verifyArgument {
+		if err := maintain.Verify(os.Args[len(os.Args)-1], os.Args[2] == "--pages", os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -239,6 +240,47 @@ func TestRestore(t *testing.T) {
 
 	_, err = verifier(t).Restore(t.Context(), path, filepath.Join(t.TempDir(), "none.db"))
 	require.ErrorContains(t, err, "no such file")
+}
+
+// A bot that starts while a store is replaced must not find that there is none.
+func TestRestoreNeverLeavesAMomentWithoutAStore(t *testing.T) {
+	backup, _ := sample(t)
+	path := filepath.Join(t.TempDir(), "numwatch.db")
+	require.NoError(t, open(t, path).Close())
+	seen, err := fsnotify.NewBufferedWatcher(1000)
+	require.NoError(t, err)
+	require.NoError(t, seen.Add(filepath.Dir(path)))
+	done, err := verifier(t).Restore(t.Context(), path, backup)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path+".end", nil, 0o600))
+	replaced := false
+	for e := range seen.Events {
+		if e.Name == path+".end" {
+			break
+		}
+		if e.Name == path {
+			replaced = replaced || e.Has(fsnotify.Create)
+			require.False(t, e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename), "%s", e)
+		}
+	}
+	require.True(t, replaced)
+	require.NoError(t, seen.Close())
+	require.FileExists(t, done.Aside)
+}
+
+// A restore that was killed before the backup was in place can be repeated.
+func TestRestoreAfterAnInterruptedOne(t *testing.T) {
+	backup, _ := sample(t)
+	path := filepath.Join(t.TempDir(), "numwatch.db")
+	require.NoError(t, open(t, path).Close())
+	require.NoError(t, os.Link(path, path+".before-restore"))
+	require.NoError(t, os.WriteFile(path+".restoring", []byte("half"), 0o600))
+	done, err := verifier(t).Restore(t.Context(), path, backup)
+	require.NoError(t, err)
+	require.FileExists(t, done.Aside)
+	require.Equal(t, done.Epoch, open(t, path).Epoch())
+	_, err = verifier(t).Restore(t.Context(), path+"x", backup)
+	require.NoError(t, err)
 }
 
 func TestRestoreRejectsADamagedBackup(t *testing.T) {

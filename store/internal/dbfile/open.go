@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -77,6 +78,9 @@ func openOnce(path string, a Access) (db *bolt.DB, file *os.File, err error) {
 	err = Guard(func() error {
 		var err error
 		if db, err = bolt.Open(path, fileMode, o); err != nil {
+			if strings.HasPrefix(err.Error(), "file size too small") {
+				return &Damage{"the file is cut short"}
+			}
 			return err
 		}
 		return checkLength(db, file)
@@ -135,8 +139,9 @@ func (d *Damage) Error() string {
 	return d.What + ": stop numwatch, look at it with `numwatch db check`, and restore a backup"
 }
 
-// Guard turns into an error what bbolt does about a damaged page: it panics, or
-// follows a wrong page number out of the mapped file.
+// Guard turns into an error that is a Damage what bbolt does about a damaged page: it
+// panics, follows a wrong page number out of the mapped file, or finds a bucket in the
+// place of a value.
 func Guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -144,7 +149,10 @@ func Guard(fn func() error) (err error) {
 			err = &Damage{fmt.Sprintf("the file is damaged (%v)", p)}
 		}
 	}()
-	return fn()
+	if err = fn(); errors.Is(err, berrors.ErrIncompatibleValue) {
+		return &Damage{err.Error()}
+	}
+	return err
 }
 
 // ErrLocked is in the chain of the error where another process has the file
