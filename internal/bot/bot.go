@@ -37,9 +37,9 @@ type Options struct {
 	Terminal  io.Writer        // for messages where there is no Slack token
 	Coloured  bool             // whether the terminal wants colours
 	Reread    <-chan os.Signal // asks for files and lists of spaces to be read again; may be nil
-	// CheckStore looks at the pages of a store, in another process, before it is opened; it
-	// may be nil. It returns what is wrong, or why the store must not be opened.
-	CheckStore func(ctx context.Context, path string) (problems []string, err error)
+	// CheckStore looks at the pages of a store, in another process, before it is opened, and
+	// returns why it must not be; it may be nil.
+	CheckStore func(ctx context.Context, path string) error
 	Trace      func(string) // sees the points around every side effect; nil but in tests
 	Log        *slog.Logger
 }

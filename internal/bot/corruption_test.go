@@ -91,10 +91,9 @@ func corruptedSpace(i int) phone.SpaceKey {
 }
 
 // startLife starts as the bot does, up to the end of the view's Build.
-func startLife(t *testing.T, path string, problems []string) *storeLife {
+func startLife(t *testing.T, path string) *storeLife {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	l := &storeLife{t: t, damage: newDamage(log), stop: func() {}}
-	l.damage.pagesWrong(problems)
 	if l.store, l.failed = store.Open(path, store.Options{Damaged: l.damage.found}); l.failed != nil {
 		return l
 	}
@@ -165,7 +164,7 @@ func (l *storeLife) log() []alert.Event {
 func soundStore(t *testing.T) []byte {
 	path := filepath.Join(t.TempDir(), "db")
 	synctest.Test(t, func(t *testing.T) {
-		l := startLife(t, path, nil)
+		l := startLife(t, path)
 		for i := range corruptedSpaces {
 			l.poll(i, fleetOf(i)[:2])
 			l.poll(i, fleetOf(i))
@@ -216,7 +215,7 @@ func corrupt(r *rand.Rand, sound []byte, used int) ([]byte, string) {
 // change that did not happen, and where something of it is lost people are told. Where the
 // file can be opened the polls of all spaces go on.
 func TestCorruptedStores(t *testing.T) {
-	rounds, seed := 50, rand.Uint64()
+	rounds, seed := 50, uint64(1)
 	if n, err := strconv.Atoi(os.Getenv(corruptedVariable)); err == nil {
 		rounds = n
 	}
@@ -235,7 +234,7 @@ func TestCorruptedStores(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, data, 0o600))
 		name := fmt.Sprintf("seed=%d round=%d", seed, round)
 		t.Run(name, func(t *testing.T) {
-			problems, err := maintain.Verifier{self, verifyArgument}.CheckPages(t.Context(), path)
+			err := maintain.Verifier{self, verifyArgument}.CheckPages(t.Context(), path)
 			if err != nil {
 				t.Log(how, err)
 				refused++
@@ -244,7 +243,7 @@ func TestCorruptedStores(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				t.Log(how)
-				l := liveOn(t, path, problems)
+				l := liveOn(t, path)
 				if l.failed != nil {
 					t.Log(l.failed)
 					refused++
@@ -259,8 +258,8 @@ func TestCorruptedStores(t *testing.T) {
 }
 
 // liveOn polls every space as it is, then moves a number and lets another get worse.
-func liveOn(t *testing.T, path string, problems []string) *storeLife {
-	l := startLife(t, path, problems)
+func liveOn(t *testing.T, path string) *storeLife {
+	l := startLife(t, path)
 	defer l.stop()
 	if l.failed != nil {
 		return l
@@ -281,7 +280,7 @@ func liveOn(t *testing.T, path string, problems []string) *storeLife {
 	if l.failed != nil {
 		return l
 	}
-	code, problem := l.damage.problem()
+	_, problem := l.damage.problem()
 	var changes []string
 	for _, e := range l.log() {
 		switch {
@@ -296,10 +295,6 @@ func liveOn(t *testing.T, path string, problems []string) *storeLife {
 		}
 	}
 	want := []string{"main/s39/" + moved.PhoneNumber + " Number →APPEARED", "main/s0/" + moved.PhoneNumber + " Number APPEARED→MOVED"}
-	if code == codeCorrupt {
-		require.Subset(t, want, changes) // where pages are damaged even what is new can be lost
-	} else {
-		require.Equal(t, want, changes)
-	}
+	require.Equal(t, want, changes)
 	return l
 }

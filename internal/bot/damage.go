@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -23,7 +22,6 @@ const (
 	storeComponent = "store"
 	codeDamaged    = "records_damaged"
 	codeLost       = "store_lost"
-	codeCorrupt    = "store_corrupt"
 
 	// checkWithin bounds how long a start waits for the check of the store's pages. What
 	// takes longer is a store of gigabytes, or a cold disk.
@@ -45,7 +43,6 @@ type damage struct {
 	buckets map[string]int
 	spaces  []string // whose state is lost, the first few
 	earlier string   // what is wrong if the whole store is lost
-	pages   string   // the first problem with the file's pages
 }
 
 func newDamage(log *slog.Logger) *damage {
@@ -76,28 +73,15 @@ func (d *damage) lost(text string) {
 	d.wake.Send()
 }
 
-// checkStore looks at the pages of the store before it is opened. Those that lead in
-// circles would have the bot read for ever.
+// checkStore looks at the pages of the store before it is opened: a damaged one is
+// neither read nor written.
 func (b *Bot) checkStore() error {
 	if b.o.CheckStore == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkWithin)
 	defer cancel()
-	problems, err := b.o.CheckStore(ctx, b.config.Store.Path)
-	if err != nil {
-		return err
-	}
-	b.damage.pagesWrong(problems)
-	return nil
-}
-
-// pagesWrong notes what is wrong with the pages of the file. Nothing can be set aside there.
-func (d *damage) pagesWrong(problems []string) {
-	for _, p := range problems {
-		d.log.Error("a page of the store is damaged", "err", p)
-		d.pages = cmp.Or(d.pages, p)
-	}
+	return b.o.CheckStore(ctx, b.config.Store.Path)
 }
 
 // problem says what is wrong; "" if nothing is.
@@ -106,10 +90,6 @@ func (d *damage) problem() (code, text string) {
 	defer d.mu.Unlock()
 	if d.earlier != "" {
 		return codeLost, d.earlier
-	}
-	if d.pages != "" {
-		return codeCorrupt, fmt.Sprintf("The file of the store is damaged (%s): what stands there is lost or seen anew. Stop numwatch, keep "+
-			"the file, check the disk, and restore a backup (numwatch db restore).", d.pages)
 	}
 	if len(d.buckets) == 0 {
 		return "", ""
