@@ -115,9 +115,11 @@ func (f *faulty) run(t *testing.T) {
 	}
 	r := newRig(t, rigInterval, timeout)
 	before := r.changes()
-	if f.effect == throttled {
+	switch f.effect {
+	case throttled:
 		f.Count = 6 // of any space
-	} else {
+	case accountOut: // of every space
+	default:
 		f.Space = "a"
 	}
 	r.cloud.Inject(f.Fault)

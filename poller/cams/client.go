@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,8 +36,10 @@ type ClientOptions struct {
 	// ClockOff is told after each success how far this machine's clock is off, in a
 	// sentence; nothing where it is right enough. Nil: nobody is told.
 	ClockOff func(warning string)
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger     // nil: silent
+	// Dial makes the connections; nil: the system does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Now  func() time.Time // nil: time.Now
+	Log  *slog.Logger     // nil: silent
 }
 
 // Client calls the cloud API for one account. It is safe for concurrent use.
@@ -77,6 +80,9 @@ func NewClient(o ClientOptions) (*Client, error) {
 		credentials: credentials,
 	}
 	c.transport = newTransport(c.timeout)
+	if o.Dial != nil {
+		c.transport.DialContext = o.Dial
+	}
 	return c, nil
 }
 

@@ -219,12 +219,11 @@ func withSource(t *testing.T, test func(t *testing.T, s *source, cloud *camssim.
 		var logged bytes.Buffer
 		client, err := NewClient(ClientOptions{
 			Account: "main", Endpoint: web.URL, Credentials: Credentials{Type: "credentials_uri", URL: "http://127.0.0.1:1"},
-			Log: slog.New(slog.NewTextHandler(&logged, nil)),
+			Dial: network.DialContext, Log: slog.New(slog.NewTextHandler(&logged, nil)),
 		})
 		require.NoError(t, err)
 		client.credentials.build = func() (providers.CredentialsProvider, error) { return s, nil }
 		client.credentials.current = s
-		client.transport.DialContext = network.DialContext
 		defer client.Close()
 		test(t, s, sim, client, &logged)
 	})

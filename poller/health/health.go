@@ -72,6 +72,8 @@ type Account struct {
 	breaker breaker // open while the value is DENIED
 	streak  streak
 	failed  int       // polls in a row with the verdict AccountFailed
+	letIn   string    // the space that was let in last, since the account was denied last
+	suspect *Poll     // AccountDenied, of which the next answer to another space says whether it is so
 	clock   string    // what is wrong with the clock while polls succeed all the same
 	late    bool      // FAILING though polls succeed, because too many spaces wait for theirs
 	refused Poll      // the last with the verdict Throttled
@@ -197,12 +199,16 @@ func (a *Account) judge(p Poll) {
 	if p.Verdict != AccountFailed {
 		a.failed = 0
 	}
+	if a.onItsOwn(p) {
+		return
+	}
 	switch p.Verdict {
 	case AccountFailed:
 		if a.failed++; a.failed >= failingAfter {
 			a.setAccount(phone.Failing, p.failure(), p.At)
 		}
 	case AccountDenied:
+		a.letIn, a.suspect = "", nil
 		a.breaker.open(p.At)
 		a.turned, a.late = p.At, false
 		a.last.Err = p.Err
@@ -216,6 +222,39 @@ func (a *Account) judge(p Poll) {
 		}
 	case Throttled:
 		a.refused = p
+	}
+}
+
+// onItsOwn reports whether a denial of the account is that of its space alone, as
+// far as is known: another space was let in just before. The next answer to
+// another space settles it.
+func (a *Account) onItsOwn(p Poll) bool {
+	switch p.Verdict {
+	case Succeeded, SpaceDenied, Unusable:
+		a.letIn = p.Space
+		if a.suspect != nil && a.suspect.Space != p.Space {
+			a.deniedAlone()
+		}
+	case AccountDenied:
+		if a.letIn == "" || a.letIn == p.Space || a.suspect != nil && a.suspect.Space != p.Space {
+			return false
+		}
+		a.suspect = &p
+		if s := a.spaces[p.Space]; s != nil && s.value == phone.Denied {
+			a.deniedAlone()
+		}
+		return true
+	}
+	return false
+}
+
+// deniedAlone notes that the suspect was denied while others were let in.
+func (a *Account) deniedAlone() {
+	p := *a.suspect
+	a.suspect = nil
+	if s := a.spaces[p.Space]; s != nil && s.member {
+		p.Verdict = SpaceDenied
+		a.spaceFailed(s, p, true)
 	}
 }
 

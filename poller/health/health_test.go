@@ -394,3 +394,30 @@ func TestASpaceWhoseListsAreInDoubtIsFailing(t *testing.T) {
 	require.Equal(t, []string{"main/1 FAILING→OK better"}, l.changed())
 	require.Empty(t, l.Failing())
 }
+
+// A code that denies the account, answered to one space while others are let in, is
+// that space's own.
+func TestADenialOfOneSpaceIsNotTheAccounts(t *testing.T) {
+	l := newLife()
+	l.poll("2", Succeeded)
+	l.poll("1", AccountDenied)
+	require.Empty(t, l.changed(), "the next answer settles it")
+	require.Zero(t, l.ProbeAt())
+	l.poll("1", AccountDenied)
+	l.poll("3", Succeeded)
+	require.Equal(t, []string{"main/1 OK→DENIED worse"}, l.changed())
+	for range 5 {
+		l.poll("1", AccountDenied)
+		l.poll("2", Succeeded)
+	}
+	require.Empty(t, l.changed())
+	l.poll("1", AccountDenied)
+	l.poll("3", AccountDenied)
+	require.Empty(t, l.changed(), "what is known of the first is no evidence")
+	l.poll("2", AccountDenied)
+	require.Equal(t, []string{"main OK→DENIED worse"}, l.changed())
+	require.NotZero(t, l.ProbeAt())
+	l.poll("2", Succeeded)
+	l.poll("1", Succeeded)
+	require.Equal(t, []string{"main DENIED→OK better", "main/1 DENIED→OK better"}, l.changed())
+}
