@@ -98,8 +98,8 @@ func (f *fleet) start(spaces []camssim.Space) (stop func()) {
 	loop, err := watch.New(watch.Options{
 		Store: f.store, Rules: set, Directory: directory, Messenger: &messenger{}, Wake: func() {},
 		Health: func(string) *health.Account { return account }, Log: slog.New(slog.DiscardHandler),
-		BlindAfter: func(string) time.Duration { return 15 * time.Minute },
-		Diff:       diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute},
+		LongestWait: func(string) time.Duration { return f.poller.LongestWait() },
+		Diff:        diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute},
 	})
 	require.NoError(f, err)
 	limit := ratelimit.NewPace(pace)

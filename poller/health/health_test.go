@@ -244,6 +244,7 @@ func TestAnAccountWhoseSpacesWaitTooLongIsFailing(t *testing.T) {
 
 	pass(9, "1")
 	require.Equal(t, []string{"main OK→FAILING worse"}, l.changed(), "it begins anew")
+	l.poll("2", AccountDenied)
 	l.poll("3", AccountDenied)
 	require.Equal(t, []string{"main FAILING→DENIED worse"}, l.changed())
 	l.poll("3", Succeeded)
