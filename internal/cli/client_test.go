@@ -18,9 +18,15 @@ import (
 // asked runs a command against a bot, for a short time.
 func asked(t *testing.T, bot http.HandlerFunc, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return askedFor(t, time.Second, bot, args...)
+}
+
+// askedFor runs a command against a bot, for a time.
+func askedFor(t *testing.T, within time.Duration, bot http.HandlerFunc, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	server := httptest.NewServer(bot)
 	t.Cleanup(server.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	var out, err strings.Builder
 	p := &command.Program{Env: []string{"NUMWATCH_URL=" + server.URL, "USER=ada"}, Stdout: &out, Stderr: &err}

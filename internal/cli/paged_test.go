@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,4 +52,28 @@ func TestALongListIsReadPartByPart(t *testing.T) {
 		seen += len(list.Numbers)
 	}
 	require.Equal(t, 2345, seen)
+}
+
+// Retrying all dead letters means those beyond the longest page, too.
+func TestAllDeadLettersAreRetried(t *testing.T) {
+	const n = 2345
+	retried := map[string]bool{}
+	bot := func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			retried[r.URL.Path] = true
+			_, _ = w.Write([]byte("{}"))
+			return
+		}
+		offset, _ := strconv.Atoi(r.FormValue("offset"))
+		limit, _ := strconv.Atoi(r.FormValue("limit"))
+		list := api.DeadLetterList{Total: n, DeadLetters: []api.DeadLetter{}}
+		for i := offset; i < min(offset+limit, n); i++ {
+			list.DeadLetters = append(list.DeadLetters, api.DeadLetter{ID: fmt.Sprint("m-", i)})
+		}
+		_ = json.NewEncoder(w).Encode(list)
+	}
+	code, said, problems := askedFor(t, time.Minute, bot, "deadletters", "retry", "--all")
+	require.Equal(t, exitGood, code, problems)
+	require.Equal(t, "2,345 dead letters being posted again\n", said)
+	require.Len(t, retried, n)
 }

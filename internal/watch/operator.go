@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -39,15 +41,16 @@ func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*t
 }
 
 // Drill sends a made-up alert of a rule through all sinks, marked as a drill. Real
-// alerts stay as they are. The space, by its id, provides name and labels; "" is a
-// made-up one. An unknown rule or space is alert.ErrNotFound.
+// alerts stay as they are. The space, by its id or as account/id, provides name and
+// labels; "" is a made-up one. An unknown rule or space is alert.ErrNotFound, an id that
+// several accounts have alert.ErrRejected.
 func (l *Loop) Drill(ctx context.Context, rule, space, by string) (alert.Alert, error) {
 	return ask(ctx, l, func(t *turn) (alert.Alert, error) {
 		in := phone.Space{SpaceKey: phone.SpaceKey{Account: "drill", ID: cmp.Or(space, "drill")}, Name: "Drill"}
 		if space != "" {
-			var ok bool
-			if in, ok = l.configured(space); !ok {
-				return alert.Alert{}, fmt.Errorf("%w: space %s", alert.ErrNotFound, space)
+			var err error
+			if in, err = l.configured(space); err != nil {
+				return alert.Alert{}, err
 			}
 		}
 		a, ok := l.rules.Drill(rule, in, t.now)
@@ -61,14 +64,28 @@ func (l *Loop) Drill(ctx context.Context, rule, space, by string) (alert.Alert, 
 	})
 }
 
-// configured finds a space by its id.
-func (l *Loop) configured(id string) (phone.Space, bool) {
+// configured finds a space by its id or as account/id.
+func (l *Loop) configured(name string) (phone.Space, error) {
+	var found []string // as account/id
+	var space phone.SpaceKey
 	for k := range l.o.Directory.Keys() {
-		if k.ID == id {
-			return l.o.Directory.Space(k), true
+		switch name {
+		case k.String():
+			return l.o.Directory.Space(k), nil
+		case k.ID:
+			found, space = append(found, k.String()), k
 		}
 	}
-	return phone.Space{}, false
+	switch len(found) {
+	case 0:
+		return phone.Space{}, fmt.Errorf("%w: space %s", alert.ErrNotFound, name)
+	case 1:
+		return l.o.Directory.Space(space), nil
+	default:
+		slices.Sort(found)
+		return phone.Space{}, fmt.Errorf("%w: several accounts have a space %s: name one as in --space %s (there are %s)",
+			alert.ErrRejected, name, found[0], strings.Join(found, ", "))
+	}
 }
 
 // ask submits a request and returns its answer once it is committed. A rejection

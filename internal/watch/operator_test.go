@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
+	"numwatch/phone"
 )
 
 func TestADrillTouchesNoRealAlert(t *testing.T) {
@@ -35,4 +36,17 @@ func TestADrillTouchesNoRealAlert(t *testing.T) {
 		_, err = b.loop.Drill(t.Context(), rule, space, "ada")
 		require.ErrorIs(t, err, alert.ErrNotFound)
 	}
+}
+
+// Two accounts may have a space of the same id: which is meant is asked, not guessed.
+func TestADrillAsksWhichAccountIsMeant(t *testing.T) {
+	b := start(t, filepath.Join(t.TempDir(), "db"))
+	require.NoError(t, b.loop.SetSpaces(t.Context(), "main", []phone.Space{{SpaceKey: phone.SpaceKey{Account: "main", ID: "1"}}}))
+	require.NoError(t, b.loop.SetSpaces(t.Context(), "other", []phone.Space{{SpaceKey: phone.SpaceKey{Account: "other", ID: "1"}, Name: "Other"}}))
+	_, err := b.loop.Drill(t.Context(), "banned", "1", "ada")
+	require.ErrorIs(t, err, alert.ErrRejected)
+	require.ErrorContains(t, err, "several accounts have a space 1: name one as in --space main/1 (there are main/1, other/1)")
+	a, err := b.loop.Drill(t.Context(), "banned", "other/1", "ada")
+	require.NoError(t, err)
+	require.Equal(t, "other", a.Subject.Account)
 }

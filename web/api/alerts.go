@@ -87,7 +87,7 @@ type ByRequest struct {
 // DrillRequest asks for a drill of a rule.
 type DrillRequest struct {
 	Rule  string `json:"rule"`
-	Space string `json:"space,omitempty"` // whose name and labels it takes, by id
+	Space string `json:"space,omitempty"` // whose name and labels it takes, by id or as account/id
 	By    string `json:"by"`
 }
 

@@ -20,12 +20,14 @@ type DeadLettersCommand struct {
 
 type deadLettersListCommand struct{ asking }
 
-const allLetters = "/api/v1/deadletters?limit=1000"
+func lettersPath(offset int) string {
+	return fmt.Sprintf("/api/v1/deadletters?limit=%d&offset=%d", maxLimit, offset)
+}
 
 // Run lists the dead letters, oldest first.
 func (c *deadLettersListCommand) Run(ctx context.Context, p *command.Program) error {
 	var list api.DeadLetterList
-	return c.ask(ctx, p, http.MethodGet, allLetters, nil, &list, func() { printLetters(p, &list) })
+	return c.ask(ctx, p, http.MethodGet, lettersPath(0), nil, &list, func() { printLetters(p, &list) })
 }
 
 func printLetters(p *command.Program, list *api.DeadLetterList) {
@@ -51,6 +53,22 @@ type deadLettersRetryCommand struct {
 	IDs []string `arg:"" optional:"" name:"id" help:"Dead letters: numwatch deadletters."`
 }
 
+// allLetters returns the ids of all dead letters, which may take several pages.
+func (c *deadLettersRetryCommand) allLetters(ctx context.Context, p *command.Program) (ids []string, err error) {
+	for {
+		var page api.DeadLetterList
+		if err := c.GetJSON(ctx, p, lettersPath(len(ids)), &page); err != nil {
+			return nil, err
+		}
+		for _, d := range page.DeadLetters {
+			ids = append(ids, d.ID)
+		}
+		if len(page.DeadLetters) == 0 || len(ids) >= page.Total {
+			return ids, nil
+		}
+	}
+}
+
 // Run retries dead letters.
 func (c *deadLettersRetryCommand) Run(ctx context.Context, p *command.Program) error {
 	ids := c.IDs
@@ -58,12 +76,9 @@ func (c *deadLettersRetryCommand) Run(ctx context.Context, p *command.Program) e
 	case c.All == (len(ids) > 0):
 		return command.UsageError("give the ids of dead letters, or --all")
 	case c.All:
-		var list api.DeadLetterList
-		if err := c.GetJSON(ctx, p, allLetters, &list); err != nil {
+		var err error
+		if ids, err = c.allLetters(ctx, p); err != nil {
 			return err
-		}
-		for _, d := range list.DeadLetters {
-			ids = append(ids, d.ID)
 		}
 	}
 	for _, id := range ids {

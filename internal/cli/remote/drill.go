@@ -19,7 +19,7 @@ import (
 type DrillCommand struct {
 	asking
 	person
-	Space string        `placeholder:"ID" help:"Use the name and labels of this space (default: an invented one)."`
+	Space string        `placeholder:"ID" help:"Use the name and labels of this space (default: an invented one); ACCOUNT/ID if several accounts have it."`
 	Wait  time.Duration `default:"20s" help:"How long to wait for the sinks."`
 	Rule  string        `arg:"" help:"The rule's name."`
 }
