@@ -87,7 +87,7 @@ func allowed() map[string][]string {
 		"alert":               {"phone"},
 		"internal/diagnostic": {},
 		"internal/yamldoc":    {"internal/diagnostic"},
-		"internal/config":     {"phone", "internal/yamldoc", "internal/diagnostic"},
+		"internal/config":     {"phone", "diff", "internal/yamldoc", "internal/diagnostic"},
 		"internal/watch":      slices.Concat(vocabulary, peers, rooms),
 		"internal/view":       append(slices.Clone(vocabulary), "store"),
 	}

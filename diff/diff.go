@@ -19,6 +19,12 @@ type Options struct {
 	MissingFor   time.Duration
 }
 
+// The options of a bot whose configuration does not say otherwise.
+const (
+	DefaultMissingAfter = 3
+	DefaultMissingFor   = 10 * time.Minute
+)
+
 // Compare returns what is known after snap, and the changes that lead there
 // from old. A nil old is the first sight of the space: every number appears,
 // marked Baseline. Numbers in old.Entries and snap.Numbers are sorted by

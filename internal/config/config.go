@@ -3,9 +3,8 @@
 // every problem is reported at once, with file, line and column. References to
 // the environment are replaced in scalar values after parsing, so that no value
 // can inject YAML. Secrets are of type Secret, which never prints its value, and
-// messages name places and keys but no values. It imports phone, yamldoc and
-// diagnostic;
-// internal/bot and the commands call it.
+// messages name places and keys but no values. It imports phone, diff, yamldoc and
+// diagnostic; internal/bot and the commands call it.
 package config
 
 import (
@@ -125,34 +124,6 @@ type Log struct {
 	Format string // text, json
 }
 
-const day = 24 * time.Hour
-
-func defaults() Config {
-	return Config{
-		Poll: Poll{
-			MaxAge:       5 * time.Minute,
-			MinInterval:  30 * time.Second,
-			Timeout:      10 * time.Second,
-			MissingAfter: 3,
-			MissingFor:   10 * time.Minute,
-		},
-		Store: Store{Path: "data/numwatch.db", History: 400 * day},
-		NATS: NATS{
-			Listen:         "127.0.0.1:4222",
-			Dir:            "data/nats",
-			Stream:         "NUMWATCH",
-			CreateStream:   true,
-			MaxAge:         30 * day,
-			PublishChanges: true,
-		},
-		Slack: Slack{Print: true},
-		HTTP:  HTTP{Listen: "127.0.0.1:8080"},
-		Log:   Log{Level: "info", Format: "text"},
-	}
-}
-
-func newAccount() Account { return Account{Region: "ap-southeast-1", RequestsPerSecond: 8} }
-
 // Load reads the file at path, with the environment as os.Environ gives it.
 // The error is diagnostic.Problems where the file could be read.
 func Load(path string, environ []string) (*Config, error) {
@@ -168,9 +139,11 @@ func Load(path string, environ []string) (*Config, error) {
 // error is diagnostic.Problems, sorted by position.
 func Parse(file string, data []byte, environ []string, readFile func(string) ([]byte, error)) (*Config, error) {
 	r := newReader(file, data, environ, readFile)
-	c := defaults()
+	var c Config
+	settings := r.settings(&c)
+	r.setDefaults(settings)
 	if r.Root() != nil {
-		r.section(r.Root(), r.settings(&c))
+		r.section(r.Root(), settings)
 		r.validate(&c)
 	}
 	if problems := append(r.Problems(), r.problems...); len(problems) > 0 {

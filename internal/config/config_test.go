@@ -38,17 +38,21 @@ func parse(t *testing.T, text string, environ ...string) *Config {
 	return c
 }
 
+const day = 24 * time.Hour
+
 func TestDefaultsAreFilledIn(t *testing.T) {
 	c := parse(t, smallest)
 	require.Equal(t, "ap-southeast-1", c.Accounts[0].Region)
 	require.InDelta(t, 8.0, c.Accounts[0].RequestsPerSecond, 0)
-	require.Equal(t, 5*time.Minute, c.Poll.MaxAge)
-	require.Equal(t, 3, c.Poll.MissingAfter)
-	require.True(t, c.NATS.CreateStream)
-	require.True(t, c.NATS.Embedded())
-	require.True(t, c.Slack.Print)
-	require.Equal(t, "127.0.0.1:8080", c.HTTP.Listen)
-	require.Empty(t, c.Warnings)
+	c.Accounts = nil
+	require.Equal(t, &Config{
+		Poll:  Poll{MaxAge: 5 * time.Minute, MinInterval: 30 * time.Second, Timeout: 10 * time.Second, MissingAfter: 3, MissingFor: 10 * time.Minute},
+		Store: Store{Path: "data/numwatch.db", History: 400 * day},
+		NATS: NATS{
+			Listen: "127.0.0.1:4222", Dir: "data/nats", Stream: "NUMWATCH", CreateStream: true, MaxAge: 30 * day, PublishChanges: true,
+		},
+		Slack: Slack{Print: true}, HTTP: HTTP{Listen: "127.0.0.1:8080"}, Log: Log{Level: "info", Format: "text"},
+	}, c)
 }
 
 // Whatever the design's sample says must be what its keys mean here.

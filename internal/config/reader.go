@@ -52,6 +52,16 @@ func newReader(file string, data []byte, environ []string, readFile func(string)
 	return r
 }
 
+// setDefaults has every setting read its default, as if a file said it.
+func (r *reader) setDefaults(settings []setting) {
+	for _, s := range settings {
+		r.setDefaults(s.below)
+		if s.def != "" && s.def != "[]" {
+			s.read(&yamldoc.Node{Kind: yamldoc.Text, Text: s.def, Path: s.name})
+		}
+	}
+}
+
 // locate notes where every value stands.
 func (r *reader) locate(n *yamldoc.Node) {
 	r.at[n.Path] = n.At

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"numwatch/internal/yamldoc"
 )
 
 const reference = "../../docs/configuration.md"
@@ -17,7 +15,8 @@ const reference = "../../docs/configuration.md"
 // reads: go test ./internal/config -run Reference -update.
 func TestReference(t *testing.T) {
 	r := newReader("config.yaml", nil, nil, noFiles)
-	c, a := defaults(), newAccount()
+	var c Config
+	var a Account
 	text, err := os.ReadFile(reference)
 	require.NoError(t, err)
 	page := string(text)
@@ -58,26 +57,22 @@ func rows(prefix string, settings []setting) (lines []string) {
 	return lines
 }
 
-// The defaults that the reference names are those that hold.
-func TestDefaultsOfTheReference(t *testing.T) {
+// Every setting is described, and its default is one that a file might give.
+func TestSettingsAreDescribed(t *testing.T) {
 	r := newReader("config.yaml", nil, nil, noFiles)
-	c, a := Config{Poll: Poll{MissingAfter: 1}}, Account{}
-	readDefaults(t, r, r.settings(&c))
-	readDefaults(t, r, r.accountSettings(&a))
+	var c Config
+	var a Account
+	for _, settings := range [][]setting{r.settings(&c), r.accountSettings(&a)} {
+		r.setDefaults(settings)
+		requireDescribed(t, settings)
+	}
 	require.Empty(t, r.problems)
-	require.Equal(t, defaults(), c)
-	require.Equal(t, newAccount(), a)
 }
 
-func readDefaults(t *testing.T, r *reader, settings []setting) {
+func requireDescribed(t *testing.T, settings []setting) {
 	t.Helper()
 	for _, s := range settings {
-		switch {
-		case s.below != nil:
-			readDefaults(t, r, s.below)
-		case s.def != "" && s.def != "[]":
-			s.read(&yamldoc.Node{Kind: yamldoc.Text, Text: s.def, Path: s.name})
-		}
+		requireDescribed(t, s.below)
 		require.True(t, s.below != nil || s.about != "" || s.name == "name" || s.name == "labels", "%s is not described", s.name)
 	}
 }

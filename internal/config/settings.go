@@ -1,10 +1,13 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 
+	"numwatch/diff"
 	"numwatch/internal/diagnostic"
 	"numwatch/internal/yamldoc"
+	"numwatch/phone"
 )
 
 // settings are all keys of config.yaml. The reference in docs/configuration.md
@@ -12,16 +15,18 @@ import (
 func (r *reader) settings(c *Config) []setting {
 	return []setting{
 		{name: "accounts", about: "The cloud accounts, each with its own limit and its own spaces.", read: r.list(func(n *yamldoc.Node) {
-			a := newAccount()
-			r.section(n, r.accountSettings(&a))
+			var a Account
+			settings := r.accountSettings(&a)
+			r.setDefaults(settings)
+			r.section(n, settings)
 			c.Accounts = append(c.Accounts, a)
 		})},
 		{name: "poll", below: []setting{
 			{name: "max_age", def: "5m", about: "Poll every space at least this often, as far as the limit allows.", read: r.duration(&c.Poll.MaxAge)},
 			{name: "min_interval", def: "30s", about: "Poll no space more often than this. At most max_age.", read: r.duration(&c.Poll.MinInterval)},
 			{name: "timeout", def: "10s", about: "How long one poll may take.", read: r.duration(&c.Poll.Timeout)},
-			{name: "missing_after", def: "3", about: "A number is missing after this many complete lists without it.", read: r.whole(&c.Poll.MissingAfter)},
-			{name: "missing_for", def: "10m", about: "… which span at least this time. Both are doubled if the list is empty or lost more than half; after three such lists the space is FAILING.", read: r.duration(&c.Poll.MissingFor)},
+			{name: "missing_after", def: strconv.Itoa(diff.DefaultMissingAfter), about: "A number is missing after this many complete lists without it.", read: r.whole(&c.Poll.MissingAfter)},
+			{name: "missing_for", def: phone.Duration(diff.DefaultMissingFor), about: "… which span at least this time. Both are doubled if the list is empty or lost more than half; after three such lists the space is FAILING.", read: r.duration(&c.Poll.MissingFor)},
 		}},
 		{name: "store", below: []setting{
 			{name: "path", def: "data/numwatch.db", about: "The store's file. Its folder is created.", read: r.word(&c.Store.Path)},

@@ -89,7 +89,7 @@ func Parse(name string, data []byte) (*File, error) {
 	r := reader{yamldoc.Parse(name, data, yamldoc.Options{})}
 	f := &File{name: name, source: r.Reader, usual: usualNumber(), polling: polling{
 		every: time.Minute, blindAfter: 15 * time.Minute,
-		diff: diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute},
+		diff: diff.Options{MissingAfter: diff.DefaultMissingAfter, MissingFor: diff.DefaultMissingFor},
 	}}
 	if root := r.Root(); root != nil {
 		r.file(root, f)
