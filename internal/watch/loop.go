@@ -216,7 +216,7 @@ func drain(waiting <-chan *input, batch []*input) []*input {
 
 // process makes one commit of a batch and answers everybody who waits for it.
 func (l *Loop) process(ctx context.Context, batch []*input) error {
-	defer l.watchForStall()()
+	ended := l.watchForStall()
 	t := l.newTurn(l.o.Now())
 	var err error
 	for _, in := range batch {
@@ -227,6 +227,7 @@ func (l *Loop) process(ctx context.Context, batch []*input) error {
 	if err == nil {
 		err = l.commit(ctx, t)
 	}
+	ended() // before the answers: whoever has one may ask whether the loop is ready
 	for _, in := range batch {
 		in.done <- err
 	}
