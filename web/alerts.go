@@ -224,7 +224,7 @@ func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, a := range rows {
 		row := s.alertRow(a, now)
-		row.Told = s.toldRows([]*alert.Alert{a}, now)
+		row.Told = s.told([]*alert.Alert{a})
 		row.Decide = !row.Closed
 		body.Rows = append(body.Rows, row)
 	}
@@ -253,18 +253,12 @@ type alertRow struct {
 	Rule, Runbook, Notes string
 	Closing              string
 	Since, Changed       stamp
-	Told                 []toldRow
+	Told                 []api.Told
 
 	ID      string
 	Decide  bool // it can be acknowledged and silenced here
 	Acked   bool
 	Silence string // where it is silenced until a time
-}
-
-type toldRow struct {
-	Rule, Channel, State, Reason string
-	Tone                         tone
-	At                           stamp
 }
 
 func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
@@ -340,17 +334,13 @@ func (s *site) holds(by []string) (names []string) {
 	return names
 }
 
-func (s *site) toldRows(alerts []*alert.Alert, now time.Time) []toldRow {
-	var rows []toldRow
-	for _, t := range s.told(alerts) {
-		row := toldRow{Rule: t.Rule, Channel: text(t.Channel), State: t.State.String(), Reason: text(t.Reason), At: since(t.At, now), Tone: good}
-		switch t.State {
-		case alert.Sending:
-			row.Tone = watch
-		case alert.Dead:
-			row.Tone = dire
-		}
-		rows = append(rows, row)
+func messageTone(state alert.MessageState) tone {
+	switch state {
+	case alert.Sending:
+		return watch
+	case alert.Dead:
+		return dire
+	default:
+		return good
 	}
-	return rows
 }

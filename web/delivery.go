@@ -90,11 +90,8 @@ type sinkRow struct {
 }
 
 type deadRow struct {
-	ID, Channel, Reason string
-	At                  stamp
-	Path                string // of the form
-	Alerts              []api.DeadAlert
-	More                int
+	api.DeadLetter
+	More int // alerts that are not listed
 }
 
 // maxDeadAlerts is how many alerts of a dead letter a page lists.
@@ -121,7 +118,7 @@ func sinkRows(sinks []api.SinkStatus) []sinkRow {
 }
 
 func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
-	params, now := paramsOf(r), s.Now()
+	params := paramsOf(r)
 	letters, turns := paged(params, s.deadLetters())
 	body := deliveryPage{Sinks: sinkRows(s.sinks()), Pager: turns}
 	for _, k := range body.Sinks {
@@ -130,14 +127,8 @@ func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for _, d := range letters {
-		row := deadRow{
-			ID: d.ID, Channel: text(d.Channel), Reason: text(d.Reason), At: since(d.At, now), Path: "delivery/dead/" + escape(d.ID) + "/retry",
-			More: max(len(d.Alerts)-maxDeadAlerts, 0),
-		}
+		row := deadRow{d, max(len(d.Alerts)-maxDeadAlerts, 0)}
 		row.Alerts = d.Alerts[:len(d.Alerts)-row.More]
-		for i := range row.Alerts {
-			row.Alerts[i].Summary = text(row.Alerts[i].Summary)
-		}
 		body.Dead = append(body.Dead, row)
 	}
 	s.page(w, r, "delivery", "Delivery", body, params.wrong...)

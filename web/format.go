@@ -12,6 +12,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/web/api"
 )
 
 // What one text on a page shows at most.
@@ -54,6 +55,8 @@ func since(t, now time.Time) stamp {
 	t = t.UTC()
 	return stamp{ISO: t.Format(time.RFC3339), Exact: t.Format("2006-01-02 15:04:05") + " UTC", Ago: phone.Span(now.Sub(t).Round(time.Second))}
 }
+
+func span(d api.Seconds) string { return phone.Span(time.Duration(d)) }
 
 // clock writes a time within a sentence.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

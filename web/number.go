@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -84,7 +83,7 @@ type numberPage struct {
 	Number, Name   string
 	Space, SpaceID string
 	Account        string
-	SpaceHref      string
+	About          phone.Subject
 	Labels         []string
 	Listed         bool // its space lists it now
 	Missed         int
@@ -93,7 +92,7 @@ type numberPage struct {
 	Timeline       timeline
 	Fields         []fieldRow
 	Alerts         []alertRow
-	Told           []toldRow
+	Told           []api.Told
 	Events         []eventRow
 	Older          string
 	ListChanged    stamp
@@ -153,7 +152,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	for _, a := range alerts {
 		body.Alerts = append(body.Alerts, s.alertRow(a, now))
 	}
-	body.Told = s.toldRows(alerts, now)
+	body.Told = s.told(alerts)
 	if before > 0 {
 		if events, err = s.View.History(about, before, rowsPerPage); err != nil {
 			s.unreadable(w, r, err)
@@ -174,12 +173,10 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 
 func (s *site) numberHead(about phone.Subject) numberPage {
 	space := s.Space(about.SpaceKey())
-	p := numberPage{
-		Number: text(about.PhoneNumber), Space: text(space.Title()), SpaceID: text(space.ID), Account: text(about.Account),
-		SpaceHref: "numbers?" + url.Values{"account": {about.Account}, "space": {about.Space}}.Encode(),
-		Labels:    labelTexts(space.Labels),
+	return numberPage{
+		About: about, Number: text(about.PhoneNumber), Space: text(space.Title()), SpaceID: text(space.ID), Account: text(about.Account),
+		Labels: labelTexts(space.Labels),
 	}
-	return p
 }
 
 // lastSeen is the number as it was seen last, from the history where its space

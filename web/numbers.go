@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -66,11 +65,11 @@ type numbersPage struct {
 type textField struct{ Name, Value string }
 
 type numberRow struct {
-	Number, Name   string
-	Path           string
-	Space, Account string
-	SpaceHref      string
-	States         []stateCell
+	Number, Name string
+	Path         string
+	Space        string
+	In           phone.SpaceKey
+	States       []stateCell
 }
 
 type stateCell struct {
@@ -147,9 +146,8 @@ func (s *site) accountNames() (names []string) {
 func (s *site) numberRow(found *view.Row) numberRow {
 	n := &found.Number
 	row := numberRow{
-		Number: text(n.PhoneNumber), Name: text(n.Get(phone.VerifiedName)), Account: found.Space.Account,
+		Number: text(n.PhoneNumber), Name: text(n.Get(phone.VerifiedName)), In: found.Space,
 		Space: text(s.Space(found.Space).Title()), Path: numberPath(phone.SubjectOf(found.Space, n.PhoneNumber)),
-		SpaceHref: "numbers?" + url.Values{"account": {found.Space.Account}, "space": {found.Space.ID}}.Encode(),
 	}
 	for i, f := range tableFields {
 		c := stateCell{Field: f.String(), Value: "–", Tone: off, Minor: i > 1}

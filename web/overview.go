@@ -135,7 +135,6 @@ type accountRow struct {
 	Budget, Share, Detect, AtWorst string
 	Used                           string // percent, of the limit
 	Oldest                         stamp
-	Failing                        int
 }
 
 func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
@@ -228,12 +227,12 @@ func (m *matrix) row(f api.FleetStatus, status string, qualities []string) matri
 
 func newAccountRow(a api.AccountStatus, now time.Time) accountRow {
 	return accountRow{
-		AccountStatus: a, Failing: len(a.Failing),
-		Budget:  fmt.Sprintf("%.1f of %s requests a second", a.Rate, strconv.FormatFloat(a.Limit, 'g', 3, 64)),
-		Used:    percent(int(1000*min(a.Rate, a.Limit)), int(1000*a.Limit)),
-		Share:   fmt.Sprintf("%.1f %%", 100*a.Throttled),
-		Detect:  phone.Span(time.Duration(a.Expected)),
-		AtWorst: phone.Span(time.Duration(a.Worst)),
-		Oldest:  since(a.Oldest, now),
+		AccountStatus: a,
+		Budget:        fmt.Sprintf("%.1f of %s requests a second", a.Rate, strconv.FormatFloat(a.Limit, 'g', 3, 64)),
+		Used:          percent(int(1000*min(a.Rate, a.Limit)), int(1000*a.Limit)),
+		Share:         fmt.Sprintf("%.1f %%", 100*a.Throttled),
+		Detect:        phone.Span(time.Duration(a.Expected)),
+		AtWorst:       phone.Span(time.Duration(a.Worst)),
+		Oldest:        since(a.Oldest, now),
 	}
 }

@@ -26,7 +26,11 @@ var files embed.FS
 var templates = parsePages()
 
 func parsePages() map[string]*template.Template {
-	functions := template.FuncMap{"grouped": phone.Grouped, "many": phone.Count, "tab": newTab, "pill": newPill, "row": newAlertView, "silences": newSilencesView}
+	functions := template.FuncMap{
+		"text": text, "labels": labelTexts, "since": since, "span": span, "grouped": phone.Grouped, "many": phone.Count, "escape": url.PathEscape,
+		"severity": severityTone, "message": messageTone, "state": spaceTone, "worst": worstText, "mark": newHeading,
+		"tab": newTab, "row": newAlertView, "silences": newSilencesView, "failing": newFailingRow, "problem": newProblemRow,
+	}
 	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range []string{"overview", "numbers", "number", "alerts", "silences", "rules", "delivery", "spaces", "lost"} {
@@ -35,8 +39,8 @@ func parsePages() map[string]*template.Template {
 	return pages
 }
 
-// page is what every page's template is given. Texts are cleaned, cut and
-// redacted here; the template escapes them for HTML.
+// page is what every page's template is given. Texts are cleaned and redacted
+// before; the template may cut them, and escapes them for HTML.
 type page struct {
 	Root     string // leads from the page to the site's root
 	Title    string
@@ -48,6 +52,7 @@ type page struct {
 	Done     string // what a form has brought about
 	Wrong    string // what is wrong with the address
 	Version  string
+	Clock    time.Time
 	Now      stamp
 	Started  stamp
 	Store    string
@@ -57,12 +62,8 @@ type page struct {
 
 // What parts of pages are given.
 type (
-	pill struct {
-		Tone  tone
-		Value string
-	}
 	alertView struct {
-		Root string
+		page
 		Row  alertRow
 		Long bool // with what is to be done
 	}
@@ -72,9 +73,9 @@ type (
 	}
 )
 
-func newPill(t tone, value string) pill { return pill{t, value} }
+func newHeading(t tone, text string) heading { return heading{text, t} }
 
-func newAlertView(p page, row alertRow, long bool) alertView { return alertView{p.Root, row, long} }
+func newAlertView(p page, row alertRow, long bool) alertView { return alertView{p, row, long} }
 
 func newSilencesView(p page, rows []silenceRow) silencesView { return silencesView{p.Root, rows} }
 
@@ -93,7 +94,7 @@ func (s *site) frame(r *http.Request, name, title string) page {
 	p := page{
 		Root: root(r), Name: name, Title: title, Worst: good,
 		NotReady: s.notReady(), Done: outcomes[r.URL.Query().Get("done")],
-		Version: s.Version, Now: since(now, now), Started: since(s.Started, now),
+		Version: s.Version, Clock: now, Now: since(now, now), Started: since(s.Started, now),
 		Store: fmt.Sprintf("%s in the log, %.1f MB", phone.Count(int(stored.Seq), "record"), float64(stored.Size)/1e6),
 	}
 	var counts []string

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -62,34 +61,9 @@ func (s *site) reloadForm(w http.ResponseWriter, r *http.Request) {
 
 type rulesPage struct {
 	api.Rules
-	Loaded   stamp
-	Rows     []ruleRow
-	Refused  *refusedRow
-	Compared *comparedRow
-	Warnings []problemRow
 	Levels   []heading
 	Coverage []coverageRow
 	Unused   []string // fields that no rule looks at
-}
-
-type ruleRow struct {
-	api.Rule
-	Severity string
-	Tone     tone
-	On       string
-	For      string
-	Last     stamp
-}
-
-type refusedRow struct {
-	At       stamp
-	Text     string
-	Problems []problemRow
-}
-
-type comparedRow struct {
-	At   stamp
-	Text string
 }
 
 type problemRow struct {
@@ -104,45 +78,19 @@ type coverageRow struct {
 }
 
 func (s *site) rulesPage(w http.ResponseWriter, r *http.Request) {
-	rules, now := s.rules(), s.Now()
-	body := rulesPage{Rules: rules, Loaded: since(rules.Loaded, now), Warnings: problemRows(rules.File, rules.Warnings)}
-	if f := rules.Refused; f != nil {
-		body.Refused = &refusedRow{At: since(f.At, now), Text: f.Text, Problems: problemRows(rules.File, f.Problems)}
-	}
-	if c := rules.Compared; c != nil {
-		body.Compared = &comparedRow{At: since(c.At, now), Text: c.Text}
-	}
-	for _, one := range rules.Rules {
-		row := ruleRow{Rule: one, Severity: one.Severity.String(), Tone: severityTone(one.Severity), Last: since(one.Hits.Last, now)}
-		if one.Hits.Last.IsZero() {
-			row.Last.Ago = "never"
-		}
-		row.On = fieldNames(one.On)
-		if one.For > 0 {
-			row.For = "after " + phone.Span(time.Duration(one.For))
-		}
-		body.Rows = append(body.Rows, row)
-	}
-	body.cover(rules.Rules)
+	body := rulesPage{Rules: s.rules()}
+	body.cover()
 	s.page(w, r, "rules", "Rules", body)
 }
 
-func fieldNames(fields []phone.Field) string {
-	var names []string
-	for _, f := range fields {
-		names = append(names, f.String())
-	}
-	return strings.Join(names, ", ")
-}
-
 // cover finds which field is looked at by which rules.
-func (b *rulesPage) cover(rules []api.Rule) {
+func (b *rulesPage) cover() {
 	for i, name := range alert.Severities() {
 		b.Levels = append(b.Levels, heading{name, severityTone(alert.Severity(i))})
 	}
 	for f := range phone.Fields() {
 		row, any := coverageRow{Field: f.String(), Cells: make([][]string, len(b.Levels))}, false
-		for _, r := range rules {
+		for _, r := range b.Rules.Rules {
 			if slices.Contains(r.On, f) {
 				row.Cells[r.Severity] = append(row.Cells[r.Severity], r.Name)
 				any = true
@@ -159,19 +107,15 @@ func (b *rulesPage) cover(rules []api.Rule) {
 // excerptWidth is how much of a line of the rules is shown.
 const excerptWidth = 100
 
-func problemRows(file string, problems []api.Problem) []problemRow {
-	var rows []problemRow
-	for _, p := range problems {
-		row := problemRow{
-			Place: text(file) + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column),
-			Rule:  text(p.Rule), Text: text(p.Text), Hint: text(p.Hint), Number: strconv.Itoa(p.Line),
-		}
-		if p.Source != "" {
-			row.Source, row.Caret = excerpt(p.Source, p.Column-1)
-		}
-		rows = append(rows, row)
+func newProblemRow(file string, p api.Problem) problemRow {
+	row := problemRow{
+		Place: text(file) + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column),
+		Rule:  text(p.Rule), Text: text(p.Text), Hint: text(p.Hint), Number: strconv.Itoa(p.Line),
 	}
-	return rows
+	if p.Source != "" {
+		row.Source, row.Caret = excerpt(p.Source, p.Column-1)
+	}
+	return row
 }
 
 // excerpt cuts a line around a column, and returns what stands before a caret

@@ -3,10 +3,10 @@ package web
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"numwatch/internal/view"
 	"numwatch/phone"
@@ -107,45 +107,18 @@ type spacesPage struct {
 	Accounts  []accountRow
 	States    []link
 	Selection spaceSelection
-	Rows      []spaceRow
+	Rows      []api.SpaceEntry
 	Pager     pager
-	Whole     []failingRow // accounts that fail as a whole
-	Unlisted  []unlistedRow
-	Missing   []missingRow
-}
-
-// missingRow is an account whose lists lack spaces that are watched.
-type missingRow struct {
-	Account, Spaces, Until string
-}
-
-// unlistedRow is an account whose spaces cannot be listed: the last good list
-// goes on.
-type unlistedRow struct {
-	Account, Error string
-	Spaces         int
-	Listed         stamp
-}
-
-type spaceRow struct {
-	Name, ID, Account string
-	Labels            []string
-	Href              string
-	State             string
-	Tone              tone
-	Numbers           int
-	Worst             string
-	WorstTone         tone
-	Polled            stamp
-	Failing           *failingRow
 }
 
 type failingRow struct {
-	Account, Class, Text, Advice, RequestId string
-	Since                                   stamp
+	Class, Text, Advice, RequestId string
+	Since                          stamp
 }
 
-var spaceTones = map[string]tone{spaceOK: good, spaceFailing: dire, spaceWaiting: off}
+func spaceTone(state string) tone {
+	return map[string]tone{spaceOK: good, spaceFailing: dire, spaceWaiting: off}[state]
+}
 
 func (s *site) spacesPage(w http.ResponseWriter, r *http.Request) {
 	params, now := paramsOf(r), s.Now()
@@ -153,19 +126,6 @@ func (s *site) spacesPage(w http.ResponseWriter, r *http.Request) {
 	accounts, body := s.accounts(), spacesPage{Selection: c}
 	for _, a := range accounts {
 		body.Accounts = append(body.Accounts, newAccountRow(a, now))
-		for _, f := range a.Failing {
-			if f.Space == "" {
-				row := s.failingRow(&f)
-				row.Account = a.Name
-				body.Whole = append(body.Whole, row)
-			}
-		}
-		if d := a.Discovery; d != nil && d.Error != "" {
-			body.Unlisted = append(body.Unlisted, unlistedRow{a.Name, text(d.Error), d.Spaces, since(d.At, now)})
-		}
-		if m := a.Missing; m != nil {
-			body.Missing = append(body.Missing, missingRow{a.Name, phone.Count(len(m.Spaces), "space"), m.Until.UTC().Format("15:04 UTC")})
-		}
 	}
 	wanted := c.State
 	c.State = ""
@@ -174,11 +134,7 @@ func (s *site) spacesPage(w http.ResponseWriter, r *http.Request) {
 		n := len(inState(all, one.state))
 		body.States = append(body.States, link{Text: one.text, Href: with(params.values, "state", one.state), Here: wanted == one.state, Count: n})
 	}
-	rows, turns := paged(params, inState(all, wanted))
-	body.Pager = turns
-	for i := range rows {
-		body.Rows = append(body.Rows, s.spaceRow(&rows[i]))
-	}
+	body.Rows, body.Pager = paged(params, inState(all, wanted))
 	s.page(w, r, "spaces", "Spaces", body, params.wrong...)
 }
 
@@ -192,35 +148,22 @@ func inState(all []api.SpaceEntry, state string) (some []api.SpaceEntry) {
 	return some
 }
 
-func (s *site) spaceRow(e *api.SpaceEntry) spaceRow {
-	row := spaceRow{
-		Name: text(e.Name), ID: text(e.ID), Account: text(e.Account), Labels: labelTexts(e.Labels), State: e.State, Tone: spaceTones[e.State],
-		Href:    "numbers?" + url.Values{"account": {e.Account}, "space": {e.ID}}.Encode(),
-		Numbers: e.Numbers, Polled: since(e.Polled, s.Now()),
+// worstText says what the worst numbers of a space are, if they are not well.
+func worstText(c *api.Count) (h heading) {
+	if c == nil {
+		return h
 	}
-	if e.Worst != nil {
-		row.Worst, row.WorstTone = worstText(e.Worst)
+	h.Tone = worstTone(toneOf(phone.Status, c.Status), toneOf(phone.QualityRating, c.QualityRating))
+	if h.Tone != good && h.Tone != off {
+		h.Text = strconv.Itoa(c.Numbers) + " " + value(phone.Status, c.Status) + ", " + value(phone.QualityRating, c.QualityRating)
 	}
-	if e.Failing != nil {
-		f := s.failingRow(e.Failing)
-		row.Failing = &f
-	}
-	return row
+	return h
 }
 
-// worstText says what the worst numbers of a space are.
-func worstText(c *api.Count) (string, tone) {
-	t := worstTone(toneOf(phone.Status, c.Status), toneOf(phone.QualityRating, c.QualityRating))
-	if t == good || t == off {
-		return "", t
-	}
-	return strconv.Itoa(c.Numbers) + " " + value(phone.Status, c.Status) + ", " + value(phone.QualityRating, c.QualityRating), t
-}
-
-func (s *site) failingRow(f *api.FailingSpace) failingRow {
+func newFailingRow(f api.FailingSpace, now time.Time) failingRow {
 	return failingRow{
 		Class: strings.ReplaceAll(f.Class, "_", " "), Text: text(strings.TrimSpace(f.Code + " " + f.Message)), Advice: text(f.Advice),
-		RequestId: text(f.RequestId), Since: since(f.Since, s.Now()),
+		RequestId: text(f.RequestId), Since: since(f.Since, now),
 	}
 }
 

@@ -2,7 +2,6 @@ package web
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -17,16 +16,14 @@ type timeline struct {
 	Lanes     []lane
 	Ticks     []tick
 	Height    int
-	Base      int
-	From, To  stamp
+	From      stamp
 	Described string
 }
 
 type lane struct {
 	Name      string
-	TextY     int
 	Y         int
-	Stretches []stretch
+	Stretches []stretch // the newest first
 }
 
 type stretch struct {
@@ -38,13 +35,12 @@ type stretch struct {
 }
 
 const (
-	laneText   = 18 // pixels for a lane's name
-	laneBar    = 24
-	laneGap    = 10
-	maxRules   = 6
-	shortest   = time.Hour
-	farthest   = 90 * 24 * time.Hour
-	ticksAlong = 3
+	laneText = 18 // pixels for a lane's name
+	laneBar  = 24
+	laneGap  = 10
+	maxRules = 6
+	shortest = time.Hour
+	farthest = 90 * 24 * time.Hour
 )
 
 // The fields that always have a lane; others only if they changed.
@@ -52,118 +48,83 @@ var laneFields = []phone.Field{phone.Status, phone.QualityRating, phone.Messagin
 
 // newTimeline draws the events, which are newest first, up to now.
 func newTimeline(n *phone.Number, events []alert.Event, now time.Time) timeline {
-	from := now.Add(-shortest)
+	reach := shortest
 	if len(events) > 0 {
 		oldest := events[len(events)-1].Change.SeenAt
-		reach := max(min(now.Sub(oldest)*26/25, farthest), shortest)
-		from = now.Add(-reach)
+		reach = max(min(now.Sub(oldest)*26/25, farthest), shortest)
 	}
-	d := drawing{from: from, now: now, events: slices.Clone(events)}
-	slices.Reverse(d.events)
-	t := timeline{From: since(from, now), To: since(now, now)}
+	d := drawing{from: now.Add(-reach), now: now, events: events}
+	t := timeline{From: since(d.from, now), Ticks: ticks(d.from, reach, tickLayout(reach))}
+	for _, f := range laneFields {
+		t.Lanes = append(t.Lanes, lane{Name: f.String(), Stretches: d.values(f, n)})
+	}
 	for f := range phone.FieldsOfNumber() {
-		if slices.Contains(laneFields, f) || d.changes(f) > 0 {
+		if !slices.Contains(laneFields, f) && d.changed(f) {
 			t.Lanes = append(t.Lanes, lane{Name: f.String(), Stretches: d.values(f, n)})
 		}
 	}
-	sort.SliceStable(t.Lanes, func(i, j int) bool { return laneRank(t.Lanes[i].Name) < laneRank(t.Lanes[j].Name) })
 	t.Lanes = append(t.Lanes, d.rules()...)
-	y := 0
 	for i := range t.Lanes {
-		t.Lanes[i].TextY, t.Lanes[i].Y = y+laneText-5, y+laneText
-		y += laneText + laneBar + laneGap
+		t.Lanes[i].Y = t.Height + laneText
+		t.Height += laneText + laneBar + laneGap
 	}
-	t.Base, t.Height = y+8, y+14
-	t.Ticks = d.ticks()
+	t.Height += 14 // for the times
 	t.Described = described(t.Lanes)
 	return t
 }
 
-// laneRank puts the usual fields first.
-func laneRank(name string) int {
-	i := slices.IndexFunc(laneFields, func(f phone.Field) bool { return f.String() == name })
-	if i < 0 {
-		return len(laneFields)
-	}
-	return i
-}
-
-// drawing places events, oldest first, between two times.
+// drawing places events, newest first, between two times.
 type drawing struct {
 	from, now time.Time
 	events    []alert.Event
 }
 
-func (d *drawing) place(t time.Time) string {
-	at := min(max(t.Sub(d.from), 0), d.now.Sub(d.from))
-	return percent(int(at/time.Millisecond), int(d.now.Sub(d.from)/time.Millisecond))
+func (d *drawing) changed(f phone.Field) bool {
+	return slices.ContainsFunc(d.events, func(e alert.Event) bool { return e.Kind == alert.KindChange && e.Change.Field == f })
 }
 
-func (d *drawing) between(from, to time.Time) (x, width string) {
-	x = d.place(from)
-	start := max(from.Sub(d.from), 0)
-	length := max(to.Sub(d.from)-start, 0)
-	return x, percent(int(length/time.Millisecond), int(d.now.Sub(d.from)/time.Millisecond))
+// stretch says what holds from one time to another.
+func (d *drawing) stretch(what, text string, t tone, from, to time.Time) stretch {
+	reach, begin := d.now.Sub(d.from), max(from.Sub(d.from), 0)
+	return stretch{
+		X: percent(begin, reach), Width: percent(max(to.Sub(d.from)-begin, 0), reach),
+		Text: text, Title: what + " " + d.when(from, to), Tone: t,
+	}
 }
 
-func (d *drawing) changes(f phone.Field) (n int) {
+// values draws the values of a field, from now back. What it was before the
+// oldest event follows from that event; a number that appeared was not there
+// before.
+func (d *drawing) values(f phone.Field, n *phone.Number) (out []stretch) {
+	end, v, known, changed := d.now, "", false, false
+	draw := func(from time.Time) {
+		if known && end.After(d.from) && end.After(from) {
+			text := alert.Cut(value(f, v), 60)
+			out = append(out, d.stretch(f.String()+" "+text, text, toneOf(f, v), from, end))
+		}
+		end, changed = from, true
+	}
 	for i := range d.events {
-		if e := &d.events[i]; e.Kind == alert.KindChange && e.Change.Field == f {
-			n++
+		c := &d.events[i].Change
+		switch {
+		case d.events[i].Kind != alert.KindChange:
+		case c.Field == phone.Presence:
+			if c.New == phone.Appeared && c.Number != nil && c.Number.Has(f) {
+				v, known = c.Number.Get(f), true
+			}
+			draw(c.SeenAt)
+			known = false
+		case c.Field == f:
+			v, known = c.New, true
+			draw(c.SeenAt)
+			v, known = c.Old, c.Old != ""
 		}
 	}
-	return n
-}
-
-// values draws the values of a field. What it was before the first event follows
-// from that event; a number that appeared was not there before.
-func (d *drawing) values(f phone.Field, n *phone.Number) []stretch {
-	var out []stretch
-	begun, v, known := d.from, "", false
-	if d.changes(f) == 0 && !d.appeared() {
+	if !changed {
 		v, known = n.Get(f), n.Has(f)
 	}
-	end := func(at time.Time) {
-		if known && at.After(d.from) && at.After(begun) {
-			out = append(out, d.stretch(f, v, begun, at))
-		}
-		begun = at
-	}
-	for i := range d.events {
-		e := &d.events[i]
-		c := &e.Change
-		switch {
-		case e.Kind != alert.KindChange:
-		case c.Field == phone.Presence:
-			end(c.SeenAt)
-			known = c.New == phone.Appeared && c.Number != nil && c.Number.Has(f)
-			if known {
-				v = c.Number.Get(f)
-			}
-		case c.Field == f:
-			if !known && c.Old != "" {
-				v, known = c.Old, true
-			}
-			end(c.SeenAt)
-			v, known = c.New, true
-		}
-	}
-	end(d.now)
+	draw(d.from)
 	return out
-}
-
-// appeared reports whether the events begin with the number's first sight.
-func (d *drawing) appeared() bool {
-	return slices.ContainsFunc(d.events, func(e alert.Event) bool {
-		return e.Kind == alert.KindChange && e.Change.Field == phone.Presence
-	})
-}
-
-func (d *drawing) stretch(f phone.Field, v string, from, to time.Time) stretch {
-	x, width := d.between(from, to)
-	s := stretch{X: x, Width: width, Text: alert.Cut(value(f, v), 60), Tone: toneOf(f, v)}
-	s.Title = f.String() + " " + s.Text + " " + d.when(from, to)
-	return s
 }
 
 // when says over what time a stretch goes.
@@ -180,67 +141,54 @@ func (d *drawing) when(from, to time.Time) string {
 }
 
 // rules draws when the alerts of each rule were open, those of late first.
-func (d *drawing) rules() []lane {
-	var names []string
-	lanes := map[string]*lane{}
-	open := map[string]*alert.Alert{}
-	draw := func(a *alert.Alert, to time.Time) {
-		l := lanes[a.Rule]
-		if l == nil {
-			l = &lane{Name: "alert " + a.Rule}
-			lanes[a.Rule] = l
-			names = append(names, a.Rule)
-		}
-		if !to.After(d.from) {
-			return
-		}
-		x, width := d.between(a.Since, to)
-		l.Stretches = append(l.Stretches, stretch{
-			X: x, Width: width, Text: a.Severity.String(), Tone: severityTone(a.Severity), Alert: true,
-			Title: a.Severity.String() + " alert " + a.Rule + " " + d.when(a.Since, to),
-		})
-	}
+func (d *drawing) rules() (lanes []lane) {
+	later := map[string]bool{} // alerts of which a later event is drawn
 	for i := range d.events {
 		a := d.events[i].Alert
-		switch {
-		case a == nil:
-		case a.State.Closed():
-			delete(open, a.ID)
-			draw(a, a.Changed)
-		default:
-			open[a.ID] = a
+		if a == nil || later[a.ID] && !a.State.Closed() {
+			continue
 		}
-	}
-	for i := range d.events {
-		if a := d.events[i].Alert; a != nil && open[a.ID] == a {
-			draw(a, d.now)
+		later[a.ID] = true
+		end := d.now
+		if a.State.Closed() {
+			end = a.Changed
 		}
-	}
-	var out []lane
-	slices.Reverse(names)
-	for _, name := range names[:min(len(names), maxRules)] {
-		if len(lanes[name].Stretches) > 0 {
-			out = append(out, *lanes[name])
+		name := "alert " + a.Rule
+		at := slices.IndexFunc(lanes, func(l lane) bool { return l.Name == name })
+		if !end.After(d.from) || at < 0 && len(lanes) == maxRules {
+			continue
 		}
+		if at < 0 {
+			at = len(lanes)
+			lanes = append(lanes, lane{Name: name})
+		}
+		s := d.stretch(a.Severity.String()+" "+name, a.Severity.String(), severityTone(a.Severity), a.Since, end)
+		s.Alert = true
+		lanes[at].Stretches = append(lanes[at].Stretches, s)
 	}
-	return out
+	return lanes
 }
 
-func (d *drawing) ticks() []tick {
-	reach := d.now.Sub(d.from)
-	layout := "15:04"
+type tick struct{ X, Text string }
+
+// ticks marks a few times along a picture; its end is now.
+func ticks(from time.Time, reach time.Duration, layout string) (all []tick) {
+	const along = 3
+	for i := range time.Duration(along) {
+		all = append(all, tick{percent(i, along), from.Add(reach * i / along).UTC().Format(layout)})
+	}
+	return all
+}
+
+func tickLayout(reach time.Duration) string {
 	switch {
 	case reach > 8*24*time.Hour:
-		layout = "Jan 2"
+		return "Jan 2"
 	case reach > 20*time.Hour:
-		layout = "Jan 2 15:04"
+		return "Jan 2 15:04"
+	default:
+		return "15:04"
 	}
-	var ticks []tick
-	for i := range ticksAlong {
-		at := d.from.Add(reach * time.Duration(i) / ticksAlong).UTC()
-		ticks = append(ticks, tick{d.place(at), at.Format(layout), "start"})
-	}
-	return append(ticks, tick{"100%", "now", "end"})
 }
 
 // described says what the picture shows to those who do not see it.
@@ -248,7 +196,7 @@ func described(lanes []lane) string {
 	var parts []string
 	for _, l := range lanes {
 		if len(l.Stretches) > 0 {
-			parts = append(parts, l.Stretches[len(l.Stretches)-1].Title)
+			parts = append(parts, l.Stretches[0].Title)
 		}
 	}
 	return alert.Cut("Timeline. Last: "+strings.Join(parts, "; "), 1000)
