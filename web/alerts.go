@@ -248,7 +248,6 @@ type alertRow struct {
 	Path                 string // of the number's page, from the root
 	Space, Account       string
 	Field, Old, New      string
-	Mark                 string
 	Summary, Action      string
 	Rule, Runbook, Notes string
 	Closing              string
@@ -266,7 +265,6 @@ func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
 		Severity: a.Severity.String(), State: a.State.String(), Tone: severityTone(a.Severity), Closed: a.State.Closed(),
 		Number: text(a.Subject.PhoneNumber), Account: text(a.Subject.Account),
 		Field: a.Field.String(), Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
-		Mark:    directionMark(a.Change.Direction),
 		Summary: a.Summary.Render(text), Action: a.Action.Render(text),
 		Rule: a.Rule, Runbook: a.Runbook, Notes: s.notes(a), Closing: text(a.Closing),
 		Since: since(a.Since, now), Changed: since(a.Changed, now), ID: a.ID, Acked: a.Ack != nil,

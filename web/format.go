@@ -108,11 +108,6 @@ func worstTone(a, b tone) tone {
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
 
-// directionMark is how a move on the scale is shown, beside its word.
-func directionMark(d phone.Direction) string {
-	return map[phone.Direction]string{phone.Better: "↑", phone.Worse: "↓", phone.Sideways: "↔"}[d]
-}
-
 // labelTexts writes labels as name=value, in order.
 func labelTexts(labels map[string]string) (all []string) {
 	for _, name := range slices.Sorted(maps.Keys(labels)) {

@@ -87,7 +87,6 @@ type numberPage struct {
 	Labels         []string
 	Listed         bool // its space lists it now
 	Missed         int
-	MissedSince    stamp
 	Complete       bool
 	Timeline       timeline
 	Fields         []fieldRow
@@ -95,7 +94,6 @@ type numberPage struct {
 	Told           []api.Told
 	Events         []eventRow
 	Older          string
-	ListChanged    stamp
 }
 
 type fieldRow struct {
@@ -106,14 +104,10 @@ type fieldRow struct {
 }
 
 type eventRow struct {
-	Time            stamp
-	Kind            string
-	Field, Old, New string
-	Mark, Direction string
-	Rule, Severity  string
-	Transition      string
-	Tone            tone
-	Notes           string
+	*alert.Event
+	Field, Old, New, Direction string
+	Tone                       tone
+	Notes                      string
 }
 
 // historyRead is how many events of a number its page reads: those that it
@@ -144,8 +138,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	n := lastSeen(known, events)
 	body.Name = text(n.Get(phone.VerifiedName))
 	if known != nil {
-		body.Listed, body.Missed, body.MissedSince = known.Missed == 0, known.Missed, since(known.MissedSince, now)
-		body.ListChanged = since(known.At, now)
+		body.Listed, body.Missed = known.Missed == 0, known.Missed
 	}
 	body.Timeline = newTimeline(n, events, now)
 	body.Fields = fieldRows(n, events, now)
@@ -163,7 +156,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 		events = events[:rowsPerPage]
 	}
 	for i := range events {
-		body.Events = append(body.Events, s.eventRow(&events[i]))
+		body.Events = append(body.Events, newEventRow(&events[i]))
 	}
 	if len(events) == rowsPerPage {
 		body.Older = "?before=" + strconv.FormatUint(events[rowsPerPage-1].Seq, 10)
@@ -213,11 +206,11 @@ func fieldRows(n *phone.Number, events []alert.Event, now time.Time) []fieldRow 
 	return rows
 }
 
-func (s *site) eventRow(e *alert.Event) eventRow {
+func newEventRow(e *alert.Event) eventRow {
 	c := &e.Change
 	row := eventRow{
-		Time: since(e.Time, s.Now()), Kind: e.Kind.String(), Field: c.Field.String(), Old: value(c.Field, c.Old), New: value(c.Field, c.New),
-		Mark: directionMark(c.Direction), Tone: toneOf(c.Field, c.New), Notes: text(c.Reason),
+		Event: e, Field: c.Field.String(), Old: value(c.Field, c.Old), New: value(c.Field, c.New),
+		Tone: toneOf(c.Field, c.New), Notes: text(c.Reason),
 	}
 	if c.Direction != phone.NoDirection {
 		row.Direction = c.Direction.String()
@@ -229,7 +222,7 @@ func (s *site) eventRow(e *alert.Event) eventRow {
 		row.Notes = strings.TrimSpace("first poll of the space " + row.Notes)
 	}
 	if a := e.Alert; a != nil {
-		row.Rule, row.Severity, row.Transition, row.Tone = a.Rule, a.Severity.String(), a.Transition.String(), severityTone(a.Severity)
+		row.Tone = severityTone(a.Severity)
 		if a.State.Closed() {
 			row.Tone, row.Notes = good, text(a.Closing)
 		}

@@ -140,7 +140,7 @@ const onlyRed = header + `
   - {name: red, on: QualityRating, to: [RED], severity: critical, summary: "{PhoneNumber} is {New}"}
 `
 
-func TestMessagesAreGroupedAsTheBoardDoes(t *testing.T) {
+func TestMessagesAreGroupedAsInSlack(t *testing.T) {
 	r := New(Options{Rules: parse(t, onlyRed), Space: spaceOf})
 	var events []alert.Event
 	add := func(at time.Time, number, from, to string) {
