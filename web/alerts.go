@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -41,24 +40,24 @@ func (p *params) selection() selection {
 }
 
 func (c *selection) has(a *alert.Alert) bool {
-	switch c.State {
-	case stateOpen:
-		if a.State.Closed() {
-			return false
-		}
-	case stateFiring:
-		if a.State != alert.Firing {
-			return false
-		}
-	case stateClosed:
-		if !a.State.Closed() {
-			return false
-		}
-	}
 	is := func(wanted, v string) bool { return wanted == "" || wanted == v }
-	return (len(c.Severities) == 0 || slices.Contains(c.Severities, a.Severity)) &&
+	return isIn(c.State, a) && (len(c.Severities) == 0 || slices.Contains(c.Severities, a.Severity)) &&
 		is(c.Rule, a.Rule) && is(c.Account, a.Subject.Account) && is(c.Space, a.Subject.Space) &&
 		is(c.Number, a.Subject.PhoneNumber)
+}
+
+// isIn reports whether an alert is in one of the states of a list.
+func isIn(state string, a *alert.Alert) bool {
+	switch state {
+	case stateOpen:
+		return !a.State.Closed()
+	case stateFiring:
+		return a.State == alert.Firing
+	case stateClosed:
+		return a.State.Closed()
+	default:
+		return true
+	}
 }
 
 // selected returns the alerts of a selection: those that are open first, of
@@ -107,8 +106,8 @@ func (s *site) render(a *alert.Alert) api.Alert {
 		},
 	}
 	if a.Subject.Space != "" {
-		space := s.Space(a.Subject.SpaceKey())
-		out.Space = &api.Space{ID: a.Subject.Space, Name: space.Name, Labels: space.Labels}
+		space := s.apiSpace(a.Subject.SpaceKey())
+		out.Space = &space
 	}
 	return out
 }
@@ -203,29 +202,34 @@ type alertsPage struct {
 }
 
 func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
-	params, now := paramsOf(r), s.Now()
+	params := paramsOf(r)
 	c := params.selection()
-	rows, turns := paged(params, s.selected(c))
+	wanted := c.State
+	c.State = stateAll
+	all := s.selected(c)
+	c.State = wanted
+	in := func(state string) []*alert.Alert {
+		return slices.DeleteFunc(slices.Clone(all), func(a *alert.Alert) bool { return !isIn(state, a) })
+	}
+	rows, turns := paged(params, in(wanted))
 	body := alertsPage{
 		Who: nameOf(r), Silences: s.silenceRows(),
 		Selection:  c,
-		Severities: choose("severity", "Severity", "any", alert.Severities(), params.list("severity")),
-		Rules:      choose("rule", "Rule", "any", s.rulesWithAlerts(), nonEmpty(c.Rule)),
+		Severities: choose("severity", "Severity", "any", alert.Severities(), params.list("severity")...),
+		Rules:      choose("rule", "Rule", "any", s.rulesWithAlerts(), c.Rule),
 		Pager:      turns,
 	}
 	for _, one := range []struct{ state, text string }{
 		{stateOpen, "Open"}, {stateClosed, "Recently closed"}, {stateAll, "All"},
 	} {
-		of := c
-		of.State = one.state
 		body.States = append(body.States, link{
-			Text: one.text, Href: with(params.values, "state", one.state), Here: c.State == one.state, Count: len(s.selected(of)),
+			Text: one.text, Href: with(params.values, "state", one.state), Here: wanted == one.state, Count: len(in(one.state)),
 		})
 	}
 	for _, a := range rows {
-		row := s.alertRow(a, now)
+		row := s.alertRow(a)
 		row.Told = s.told([]*alert.Alert{a})
-		row.Decide = !row.Closed
+		row.Decide = !a.State.Closed()
 		body.Rows = append(body.Rows, row)
 	}
 	s.page(w, r, "alerts", "Alerts", body, params.wrong...)
@@ -241,37 +245,28 @@ func (s *site) rulesWithAlerts() (names []string) {
 
 // alertRow is an alert on a page.
 type alertRow struct {
-	Severity, State      string
-	Tone                 tone
-	Closed               bool
-	Number, Name         string
-	Path                 string // of the number's page, from the root
-	Space, Account       string
-	Field, Old, New      string
-	Summary, Action      string
-	Rule, Runbook, Notes string
-	Closing              string
-	Since, Changed       stamp
-	Told                 []api.Told
-
-	ID      string
-	Decide  bool // it can be acknowledged and silenced here
-	Acked   bool
-	Silence string // where it is silenced until a time
+	*alert.Alert
+	Tone            tone
+	Number, Name    string
+	Path            string // of the number's page, from the root
+	Space, Account  string
+	Old, New        string
+	Summary, Action string
+	Closing, Notes  string
+	Told            []api.Told
+	Decide          bool   // it can be acknowledged and silenced here
+	Silence         string // where it is silenced until a time
 }
 
-func (s *site) alertRow(a *alert.Alert, now time.Time) alertRow {
+func (s *site) alertRow(a *alert.Alert) alertRow {
 	row := alertRow{
-		Severity: a.Severity.String(), State: a.State.String(), Tone: severityTone(a.Severity), Closed: a.State.Closed(),
-		Number: text(a.Subject.PhoneNumber), Account: text(a.Subject.Account),
-		Field: a.Field.String(), Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
-		Summary: a.Summary.Render(text), Action: a.Action.Render(text),
-		Rule: a.Rule, Runbook: a.Runbook, Notes: s.notes(a), Closing: text(a.Closing),
-		Since: since(a.Since, now), Changed: since(a.Changed, now), ID: a.ID, Acked: a.Ack != nil,
+		Alert: a, Tone: severityTone(a.Severity), Number: text(a.Subject.PhoneNumber), Account: text(a.Subject.Account),
+		Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
+		Summary: a.Summary.Render(text), Action: a.Action.Render(text), Closing: text(a.Closing), Notes: s.notes(a),
 	}
 	match := alert.MatchSubject(a.Rule, a.Subject)
 	row.Silence = "silences?" + matchQuery(&match).Encode()
-	if row.Closed {
+	if a.State.Closed() {
 		row.Tone = off
 	}
 	if a.Change.Number != nil {

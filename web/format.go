@@ -197,9 +197,9 @@ type option struct {
 
 // choose makes a menu of values, of which the chosen ones are marked; one that
 // is not among them is added.
-func choose(name, label, all string, values, chosen []string) choice {
-	c := choice{Name: name, Label: label, Options: []option{{Text: all}}, Chosen: len(chosen) > 0}
+func choose(name, label, all string, values []string, chosen ...string) choice {
 	joined := strings.Join(chosen, ",")
+	c := choice{Name: name, Label: label, Options: []option{{Text: all}}, Chosen: joined != ""}
 	if joined != "" && !slices.Contains(values, joined) {
 		values = append([]string{joined}, values...)
 	}
@@ -207,13 +207,6 @@ func choose(name, label, all string, values, chosen []string) choice {
 		c.Options = append(c.Options, option{v, strings.ReplaceAll(text(v), ",", " or "), v == joined})
 	}
 	return c
-}
-
-func nonEmpty(v string) []string {
-	if v == "" {
-		return nil
-	}
-	return []string{v}
 }
 
 // orEmpty names an empty value, so that it can be searched for.

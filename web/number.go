@@ -143,7 +143,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	body.Timeline = newTimeline(n, events, now)
 	body.Fields = fieldRows(n, events, now)
 	for _, a := range alerts {
-		body.Alerts = append(body.Alerts, s.alertRow(a, now))
+		body.Alerts = append(body.Alerts, s.alertRow(a))
 	}
 	body.Told = s.told(alerts)
 	if before > 0 {

@@ -22,10 +22,12 @@ func (p *params) query() view.Query {
 }
 
 func (s *site) entry(k phone.SpaceKey, n *phone.Number) api.NumberEntry {
+	return api.NumberEntry{Account: k.Account, Space: s.apiSpace(k), Number: redacted(n)}
+}
+
+func (s *site) apiSpace(k phone.SpaceKey) api.Space {
 	space := s.Space(k)
-	return api.NumberEntry{
-		Account: k.Account, Space: api.Space{ID: k.ID, Name: space.Name, Labels: space.Labels}, Number: redacted(n),
-	}
+	return api.Space{ID: k.ID, Name: space.Name, Labels: space.Labels}
 }
 
 func (s *site) getNumbers(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +54,7 @@ type numbersPage struct {
 	Choices  []choice // first the usual ones
 	More     []choice // the other fields
 	MoreOpen bool
-	Texts    []textField
+	Texts    []option // fields that are typed
 	Rows     []numberRow
 	Pager    pager
 	Filtered bool
@@ -61,8 +63,6 @@ type numbersPage struct {
 	// ManyAccounts: rows say which account they are of.
 	ManyAccounts bool
 }
-
-type textField struct{ Name, Value string }
 
 type numberRow struct {
 	Number, Name string
@@ -105,18 +105,18 @@ func (s *site) numbersPage(w http.ResponseWriter, r *http.Request) {
 func (b *numbersPage) fill(q *view.Query, accounts []string) {
 	b.ManyAccounts = len(accounts) > 1
 	if b.ManyAccounts {
-		b.Choices = append(b.Choices, choose("account", "Account", "any account", accounts, nonEmpty(q.Account)))
+		b.Choices = append(b.Choices, choose("account", "Account", "any account", accounts, q.Account))
 	}
 	for f := range phone.FieldsOfNumber() {
 		chosen := q.Fields[f]
 		switch {
 		case !f.IsEnum():
-			b.Texts = append(b.Texts, textField{f.String(), strings.Join(chosen, ",")})
+			b.Texts = append(b.Texts, option{Value: f.String(), Text: strings.Join(chosen, ",")})
 			b.MoreOpen = b.MoreOpen || len(chosen) > 0
 		case slices.Contains(tableFields[:3], f):
-			b.Choices = append(b.Choices, choose(f.String(), f.String(), "any", fieldChoices(f), chosen))
+			b.Choices = append(b.Choices, choose(f.String(), f.String(), "any", fieldChoices(f), chosen...))
 		default:
-			b.More = append(b.More, choose(f.String(), f.String(), "any", fieldChoices(f), chosen))
+			b.More = append(b.More, choose(f.String(), f.String(), "any", fieldChoices(f), chosen...))
 			b.MoreOpen = b.MoreOpen || len(chosen) > 0
 		}
 	}

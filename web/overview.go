@@ -103,7 +103,7 @@ type overview struct {
 	Sinks      []sinkRow
 }
 
-// matrix is the fleet by Status and QualityRating.
+// matrix is the fleet by Status and QualityRating: links to the numbers.
 type matrix struct {
 	Qualities []heading
 	Rows      []matrixRow
@@ -117,17 +117,8 @@ type heading struct {
 }
 
 type matrixRow struct {
-	heading
-	Href  string
-	Cells []cell
-	Total int
-}
-
-type cell struct {
-	Numbers int
-	Tone    tone
-	Href    string
-	Label   string
+	link
+	Cells []link
 }
 
 type accountRow struct {
@@ -150,7 +141,7 @@ func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	for _, a := range firing[:len(firing)-o.More] {
-		o.Alerts = append(o.Alerts, s.alertRow(a, now))
+		o.Alerts = append(o.Alerts, s.alertRow(a))
 	}
 	if o.More > 0 {
 		o.Rules = byRule(firing)
@@ -204,22 +195,22 @@ func newMatrix(f api.FleetStatus) matrix {
 }
 
 func (m *matrix) row(f api.FleetStatus, status string, qualities []string) matrixRow {
+	numbers := url.Values{"Status": {orEmpty(status)}}
 	row := matrixRow{
-		heading: heading{value(phone.Status, status), toneOf(phone.Status, status)},
-		Href:    "numbers?" + url.Values{"Status": {orEmpty(status)}}.Encode(),
-		Cells:   make([]cell, len(qualities)),
+		link:  link{Text: value(phone.Status, status), Href: "numbers?" + numbers.Encode(), Tone: toneOf(phone.Status, status)},
+		Cells: make([]link, len(qualities)),
 	}
 	for _, c := range f.By {
 		if c.Status != status {
 			continue
 		}
 		i := slices.Index(qualities, c.QualityRating)
-		row.Cells[i] = cell{
-			Numbers: c.Numbers, Tone: worstTone(row.Tone, m.Qualities[i].Tone),
-			Href:  "numbers?" + url.Values{"Status": {orEmpty(status)}, "QualityRating": {orEmpty(c.QualityRating)}}.Encode(),
-			Label: fmt.Sprintf("%s, %s and %s", phone.Count(c.Numbers, "number"), row.Text, m.Qualities[i].Text),
+		numbers.Set("QualityRating", orEmpty(c.QualityRating))
+		row.Cells[i] = link{
+			Text: fmt.Sprintf("%s, %s and %s", phone.Count(c.Numbers, "number"), row.Text, m.Qualities[i].Text),
+			Href: "numbers?" + numbers.Encode(), Tone: worstTone(row.Tone, m.Qualities[i].Tone), Count: c.Numbers,
 		}
-		row.Total += c.Numbers
+		row.Count += c.Numbers
 		m.Totals[i] += c.Numbers
 	}
 	return row

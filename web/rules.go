@@ -67,9 +67,9 @@ type rulesPage struct {
 }
 
 type problemRow struct {
-	Place, Rule, Text, Hint string
-	Number                  string // of the line
-	Source, Caret           string
+	api.Problem
+	Place         string
+	Source, Caret string // what is shown of the line
 }
 
 type coverageRow struct {
@@ -108,10 +108,7 @@ func (b *rulesPage) cover() {
 const excerptWidth = 100
 
 func newProblemRow(file string, p api.Problem) problemRow {
-	row := problemRow{
-		Place: text(file) + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column),
-		Rule:  text(p.Rule), Text: text(p.Text), Hint: text(p.Hint), Number: strconv.Itoa(p.Line),
-	}
+	row := problemRow{Problem: p, Place: file + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)}
 	if p.Source != "" {
 		row.Source, row.Caret = excerpt(p.Source, p.Column-1)
 	}

@@ -267,14 +267,14 @@ var lengths = []option{{Value: "1h", Text: "1 hour"}, {Value: "4h", Text: "4 hou
 func (s *site) showSilences(w http.ResponseWriter, r *http.Request, code int, q url.Values, refused string) {
 	body := silencesPage{
 		Who: nameOf(r), Rows: s.silenceRows(), Until: text(q.Get("until")), Reason: text(q.Get("reason")), Refused: text(refused),
-		Severities: choose("severity", "Severity", "any", alert.Severities(), nonEmpty(q.Get("severity"))),
+		Severities: choose("severity", "Severity", "any", alert.Severities(), q.Get("severity")),
 		Lengths:    choice{Name: "for", Label: "For"},
 	}
 	var rules []string
 	for _, one := range s.Rules().Rules {
 		rules = append(rules, one.Name)
 	}
-	body.Rules = choose("rule", "Rule", "any", rules, nonEmpty(q.Get("rule")))
+	body.Rules = choose("rule", "Rule", "any", rules, q.Get("rule"))
 	for _, one := range lengths {
 		one.Chosen = q.Get("for") == one.Value
 		body.Lengths.Chosen = body.Lengths.Chosen || one.Chosen
@@ -305,7 +305,7 @@ func (s *site) preview(m *alert.Matcher) *preview {
 	found := s.covered(m)
 	out := &preview{Match: text(m.String()), Total: len(found)}
 	for _, a := range part(found, 0, rowsPerPage) {
-		out.Rows = append(out.Rows, s.alertRow(a, s.Now()))
+		out.Rows = append(out.Rows, s.alertRow(a))
 	}
 	return out
 }
