@@ -27,6 +27,16 @@ type Space struct {
 	Labels map[string]string // never modified once shared
 }
 
+// HasLabels reports whether a space has all of some labels.
+func (s Space) HasLabels(wanted map[string]string) bool {
+	for name, value := range wanted {
+		if s.Labels[name] != value {
+			return false
+		}
+	}
+	return true
+}
+
 // Title returns the display name, or the id where there is none.
 func (s Space) Title() string { return cmp.Or(s.Name, s.ID) }
 

@@ -45,18 +45,6 @@ func (s *site) getDeadLetters(w http.ResponseWriter, r *http.Request) {
 	api.Write(w, http.StatusOK, api.DeadLetterList{Total: len(all), DeadLetters: part(all, offset, limit)})
 }
 
-func (s *site) postRetryDead(w http.ResponseWriter, r *http.Request) {
-	if err := s.retryDead(r); err != nil {
-		s.undecided(w, r, err)
-		return
-	}
-	api.Write(w, http.StatusOK, struct{}{})
-}
-
-func (s *site) retryDeadForm(w http.ResponseWriter, r *http.Request) {
-	back(w, r, "delivery", s.outcome(r, "posted", s.retryDead(r)))
-}
-
 // retryDead tries the dead letter that the path names again.
 func (s *site) retryDead(r *http.Request) error {
 	id := r.PathValue("id")
@@ -66,14 +54,10 @@ func (s *site) retryDead(r *http.Request) error {
 	return s.Slack.RetryDead(r.Context(), id)
 }
 
-func (s *site) postRetryParked(w http.ResponseWriter, _ *http.Request) {
+// retryParked tries all parked channels again.
+func (s *site) retryParked(*http.Request) error {
 	s.Slack.Retry()
-	api.Write(w, http.StatusOK, struct{}{})
-}
-
-func (s *site) retryForm(w http.ResponseWriter, r *http.Request) {
-	s.Slack.Retry()
-	back(w, r, "delivery", "retried")
+	return nil
 }
 
 type deliveryPage struct {

@@ -230,6 +230,21 @@ func (s *site) byForm(done string, do action) http.HandlerFunc {
 	})
 }
 
+// retryByAPI and retryByForm serve what is tried again, which takes no name.
+func (s *site) retryByAPI(do func(*http.Request) error) http.HandlerFunc {
+	return prompt(func(w http.ResponseWriter, r *http.Request) {
+		if err := do(r); err != nil {
+			s.undecided(w, r, err)
+			return
+		}
+		api.Write(w, http.StatusOK, struct{}{})
+	})
+}
+
+func (s *site) retryByForm(done string, do func(*http.Request) error) http.HandlerFunc {
+	return prompt(func(w http.ResponseWriter, r *http.Request) { back(w, r, "delivery", s.outcome(r, done, do(r))) })
+}
+
 // undecided answers why a request was not carried out.
 func (s *site) undecided(w http.ResponseWriter, r *http.Request, err error) {
 	switch text := shown(err.Error()); {

@@ -44,7 +44,7 @@ func (s *site) spaces(c spaceSelection, accounts []api.AccountStatus) []api.Spac
 	var all []api.SpaceEntry
 	text := strings.ToLower(strings.TrimSpace(c.Text))
 	for _, space := range s.Spaces() {
-		if c.Account != "" && c.Account != space.Account || !labelled(space.Labels, c.Labels) ||
+		if c.Account != "" && c.Account != space.Account || !space.HasLabels(c.Labels) ||
 			!strings.Contains(strings.ToLower(space.Name), text) && !strings.Contains(strings.ToLower(space.ID), text) {
 			continue
 		}
@@ -57,15 +57,6 @@ func (s *site) spaces(c spaceSelection, accounts []api.AccountStatus) []api.Spac
 		return cmp.Or(compareBool(a.Failing == nil, b.Failing == nil), cmp.Compare(a.Account, b.Account), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) < 0
 	})
 	return all
-}
-
-func labelled(labels, wanted map[string]string) bool {
-	for name, value := range wanted {
-		if labels[name] != value {
-			return false
-		}
-	}
-	return true
 }
 
 func spaceEntry(space *phone.Space, known view.Space, failing *api.FailingSpace) api.SpaceEntry {

@@ -116,8 +116,8 @@ func (s *site) routes() []route {
 		{"GET /api/v1/rules", g.API(s.getRules)},
 		{"POST /api/v1/reload", g.API(s.postReload)},
 		{"GET /api/v1/deadletters", g.API(s.getDeadLetters)},
-		{"POST /api/v1/deadletters/{id}/retry", g.API(prompt(s.postRetryDead))},
-		{"POST /api/v1/delivery/retry", g.API(s.postRetryParked)},
+		{"POST /api/v1/deadletters/{id}/retry", g.API(s.retryByAPI(s.retryDead))},
+		{"POST /api/v1/delivery/retry", g.API(s.retryByAPI(s.retryParked))},
 		{"GET /api/v1/backup", g.SecretData(s.getBackup)},
 		{"GET /api/v1/openapi.yaml", g.API(getOpenAPI)},
 
@@ -136,8 +136,8 @@ func (s *site) routes() []route {
 		{"POST /alerts/{id}/unack", g.Page(s.byForm("unacked", s.unack))},
 		{"POST /alerts/{id}/silence", g.Page(s.byForm("silenced", s.silenceAlert))},
 		{"POST /rules/reload", g.Page(s.reloadForm)},
-		{"POST /delivery/retry", g.Page(s.retryForm)},
-		{"POST /delivery/dead/{id}/retry", g.Page(prompt(s.retryDeadForm))},
+		{"POST /delivery/retry", g.Page(s.retryByForm("retried", s.retryParked))},
+		{"POST /delivery/dead/{id}/retry", g.Page(s.retryByForm("posted", s.retryDead))},
 		{"GET /live", g.Page(s.live)},
 		{"GET /assets/{name}", g.Page(getAsset)},
 

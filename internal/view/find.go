@@ -92,13 +92,8 @@ func newMatcher(q *Query) *matcher {
 
 // enter decides whether numbers of a space can match at all.
 func (m *matcher) enter(s phone.Space) bool {
-	if m.q.Account != "" && m.q.Account != s.Account || m.q.Space != "" && m.q.Space != s.ID {
+	if m.q.Account != "" && m.q.Account != s.Account || m.q.Space != "" && m.q.Space != s.ID || !s.HasLabels(m.q.Labels) {
 		return false
-	}
-	for name, value := range m.q.Labels {
-		if s.Labels[name] != value {
-			return false
-		}
 	}
 	m.spaceMatches = len(m.text) > 0 && (holds([]byte(s.Name), m.text) || holds([]byte(s.ID), m.text))
 	return true
