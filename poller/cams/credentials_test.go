@@ -255,6 +255,7 @@ func TestAKeyIsUsedWhileItsSourceIsAway(t *testing.T) {
 				n, longest := pollFor(t, client, 170*time.Second)
 				require.Equal(t, 170, n)
 				require.Zero(t, longest, "no poll waits for the source")
+				synctest.Wait()
 				require.LessOrEqual(t, s.asked, 20)
 				require.Regexp(t, "credentials cannot be fetched for 2 min .*(httpStatus: 500|no answer within 10 s)", client.Warnings()[0])
 				require.Equal(t, 1, strings.Count(logged.String(), "level=WARN"))
@@ -291,6 +292,7 @@ func TestWithoutAKeyTheAccountFails(t *testing.T) {
 		for range 20 {
 			require.Regexp(t, "^account main: no credentials: .*: away; check", fetchError(t, client, "7").Error())
 		}
+		synctest.Wait()
 		require.Equal(t, 21, s.asked, "for each attempt, and not more often than once a second")
 		start := time.Now()
 		s.set(func() { s.key, s.fails = next, nil })
