@@ -64,6 +64,7 @@ func (b *Bot) makeAccount(c *config.Account) error {
 		})
 	}
 	pace := ratelimit.NewPace(c.RequestsPerSecond)
+	pace.Hold()
 	checkpoint, err := b.store.Checkpoint(checkpointName(c.Name))
 	if err != nil {
 		return err

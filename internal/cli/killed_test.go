@@ -24,7 +24,7 @@ const (
 const (
 	stopsWithin  = 10 * time.Second
 	diesWithin   = 20 * time.Second
-	livesAtMost  = 1500 * time.Millisecond
+	livesAtMost  = 2600 * time.Millisecond // polls begin a second after the start
 	settleWithin = 90 * time.Second
 	eventWithin  = 10 * time.Millisecond // on average, under the storm
 	perKill      = 100                   // changes, at least, on average

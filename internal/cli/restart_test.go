@@ -111,6 +111,22 @@ func live(t *testing.T, dir string, until func() bool) {
 
 // After a restart the schedule goes on where it was: nobody is asked again before
 // their time, there is no herd, and no round from the beginning.
+// A bot that is killed leaves no word of what it sent within the last second.
+func TestTheLimitHoldsOverAKill(t *testing.T) {
+	asked, dir := restartWorld(t)
+	for range 4 {
+		before, _ := asked.all()
+		bot := exec.Command("numwatch", "run")
+		bot.Dir = dir
+		require.NoError(t, bot.Start())
+		require.Eventually(t, func() bool { now, _ := asked.all(); return len(now) >= len(before)+8 }, 2*startsWithin, time.Millisecond)
+		require.NoError(t, bot.Process.Kill())
+		_ = bot.Wait() // killed
+	}
+	stats := asked.cloud.(*camssim.Server).Stats("main")
+	require.LessOrEqual(t, stats.Peak, 10, "requests in a second")
+}
+
 func TestAfterARestartTheScheduleGoesOn(t *testing.T) {
 	asked, dir := restartWorld(t)
 	live(t, dir, func() bool { return len(asked.last()) == restartSpaces })

@@ -211,12 +211,31 @@ func TestTheEmbeddedServerHasNoTLS(t *testing.T) {
 	require.Empty(t, parse(t, smallest+`nats: {url: "tls://host", `+files+"}\n").Warnings)
 }
 
+// The cloud counts the requests of a key, whatever the accounts here are called.
+func TestAccountsWithTheSameCredentialsShareTheLimit(t *testing.T) {
+	c := parse(t, `
+accounts:
+  - {name: one, requests_per_second: 9, spaces: [{id: a}], credentials: {type: access_key, access_key_id: K1, access_key_secret: s}}
+  - {name: two, requests_per_second: 9, spaces: [{id: b}], credentials: {type: access_key, access_key_id: K2, access_key_secret: s}}
+  - {name: three, requests_per_second: 6, spaces: [{id: c}], credentials: {type: access_key, access_key_id: K1, access_key_secret: s}}
+  - {name: four, spaces: [{id: d}], credentials: {type: ram_role_arn, access_key_id: K1, access_key_secret: s, role_arn: "acs:ram::1:role/r"}}
+`)
+	require.Len(t, c.Warnings, 1)
+	require.Equal(t, "accounts[0]", c.Warnings[0].Key)
+	require.Contains(t, c.Warnings[0].Text, "one, three have the same credentials")
+	rates := []float64{}
+	for _, a := range c.Accounts {
+		rates = append(rates, a.RequestsPerSecond)
+	}
+	require.Equal(t, []float64{4.5, 9, 3, 8}, rates)
+}
+
 func TestWarnings(t *testing.T) {
 	c, err := Parse("config.yaml", []byte(`
 accounts:
   - {name: slow, requests_per_second: 0.01, spaces: [{id: a}, {id: b}, {id: c}, {id: d}]}
-  - {name: listed, spaces_file: some.csv}
-  - {name: none, spaces_file: none.csv}
+  - {name: listed, spaces_file: some.csv, credentials: {type: ecs_ram_role}}
+  - {name: none, spaces_file: none.csv, credentials: {type: ecs_ram_role, role_name: other}}
 nats: {creds_file: x}
 `), nil, files(map[string]string{"some.csv": "a\n,b\nc", "none.csv": "# none yet\n"}))
 	require.NoError(t, err)

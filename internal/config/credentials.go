@@ -24,6 +24,17 @@ type Credentials struct {
 	URL             Secret // of credentials_uri; may hold a token
 }
 
+// identity is the same for credentials that the cloud takes for one account.
+func (c *Credentials) identity() string {
+	switch {
+	case c.RoleArn != "":
+		return "role " + c.RoleArn
+	case c.AccessKeyId != "":
+		return "key " + c.AccessKeyId
+	}
+	return c.Type + " " + c.RoleName + c.URL.Reveal()
+}
+
 // credentialMembers lists for each type the members that it needs, and those
 // that it takes.
 var credentialMembers = map[string]struct{ needs, takes []string }{

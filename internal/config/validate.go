@@ -27,7 +27,12 @@ func (r *reader) validate(c *Config) {
 		a, at := &c.Accounts[i], fmt.Sprintf("accounts[%d]", i)
 		if !r.reported[at] {
 			r.account(at, a, seen)
-			r.fleet(at, a, c.Poll.MaxAge)
+		}
+	}
+	r.shareLimits(c.Accounts)
+	for i := range c.Accounts {
+		if at := fmt.Sprintf("accounts[%d]", i); !r.reported[at] {
+			r.fleet(at, &c.Accounts[i], c.Poll.MaxAge)
 		}
 	}
 	r.poll(&c.Poll)
@@ -68,6 +73,28 @@ func (r *reader) account(at string, a *Account, seen map[string]bool) {
 	}
 	for i, p := range a.Discover.Exclude {
 		r.pattern(fmt.Sprintf("%s.discover.exclude[%d]", at, i), p)
+	}
+}
+
+// shareLimits divides the pace among accounts with the same credentials: for the
+// cloud they are one account, with one limit.
+func (r *reader) shareLimits(accounts []Account) {
+	with := map[string][]int{}
+	for i := range accounts {
+		identity := accounts[i].Credentials.identity()
+		with[identity] = append(with[identity], i)
+	}
+	for _, same := range with {
+		if len(same) == 1 {
+			continue
+		}
+		var names []string
+		for _, i := range same {
+			names = append(names, accounts[i].Name)
+			accounts[i].RequestsPerSecond /= float64(len(same))
+		}
+		r.warn(fmt.Sprintf("accounts[%d]", same[0]), "%s have the same credentials, which share one limit of requests: "+
+			"each polls at its requests_per_second divided by %d; make them one account with all their spaces", strings.Join(names, ", "), len(same))
 	}
 }
 

@@ -21,6 +21,14 @@ func NewPace(perSecond float64) *Pace {
 	return p
 }
 
+// Hold takes the last second as used, as after a start: an earlier process may
+// have sent requests until just now.
+func (p *Pace) Hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limit.Hold(time.Now())
+}
+
 // Turn is the right to send one request, at once. The zero Turn is none.
 type Turn struct{ taken time.Time }
 
