@@ -73,11 +73,12 @@ func (c *LintCommand) print(p *command.Program, found diagnostic.Problems) {
 
 // facts finds what is known beside the file.
 func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts lint.Facts, err error) {
-	if err := c.readConfig(p, &facts); err != nil {
-		return facts, err
+	cfg, spaces, err := configBeside(p, c.Config, c.File)
+	if cfg != nil {
+		facts.Spaces, facts.MaxAge = spaces, longestWait(cfg, spaces)
 	}
-	if c.DB == "" && !c.Live {
-		return facts, nil
+	if err != nil || c.DB == "" && !c.Live {
+		return facts, err
 	}
 	s, done, err := history{Client: c.Client, DB: c.DB}.open(ctx, p)
 	if err != nil {
@@ -86,14 +87,6 @@ func (c *LintCommand) facts(ctx context.Context, p *command.Program) (facts lint
 	defer done()
 	facts.Seen, err = seenValues(ctx, s)
 	return facts, err
-}
-
-func (c *LintCommand) readConfig(p *command.Program, facts *lint.Facts) error {
-	cfg, spaces, err := configBeside(p, c.Config, c.File)
-	if cfg != nil {
-		facts.Spaces, facts.MaxAge = spaces, longestWait(cfg, spaces)
-	}
-	return err
 }
 
 // longestWait is how long a space goes without a look at most: max_age, or more
