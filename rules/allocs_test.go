@@ -13,7 +13,7 @@ import (
 
 // What judging a change may allocate: a little more than it does.
 func TestAllocationsOfAStep(t *testing.T) {
-	w := shippedWorld(t)
+	w := shippedTestbed(t)
 	st := rules.NewState(nil)
 	quiet := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "GREEN")}}
 	require.LessOrEqual(t, testing.AllocsPerRun(200, func() { w.set.Step(st, quiet, w.now) }), 3.0, "nothing matches")
@@ -30,7 +30,7 @@ func TestAllocationsOfAStep(t *testing.T) {
 // looked at.
 func TestAllocationsAmongManyRules(t *testing.T) {
 	among := func(n int) float64 {
-		w := newWorld(t, red)
+		w := newTestbed(t, red)
 		w.set = benchmarkRules(t, n)
 		w.number.Set(phone.QualityRating, "RED")
 		in := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "GREEN", "RED")}}

@@ -34,7 +34,7 @@ func benchmarkRules(b testing.TB, n int) *rules.Set {
 func BenchmarkOneMatches(b *testing.B) {
 	for _, n := range []int{10, 1000} {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			w := newWorld(b, red)
+			w := newTestbed(b, red)
 			w.set = benchmarkRules(b, n)
 			w.number.Set(phone.QualityRating, "RED")
 			in := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "GREEN", "RED")}}
@@ -52,7 +52,7 @@ func BenchmarkOneMatches(b *testing.B) {
 // BenchmarkShipped judges changes by the shipped rules, of which one in ten
 // opens an alert.
 func BenchmarkShipped(b *testing.B) {
-	w := shippedWorld(b)
+	w := shippedTestbed(b)
 	quiet := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "GREEN")}}
 	w.number.Set(phone.QualityRating, "RED")
 	loud := rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "YELLOW", "RED")}}
@@ -71,7 +71,7 @@ func BenchmarkShipped(b *testing.B) {
 
 // BenchmarkAmongOpenAlerts judges a change while 100,000 alerts are open.
 func BenchmarkAmongOpenAlerts(b *testing.B) {
-	w := shippedWorld(b)
+	w := shippedTestbed(b)
 	st := rules.NewState(nil)
 	for i := range 100_000 {
 		a := alert.Alert{Rule: "quality-red", Subject: phone.SubjectOf(w.space.SpaceKey, fmt.Sprint(i)), Field: phone.QualityRating, State: alert.Firing}

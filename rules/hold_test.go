@@ -11,8 +11,8 @@ import (
 	"numwatch/rules"
 )
 
-func holdWorld(t *testing.T, rules string) *world {
-	w := newWorld(t, red)
+func holdTestbed(t *testing.T, rules string) *testbed {
+	w := newTestbed(t, red)
 	w.set = parse(t, header+`
 mute_times:
   nights: {weekdays: [mon-fri], times: ["22:00-07:00"], location: Asia/Singapore}
@@ -23,7 +23,7 @@ rules:
 }
 
 func TestMuteTimesHoldWithoutATransition(t *testing.T) {
-	w := holdWorld(t, `
+	w := holdTestbed(t, `
   - {name: red, on: QualityRating, to: [RED], severity: high, summary: x, mute: [nights, weekend]}
 `)
 	w.now = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC) // Monday, 22:00 in Singapore
@@ -48,7 +48,7 @@ mute_times:
 rules:
   - {name: a, on: Status, to: [BANNED], severity: high, summary: x, mute: [nights, all-day, daily]}
 `)
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	w.set = set
 	held := func(now time.Time) []string {
 		w.now = now
@@ -75,7 +75,7 @@ rules:
 }
 
 func TestInhibition(t *testing.T) {
-	w := holdWorld(t, `
+	w := holdTestbed(t, `
   - {name: red, on: QualityRating, to: [RED], severity: high, summary: x, inhibited_by: [banned, blind]}
   - {name: banned, on: Status, to: [BANNED], severity: high, summary: x}
   - {name: blind, on: Poll, to: [FAILING], severity: high, summary: x}
@@ -97,7 +97,7 @@ func TestInhibition(t *testing.T) {
 }
 
 func TestEscalation(t *testing.T) {
-	w := holdWorld(t, `
+	w := holdTestbed(t, `
   - {name: red, on: QualityRating, to: [RED], severity: high, summary: x, notify: [ops], escalate: {after: 30m, to: [oncall]}}
 `)
 	a := one(t, w.see(phone.QualityRating, "RED"))

@@ -12,7 +12,7 @@ import (
 )
 
 func TestLeft(t *testing.T) {
-	w := newWorld(t, red+`
+	w := newTestbed(t, red+`
   - {name: blind, on: Poll, to: [FAILING], severity: high, summary: x}
   - {name: slow, on: Status, to: [PAUSED], for: 1h, severity: high, summary: x}
 `)
@@ -29,7 +29,7 @@ func TestLeft(t *testing.T) {
 }
 
 func TestReloaded(t *testing.T) {
-	w := newWorld(t, red+blocked)
+	w := newTestbed(t, red+blocked)
 	w.see(phone.QualityRating, "RED", phone.Status, "BANNED")
 	require.Empty(t, w.step(rules.Reloaded{}), "the same rules")
 
@@ -54,7 +54,7 @@ func TestReloaded(t *testing.T) {
 
 func TestOneHeirTakesOneAlert(t *testing.T) {
 	for range 20 {
-		w := newWorld(t, red+`
+		w := newTestbed(t, red+`
   - {name: rot, on: QualityRating, to: [RED], severity: high, summary: x}
   - {name: slow, on: QualityRating, to: [RED], for: 1h, severity: high, summary: x}
 `)
@@ -72,14 +72,14 @@ func TestOneHeirTakesOneAlert(t *testing.T) {
 }
 
 func TestRulesThatNowSpeakOnceEndTheirAlerts(t *testing.T) {
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	w.see(phone.QualityRating, "RED")
 	w.set = parse(t, "version: 1\nrules:\n  - {name: red, on: QualityRating, to: [RED], once: true, severity: high, summary: x}\n")
 	require.Equal(t, []string{"red ended"}, transitions(w.step(rules.Reloaded{})))
 }
 
 func TestHoldsGoWithTheRulesThatMadeThem(t *testing.T) {
-	w := holdWorld(t, `
+	w := holdTestbed(t, `
   - {name: red, on: QualityRating, to: [RED], severity: high, summary: x, inhibited_by: [banned]}
   - {name: banned, on: Status, to: [BANNED], severity: high, summary: x}
 `)

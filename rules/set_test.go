@@ -37,7 +37,7 @@ rules:
 // What Old and New are compared with in upper case only where they are surely
 // values of an enum.
 func TestConstantsOfSeveralFieldsAreComparedAsWritten(t *testing.T) {
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	w.set = parse(t, `
 version: 1
 channels:

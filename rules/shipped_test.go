@@ -22,8 +22,8 @@ func shipped(t testing.TB) *rules.Set {
 	return set
 }
 
-func shippedWorld(t testing.TB) *world {
-	w := newWorld(t, red)
+func shippedTestbed(t testing.TB) *testbed {
+	w := newTestbed(t, red)
 	w.set = shipped(t)
 	w.space.Labels = nil
 	return w
@@ -84,7 +84,7 @@ func TestShippedRulesSayWhatOperatorsNeed(t *testing.T) {
 		{phone.QualityRating, "GREEN", "BLUE", "unlisted-value", alert.Info, alert.Ended},
 	} {
 		t.Run(row.field.String()+" "+row.from+" "+row.to, func(t *testing.T) {
-			w := shippedWorld(t)
+			w := shippedTestbed(t)
 			if row.field.OfNumber() {
 				w.number.Set(row.field, row.to)
 			}
@@ -100,7 +100,7 @@ func TestShippedRulesSayWhatOperatorsNeed(t *testing.T) {
 }
 
 func TestShippedRulesTellWorse(t *testing.T) {
-	w := shippedWorld(t)
+	w := shippedTestbed(t)
 	require.Equal(t, []string{"status-blocked opened"}, transitions(w.see(phone.Status, "RESTRICTED")))
 	require.Equal(t, []string{"status-blocked worse"}, transitions(w.see(phone.Status, "BANNED")))
 	require.Equal(t, "recovered, now CONNECTED", one(t, w.see(phone.Status, "CONNECTED")).Closing)
@@ -108,7 +108,7 @@ func TestShippedRulesTellWorse(t *testing.T) {
 }
 
 func TestShippedRulesAreQuietAboutGoodNews(t *testing.T) {
-	w := shippedWorld(t)
+	w := shippedTestbed(t)
 	require.Empty(t, w.presence("", phone.Appeared, true), "a number that is well, at the first sight of its space")
 	w.number.Set(phone.MessagingLimitTier, "TIER_10K")
 	w.number.Set(phone.Status, "FLAGGED")
@@ -120,7 +120,7 @@ func TestShippedRulesAreQuietAboutGoodNews(t *testing.T) {
 }
 
 func TestShippedRulesWatchNumwatch(t *testing.T) {
-	w := shippedWorld(t)
+	w := shippedTestbed(t)
 	poll := func(s phone.Subject, f phone.Field, to string) []alert.Alert {
 		return w.step(rules.Seen{Space: w.space, Changes: []phone.Change{{
 			Subject: s, Field: f, Old: phone.OK, New: to, Direction: phone.Worse, Code: "Forbidden.RAM", Reason: "Grant cams:ChatappSyncPhoneNumber.",

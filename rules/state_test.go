@@ -13,7 +13,7 @@ import (
 )
 
 func TestStateForgetsWhatIsDropped(t *testing.T) {
-	w := newWorld(t, blocked+red)
+	w := newTestbed(t, blocked+red)
 	a := one(t, w.see(phone.Status, "BANNED"))
 	b := one(t, w.see(phone.QualityRating, "RED"))
 	require.Equal(t, 2, w.st.Len())
@@ -32,7 +32,7 @@ func TestStateForgetsWhatIsDropped(t *testing.T) {
 }
 
 func TestTheLastClosedAlertIsTakenUpAgain(t *testing.T) {
-	w := newWorld(t, blocked)
+	w := newTestbed(t, blocked)
 	w.see(phone.Status, "BANNED")
 	w.see(phone.Status, "CONNECTED")
 	second := one(t, w.later(2*time.Hour).see(phone.Status, "BANNED"))
@@ -48,7 +48,7 @@ func TestTheLastClosedAlertIsTakenUpAgain(t *testing.T) {
 }
 
 func TestTwoNoticesAtTheSameTimeAreOneAlert(t *testing.T) {
-	w := newWorld(t, "  - {name: named, on: VerifiedName, once: true, severity: info, summary: '{New}'}\n")
+	w := newTestbed(t, "  - {name: named, on: VerifiedName, once: true, severity: info, summary: '{New}'}\n")
 	a := one(t, w.see(phone.VerifiedName, "B"))
 	b := one(t, w.see(phone.VerifiedName, "C"))
 	require.Equal(t, a.ID, b.ID)
@@ -57,7 +57,7 @@ func TestTwoNoticesAtTheSameTimeAreOneAlert(t *testing.T) {
 }
 
 func TestMigratedNumbersEnd(t *testing.T) {
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	w.see(phone.QualityRating, "RED")
 	require.Equal(t, "the number was migrated", one(t, w.see(phone.Status, "MIGRATED")).Closing)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func TestOpensAndResolves(t *testing.T) {
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	a := one(t, w.see(phone.QualityRating, "RED"))
 	require.Equal(t, alert.Alert{
 		ID: alert.ID(a.Key(), start), Rule: "red", Severity: alert.Critical,
@@ -39,7 +39,7 @@ func TestOpensAndResolves(t *testing.T) {
 }
 
 func TestResolvedIsNotAlwaysRecovered(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: limited, on: Status, to: [RATE_LIMITED], severity: high, summary: x}
 `)
 	w.see(phone.Status, "RATE_LIMITED")
@@ -47,7 +47,7 @@ func TestResolvedIsNotAlwaysRecovered(t *testing.T) {
 }
 
 func TestOffScaleValuesNeitherOpenNorResolve(t *testing.T) {
-	w := newWorld(t, red+`
+	w := newTestbed(t, red+`
   - {name: not-connected, on: Status, to: ["!CONNECTED"], severity: high, summary: x}
   - {name: odd, on: Status, to: [unlisted, UNKNOWN], severity: info, summary: x}
   - {name: worse, on: Status, direction: worse, severity: info, summary: x}
@@ -64,7 +64,7 @@ func TestOffScaleValuesNeitherOpenNorResolve(t *testing.T) {
 }
 
 func TestFromAndDirectionLimitOpeningOnly(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: fell, on: QualityRating, from: [GREEN], to: [YELLOW, RED], severity: high, summary: x}
   - {name: worse-to, on: QualityRating, direction: worse, to: [YELLOW, RED], severity: high, summary: x}
 `)
@@ -72,7 +72,7 @@ func TestFromAndDirectionLimitOpeningOnly(t *testing.T) {
 	require.Equal(t, []string{"fell better", "worse-to better"}, transitions(w.see(phone.QualityRating, "YELLOW")))
 	require.Equal(t, []string{"fell resolved", "worse-to resolved"}, transitions(w.see(phone.QualityRating, "GREEN")))
 
-	w = newWorld(t, `
+	w = newTestbed(t, `
   - {name: fell, on: QualityRating, from: [GREEN], to: [YELLOW], severity: high, summary: x}
   - {name: worse-to, on: QualityRating, direction: worse, to: [YELLOW], severity: high, summary: x}
 `)
@@ -82,14 +82,14 @@ func TestFromAndDirectionLimitOpeningOnly(t *testing.T) {
 
 func TestWorseWithoutValuesResolvesWhereItCameFromOrBetter(t *testing.T) {
 	for end, want := range map[string]string{"YELLOW": "resolved", "GREEN": "resolved"} {
-		w := newWorld(t, "  - {name: w, on: QualityRating, direction: worse, severity: high, summary: x}\n")
+		w := newTestbed(t, "  - {name: w, on: QualityRating, direction: worse, severity: high, summary: x}\n")
 		w.number.Set(phone.QualityRating, "YELLOW")
 		a := one(t, w.see(phone.QualityRating, "RED"))
 		require.Equal(t, "YELLOW", a.Before)
 		require.Empty(t, w.see(phone.QualityRating, "NA"))
 		require.Equal(t, []string{"w " + want}, transitions(w.see(phone.QualityRating, end)))
 	}
-	w := newWorld(t, "  - {name: w, on: Status, direction: worse, severity: high, summary: x}\n")
+	w := newTestbed(t, "  - {name: w, on: Status, direction: worse, severity: high, summary: x}\n")
 	require.Equal(t, []string{"w opened"}, transitions(w.see(phone.Status, "FLAGGED")))
 	require.Equal(t, []string{"w worse"}, transitions(w.see(phone.Status, "BANNED")))
 	require.Equal(t, []string{"w better"}, transitions(w.see(phone.Status, "PENDING")))
@@ -97,7 +97,7 @@ func TestWorseWithoutValuesResolvesWhereItCameFromOrBetter(t *testing.T) {
 }
 
 func TestFromAloneStandsUntilTheOldValueIsBack(t *testing.T) {
-	w := newWorld(t, "  - {name: left, on: [Status, VerifiedName], from: [CONNECTED, Acme Shop], severity: high, summary: x}\n")
+	w := newTestbed(t, "  - {name: left, on: [Status, VerifiedName], from: [CONNECTED, Acme Shop], severity: high, summary: x}\n")
 	require.Equal(t, []string{"left opened"}, transitions(w.see(phone.Status, "PAUSED")))
 	require.Equal(t, []string{"left better"}, transitions(w.see(phone.Status, "FLAGGED")))
 	require.Equal(t, []string{"left resolved"}, transitions(w.see(phone.Status, "CONNECTED")))
@@ -107,7 +107,7 @@ func TestFromAloneStandsUntilTheOldValueIsBack(t *testing.T) {
 }
 
 func TestMovesWithinAnAlert(t *testing.T) {
-	w := newWorld(t, blocked)
+	w := newTestbed(t, blocked)
 	opened := one(t, w.see(phone.Status, "RESTRICTED"))
 	opened.Ack = &alert.Ack{By: "eve", At: w.now}
 	w.st.Apply(opened)
@@ -129,7 +129,7 @@ func TestMovesWithinAnAlert(t *testing.T) {
 }
 
 func TestSidewaysIsToldAnewOnlyIfListed(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: listed, on: Status, to: [DISCONNECTED, OFFLINE], severity: high, summary: x}
   - {name: others, on: Status, to: ["!CONNECTED"], severity: high, summary: x}
 `)
@@ -138,7 +138,7 @@ func TestSidewaysIsToldAnewOnlyIfListed(t *testing.T) {
 }
 
 func TestValuesBehindAnOffScaleOneCompareWithTheLastKnown(t *testing.T) {
-	w := newWorld(t, blocked)
+	w := newTestbed(t, blocked)
 	w.see(phone.Status, "BANNED")
 	require.Empty(t, w.see(phone.Status, "UNKNOWN"))
 	require.Equal(t, []string{"blocked better"}, transitions(w.see(phone.Status, "RESTRICTED")))
@@ -147,7 +147,7 @@ func TestValuesBehindAnOffScaleOneCompareWithTheLastKnown(t *testing.T) {
 }
 
 func TestWhere(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: w, on: QualityRating, to: [RED], where: 'Status == "connected" && Labels.tier == "gold" && Labels.none == ""', severity: high, summary: x}
 `)
 	require.Equal(t, []string{"w opened"}, transitions(w.see(phone.QualityRating, "RED")))
@@ -165,7 +165,7 @@ func TestWhere(t *testing.T) {
 }
 
 func TestDefaultWhereHoldsForEveryRule(t *testing.T) {
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	w.set = parse(t, header+`
 defaults: {where: 'Labels.env != "test" && Status == "CONNECTED"', notify: [ops, gold, oncall]}
 rules:
@@ -179,14 +179,14 @@ rules:
 }
 
 func TestAWhereThatFailsHolds(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: w, on: QualityRating, to: [RED], where: 'int(VerifiedName) > 1', severity: high, summary: "{int(VerifiedName)} {New}"}
 `)
 	require.Equal(t, "(error) RED", one(t, w.see(phone.QualityRating, "RED")).Summary.Plain())
 }
 
 func TestOnce(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: moved, on: [StatusCallbackUrl, UpCallbackUrl], once: true, severity: high, summary: "{Field}: {Old} to {New}"}
   - {name: bad-name, on: NameStatus, to: [DECLINED], once: true, where: 'Status != "x"', severity: high, summary: x}
 `)
@@ -205,7 +205,7 @@ func TestOnce(t *testing.T) {
 }
 
 func TestFor(t *testing.T) {
-	w := newWorld(t, "  - {name: slow, on: Status, to: [PAUSED, OFFLINE], for: 5m, severity: high, summary: '{New} since {Since}'}\n")
+	w := newTestbed(t, "  - {name: slow, on: Status, to: [PAUSED, OFFLINE], for: 5m, severity: high, summary: '{New} since {Since}'}\n")
 	a := one(t, w.see(phone.Status, "PAUSED"))
 	require.Equal(t, alert.Pending, a.State)
 	require.Equal(t, alert.NoTransition, a.Transition)
@@ -223,7 +223,7 @@ func TestFor(t *testing.T) {
 }
 
 func TestWhatPassesBeforeItsTimeIsNeverSaid(t *testing.T) {
-	w := newWorld(t, "  - {name: slow, on: Status, to: [PAUSED], for: 5m, severity: high, summary: x}\n")
+	w := newTestbed(t, "  - {name: slow, on: Status, to: [PAUSED], for: 5m, severity: high, summary: x}\n")
 	w.see(phone.Status, "PAUSED")
 	a := one(t, w.see(phone.Status, "CONNECTED"))
 	require.True(t, rules.Unsaid(&a))
@@ -233,7 +233,7 @@ func TestWhatPassesBeforeItsTimeIsNeverSaid(t *testing.T) {
 }
 
 func TestAppeared(t *testing.T) {
-	w := newWorld(t, red+blocked+`
+	w := newTestbed(t, red+blocked+`
   - {name: from, on: Status, from: [CONNECTED], to: [BANNED], severity: high, summary: x}
   - {name: worse, on: Status, direction: worse, severity: high, summary: x}
   - {name: worse-to, on: Status, direction: worse, to: [BANNED], severity: high, summary: x}
@@ -262,7 +262,7 @@ func TestTheEndOfANumber(t *testing.T) {
   - {name: slow, on: QualityRating, to: [RED], for: 1h, severity: high, summary: x}
 `
 	t.Run("deleted", func(t *testing.T) {
-		w := newWorld(t, list)
+		w := newTestbed(t, list)
 		w.see(phone.Status, "BANNED", phone.QualityRating, "RED")
 		out := w.see(phone.Status, "DELETED")
 		require.Equal(t, []string{"blocked ended", "deleted worse", "red ended", "slow none"}, transitions(out))
@@ -277,7 +277,7 @@ func TestTheEndOfANumber(t *testing.T) {
 		require.Equal(t, []string{"deleted resolved", "red opened", "slow none"}, transitions(out), "back: what holds is told")
 	})
 	t.Run("missing", func(t *testing.T) {
-		w := newWorld(t, list)
+		w := newTestbed(t, list)
 		w.see(phone.Status, "BANNED")
 		out := w.presence(phone.Appeared, phone.Missing, false)
 		require.Equal(t, []string{"blocked ended", "deleted ended", "gone opened"}, transitions(out))
@@ -287,20 +287,20 @@ func TestTheEndOfANumber(t *testing.T) {
 		require.Equal(t, "recovered, now APPEARED", out[2].Closing)
 	})
 	t.Run("moved", func(t *testing.T) {
-		w := newWorld(t, list)
+		w := newTestbed(t, list)
 		w.see(phone.Status, "BANNED")
 		out := w.presence(phone.Appeared, phone.Moved, false)
 		require.Equal(t, []string{"blocked ended", "deleted ended"}, transitions(out))
 		require.Equal(t, "the number moved to another space", out[0].Closing)
 	})
 	t.Run("another change in the same poll", func(t *testing.T) {
-		w := newWorld(t, list)
+		w := newTestbed(t, list)
 		require.Equal(t, []string{"deleted opened"}, transitions(w.see(phone.Status, "DELETED", phone.QualityRating, "RED")))
 	})
 }
 
 func TestReopens(t *testing.T) {
-	w := newWorld(t, blocked)
+	w := newTestbed(t, blocked)
 	first := one(t, w.see(phone.Status, "RESTRICTED"))
 	w.see(phone.Status, "CONNECTED")
 	again := one(t, w.later(time.Hour).see(phone.Status, "RESTRICTED"))
@@ -325,7 +325,7 @@ func TestReopens(t *testing.T) {
 }
 
 func TestReopensAfterWaiting(t *testing.T) {
-	w := newWorld(t, "  - {name: slow, on: Status, to: [PAUSED], for: 5m, severity: high, summary: x}\n")
+	w := newTestbed(t, "  - {name: slow, on: Status, to: [PAUSED], for: 5m, severity: high, summary: x}\n")
 	w.see(phone.Status, "PAUSED")
 	first := one(t, w.later(5*time.Minute).tick())
 	w.see(phone.Status, "CONNECTED")
@@ -342,7 +342,7 @@ func TestReopensAfterWaiting(t *testing.T) {
 }
 
 func TestReopenWithinZeroNeverReopens(t *testing.T) {
-	w := newWorld(t, blocked)
+	w := newTestbed(t, blocked)
 	w.set = parse(t, "version: 1\ndefaults: {reopen_within: 0s}\nrules:\n"+blocked)
 	first := one(t, w.see(phone.Status, "BANNED"))
 	w.see(phone.Status, "CONNECTED")
@@ -350,7 +350,7 @@ func TestReopenWithinZeroNeverReopens(t *testing.T) {
 }
 
 func TestSubjectsThatAreNoNumbers(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: blind, on: Poll, to: [FAILING, DENIED], severity: high, summary: "{Account}/{Space} {New} {Code} {Reason}"}
   - {name: parked, on: Sink, direction: worse, severity: high, summary: "{Part} {Code} {PhoneNumber}"}
 `)
@@ -370,7 +370,7 @@ func TestSubjectsThatAreNoNumbers(t *testing.T) {
 }
 
 func TestStepLeavesItsStateAlone(t *testing.T) {
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	a := one(t, w.see(phone.QualityRating, "RED"))
 	w.number.Set(phone.QualityRating, "GREEN")
 	w.set.Step(w.st, rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.QualityRating, "RED", "GREEN")}}, w.now)
@@ -384,7 +384,7 @@ func TestReminders(t *testing.T) {
 	set := func(defaults, name, keys string) *rules.Set {
 		return parse(t, header+"defaults: {"+defaults+"}\nrules:"+fmt.Sprintf(rule, name, keys))
 	}
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	w.set = set("remind_every: 24h", "red", "")
 	require.Equal(t, 24*time.Hour, one(t, w.see(phone.QualityRating, "RED")).RemindEvery)
 	w.set = set("remind_every: 24h", "red", ", remind_every: 1h")

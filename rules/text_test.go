@@ -37,7 +37,7 @@ func TestTexts(t *testing.T) {
 		`{any(["R"], {New startsWith #}) ? 1.5 : 2}`: {"", "1.5", ""},
 	} {
 		t.Run(source, func(t *testing.T) {
-			w := newWorld(t, "  - {name: a, on: QualityRating, to: [RED], severity: high, summary: '"+strings.ReplaceAll(source, "'", "''")+"'}")
+			w := newTestbed(t, "  - {name: a, on: QualityRating, to: [RED], severity: high, summary: '"+strings.ReplaceAll(source, "'", "''")+"'}")
 			w.number.Set(phone.VerifiedName, "<!channel> {New}")
 			w.number.Set(phone.StatusCallbackUrl, secret)
 			require.Equal(t, want, one(t, w.see(phone.QualityRating, "RED")).Summary)
@@ -46,7 +46,7 @@ func TestTexts(t *testing.T) {
 }
 
 func TestURLsInTextsAreRedacted(t *testing.T) {
-	w := newWorld(t, `
+	w := newTestbed(t, `
   - {name: a, on: StatusCallbackUrl, to: ["!"], severity: high, summary: "{Old} {New} {upper(New)}"}
 `)
 	require.Empty(t, w.see(phone.StatusCallbackUrl, ""))
@@ -88,7 +88,7 @@ rules:
 	require.Equal(t, 7, set.Warnings()[1].Line)
 	require.Equal(t, 37, set.Warnings()[1].Column)
 
-	w := newWorld(t, red)
+	w := newTestbed(t, red)
 	w.set = set
 	require.Equal(t, []string{"a opened", "b opened"}, transitions(w.see(phone.QualityRating, "RED")))
 }

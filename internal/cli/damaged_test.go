@@ -23,7 +23,7 @@ const damageRules = crashRules + `
 // log and one alert say so, and everything else goes on. The cursor of NATS is one of
 // them: the stream itself tells where to go on.
 func TestDamagedRecordsDoNotStopTheBot(t *testing.T) {
-	asked, dir := restartWorld(t)
+	asked, dir := restartTestbed(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(damageRules), 0o600))
 	path := filepath.Join(dir, "data", "numwatch.db")
 	everySpace := func() bool { return len(asked.last()) == restartSpaces }

@@ -57,9 +57,9 @@ const (
 	restartInterval = 3 * time.Second
 )
 
-// restartWorld is a cloud with an account of many spaces, and a folder with the
+// restartTestbed is a cloud with an account of many spaces, and a folder with the
 // files of a bot that watches it.
-func restartWorld(t *testing.T) (*asks, string) {
+func restartTestbed(t *testing.T) (*asks, string) {
 	key := camssim.Key{AccessKeyId: keyID, AccessKeySecret: keySecret}
 	account := camssim.Account{Name: "main", Key: key}
 	spaces := []map[string]string{}
@@ -113,7 +113,7 @@ func live(t *testing.T, dir string, until func() bool) {
 // their time, there is no herd, and no round from the beginning.
 // A bot that is killed leaves no word of what it sent within the last second.
 func TestTheLimitHoldsOverAKill(t *testing.T) {
-	asked, dir := restartWorld(t)
+	asked, dir := restartTestbed(t)
 	for range 4 {
 		before, _ := asked.all()
 		bot := exec.Command("numwatch", "run")
@@ -128,7 +128,7 @@ func TestTheLimitHoldsOverAKill(t *testing.T) {
 }
 
 func TestAfterARestartTheScheduleGoesOn(t *testing.T) {
-	asked, dir := restartWorld(t)
+	asked, dir := restartTestbed(t)
 	live(t, dir, func() bool { return len(asked.last()) == restartSpaces })
 	last := asked.last()
 	_, earlier := asked.all()

@@ -132,7 +132,7 @@ func slackCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // shown is what a channel's messages say now, their replies indented.
-func shown(w *world, channel string) string {
+func shown(w *testbed, channel string) string {
 	var b strings.Builder
 	for _, m := range w.slack.Messages(channel) {
 		b.WriteString(m.Text + "\n" + string(m.Blocks) + "\n")

@@ -13,9 +13,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-type worldKey struct{}
+type testbedKey struct{}
 
-func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+func worldOf(ts *testscript.TestScript) *testbed { return ts.Value(testbedKey{}).(*testbed) }
 
 // TestScripts runs the program as people do. Each script has a cloud of its own,
 // up and well, a Slack and a NATS server that are down until it says so, and the
@@ -33,12 +33,12 @@ func TestScripts(t *testing.T) {
 }
 
 func setUp(env *testscript.Env) error {
-	w, err := newWorld(env.WorkDir)
+	w, err := newTestbed(env.WorkDir)
 	if err != nil {
 		return err
 	}
 	env.Defer(func() { _ = w.close() })
-	env.Values[worldKey{}] = w
+	env.Values[testbedKey{}] = w
 	for name, value := range map[string]string{
 		rootVariable: os.Getenv(rootVariable),
 		"CLOUD_URL":  "http://" + w.cloudDoor.address, "CLOUD_AT": "http://" + w.cloudDoor.address, "KEY_ID": keyID, "KEY_SECRET": keySecret,

@@ -68,7 +68,7 @@ func TestStormOverTheWholeBot(t *testing.T) {
 	b.stop()
 }
 
-// fleet is a world with many numbers, and a Slack as strict as the real one.
+// fleet is a testbed with many numbers, and a Slack as strict as the real one.
 type fleet struct {
 	rig
 	cloud    *camssim.Server

@@ -67,7 +67,7 @@ func (c *client) call(method, path, body string, code int) (object map[string]an
 // Whatever the API answers and whatever is published fits the documents that
 // programs are generated from.
 func TestContracts(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	b := w.start(t, "run")
 	says(t, b.err, `msg=started`)
 	_, yaml := b.get(t, "/api/v1/openapi.yaml", httpToken)

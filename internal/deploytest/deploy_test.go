@@ -237,7 +237,7 @@ func TestRAMPolicy(t *testing.T) {
 	require.Equal(t, "Allow", policy.Statement[0].Effect)
 
 	// What a bot that also looks for spaces asks of the cloud.
-	w := newWorld(t)
+	w := newTestbed(t)
 	var mu sync.Mutex
 	var called []string
 	w.env = append(w.env, "CLOUD_URL="+serve(t, http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {

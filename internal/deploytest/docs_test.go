@@ -67,7 +67,7 @@ func TestCommandsOfPages(t *testing.T) {
 	for _, page := range pages {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
-			r := runner{w: newWorld(t)}
+			r := runner{w: newTestbed(t)}
 			if !strings.Contains(string(read(t, page)), "```console start") {
 				r.b = r.w.start(t, "run")
 			}
@@ -84,7 +84,7 @@ func TestCommandsOfPages(t *testing.T) {
 }
 
 type runner struct {
-	w *world
+	w *testbed
 	b *bot
 }
 
@@ -141,7 +141,7 @@ func codeOf(text string) []string {
 
 // Every command that a page names is one of the program's.
 func TestPagesNameCommands(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	help, _ := w.command(t, "numwatch", "--help")
 	known := map[string]bool{}
 	for _, m := range listedHelp.FindAllStringSubmatch(help, -1) {
@@ -161,7 +161,7 @@ func TestPagesNameCommands(t *testing.T) {
 // it names is served.
 func TestPagesNameSettingsAndPaths(t *testing.T) {
 	settings := documentedSettings(t)
-	w := newWorld(t)
+	w := newTestbed(t)
 	b := w.start(t, "run")
 	for _, page := range pages {
 		for _, code := range codeOf(string(read(t, page))) {

@@ -235,7 +235,7 @@ func TestServiceAndPolicy(t *testing.T) {
 // Every probe finds a bot well that is well, without a token that only a Secret
 // may hold: the kubelet asks from beyond the pod.
 func TestProbes(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	b := w.start(t, "run")
 	c := workload(t).Spec.Template.Spec.Containers[0]
 	for name, p := range map[string]probe{"liveness": c.Liveness, "readiness": c.Readiness, "startup": c.Startup} {
@@ -248,7 +248,7 @@ func TestProbes(t *testing.T) {
 // A ConfigMap's volume shows its files through a link to a link, which the
 // kubelet swaps. The bot, with the pod's own arguments, notices.
 func TestRulesAreReloadedFromAConfigMap(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	args := strings.Join(workload(t).Spec.Template.Spec.Containers[0].Args, "\n")
 	root := filepath.Join(w.dir, "etc")
 	args = strings.ReplaceAll(args, "/etc/numwatch", root)

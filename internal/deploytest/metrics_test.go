@@ -75,7 +75,7 @@ func described(t *testing.T) map[string]metric {
 // The metrics of a bot that runs as the systemd unit runs it are those of the
 // page, the dashboard and the alerts.
 func TestMetrics(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	b := w.start(t, unitArguments(t, w.dir)...)
 	want := described(t)
 	own := func() map[string]metric {

@@ -50,7 +50,7 @@ func ownServer(t *testing.T) (bot, consumer string) {
 // gives, on the stream that it describes.
 func TestServerOfYourOwn(t *testing.T) {
 	asBot, asConsumer := ownServer(t)
-	w := newWorld(t)
+	w := newTestbed(t)
 	w.env = append(w.env, "TEST_NATS_URL="+asBot)
 	b := w.start(t, "run")
 	nc, err := nats.Connect(asConsumer)

@@ -19,7 +19,7 @@ func messageIDs(messages []*alert.Message) (ids []string) {
 }
 
 func TestMessagesAreFoundByTheAlertsThatTheyShow(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	shows := func(id string, alerts ...string) alert.Message {
 		m := alert.Message{ID: id, State: alert.Posted}
 		for _, a := range alerts {
@@ -47,7 +47,7 @@ func TestMessagesAreFoundByTheAlertsThatTheyShow(t *testing.T) {
 }
 
 func TestDeadLettersOldestFirst(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	w.commit(t, &store.Commit{Messages: []alert.Message{
 		{ID: "m-1", State: alert.Dead, At: noon.Add(time.Hour)}, {ID: "m-2", State: alert.Posted, At: noon}, {ID: "m-3", State: alert.Dead, At: noon},
 	}})
@@ -55,7 +55,7 @@ func TestDeadLettersOldestFirst(t *testing.T) {
 }
 
 func TestConditionsAndSilencesFollowCommits(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	parked := phone.Condition{Subject: phone.Subject{Component: "nats"}, Field: phone.Sink, Value: phone.Parked, Since: noon}
 	w.commit(t, &store.Commit{Conditions: []phone.Condition{parked}, Silences: []alert.Silence{{ID: "s-1", Until: noon}}})
 	for range 2 { // by the commit, and by the store
@@ -73,7 +73,7 @@ func TestConditionsAndSilencesFollowCommits(t *testing.T) {
 }
 
 func TestAlertByID(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	w.commit(t, &store.Commit{Alerts: []alert.Alert{{ID: "a-1", Rule: "red"}}})
 	a, ok := w.view.Alert("a-1")
 	require.True(t, ok)

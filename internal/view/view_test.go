@@ -17,29 +17,29 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// world is a store with a view of it: what is committed, the view sees.
-type world struct {
+// testbed is a store with a view of it: what is committed, the view sees.
+type testbed struct {
 	*store.Store
 	view *view.View
 }
 
-func newWorld(t testing.TB) *world {
+func newTestbed(t testing.TB) *testbed {
 	s, err := store.Open(filepath.Join(t.TempDir(), "numwatch.db"), store.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	w := &world{Store: s}
+	w := &testbed{Store: s}
 	w.reopen(t)
 	return w
 }
 
 // reopen makes a new view of what is stored.
-func (w *world) reopen(t testing.TB) {
+func (w *testbed) reopen(t testing.TB) {
 	var err error
 	w.view, err = view.New(w.Store)
 	require.NoError(t, err)
 }
 
-func (w *world) commit(t testing.TB, c *store.Commit) {
+func (w *testbed) commit(t testing.TB, c *store.Commit) {
 	require.NoError(t, w.Commit(c))
 	w.view.Committed(c)
 }
@@ -62,7 +62,7 @@ func roster(id string, numbers ...phone.Number) phone.SpaceState {
 }
 
 func TestCountsFollowCommits(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	require.NoError(t, w.view.Build(t.Context()))
 	w.commit(t, &store.Commit{SpaceStates: []phone.SpaceState{
 		roster("1", number("a", "CONNECTED", "GREEN"), number("b", "BANNED", "RED")),
@@ -80,7 +80,7 @@ func TestCountsFollowCommits(t *testing.T) {
 
 // States are the cloud's words: what it makes up must not fill the memory.
 func TestStatesAreBounded(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	var numbers []phone.Number
 	for i := range 1500 {
 		numbers = append(numbers, number(fmt.Sprintf("86%04d", i), fmt.Sprintf("STATUS_%d", i), "GREEN"))
@@ -100,7 +100,7 @@ func TestStatesAreBounded(t *testing.T) {
 // A commit that comes before the scan has reached its space is newer than what
 // the scan may find.
 func TestBuildAfterCommits(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	var stored store.Commit
 	for i := range 50 {
 		stored.SpaceStates = append(stored.SpaceStates, roster(fmt.Sprint(i), number("a", "CONNECTED", "GREEN")))
@@ -132,7 +132,7 @@ func change(seq uint64, space string, d phone.Direction) alert.Event {
 }
 
 func TestHistoryIsOfOneSubjectNewestFirst(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	var c store.Commit
 	for seq := uint64(1); seq <= 300; seq++ {
 		c.Events = append(c.Events, change(seq, fmt.Sprint(seq%3), phone.Worse))
@@ -168,7 +168,7 @@ func seqs(events []alert.Event) (all []uint64) {
 }
 
 func TestActivity(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	at := func(seq uint64, ago time.Duration, d phone.Direction) alert.Event {
 		e := change(seq, "1", d)
 		e.Time = noon.Add(-ago)
@@ -197,7 +197,7 @@ func sum(bars []view.Bar) (n int) {
 }
 
 func TestHitsAreOpenings(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	said := func(seq uint64, at time.Time, tr alert.Transition) alert.Event {
 		a := alert.Alert{ID: "a", Rule: "red", Subject: phone.SubjectOf(key("1"), "a"), Transition: tr}
 		return alert.Event{Seq: seq, Time: at, Kind: alert.KindAlert, Alert: &a}
@@ -211,7 +211,7 @@ func TestHitsAreOpenings(t *testing.T) {
 }
 
 func TestAlertsAndMessagesFollowCommits(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	changed := w.view.Changed()
 	w.commit(t, &store.Commit{
 		Alerts:   []alert.Alert{{ID: "a-1", State: alert.Firing}, {ID: "a-2"}},
@@ -240,7 +240,7 @@ func TestAlertsAndMessagesFollowCommits(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	a := number("8613800001111", "CONNECTED", "GREEN")
 	a.Set(phone.VerifiedName, "Äpfel & Söhne")
 	a.Set(phone.UpCallbackUrl, "https://hook.example.com/in?token=TOPSECRET")
@@ -294,7 +294,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestFindPartAndOne(t *testing.T) {
-	w := newWorld(t)
+	w := newTestbed(t)
 	b := number("8613800002222", "BANNED", "RED")
 	require.NoError(t, w.Commit(&store.Commit{SpaceStates: []phone.SpaceState{roster("1", number("8613800001111", "CONNECTED", "GREEN"), b), roster("2", b)}}))
 	page, err := w.view.Find(view.Query{Offset: 1, Limit: 1}, func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k} })
@@ -311,7 +311,7 @@ func TestFindPartAndOne(t *testing.T) {
 }
 
 func BenchmarkFind(b *testing.B) {
-	w := newWorld(b)
+	w := newTestbed(b)
 	var c store.Commit
 	for i := range 10_000 {
 		var numbers []phone.Number

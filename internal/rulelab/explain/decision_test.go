@@ -15,8 +15,8 @@ import (
 	"numwatch/rules"
 )
 
-// world is one number of one space, watched by a set of rules.
-type world struct {
+// testbed is one number of one space, watched by a set of rules.
+type testbed struct {
 	t      *testing.T
 	set    *rules.Set
 	state  *rules.State
@@ -25,9 +25,9 @@ type world struct {
 	number phone.Number
 }
 
-func newWorld(t *testing.T, text string) *world {
+func newTestbed(t *testing.T, text string) *testbed {
 	t.Helper()
-	w := &world{
+	w := &testbed{
 		t: t, set: parse(t, text), state: rules.NewState(nil), now: start,
 		space:  phone.Space{SpaceKey: space, Name: "Acme", Labels: map[string]string{"tier": "gold"}},
 		number: phone.Number{PhoneNumber: subject.PhoneNumber},
@@ -38,7 +38,7 @@ func newWorld(t *testing.T, text string) *world {
 }
 
 // change gives a number the value, and returns what the rules see of it.
-func (w *world) change(n *phone.Number, f phone.Field, to string) rules.Seen {
+func (w *testbed) change(n *phone.Number, f phone.Field, to string) rules.Seen {
 	old := n.Get(f)
 	n.Set(f, to)
 	after := *n
@@ -48,7 +48,7 @@ func (w *world) change(n *phone.Number, f phone.Field, to string) rules.Seen {
 }
 
 // see makes the change.
-func (w *world) see(f phone.Field, to string) []alert.Alert {
+func (w *testbed) see(f phone.Field, to string) []alert.Alert {
 	w.t.Helper()
 	out := w.set.Step(w.state, w.change(&w.number, f, to), w.now)
 	for _, a := range out {
@@ -58,7 +58,7 @@ func (w *world) see(f phone.Field, to string) []alert.Alert {
 }
 
 // explain decides over a change without making it.
-func (w *world) explain(f phone.Field, to string) map[string]explain.Decision {
+func (w *testbed) explain(f phone.Field, to string) map[string]explain.Decision {
 	w.t.Helper()
 	n := w.number
 	in := w.change(&n, f, to)
@@ -84,7 +84,7 @@ rules:
 `
 
 func TestDecide(t *testing.T) {
-	w := newWorld(t, header+`
+	w := newTestbed(t, header+`
   - {name: red, on: QualityRating, to: [RED, YELLOW], severity: high, summary: x, notify: [ops, oncall]}
   - {name: fell, on: QualityRating, direction: worse, severity: high, summary: x}
   - {name: rose, on: QualityRating, direction: better, once: true, severity: high, summary: x}
@@ -136,7 +136,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestDecideOverANumberThatIsSeenForTheFirstTime(t *testing.T) {
-	w := newWorld(t, header+`
+	w := newTestbed(t, header+`
   - {name: red, on: QualityRating, to: [RED], severity: high, summary: x}
   - {name: fell, on: QualityRating, direction: worse, severity: high, summary: x}
 `)
@@ -157,7 +157,7 @@ func TestDecisionsAreWhatStepDoes(t *testing.T) {
 	require.NoError(t, err)
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))
-		w := newWorld(t, string(shipped))
+		w := newTestbed(t, string(shipped))
 		for range 30 {
 			w.now = w.now.Add(time.Duration(r.IntN(40)) * time.Minute)
 			f := phone.Field(r.IntN(phone.NumberFields))

@@ -17,22 +17,22 @@ import (
 	"numwatch/alert"
 )
 
-// fate is what becomes of it.
-type fate string
+// outcome is what becomes of a publish.
+type outcome string
 
 const (
-	failed       fate = "failed"
-	tookEffect   fate = "failed but took effect"
-	slow         fate = "slow"
-	killedBefore fate = "killed before"
-	killedAfter  fate = "killed after"
+	failed       outcome = "failed"
+	tookEffect   outcome = "failed but took effect"
+	slow         outcome = "slow"
+	killedBefore outcome = "killed before"
+	killedAfter  outcome = "killed after"
 )
 
 // TestFaultMatrix strikes publishing with everything that can become of it, at
 // its first, second and third time. Nothing is lost, and the stream has nothing
 // twice.
 func TestFaultMatrix(t *testing.T) {
-	for _, f := range []fate{failed, tookEffect, slow, killedBefore, killedAfter} {
+	for _, f := range []outcome{failed, tookEffect, slow, killedBefore, killedAfter} {
 		for n := 1; n <= 3; n++ {
 			if n > 1 && testing.Short() {
 				continue
@@ -44,8 +44,8 @@ func TestFaultMatrix(t *testing.T) {
 
 var errDead = errors.New("the process is dead")
 
-// strikeNATS publishes a log while the n-th event meets its fate.
-func strikeNATS(t *testing.T, f fate, n int) {
+// strikeNATS publishes a log while the n-th event meets its outcome.
+func strikeNATS(t *testing.T, f outcome, n int) {
 	b := newRig(t)
 	b.stream(func(c *jetstream.StreamConfig) { c.Duplicates = 100 * time.Millisecond })
 	w := newWire(t, b.server.server.Addr().String())

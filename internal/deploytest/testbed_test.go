@@ -45,17 +45,17 @@ http: {listen: 127.0.0.1:0, token: "${NUMWATCH_HTTP_TOKEN}"}
 heartbeat_url: "${HEARTBEAT_URL}"
 `
 
-// world is a folder with a configuration and the shipped rules, and the cloud
+// testbed is a folder with a configuration and the shipped rules, and the cloud
 // and the Slack that it speaks of. One of the numbers is RED from the start.
-type world struct {
+type testbed struct {
 	dir   string
 	env   []string
 	cloud *camssim.Server
 }
 
-func newWorld(t *testing.T) *world {
+func newTestbed(t *testing.T) *testbed {
 	t.Helper()
-	w := &world{dir: t.TempDir()}
+	w := &testbed{dir: t.TempDir()}
 	w.cloud = camssim.New(camssim.Config{Accounts: []camssim.Account{{
 		Name: "main", Key: camssim.Key{AccessKeyId: keyID, AccessKeySecret: keySecret},
 		Spaces: []camssim.Space{
@@ -108,8 +108,8 @@ type process struct {
 	done chan error
 }
 
-// launch starts a program in the world's folder.
-func (w *world) launch(t *testing.T, name string, args ...string) *process {
+// launch starts a program in the testbed's folder.
+func (w *testbed) launch(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), done: make(chan error, 1)}
 	p.cmd.Dir, p.cmd.Env = w.dir, w.env
@@ -166,8 +166,8 @@ type bot struct {
 }
 
 // start runs the bot with the arguments given, and has later commands of this
-// world find it.
-func (w *world) start(t *testing.T, args ...string) *bot {
+// testbed find it.
+func (w *testbed) start(t *testing.T, args ...string) *bot {
 	t.Helper()
 	b := &bot{process: w.launch(t, "numwatch", args...)}
 	found := says(t, b.err, `msg=started page=(http\S+)/ nats=(\S+)`)
@@ -198,9 +198,9 @@ func (b *bot) ask(t *testing.T, method, path, token string) (int, string) {
 	return answer.StatusCode, string(body)
 }
 
-// command runs a program in the world's folder and returns what it printed and
+// command runs a program in the testbed's folder and returns what it printed and
 // its exit code.
-func (w *world) command(t *testing.T, name string, args ...string) (string, int) {
+func (w *testbed) command(t *testing.T, name string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir, cmd.Env = w.dir, w.env

@@ -27,8 +27,8 @@ func parse(t testing.TB, text string) *rules.Set {
 	return set
 }
 
-// world is one number of one space, watched by a set of rules.
-type world struct {
+// testbed is one number of one space, watched by a set of rules.
+type testbed struct {
 	t      testing.TB
 	set    *rules.Set
 	st     *rules.State
@@ -39,10 +39,10 @@ type world struct {
 
 var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
-// newWorld has the rules (the list under `rules:`) watch a number that is well.
-func newWorld(t testing.TB, list string) *world {
+// newTestbed has the rules (the list under `rules:`) watch a number that is well.
+func newTestbed(t testing.TB, list string) *testbed {
 	t.Helper()
-	w := &world{
+	w := &testbed{
 		t: t, set: parse(t, header+"rules:\n"+list), st: rules.NewState(nil), now: start,
 		space:  phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "293"}, Name: "Acme", Labels: map[string]string{"tier": "gold"}},
 		number: phone.Number{PhoneNumber: "8613800001111"},
@@ -54,7 +54,7 @@ func newWorld(t testing.TB, list string) *world {
 	return w
 }
 
-func (w *world) step(in rules.Input) []alert.Alert {
+func (w *testbed) step(in rules.Input) []alert.Alert {
 	w.t.Helper()
 	out := w.set.Step(w.st, in, w.now)
 	for _, a := range out {
@@ -64,15 +64,15 @@ func (w *world) step(in rules.Input) []alert.Alert {
 }
 
 // later lets time pass.
-func (w *world) later(d time.Duration) *world {
+func (w *testbed) later(d time.Duration) *testbed {
 	w.now = w.now.Add(d)
 	return w
 }
 
-func (w *world) tick() []alert.Alert { w.t.Helper(); return w.step(rules.Tick{}) }
+func (w *testbed) tick() []alert.Alert { w.t.Helper(); return w.step(rules.Tick{}) }
 
 // change makes the change of a field, the number being as it is now.
-func (w *world) change(f phone.Field, from, to string) phone.Change {
+func (w *testbed) change(f phone.Field, from, to string) phone.Change {
 	n := w.number
 	return phone.Change{
 		Subject: phone.SubjectOf(w.space.SpaceKey, n.PhoneNumber), Field: f, Old: from, New: to,
@@ -81,7 +81,7 @@ func (w *world) change(f phone.Field, from, to string) phone.Change {
 }
 
 // set gives fields new values: field, value, field, value, …
-func (w *world) see(fieldsAndValues ...any) []alert.Alert {
+func (w *testbed) see(fieldsAndValues ...any) []alert.Alert {
 	w.t.Helper()
 	old := w.number
 	for i := 0; i < len(fieldsAndValues); i += 2 {
@@ -97,7 +97,7 @@ func (w *world) see(fieldsAndValues ...any) []alert.Alert {
 }
 
 // presence says that the number appeared, or is gone.
-func (w *world) presence(old, now string, baseline bool) []alert.Alert {
+func (w *testbed) presence(old, now string, baseline bool) []alert.Alert {
 	w.t.Helper()
 	c := w.change(phone.Presence, old, now)
 	c.Baseline = baseline

@@ -18,7 +18,7 @@ import (
 	slacksim "numwatch/internal/sim/slack"
 )
 
-// The secrets of a world. Each holds the mark, by which a leak is found.
+// The secrets of a testbed. Each holds the mark, by which a leak is found.
 const (
 	mark           = "S3CRET"
 	keyID          = "LTAI-test-key-id"
@@ -31,9 +31,9 @@ const (
 	drainsOnEnding = 5 * time.Second
 )
 
-// world is what is outside of the program: a cloud, a Slack and a NATS server,
+// testbed is what is outside of the program: a cloud, a Slack and a NATS server,
 // each behind an address that is known before it is up.
-type world struct {
+type testbed struct {
 	dir   string
 	cloud *camssim.Server
 	slack *slacksim.Server
@@ -45,8 +45,8 @@ type world struct {
 	nats *server.Server
 }
 
-func newWorld(dir string) (w *world, err error) {
-	w = &world{dir: dir}
+func newTestbed(dir string) (w *testbed, err error) {
+	w = &testbed{dir: dir}
 	w.cloud = camssim.New(camssim.Config{
 		Accounts: []camssim.Account{{
 			Name: "main", Key: camssim.Key{AccessKeyId: keyID, AccessKeySecret: keySecret},
@@ -81,7 +81,7 @@ func healthy(number, name string) camssim.Number {
 	}
 }
 
-func (w *world) close() error {
+func (w *testbed) close() error {
 	w.stopNATS()
 	var errs []error
 	for _, d := range []*door{w.cloudDoor, w.slackDoor, w.natsDoor} {
@@ -93,8 +93,8 @@ func (w *world) close() error {
 }
 
 // startNATS starts the server, again with the files that it had.
-func (w *world) startNATS(o *server.Options) error {
-	o.ServerName, o.Host, o.Port = "world", "127.0.0.1", server.RANDOM_PORT
+func (w *testbed) startNATS(o *server.Options) error {
+	o.ServerName, o.Host, o.Port = "testbed", "127.0.0.1", server.RANDOM_PORT
 	o.JetStream, o.StoreDir, o.NoSigs, o.NoLog = true, filepath.Join(w.dir, ".nats"), true, true
 	s, err := server.NewServer(o)
 	if err != nil {
@@ -110,7 +110,7 @@ func (w *world) startNATS(o *server.Options) error {
 	return w.natsDoor.forward(w.natsAddress)
 }
 
-func (w *world) natsAddress() string {
+func (w *testbed) natsAddress() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.nats == nil {
@@ -119,7 +119,7 @@ func (w *world) natsAddress() string {
 	return w.nats.Addr().String()
 }
 
-func (w *world) stopNATS() {
+func (w *testbed) stopNATS() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.nats != nil {
