@@ -77,7 +77,9 @@ func TestAProxyIsNotThisMachine(t *testing.T) {
 	proxied := map[string]string{"X-Forwarded-For": "203.0.113.7"}
 	require.Equal(t, 401, request{path: "/api/v1/backup", header: proxied}.to(h).Code)
 	for _, ask := range []request{
-		{path: "/", header: proxied}, {path: "/metrics", header: proxied}, {path: "/api/v1/alerts", header: proxied},
+		{path: "/", header: proxied},
+		{path: "/metrics", header: proxied},
+		{path: "/api/v1/alerts", header: proxied},
 		{method: http.MethodPost, path: "/api/v1/silences", header: proxied},
 	} {
 		answer := ask.to(h)

@@ -68,6 +68,7 @@ func (b *messenger) Notice(text string) {
 	b.notices = append(b.notices, text)
 	b.mu.Unlock()
 }
+
 func (b *messenger) Channels(set []rules.Channel) { b.mu.Lock(); b.channels = len(set); b.mu.Unlock() }
 
 // told lists the notices in order.
