@@ -437,11 +437,11 @@ func TestAFaultOfTheWholeAccount(t *testing.T) {
 					require.Len(f, again, 1)
 					require.Equal(f, alert.WasResolved, again[0].Alert.Transition)
 				}
-				time.Sleep(ended.Add(150 * time.Second).Sub(time.Now()))
+				time.Sleep(time.Until(ended.Add(150 * time.Second)))
 				if line.fault.Code != "NoPermission" { // which is tried every ten minutes
 					require.GreaterOrEqual(f, f.poller.Status().Pace, pace/2)
 				}
-				time.Sleep(ended.Add(10 * time.Minute).Sub(time.Now()))
+				time.Sleep(time.Until(ended.Add(10 * time.Minute)))
 				require.GreaterOrEqual(f, f.poller.Status().Pace, 0.98*pace)
 				require.Equal(f, before, f.changes())
 				for i := range well {
