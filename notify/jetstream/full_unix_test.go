@@ -55,7 +55,7 @@ func TestEmbeddedServerGoesOnAfterAFullDisk(t *testing.T) {
 // What JetStream may store does not hang on what is free when it starts.
 func TestEmbeddedServerIsNotLimitedByWhatIsFree(t *testing.T) {
 	b := newRig(t)
-	require.EqualValues(t, noLimit, b.server.server.JetStreamConfig().MaxStore)
+	require.EqualValues(t, int64(noLimit), b.server.server.JetStreamConfig().MaxStore)
 	entries, err := os.ReadDir(b.server.o.Dir)
 	require.NoError(t, err)
 	require.Equal(t, "[d jetstream/]", fmt.Sprint(entries))
