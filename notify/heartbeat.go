@@ -115,7 +115,7 @@ func (h *Heartbeat) send(ctx context.Context) {
 	default:
 		h.calls.WithLabelValues("failed").Inc()
 		if !h.failed {
-			h.log.Warn("heartbeats do not arrive; check heartbeat_url", "err", err)
+			h.log.Warn("heartbeats cannot be sent; check heartbeat_url", "err", err)
 		}
 	}
 	h.failed = err != nil

@@ -92,7 +92,7 @@ func New(o Options) *Poller {
 	}
 	p.log = p.log.With("account", o.Account)
 	if err := p.restore(o.Checkpoint); err != nil {
-		p.log.Warn("the schedule starts anew", "err", err)
+		p.log.Warn("the saved schedule could not be read; starting with a new one", "err", err)
 	}
 	p.o.Checkpoint = nil // the schedule has it now
 	p.metrics = newMetrics(p)

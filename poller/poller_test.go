@@ -416,7 +416,7 @@ func TestAnAccountThatIsThrottledForLongIsLate(t *testing.T) {
 		require.Less(t, pace.Rate(), 0.1)
 		h.FindBlind(time.Now(), p.LongestWait())
 		require.Equal(t, "NotPolled", p.Status().Unwell.Err.Code)
-		require.Contains(t, p.Status().Unwell.Err.Message, "of 100 spaces had no successful poll since")
+		require.Contains(t, p.Status().Unwell.Err.Message, "of 100 spaces have had no successful poll since")
 		require.Contains(t, p.Status().Unwell.Err.Message, "System.LimitControl")
 
 		c.set(func() { throttled = false })

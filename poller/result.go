@@ -53,6 +53,6 @@ func Listed(h *health.Account, s *phone.Snapshot, doubt string) {
 	}
 	h.Listed(s.Space.ID, &cams.Error{
 		Class: cams.Inconsistent, Account: s.Space.Account, Space: s.Space.ID, Code: health.ListInDoubt, Message: doubt, RequestId: s.RequestId,
-		Advice: "numbers that are not listed stay as they were until several such lists in a row confirm them as missing; compare with the cloud's console",
+		Advice: "numbers that are not listed keep their last state until several such lists in a row confirm that they are missing; compare with the cloud's console",
 	}, s.At)
 }

@@ -128,7 +128,7 @@ func TestShippedRulesWatchNumwatch(t *testing.T) {
 	}
 	a := one(t, poll(phone.Subject{Account: "main", Space: "293"}, phone.Poll, phone.Failing))
 	require.Equal(t, "space-blind", a.Rule)
-	require.Equal(t, "numwatch is blind for Acme (293): FAILING, Forbidden.RAM", a.Summary.Plain())
+	require.Equal(t, "numwatch cannot poll Acme (293): FAILING, Forbidden.RAM", a.Summary.Plain())
 	a = one(t, poll(phone.Subject{Account: "main"}, phone.Poll, phone.Denied))
 	require.Equal(t, "account-blind", a.Rule)
 	require.Equal(t, []string{"oncall", "ops"}, a.Channels)

@@ -131,7 +131,7 @@ func (s *step) renamed(a alert.Alert) alert.Alert {
 	case successor == nil:
 		return ended(a, "rule removed", s.now)
 	case successor.Once || s.set.fieldRule(successor.Name, a.Field) == nil:
-		return ended(a, "rule removed: "+successor.Name+" does not go on with it", s.now)
+		return ended(a, "rule removed: "+successor.Name+" does not continue it", s.now)
 	case s.state.openOf(successor.Name, a.Subject, a.Field) != nil || s.adopted(successor.Name, &a):
 		return ended(a, "rule removed: "+successor.Name+" has an alert of its own", s.now)
 	}

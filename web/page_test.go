@@ -33,7 +33,7 @@ func TestPages(t *testing.T) {
 		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space"},
 		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "told", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
 		"rules":    {"would have sent 412 messages", "The file has errors", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule covers"},
-		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "no longer kept", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
+		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "no longer stored", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
 		"silences": {"Nothing is silenced", "<bdi>rule=quality-red</bdi> covers 2 open alerts now", `formmethod="get"`, `value="status-banned"`},
 		"spaces":   {"The spaces of account main cannot be listed", "grant the RAM user or role the action cams:ListInstance", "with 12 spaces: new ones are not watched", "Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
 	}

@@ -45,7 +45,7 @@ func cleanedProblems(problems []api.Problem) []api.Problem {
 
 func (s *site) postReload(w http.ResponseWriter, r *http.Request) {
 	if err := s.Reload(r.Context()); err != nil {
-		api.Fail(w, http.StatusUnprocessableEntity, "the rules were refused and the last good ones go on: "+shownLines(err.Error()))
+		api.Fail(w, http.StatusUnprocessableEntity, "the rules were rejected, the last good ones stay in force: "+shownLines(err.Error()))
 		return
 	}
 	api.Write(w, http.StatusOK, struct{}{})

@@ -111,7 +111,7 @@ func TestReload(t *testing.T) {
 	b.refuse = errors.New("rules.yaml:3:1: no")
 	w := request{method: "POST", path: "/api/v1/reload"}.to(h)
 	require.Equal(t, 422, w.Code)
-	require.JSONEq(t, `{"error":"the rules were refused and the last good ones go on: rules.yaml:3:1: no"}`, w.Body.String())
+	require.JSONEq(t, `{"error":"the rules were rejected, the last good ones stay in force: rules.yaml:3:1: no"}`, w.Body.String())
 }
 
 func TestBackup(t *testing.T) {

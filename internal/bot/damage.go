@@ -68,7 +68,7 @@ func (d *damage) lost(text string) {
 	if d.earlier == text {
 		return
 	}
-	d.log.Error("the store is new, but there was one before", "err", text)
+	d.log.Error("the store is new, but nats holds events of an earlier one", "err", text)
 	d.earlier = text
 	d.wake.Send()
 }
@@ -107,7 +107,7 @@ func (d *damage) problem() (code, text string) {
 		}
 		text += " Spaces seen as if for the first time: " + named + "."
 	}
-	return codeDamaged, text + " Everything else goes on. Check the disk; the log names the records."
+	return codeDamaged, text + " Everything else works. Check the disk; the log names the records."
 }
 
 // run tells what was found, in the log of events and as one alert, until ctx ends.

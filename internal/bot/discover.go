@@ -112,7 +112,7 @@ func (d *discovery) take(found []phone.Space, now time.Time) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(found) == 0 && len(d.last.Spaces) > 0 {
-		return nil, fmt.Errorf("the cloud lists no space where it listed %d before; remove discover from config.yaml if that is true", len(d.last.Spaces))
+		return nil, fmt.Errorf("the cloud lists no spaces, but listed %d before; remove discover from config.yaml if that is right", len(d.last.Spaces))
 	}
 	d.last = foundList{At: now}
 	for _, s := range found {
@@ -152,7 +152,7 @@ func (b *Bot) makeDiscovery(a *account) error {
 		return err
 	}
 	if a.discovery, err = newDiscovery(&a.config.Discover, saved); err != nil {
-		b.log.Warn("the spaces found by an earlier run are forgotten", "account", a.name, "err", err)
+		b.log.Warn("the spaces found before the start could not be read and are ignored", "account", a.name, "err", err)
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (b *Bot) discover(ctx context.Context, a *account) {
 	}
 	if err != nil {
 		a.discovery.fail(err)
-		b.log.Error("the account's spaces could not be listed, the last good list goes on", "account", a.name, "err", err)
+		b.log.Error("the account's spaces could not be listed, the last good list stays in use", "account", a.name, "err", err)
 		return
 	}
 	b.log.Info("the account's spaces were listed", "account", a.name, "wanted", a.discovery.status().Spaces, "spaces", a.poller.Status().Plan.Spaces)
@@ -202,7 +202,7 @@ func (b *Bot) updateDiscovered(ctx context.Context, a *account) error {
 		return err
 	}
 	if err := b.loop.Save(ctx, discoveryName(a.name), list); err != nil {
-		return fmt.Errorf("the list is in use but not kept for a restart: %w", err)
+		return fmt.Errorf("the list is in use, but could not be saved for the next start: %w", err)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (b *Bot) restoreSpaces(a *account) error {
 		return err
 	}
 	if a.watched, err = restoreWatchlist(a.name, saved); err != nil {
-		b.log.Warn("the lists of spaces are not compared with those of the earlier run", "account", a.name, "err", err)
+		b.log.Warn("the spaces watched before the start could not be read; the lists of spaces are not compared with them", "account", a.name, "err", err)
 	}
 	a.saved = sha256.Sum256(saved)
 	return nil
@@ -40,7 +40,7 @@ func (b *Bot) saveSpaces(ctx context.Context, a *account) error {
 	}
 	if now := sha256.Sum256(list); now != a.saved {
 		if err := b.loop.Save(ctx, watchlistName(a.name), list); err != nil {
-			return fmt.Errorf("the spaces are watched but not kept for a restart: %w", err)
+			return fmt.Errorf("the spaces are watched, but could not be saved for the next start: %w", err)
 		}
 		a.saved = now
 	}
@@ -66,7 +66,7 @@ func (b *Bot) tellMissing(ctx context.Context, a *account, began, returned, gone
 	if len(began) > 0 {
 		missing := a.watched.lacking()
 		until := a.watched.until().UTC().Format("15:04 UTC")
-		b.log.Warn("the list of spaces lacks many that were watched; they are watched on for an hour, or until that is accepted",
+		b.log.Warn("many watched spaces are missing from the list of spaces; they stay watched for an hour, unless somebody accepts the loss",
 			"account", a.name, "missing", len(missing), "spaces", len(a.watched.spaces), "until", until)
 		b.tellSpaces(ctx, "spaces-missing", warning, fmt.Sprintf("The list of spaces of account %s lacks %d of %s: %s. "+
 			"They are watched until %s. If they are really gone: numwatch spaces accept %[1]s",
@@ -87,7 +87,7 @@ func (b *Bot) tellMissing(ctx context.Context, a *account, began, returned, gone
 func (b *Bot) tellSpaces(ctx context.Context, kind string, mark card.Mark, text string) {
 	b.announce(mark, text)
 	if err := b.note(ctx, alert.Notice{Kind: kind, Text: text}); err != nil && !errors.Is(err, context.Canceled) {
-		b.log.Warn("what happened to the spaces could not be logged", "err", err)
+		b.log.Warn("the event about missing spaces could not be logged", "err", err)
 	}
 }
 
@@ -116,7 +116,7 @@ func (b *Bot) acceptSpaces(ctx context.Context, name, by string) (int, error) {
 	defer a.updating.Unlock()
 	gone := a.watched.accept()
 	if len(gone) == 0 {
-		return 0, fmt.Errorf("%w: the lists of account %s lack no space that is watched", alert.ErrRejected, name)
+		return 0, fmt.Errorf("%w: no watched space is missing from the lists of account %s", alert.ErrRejected, name)
 	}
 	if err := b.watchListed(ctx, a); err != nil {
 		return 0, err

@@ -79,7 +79,7 @@ func (f *rulesFile) take(ctx context.Context, data []byte, err error) error {
 	// The loop finishes what it has begun, so the one who asks must wait for it,
 	// even if whoever asked for that is gone.
 	if err := f.apply(context.WithoutCancel(ctx), set); err != nil {
-		f.log.Error("good rules could not be put in force, the last ones go on", "err", err)
+		f.log.Error("valid rules could not be put in force, the previous ones stay", "err", err)
 		return fmt.Errorf("putting the rules in force: %w", err)
 	}
 	f.accept(set, filewatch.FingerprintOf(data, nil))
@@ -101,7 +101,7 @@ func (f *rulesFile) accept(set *rules.Set, content filewatch.Fingerprint) {
 // refuse says what is wrong with the file: to the log every time, to everybody
 // else once.
 func (f *rulesFile) refuse(ctx context.Context, cause error) {
-	f.log.Error("the rules were refused, the last good ones go on", "err", cause)
+	f.log.Error("the rules were rejected, the last good ones stay in force", "err", cause)
 	r := &api.Refusal{At: time.Now(), Text: cause.Error(), Problems: []api.Problem{}}
 	var problems diagnostic.Problems
 	if errors.As(cause, &problems) {
@@ -114,10 +114,10 @@ func (f *rulesFile) refuse(ctx context.Context, cause error) {
 	if again {
 		return
 	}
-	text := "rules.yaml was refused, the last good rules go on: " + r.Text
+	text := "rules.yaml was rejected, the last good rules stay in force: " + r.Text
 	f.announce(critical, text)
 	if err := f.note(ctx, alert.Notice{Kind: "rules-refused", Text: text}); err != nil {
-		f.log.Warn("the refusal could not be logged", "err", err)
+		f.log.Warn("the rejection of the rules could not be logged", "err", err)
 	}
 }
 

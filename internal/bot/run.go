@@ -188,7 +188,7 @@ func (b *Bot) logStarted(ctx context.Context) error {
 		plan := a.poller.Status().Plan
 		b.log.Info("watching", "account", a.name, "spaces", plan.Spaces, "plan", plan.String())
 		if !plan.Feasible {
-			b.log.Warn("max_age cannot hold: there are more spaces than the limit can poll in that time", "account", a.name, "plan", plan.String())
+			b.log.Warn("max_age cannot be met: there are more spaces than the limit can poll in that time", "account", a.name, "plan", plan.String())
 		}
 	}
 	b.log.Info("started", "page", b.PageURL(), "nats", b.NATSURL(), "version", b.o.Version)

@@ -95,7 +95,7 @@ func (b *Bot) makeAccount(c *config.Account) error {
 func (b *Bot) listedSpaces(a *account, read func(string) ([]byte, error)) ([]phone.Space, error) {
 	listed, problems, err := a.config.Fleet(read)
 	for _, p := range problems {
-		b.log.Warn("a line of the spaces file is left out", "account", a.name, "err", p)
+		b.log.Warn("a line of the spaces file is ignored", "account", a.name, "err", p)
 	}
 	return listed, err
 }
@@ -154,9 +154,9 @@ func (b *Bot) forgetUnlisted(ctx context.Context) {
 	switch forgotten, err := b.loop.ForgetUnlisted(ctx); {
 	case ctx.Err() != nil: // the next start goes on
 	case err != nil:
-		b.log.Warn("spaces that are no longer watched are not forgotten before the next start", "err", err)
+		b.log.Warn("spaces that are no longer watched could not be deleted from the store; the next start tries again", "err", err)
 	case forgotten > 0:
-		b.log.Info("spaces that are no longer watched were forgotten", "spaces", forgotten)
+		b.log.Info("spaces that are no longer watched were deleted from the store", "spaces", forgotten)
 	}
 }
 
@@ -173,11 +173,11 @@ func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]b
 		err = b.updateSpaces(ctx, a)
 	}
 	if err != nil {
-		b.log.Error("the spaces file was not taken over, the last good list goes on", "account", a.name, "file", a.config.SpacesFile, "err", err)
+		b.log.Error("the spaces file could not be applied, the last good list stays in use", "account", a.name, "file", a.config.SpacesFile, "err", err)
 		return err
 	}
 	if a.missing.Load() == nil {
-		b.log.Info("the spaces file was taken over", "account", a.name, "spaces", len(listed))
+		b.log.Info("the spaces file was applied", "account", a.name, "spaces", len(listed))
 	}
 	return nil
 }

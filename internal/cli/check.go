@@ -122,7 +122,7 @@ func pollOnce(ctx context.Context, cfg *config.Config, a *config.Account) (strin
 		}
 	}
 	if len(fleet) == 0 {
-		return "", errors.New("no space is named: add one under `spaces`, name a `spaces_file`, or let `discover` find one that it wants")
+		return "", errors.New("no space is configured: add one under `spaces`, name a `spaces_file`, or let `discover` find some")
 	}
 	snap, err := fetchPatiently(ctx, client, fleet[0].SpaceKey)
 	if err != nil {

@@ -40,7 +40,7 @@ type commands struct {
 	Alerts      remote.AlertsCommand      `cmd:"" help:"List a running bot's alerts."`
 	Ack         remote.AckCommand         `cmd:"" help:"Acknowledge an alert."`
 	Silence     remote.SilenceCommand     `cmd:"" help:"List, start and end silences. A silenced alert is not shown in Slack."`
-	Spaces      remote.SpacesCommand      `cmd:"" help:"Accept that spaces are gone which the lists no longer name."`
+	Spaces      remote.SpacesCommand      `cmd:"" help:"Confirm that spaces missing from the lists are gone."`
 	Numbers     remote.NumbersCommand     `cmd:"" help:"List numbers with their current state, all or by any field."`
 	History     remote.HistoryCommand     `cmd:"" help:"Show the history of a number."`
 	DeadLetters remote.DeadLettersCommand `cmd:"" name:"deadletters" help:"List and retry messages that Slack has rejected for good."`

@@ -26,7 +26,7 @@ func (r *reader) settings(c *Config) []setting {
 			{name: "min_interval", def: "30s", about: "Poll no space more often than this. At most max_age.", read: r.duration(&c.Poll.MinInterval)},
 			{name: "timeout", def: "10s", about: "How long one poll may take.", read: r.duration(&c.Poll.Timeout)},
 			{name: "missing_after", def: strconv.Itoa(diff.DefaultMissingAfter), about: "A number is missing after this many complete lists without it.", read: r.whole(&c.Poll.MissingAfter)},
-			{name: "missing_for", def: phone.Duration(diff.DefaultMissingFor), about: "… which span at least this time. Both are doubled if the list is empty or lost more than half; after three such lists the space is FAILING.", read: r.duration(&c.Poll.MissingFor)},
+			{name: "missing_for", def: phone.Duration(diff.DefaultMissingFor), about: "… and after at least this time. Both are doubled if the list is empty or lacks more than half of the numbers; after three such lists the space is FAILING.", read: r.duration(&c.Poll.MissingFor)},
 		}},
 		{name: "store", below: []setting{
 			{name: "path", def: "data/numwatch.db", about: "The store's file. Its folder is created.", read: r.word(&c.Store.Path)},
@@ -42,9 +42,9 @@ func (r *reader) settings(c *Config) []setting {
 		}},
 		{name: "http", below: []setting{
 			{name: "listen", def: "127.0.0.1:8080", about: "Where the page, the API, health and metrics are served. Beyond loopback a token is required.", read: r.word(&c.HTTP.Listen)},
-			{name: "token", about: "What clients have to present. Empty: only clients on this machine are served.", secret: &c.HTTP.Token},
+			{name: "token", about: "The token that clients must send. Empty: only clients on this machine are served.", secret: &c.HTTP.Token},
 			{name: "public_url", about: "How people reach the page, e.g. through a proxy: for links in Slack. Requires a token, unless it is this machine's own name. No user, query or fragment.", read: r.word(&c.HTTP.PublicURL)},
-			{name: "open", def: "false", about: "Without a token, serve everybody who comes through a proxy: they see all numbers, and can acknowledge and silence.", read: r.flag(&c.HTTP.Open)},
+			{name: "open", def: "false", about: "Without a token, serve everybody who can reach the proxy: they see all numbers, and can acknowledge and silence.", read: r.flag(&c.HTTP.Open)},
 		}},
 		{name: "log", below: []setting{
 			{name: "level", def: "info", about: "debug, info, warn or error.", read: r.word(&c.Log.Level)},
@@ -74,9 +74,9 @@ func (r *reader) accountSettings(a *Account) []setting {
 			{name: "url", about: "For credentials_uri: where credentials are fetched.", secret: &c.URL},
 		}},
 		{name: "region", def: "ap-southeast-1", about: "The region of the API.", read: r.word(&a.Region)},
-		{name: "endpoint", about: "A whole URL in place of the region's. No user, query or fragment.", read: r.word(&a.Endpoint)},
+		{name: "endpoint", about: "A complete URL that replaces the region's. No user, query or fragment.", read: r.word(&a.Endpoint)},
 		{name: "requests_per_second", def: "8", about: "Above 0, at most 10: the documented limit, which all tools of the account share.", read: r.number(&a.RequestsPerSecond)},
-		{name: "spaces", def: "[]", about: "The customers' spaces: a list of {id, name, labels}. Labels are free; rules.yaml can use them.", read: r.list(func(n *yamldoc.Node) {
+		{name: "spaces", def: "[]", about: "The customers' spaces: a list of {id, name, labels}. Choose labels freely; rules.yaml can use them.", read: r.list(func(n *yamldoc.Node) {
 			var s Space
 			r.section(n, []setting{
 				{name: "id", about: "CustSpaceId.", read: r.word(&s.ID)},
@@ -101,13 +101,13 @@ func (r *reader) natsSettings(n *NATS) []setting {
 		{name: "dir", def: "data/nats", about: "The embedded server's files.", read: r.word(&n.Dir)},
 		{name: "stream", def: "NUMWATCH", about: "The JetStream stream: letters, digits, _ and -.", read: r.word(&n.Stream)},
 		{name: "create_stream", def: "true", about: "Create the stream if it does not exist.", read: r.flag(&n.CreateStream)},
-		{name: "max_age", def: "30d", about: "How long a stream that is created keeps events.", read: r.duration(&n.MaxAge)},
-		{name: "max_bytes", def: "0", about: "How large a stream that is created may grow: 512MB, 10GiB. 0: no limit.", read: r.size(&n.MaxBytes)},
+		{name: "max_age", def: "30d", about: "How long a stream that numwatch creates keeps events.", read: r.duration(&n.MaxAge)},
+		{name: "max_bytes", def: "0", about: "How large a stream that numwatch creates may grow: 512MB, 10GiB. 0: no limit.", read: r.size(&n.MaxBytes)},
 		{name: "publish_changes", def: "true", about: "Publish every change, not only alerts.", read: r.flag(&n.PublishChanges)},
 		{name: "redact_urls", def: "false", about: "Publish callback URLs redacted: they may carry tokens.", read: r.flag(&n.RedactURLs)},
 		{name: "creds_file", about: "A credentials file (JWT). At most one of creds_file, nkey_file and token.", read: r.word(&n.CredsFile)},
 		{name: "nkey_file", about: "A file with the seed of an nkey.", read: r.word(&n.NkeyFile)},
-		{name: "token", about: "The server's token; of an embedded server, the one that its clients have to present.", secret: &n.Token},
+		{name: "token", about: "The server's token. Clients of an embedded server must send it.", secret: &n.Token},
 		{name: "tls", below: []setting{
 			{name: "ca_file", about: "The authority that signed the server's certificate, if the machine does not know it.", read: r.word(&n.TLS.CAFile)},
 			{name: "cert_file", about: "The client's certificate. Together with key_file.", read: r.word(&n.TLS.CertFile)},

@@ -124,7 +124,7 @@ func readSpace(line string, known map[string]map[string]string) (Space, error) {
 	}
 	cells, err := splitCells(line)
 	if err != nil {
-		return Space{}, fmt.Errorf("is not CSV (a text with quotes or commas stands in quotes, quotes in it twice)")
+		return Space{}, fmt.Errorf("is not CSV (quote a text that contains quotes or commas, and double the quotes in it)")
 	}
 	s := Space{ID: strings.TrimSpace(cells[0])}
 	if len(cells) > 1 {

@@ -36,7 +36,7 @@ func substitute(text string, env map[string]string) (string, error) {
 			b.WriteString(value)
 			text = rest
 		default:
-			return "", errors.New("has a dollar that stands alone (write $$ for a dollar, ${NAME} for a variable)")
+			return "", errors.New("has a single dollar sign (write $$ for a dollar, ${NAME} for a variable)")
 		}
 	}
 }
@@ -44,7 +44,7 @@ func substitute(text string, env map[string]string) (string, error) {
 func resolve(reference string, env map[string]string) (string, error) {
 	name, fallback, optional := strings.Cut(reference, ":-")
 	if !variableName.MatchString(name) {
-		return "", errors.New("has a bad name of a variable (write ${NAME} or ${NAME:-default})")
+		return "", errors.New("has an invalid variable name (write ${NAME} or ${NAME:-default})")
 	}
 	if strings.Contains(fallback, "${") {
 		return "", fmt.Errorf("has a default of ${%s} that refers to another variable, which is not supported", name)

@@ -93,8 +93,8 @@ func (r *reader) shareLimits(accounts []Account) {
 			names = append(names, accounts[i].Name)
 			accounts[i].RequestsPerSecond /= float64(len(same))
 		}
-		r.warn(fmt.Sprintf("accounts[%d]", same[0]), "%s have the same credentials, which share one limit of requests: "+
-			"each polls at its requests_per_second divided by %d; make them one account with all their spaces", strings.Join(names, ", "), len(same))
+		r.warn(fmt.Sprintf("accounts[%d]", same[0]), "%s have the same credentials, so they share one request limit: "+
+			"each polls at its requests_per_second divided by %d; merge them into one account with all their spaces", strings.Join(names, ", "), len(same))
 	}
 }
 

@@ -258,7 +258,7 @@ func TestRulesAreReloadedFromAConfigMap(t *testing.T) {
 	b := w.start(t, strings.Split(args, "\n")...)
 
 	mount(t, filepath.Join(root, "rules"), "two", map[string]string{"rules.yaml": shipped + "\nnonsense: 1\n"})
-	says(t, b.err, `the rules were refused, the last good ones go on`)
+	says(t, b.err, `the rules were rejected, the last good ones stay in force`)
 	mount(t, filepath.Join(root, "rules"), "three", map[string]string{"rules.yaml": shipped + "\n# changed\n"})
 	says(t, b.err, `the rules were reloaded`)
 	b.stop(t, syscall.SIGTERM)

@@ -127,7 +127,7 @@ func (w *Watcher) open() signs {
 func (w *Watcher) warn(path string, err error) {
 	if !w.warned {
 		w.warned = true
-		w.log.Warn("changes of files are not noticed at once; the files are read every minute", "file", path, "err", err)
+		w.log.Warn("file changes are not noticed at once; the files are read every minute", "file", path, "err", err)
 	}
 }
 
@@ -239,7 +239,7 @@ func (w *Watcher) settled(ctx context.Context, path string) ([]byte, error) {
 		}
 		data, err = again, errAgain
 	}
-	return nil, fmt.Errorf("reading %s: it is written all the time", path)
+	return nil, fmt.Errorf("reading %s: it keeps changing", path)
 }
 
 // Fingerprint tells contents apart. The zero one is of a file that cannot be

@@ -324,7 +324,7 @@ func (l *Loop) Ready() error {
 		return *err
 	}
 	if since := l.since.Load(); since != nil && time.Since(*since) >= stallAfter {
-		return fmt.Errorf("%w; polling is paused since %s", errStalled, since.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%w; polling has been paused since %s", errStalled, since.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

@@ -19,13 +19,13 @@ const denial = "space main/29348: denied: Unknown.ResourceOwnerId (HTTP 404): Th
 // from OK to a value, with the texts that the shipped rules give it.
 func condition(s phone.Subject, f phone.Field, value, code, reason string) alert.Alert {
 	k := alert.Key{Rule: "space-blind", Subject: s, Field: f}
-	summary := alert.Text{"numwatch is blind for ", "Acme", " (", s.Space, "): ", value, ", ", code, ""}
+	summary := alert.Text{"numwatch cannot poll ", "Acme", " (", s.Space, "): ", value, ", ", code, ""}
 	action := alert.Text{"", reason, ". Until this is fixed, a ban there goes unnoticed."}
 	severity := alert.High
 	switch s.Kind() {
 	case phone.OfAccount:
 		k.Rule, severity = "account-blind", alert.Critical
-		summary = alert.Text{"numwatch is blind for the whole account ", s.Account, ": ", value, ", ", code, ""}
+		summary = alert.Text{"numwatch cannot poll the whole account ", s.Account, ": ", value, ", ", code, ""}
 	case phone.OfBot:
 		k.Rule, severity = "sink-parked", alert.Critical
 		summary = alert.Text{"numwatch cannot deliver through ", s.Component, ": ", code, ""}
@@ -77,7 +77,7 @@ func TestMessagesAboutPollsAndSinksSayEachFactOnce(t *testing.T) {
 		want   string
 	}{
 		"a space that is denied": {[]alert.Alert{blind("29348", phone.Denied, "Unknown.ResourceOwnerId", denial)}, `
-HIGH: numwatch is blind for Acme (29348): DENIED, Unknown.ResourceOwnerId
+HIGH: numwatch cannot poll Acme (29348): DENIED, Unknown.ResourceOwnerId
 Space  Acme (main)
 Since  2026-11-23 12:00 UTC
 → space main/29348: denied: Unknown.ResourceOwnerId (HTTP 404): The space is
@@ -86,7 +86,7 @@ Since  2026-11-23 12:00 UTC
 rule space-blind
 `},
 		"a space without an answer": {[]alert.Alert{blind("29348", phone.Failing, "", "space main/29348: poll failed: no answer within 10s")}, `
-HIGH: numwatch is blind for Acme (29348): FAILING
+HIGH: numwatch cannot poll Acme (29348): FAILING
 Space  Acme (main)
 Since  2026-11-23 12:00 UTC
 → space main/29348: poll failed: no answer within 10s. Until this is fixed,
@@ -104,8 +104,7 @@ Since   2026-11-23 12:00 UTC
 rule space-blind
 `},
 		"an account that is denied": {[]alert.Alert{account}, `
-CRITICAL: numwatch is blind for the whole account main: DENIED,
-          Forbidden.RAM
+CRITICAL: numwatch cannot poll the whole account main: DENIED, Forbidden.RAM
 Since  2026-11-23 12:00 UTC
 → account main: account denied: Forbidden.RAM (HTTP 403); grant the RAM user
   or role the action cams:ChatappSyncPhoneNumber. Until this is fixed, a ban
@@ -150,12 +149,11 @@ rule space-blind
 CRITICAL: Account main, numwatch: slack:gold, numwatch: nats: 3 alerts, and
           1 other alert
 3 critical, 1 high
-Critical  numwatch is blind for the whole account main: DENIED,
-          Forbidden.RAM
+Critical  numwatch cannot poll the whole account main: DENIED, Forbidden.RAM
 Critical  numwatch cannot deliver through slack:gold: is_archived
 Critical  numwatch cannot deliver through nats: nats: no servers available
           for connection
-High      numwatch is blind for Acme (29348): FAILING: no answer within 10s
+High      numwatch cannot poll Acme (29348): FAILING: no answer within 10s
 `},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,5 +37,5 @@ func TestNATSTellsThatItFallsBehind(t *testing.T) {
 		values = append(values, r.Value+" "+r.Code)
 	}
 	require.Equal(t, []string{"OK ", "PARKED behind", "OK "}, values)
-	require.Regexp(t, `more slowly than they come: \d+ wait, the first of them since 20`, told[1].Reason)
+	require.Regexp(t, `more slowly than they arrive: \d+ are waiting, the first since 20`, told[1].Reason)
 }

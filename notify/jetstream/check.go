@@ -16,7 +16,7 @@ const checkWithin = 5 * time.Second
 func unreached(login *Login, err error) error {
 	advice := "check nats.url, and that the server is up"
 	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) {
-		advice = "check what lets the bot in: nats.token, nats.creds_file, nats.nkey_file, or the user in nats.url"
+		advice = "check the credentials: nats.token, nats.creds_file, nats.nkey_file, or the user in nats.url"
 	}
 	return fmt.Errorf("connecting to nats at %s: %w; %s", login.where(), err, advice)
 }
@@ -44,7 +44,7 @@ func Check(ctx context.Context, login Login, stream StreamOptions) (string, erro
 	_, err = stream.open(ctx, js)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound) && create:
-		return fmt.Sprintf("%s answers; stream %s will be made", login.where(), stream.Name), nil
+		return fmt.Sprintf("%s answers; stream %s will be created", login.where(), stream.Name), nil
 	case err != nil:
 		return "", err
 	}

@@ -12,7 +12,7 @@ func TestCheckNATS(t *testing.T) {
 	o := b.options()
 	said, err := Check(t.Context(), o.Login, o.Stream)
 	require.NoError(t, err)
-	require.Contains(t, said, "stream NUMWATCH will be made")
+	require.Contains(t, said, "stream NUMWATCH will be created")
 	_, err = b.js.Stream(t.Context(), "NUMWATCH")
 	require.ErrorIs(t, err, jetstream.ErrStreamNotFound, "a check makes nothing")
 	o.Stream.Create = false

@@ -92,7 +92,7 @@ func TestNATSPassesOverPoison(t *testing.T) {
 	b.published(3)
 	b.caughtUp()
 	require.Equal(t, phone.Parked, b.log.condition("nats:dead-letters"))
-	require.Contains(t, b.log.reason("nats:dead-letters"), "event k3v9q2-000000000002 can never be published and is passed over")
+	require.Contains(t, b.log.reason("nats:dead-letters"), "event k3v9q2-000000000002 can never be published and is skipped")
 	got, err := registry.Gather()
 	require.NoError(t, err)
 	require.Regexp(t, `value:"dead"}\s+counter:{value:1`, fmt.Sprint(got))

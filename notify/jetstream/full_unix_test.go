@@ -45,7 +45,7 @@ func TestEmbeddedServerGoesOnAfterAFullDisk(t *testing.T) {
 		added += 200
 		return b.log.condition(component) == phone.Parked
 	}, 3*soon, 500*time.Millisecond)
-	require.Contains(t, b.log.reason(component), "has no room")
+	require.Contains(t, b.log.reason(component), "is full: free some space")
 	lift()
 	require.Eventually(t, func() bool { return b.sink.Status().Cursor == b.log.LastSeq() }, time.Minute, time.Millisecond)
 	b.requireOnceInOrder(b.published(added))

@@ -235,7 +235,7 @@ func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 		return err
 	}
 	s := newSession(p, js, at)
-	p.log.Info("publishing to nats goes on", "stream", p.o.Stream.Name, "from", at.from)
+	p.log.Info("publishing to nats continues", "stream", p.o.Stream.Name, "from", at.from)
 	p.resumed = time.Now()
 	err = s.run(ctx)
 	s.drain(ctx)
@@ -298,7 +298,7 @@ func (p *Publisher) checkAge(ctx context.Context, oldest time.Time) {
 	switch {
 	case !p.behind && !oldest.IsZero() && age > p.slow:
 		p.behind = true
-		p.state.Park(ctx, "behind", fmt.Sprintf("nats takes events more slowly than they come: %d wait, the first of them since %s",
+		p.state.Park(ctx, "behind", fmt.Sprintf("nats accepts events more slowly than they arrive: %d are waiting, the first since %s",
 			p.lag(), oldest.UTC().Format("2006-01-02 15:04 UTC")))
 	case p.behind && (oldest.IsZero() || age < p.slow/2):
 		p.behind = false
@@ -311,10 +311,10 @@ func (p *Publisher) checkAge(ctx context.Context, oldest time.Time) {
 func (p *Publisher) deadLetter(ctx context.Context, e *alert.Event, err error) {
 	id := p.o.Renderer.ID(e.Seq)
 	p.events.WithLabelValues("dead").Inc()
-	p.log.Error("an event can never be published and is passed over", "event_id", id, "err", err)
+	p.log.Error("an event can never be published and is skipped", "event_id", id, "err", err)
 	if _, parked := p.deadLetters.Parked(); !parked {
 		p.deadLetters.Park(ctx, notify.CodeDead, fmt.Sprintf(
-			"event %s can never be published and is passed over: %v; the history has it. If the server or the stream limits the size "+
+			"event %s can never be published and is skipped: %v; it stays in the history. If the server or the stream limits the size "+
 				"of messages, raise that. The log names all such events", id, err))
 	}
 }

@@ -94,7 +94,7 @@ func (e *Server) Start(ctx context.Context) error {
 		if !e.full() {
 			return e.failed(err.Error())
 		}
-		e.said.log.Error("the embedded nats server has no room on its disk; events wait until it has", "dir", e.o.Dir, "err", err)
+		e.said.log.Error("the disk of the embedded nats server is full; events wait until there is room", "dir", e.o.Dir, "err", err)
 	}
 	if e.server.Addr() != nil {
 		e.url = e.server.ClientURL()
@@ -121,9 +121,9 @@ func (e *Server) recoverFrom(err error) error {
 		return err
 	}
 	if e.full() {
-		return fmt.Errorf("the disk of nats.dir, %s, has no room: free some, and publishing goes on by itself: %w", e.o.Dir, err)
+		return fmt.Errorf("the disk of nats.dir, %s, is full: free some space, and publishing resumes by itself: %w", e.o.Dir, err)
 	}
-	e.said.log.Warn("the embedded nats server starts jetstream again", "err", err)
+	e.said.log.Warn("restarting jetstream in the embedded nats server", "err", err)
 	if again := errors.Join(e.server.ShutdownJetStream(), e.enableJetStream()); again != nil {
 		return e.failed(again.Error())
 	}

@@ -97,7 +97,7 @@ func (w *channelWorker) send(ctx context.Context, out Outgoing) (ts string, plai
 		if class := classOf(err); err == nil || out.Plain || class != BadMessage && class != Unrecognized {
 			return ts, out.Plain, err
 		}
-		w.s.log.Warn("slack does not take the message, once more as plain text", "channel", w.name, "err", err)
+		w.s.log.Warn("slack rejected the message; trying again as plain text", "channel", w.name, "err", err)
 		out.Plain = true
 		if !sleep(ctx, w.s.pace.Post) {
 			return "", false, err
@@ -275,7 +275,7 @@ func (w *channelWorker) replace(messages []*alert.Message) {
 func (w *channelWorker) record(ctx context.Context, u alert.DeliveryUpdate) bool {
 	err := w.s.record(ctx, u)
 	if err != nil {
-		w.s.log.Warn("what became of a message could not be stored", "channel", w.name, "err", err)
+		w.s.log.Warn("the outcome of a message could not be stored", "channel", w.name, "err", err)
 	}
 	return err == nil
 }

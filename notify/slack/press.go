@@ -90,7 +90,7 @@ func (b *Buttons) do(ctx context.Context, p Press) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	if err := b.o.API.PostPrivately(ctx, p.Channel, p.User, refused); err != nil {
-		b.log.Warn("who pressed a button could not be answered", "user", p.User, "err", err)
+		b.log.Warn("the person who pressed a button could not be answered", "user", p.User, "err", err)
 	}
 }
 
@@ -114,7 +114,7 @@ func (b *Buttons) perform(ctx context.Context, p Press) (refused string) {
 	case !known:
 		return "Nothing was done: numwatch does not know this message any more."
 	case len(open) == 0:
-		return "Nothing was done: what this message tells of is over."
+		return "Nothing was done: the alerts of this message are closed."
 	}
 	ctx, cancel := context.WithTimeout(ctx, pressWithin)
 	defer cancel()
@@ -124,10 +124,10 @@ func (b *Buttons) perform(ctx context.Context, p Press) (refused string) {
 	} else if free := unacknowledged(open); len(free) > 0 {
 		err = b.o.Operator.Ack(ctx, free, p.By)
 	} else {
-		return fmt.Sprintf("Nothing was done: %s takes care of it already.", card.Plain(open[0].Ack.By, maxName))
+		return fmt.Sprintf("Nothing was done: %s has already acknowledged it.", card.Plain(open[0].Ack.By, maxName))
 	}
 	if err != nil {
-		b.log.Warn("what a button asks for failed", "button", string(p.Button), "message", p.Message, "err", err)
+		b.log.Warn("the action of a button failed", "button", string(p.Button), "message", p.Message, "err", err)
 		return "That did not work: " + err.Error()
 	}
 	return ""

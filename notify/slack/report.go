@@ -259,7 +259,7 @@ func (s *Sink) forget(ctx context.Context) {
 		update.Drop = append(update.Drop, m.ID)
 	}
 	if err := s.o.Recorder.Record(ctx, update); err != nil {
-		s.log.Warn("closed alerts could not be forgotten", "err", err)
+		s.log.Warn("closed alerts could not be deleted", "err", err)
 		return
 	}
 	s.mu.Lock()

@@ -101,7 +101,7 @@ func (b *Buttons) enqueue(p Press) bool {
 
 func (b *Buttons) worked(ctx context.Context) {
 	b.failingSince = time.Time{}
-	b.log.Info("slack tells of buttons")
+	b.log.Info("slack reports button presses")
 	b.o.Sink.report(ctx, alert.SinkReport{Component: SocketComponent, Value: phone.OK, At: time.Now()})
 }
 
@@ -115,7 +115,7 @@ func (b *Buttons) failed(ctx context.Context, err error) {
 	e := socketError(err)
 	if b.failingSince.IsZero() {
 		b.failingSince = now
-		b.log.Warn("slack cannot tell of buttons", "err", e)
+		b.log.Warn("slack cannot report button presses", "err", e)
 	}
 	refused := e.Class == BadToken || e.Class == Unrecognized
 	if refused || now.Sub(b.failingSince) > stuckAfter {

@@ -232,10 +232,10 @@ func TestButtonsInVainAreAnsweredInPrivate(t *testing.T) {
 	}{
 		{card.Acknowledge, "m-1", "U2", "only the operators may press this"},
 		{card.SilenceDay, "m-1", "U2", "only the operators may press this"},
-		{card.Acknowledge, "m-2", "U1", "what this message tells of is over"},
-		{card.SilenceHour, "m-2", "U1", "what this message tells of is over"},
+		{card.Acknowledge, "m-2", "U1", "the alerts of this message are closed"},
+		{card.SilenceHour, "m-2", "U1", "the alerts of this message are closed"},
 		{card.Acknowledge, "m-9", "U1", "does not know this message"},
-		{card.Acknowledge, "m-3", "U1", "Bo takes care of it already"},
+		{card.Acknowledge, "m-3", "U1", "Bo has already acknowledged it"},
 	} {
 		h.press(c, b.button, b.message, b.user, fmt.Sprint(i))
 		require.Equal(t, fmt.Sprint("e", i), next(t, h.acks))
@@ -329,7 +329,7 @@ func TestNobodyAtTheSocketIsNotTiredOf(t *testing.T) {
 	time.AfterFunc(300*time.Millisecond, func() { h.set("", false) })
 	next(t, h.hello)
 	h.stop()
-	require.Contains(t, h.log.String(), "slack cannot tell of buttons")
+	require.Contains(t, h.log.String(), "slack cannot report button presses")
 }
 
 func TestDialsBackOff(t *testing.T) {

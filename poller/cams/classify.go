@@ -13,9 +13,9 @@ type kind struct {
 
 const (
 	adviceSlower  = "other tools may be using the account's limit of requests too"
-	adviceAlone   = "only this space is throttled, by a limit of its own: it is polled less often until it is answered again; if that lasts, give the RequestId to the cloud's support"
-	adviceRAM     = "grant the RAM user or role the action cams:ChatappSyncPhoneNumber on *: it is of level update, so read-only policies do not hold it"
-	adviceKey     = "check the account's access key: it may be mistyped, disabled, deleted or of another site"
+	adviceAlone   = "only this space is throttled, by a limit of its own: it is polled less often until the cloud answers it again; if this lasts, give the RequestId to the cloud's support"
+	adviceRAM     = "grant the RAM user or role the action cams:ChatappSyncPhoneNumber on *: its access level is update, so read-only policies do not include it"
+	adviceKey     = "check the account's access key: it may be mistyped, disabled, deleted or belong to another site"
 	adviceToken   = "check where the account's temporary credentials come from, and this machine's clock"
 	adviceSign    = "check the account's access key secret: it does not belong to the access key id"
 	adviceProduct = "subscribe the account to Chat App Message Service"

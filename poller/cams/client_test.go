@@ -151,7 +151,7 @@ func TestEveryDocumentedError(t *testing.T) {
 		{"Throttling.User", Throttled, "limit"},
 		{"Throttling.Api", Throttled, "limit"},
 		{"System.LimitControl", Throttled, "limit"},
-		{"Ram.PermissionDeny", DeniedAccount, "cams:ChatappSyncPhoneNumber on *: it is of level update"},
+		{"Ram.PermissionDeny", DeniedAccount, "cams:ChatappSyncPhoneNumber on *: its access level is update"},
 		{"Forbidden.RAM", DeniedAccount, "cams:ChatappSyncPhoneNumber"},
 		{"NoPermission", DeniedAccount, "cams:ChatappSyncPhoneNumber"},
 		{"Product.Unsubscript", DeniedAccount, "subscribe"},

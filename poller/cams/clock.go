@@ -67,7 +67,7 @@ func (c *clock) set(behind time.Duration) {
 	before := c.behind.Swap(int64(behind))
 	switch {
 	case before == 0 && behind != 0:
-		c.log.Warn("this machine's clock is off; requests are signed by the cloud's time", "off", off(behind))
+		c.log.Warn("this machine's clock is off; requests are signed with the cloud's time", "off", off(behind))
 	case before != 0 && behind == 0:
 		c.log.Info("this machine's clock is right again")
 	}
@@ -81,7 +81,7 @@ func warning(behind time.Duration) string {
 	if behind == 0 {
 		return ""
 	}
-	return fmt.Sprintf("this machine's clock is %s the cloud's: set it. Requests are signed by the cloud's time until then.", off(behind))
+	return fmt.Sprintf("this machine's clock is %s the cloud's: set it. Requests are signed with the cloud's time until then.", off(behind))
 }
 
 // advice is what to do where the cloud's time was refused too, or is not known.

@@ -130,7 +130,7 @@ func (c *credentialCache) fetchFailed(err error) {
 	if c.key != (key{}) {
 		again = fetchEvery
 		if c.failed == nil { // without a key the polls report the error
-			c.log.Warn("credentials cannot be fetched; the key in use stays until the cloud refuses it", "err", c.explain(err))
+			c.log.Warn("credentials cannot be fetched; the current key is used until the cloud rejects it", "err", c.explain(err))
 		}
 	}
 	if c.failed == nil {
@@ -169,7 +169,7 @@ func (c *credentialCache) warning() string {
 	if c.failed == nil || c.key == (key{}) {
 		return ""
 	}
-	return fmt.Sprintf("credentials cannot be fetched for %s; the key in use stays until the cloud refuses it: %s",
+	return fmt.Sprintf("credentials could not be fetched for %s; the current key is used until the cloud rejects it: %s",
 		phone.Span(time.Since(c.since)), c.explain(c.failed))
 }
 

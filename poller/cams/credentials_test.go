@@ -257,7 +257,7 @@ func TestAKeyIsUsedWhileItsSourceIsAway(t *testing.T) {
 				require.Zero(t, longest, "no poll waits for the source")
 				synctest.Wait()
 				require.LessOrEqual(t, s.asked, 20)
-				require.Regexp(t, "credentials cannot be fetched for 2 min .*(httpStatus: 500|no answer within 10 s)", client.Warnings()[0])
+				require.Regexp(t, "credentials could not be fetched for 2 min .*(httpStatus: 500|no answer within 10 s)", client.Warnings()[0])
 				require.Equal(t, 1, strings.Count(logged.String(), "level=WARN"))
 				s.set(func() {
 					if s.hangs != nil {

@@ -349,7 +349,7 @@ func (a *Account) findLate(now time.Time, longest time.Duration) {
 
 // lateness says which spaces wait, and why if that is known.
 func (a *Account) lateness(waiting, of int, since time.Time) Failure {
-	f := Failure{Code: notPolled, Reason: fmt.Sprintf("%s of %s had no successful poll since %s",
+	f := Failure{Code: notPolled, Reason: fmt.Sprintf("%s of %s have had no successful poll since %s",
 		phone.Grouped(waiting), phone.Count(of, "space"), since.UTC().Format(time.RFC3339))}
 	if a.refused.Err != nil && a.refused.At.After(since) {
 		f.Reason += "; the cloud throttles the account: " + a.refused.Err.Error()

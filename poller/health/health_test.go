@@ -227,7 +227,7 @@ func TestAnAccountWhoseSpacesWaitTooLongIsFailing(t *testing.T) {
 	require.Equal(t, phone.Subject{Account: "main"}, changes[0].Subject)
 	require.Equal(t, phone.Failing, changes[0].New)
 	require.Equal(t, "NotPolled", changes[0].Code)
-	require.Equal(t, "2 of 3 spaces had no successful poll since 2026-03-01T00:00:00Z; the cloud throttles the account: the reason", changes[0].Reason)
+	require.Equal(t, "2 of 3 spaces have had no successful poll since 2026-03-01T00:00:00Z; the cloud throttles the account: the reason", changes[0].Reason)
 	why, denied := l.Unwell()
 	require.Equal(t, "NotPolled", why.Code)
 	require.False(t, denied)

@@ -78,9 +78,9 @@ func (o Options) round(spaces int) float64 {
 
 // String tells the plan in a sentence.
 func (p Plan) String() string {
-	can := "holds"
+	can := "is met"
 	if !p.Feasible {
-		can = "cannot hold"
+		can = "cannot be met"
 	}
 	return fmt.Sprintf("%s at %.3g/s need %s s a round; max_age %s %s; worst case %s, expected %s",
 		phone.Count(p.Spaces, "space"), p.PerSecond, phone.Grouped(int(math.Ceil(p.Round.Seconds()))),

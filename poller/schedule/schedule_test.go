@@ -372,11 +372,11 @@ func FuzzRestore(f *testing.F) {
 func TestPlanIsASentence(t *testing.T) {
 	s := New(usual)
 	s.SetSpaces(ids(10_000), epoch)
-	require.Equal(t, "10,000 spaces at 10/s need 1,000 s a round; max_age 5m cannot hold; worst case 33 min, expected 8 min 20 s", s.Plan().String())
+	require.Equal(t, "10,000 spaces at 10/s need 1,000 s a round; max_age 5m cannot be met; worst case 33 min, expected 8 min 20 s", s.Plan().String())
 	s.SetSpaces(nil, epoch)
-	require.Equal(t, "0 spaces at 10/s need 0 s a round; max_age 5m holds; worst case 30 s, expected 15 s", s.Plan().String())
+	require.Equal(t, "0 spaces at 10/s need 0 s a round; max_age 5m is met; worst case 30 s, expected 15 s", s.Plan().String())
 	s.SetSpaces(ids(100), epoch)
-	require.Equal(t, "100 spaces at 10/s need 10 s a round; max_age 5m holds; worst case 30 s, expected 15 s", s.Plan().String())
+	require.Equal(t, "100 spaces at 10/s need 10 s a round; max_age 5m is met; worst case 30 s, expected 15 s", s.Plan().String())
 }
 
 func BenchmarkSchedule(b *testing.B) {

@@ -99,7 +99,7 @@ func (g Guard) SecretData(next http.HandlerFunc) http.Handler {
 	return g.API(func(w http.ResponseWriter, r *http.Request) {
 		if g.free && !g.Local(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			api.Fail(w, http.StatusUnauthorized, "this may come through a proxy (http.public_url is set, or the request says so), and needs http.token in the configuration")
+			api.Fail(w, http.StatusUnauthorized, "this request may come through a proxy (http.public_url is set, or its headers say so), so it needs http.token in the configuration")
 			return
 		}
 		next(w, r)
@@ -110,7 +110,7 @@ func (g Guard) SecretData(next http.HandlerFunc) http.Handler {
 func (g Guard) LocalOnly(next http.HandlerFunc) http.Handler {
 	return g.API(func(w http.ResponseWriter, r *http.Request) {
 		if !g.Local(r) {
-			api.Fail(w, http.StatusForbidden, "profiles are for clients on the bot's own machine, where http.public_url names no other")
+			api.Fail(w, http.StatusForbidden, "profiles are served only on the bot's own machine, and not if http.public_url names another host")
 			return
 		}
 		next(w, r)
@@ -134,7 +134,7 @@ func (g Guard) refuse(w http.ResponseWriter, challenge string) {
 	w.Header().Set("WWW-Authenticate", challenge)
 	text := "the token is missing or wrong (http.token of the configuration)"
 	if g.free {
-		text = "this comes from another machine, or through a proxy (http.public_url is set, or the request says so): " +
+		text = "this request comes from another machine, or through a proxy (http.public_url is set, or its headers say so): " +
 			"set http.token in the configuration, or http.open: true to serve everybody who reaches the proxy"
 	}
 	api.Fail(w, http.StatusUnauthorized, text)

@@ -28,7 +28,7 @@ type AckCommand struct {
 	asking
 	person
 	Undo bool   `help:"Withdraw the acknowledgement."`
-	ID   string `arg:"" help:"The alert's id, such as a-7f31c0de00112233: numwatch alerts."`
+	ID   string `arg:"" help:"The alert's id, such as a-7f31c0de00112233, as numwatch alerts lists it."`
 }
 
 // Run acknowledges an alert.

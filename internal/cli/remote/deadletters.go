@@ -50,7 +50,7 @@ func printLetters(p *command.Program, list *api.DeadLetterList) {
 type deadLettersRetryCommand struct {
 	Client
 	All bool     `help:"Retry all of them."`
-	IDs []string `arg:"" optional:"" name:"id" help:"Dead letters: numwatch deadletters."`
+	IDs []string `arg:"" optional:"" name:"id" help:"Ids of dead letters, as numwatch deadletters lists them."`
 }
 
 // allLetters returns the ids of all dead letters, which may take several pages.

@@ -21,10 +21,10 @@ import (
 type HistoryCommand struct {
 	asking
 	Account string `placeholder:"NAME" help:"The account, where several spaces have had the number."`
-	Space   string `placeholder:"ID" help:"The space's id, likewise."`
+	Space   string `placeholder:"ID" help:"The space's id, where several spaces have had the number."`
 	Limit   int    `default:"50" help:"At most this many events, up to 1000."`
-	Before  uint64 `placeholder:"N" help:"Only events before this one: the next part of a long history."`
-	Number  string `arg:"" help:"The phone number, as the cloud writes it."`
+	Before  uint64 `placeholder:"N" help:"Only events before this one, to page through a long history."`
+	Number  string `arg:"" help:"The phone number, as numwatch numbers lists it."`
 }
 
 // Run lists what happened to a number, newest first.

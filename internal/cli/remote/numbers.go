@@ -16,14 +16,14 @@ import (
 // fieldFlags are the fields by which numbers are found, under the cloud's names.
 type fieldFlags struct {
 	VerifiedName           string `name:"VerifiedName" placeholder:"TEXT" help:"Part of it."`
-	Status                 string `name:"Status" placeholder:"V[,V]" help:"One of these, such as BANNED,RESTRICTED; so for the fields below."`
+	Status                 string `name:"Status" placeholder:"V[,V]" help:"One of these values, such as BANNED,RESTRICTED; the next fields work the same way."`
 	QualityRating          string `name:"QualityRating" placeholder:"V[,V]" help:"Such as RED."`
 	CodeVerificationStatus string `name:"CodeVerificationStatus" placeholder:"V[,V]" help:"Such as NOT_VERIFIED."`
 	NameStatus             string `name:"NameStatus" placeholder:"V[,V]" help:"Such as DECLINED."`
 	NewNameStatus          string `name:"NewNameStatus" placeholder:"V[,V]" help:"Such as PENDING_REVIEW."`
 	MessagingLimitTier     string `name:"MessagingLimitTier" placeholder:"V[,V]" help:"Such as TIER_250."`
 	IsOfficial             string `name:"IsOfficial" placeholder:"V" help:"Y or N."`
-	StatusQueue            string `name:"StatusQueue" placeholder:"TEXT" help:"Part of it; '(empty)' where there is none. So for the fields below."`
+	StatusQueue            string `name:"StatusQueue" placeholder:"TEXT" help:"Part of the value; '(empty)' finds numbers without one. The next fields work the same way."`
 	UpQueue                string `name:"UpQueue" placeholder:"TEXT" help:"Part of it."`
 	StatusCallbackURL      string `name:"StatusCallbackUrl" placeholder:"TEXT" help:"Part of it."`
 	UpCallbackURL          string `name:"UpCallbackUrl" placeholder:"TEXT" help:"Part of it."`

@@ -62,7 +62,7 @@ type silenceAddCommand struct {
 	Until   string   `placeholder:"TIME" help:"End time instead of a duration: 2026-11-24T07:00 (local time), or RFC 3339 with a zone."`
 	Reason  string   `placeholder:"TEXT" help:"Reason, shown to others."`
 	Preview bool     `help:"Only show which open alerts it would match."`
-	Match   []string `arg:"" name:"name=value" help:"Matchers: account, space (id), number, part, rule, severity or label.NAME. An alert must match all of them; a value may be several with commas."`
+	Match   []string `arg:"" name:"name=value" help:"Matchers: account, space (id), number, part, rule, severity or label.NAME. An alert must match all of them; separate several values of one with commas."`
 }
 
 // Run starts a silence, or shows what it would match.
@@ -136,7 +136,7 @@ func moment(text string) (time.Time, error) {
 type silenceEndCommand struct {
 	Client
 	person
-	ID string `arg:"" help:"The silence's id, such as s-k3v9q2abcd: numwatch silence."`
+	ID string `arg:"" help:"The silence's id, such as s-k3v9q2abcd, as numwatch silence lists it."`
 }
 
 // Run ends a silence.

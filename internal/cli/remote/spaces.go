@@ -11,7 +11,7 @@ import (
 )
 
 type SpacesCommand struct {
-	Accept spacesAcceptCommand `cmd:"" help:"Stop watching the spaces that an account's lists no longer name: numwatch status."`
+	Accept spacesAcceptCommand `cmd:"" help:"Stop watching the spaces that are missing from an account's lists (numwatch status shows them)."`
 }
 
 type spacesAcceptCommand struct {

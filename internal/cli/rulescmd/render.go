@@ -86,7 +86,7 @@ func (c *RenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 	if c.Field != "" {
 		var ok bool
 		if f, ok = phone.ParseField(c.Field); !ok || !slices.Contains(all[i].On, f) {
-			return in, command.UsageError(fmt.Sprintf("rule %s does not look at %s", c.Rule, c.Field))
+			return in, command.UsageError(fmt.Sprintf("rule %s does not watch %s", c.Rule, c.Field))
 		}
 	}
 	old, now := set.Example(c.Rule, f, c.Old, c.New)

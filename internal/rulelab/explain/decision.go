@@ -76,7 +76,7 @@ func (d *Decision) outcome(v *rules.Verdict, a *alert.Alert, state *rules.State,
 		return
 	case a.Transition == alert.Reopened:
 		d.Clause = "reopen_within"
-		d.Text += fmt.Sprintf(": it closed %s before, so it goes on in its old message", ago)
+		d.Text += fmt.Sprintf(": it closed %s before, so its old message is reused", ago)
 		if a.Notified != a.Revision {
 			d.Text += ", and does not notify again, because it is no worse"
 		}

@@ -65,7 +65,7 @@ func (x *Explainer) Event(id string) (*Change, error) {
 		return nil, err
 	}
 	if e.Kind == alert.KindBot {
-		return nil, fmt.Errorf("event %s is about numwatch itself (%s): rules have no part in it", id, e.Notice.Kind)
+		return nil, fmt.Errorf("event %s is about numwatch itself (%s): rules do not apply to it", id, e.Notice.Kind)
 	}
 	return x.change(&e)
 }

@@ -310,7 +310,7 @@ func TestExplainWhatIsNotThere(t *testing.T) {
 	b.see(phone.QualityRating, "RED")
 	require.NoError(t, b.store.Commit(&store.Commit{Events: []alert.Event{{Seq: 3, Time: b.now, Kind: alert.KindBot, Notice: &alert.Notice{Kind: "start"}}}}))
 	for id, text := range map[string]string{
-		"x": "is no event's id", "zzzzzz-1": "of another store", "3": "rules have no part in it", "18446744073709551616": "is no event's id",
+		"x": "is no event's id", "zzzzzz-1": "of another store", "3": "rules do not apply to it", "18446744073709551616": "is no event's id",
 	} {
 		_, err := x.Event(id)
 		require.ErrorContains(t, err, text, id)

@@ -50,7 +50,7 @@ func Open(path string, a Access) (*bolt.DB, *os.File, error) {
 			return nil, nil, fmt.Errorf("closing the replaced store %s: %w", path, err)
 		}
 	}
-	return nil, nil, fmt.Errorf("opening store %s: the file is replaced again and again: find out by what", path)
+	return nil, nil, fmt.Errorf("opening store %s: the file keeps being replaced: find out which program does that", path)
 }
 
 func openOnce(path string, a Access) (db *bolt.DB, file *os.File, err error) {
