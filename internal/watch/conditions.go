@@ -34,7 +34,7 @@ func (c conditions) set(now phone.Condition) {
 
 // healthChanged commits what has changed in the health of an account and of its
 // spaces. That of spaces which left while they were polled means nothing.
-func (t *turn) healthChanged(account string) {
+func (t *batch) healthChanged(account string) {
 	h := t.l.o.health(account)
 	if h == nil {
 		return
@@ -53,7 +53,7 @@ func (t *turn) healthChanged(account string) {
 }
 
 // findBlind looks for spaces that nobody could poll for too long.
-func (t *turn) findBlind() {
+func (t *batch) findBlind() {
 	for _, account := range t.l.o.Directory.accountNames() {
 		if h := t.l.o.health(account); h != nil && t.l.o.LongestWait != nil {
 			h.FindBlind(t.now, t.l.o.LongestWait(account))
@@ -63,7 +63,7 @@ func (t *turn) findBlind() {
 }
 
 // sinkReported commits the Sink of a component where it changed.
-func (t *turn) sinkReported(r *alert.SinkReport) {
+func (t *batch) sinkReported(r *alert.SinkReport) {
 	old := t.l.conditions.value(phone.Subject{Component: r.Component})
 	if old != r.Value {
 		t.become(r.Change(old))
@@ -71,7 +71,7 @@ func (t *turn) sinkReported(r *alert.SinkReport) {
 }
 
 // become commits a change of a subject that is not a number, and its condition.
-func (t *turn) become(c phone.Change) {
+func (t *batch) become(c phone.Change) {
 	condition := phone.Condition{
 		Subject: c.Subject, Field: c.Field, Value: c.New, Code: c.Code, Reason: c.Reason, Since: c.SeenAt,
 	}

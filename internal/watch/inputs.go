@@ -19,12 +19,12 @@ const CursorCheckpoint = "nats"
 // committed.
 func (l *Loop) Deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
 	var out schedule.Outcome
-	err := l.submit(ctx, l.polls, func(t *turn) error {
+	err := l.submit(ctx, l.polls, func(t *batch) error {
 		t.healthChanged(r.Space.Account)
 		if !l.o.Directory.Has(r.Space) {
 			return nil // it left while it was polled
 		}
-		t.polledInRound(r.Space)
+		t.polledInFirstRound(r.Space)
 		if r.Err != nil {
 			return nil
 		}
@@ -40,7 +40,7 @@ func (l *Loop) Deliver(ctx context.Context, r poller.Result) (schedule.Outcome, 
 
 // Record commits what a sink has delivered, and how it is.
 func (l *Loop) Record(ctx context.Context, r alert.DeliveryUpdate) error {
-	return l.submit(ctx, l.rest, func(t *turn) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
 		c := &t.commit
 		c.Messages = append(c.Messages, r.Messages...)
 		c.DropMessages = append(c.DropMessages, r.Drop...)
@@ -66,7 +66,7 @@ func (l *Loop) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 
 // Save commits a checkpoint under a name.
 func (l *Loop) Save(ctx context.Context, name string, value []byte) error {
-	return l.submit(ctx, l.rest, func(t *turn) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
 		t.checkpoint(name, value)
 		return nil
 	})
@@ -74,7 +74,7 @@ func (l *Loop) Save(ctx context.Context, name string, value []byte) error {
 
 // Note appends an event about the bot to the log.
 func (l *Loop) Note(ctx context.Context, n alert.Notice) error {
-	return l.submit(ctx, l.rest, func(t *turn) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
 		t.notice(n)
 		return nil
 	})
@@ -93,11 +93,11 @@ func (l *Loop) SetPartialSpaces(ctx context.Context, account string, spaces []ph
 }
 
 func (l *Loop) setSpaces(ctx context.Context, account string, spaces []phone.Space, partial bool) error {
-	return l.submit(ctx, l.rest, func(t *turn) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
 		l.partial[account] = partial
 		joined, left := l.o.Directory.replace(account, spaces)
 		t.forgetSpaces(left)
-		t.updateRound(account, joined, left)
+		t.updateFirstRound(account, joined, left)
 		if l.started { // else Started does, once all are known
 			t.updateHolds()
 		}
@@ -110,7 +110,7 @@ func (l *Loop) setSpaces(ctx context.Context, account string, spaces []phone.Spa
 // labels as they now are. Call it once after SetSpaces of every account, and then
 // ForgetUnlisted.
 func (l *Loop) Started(ctx context.Context) error {
-	return l.submit(ctx, l.rest, func(t *turn) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
 		t.forgetUnlisted()
 		t.judge(rules.Reloaded{})
 		t.updateHolds()
@@ -122,7 +122,7 @@ func (l *Loop) Started(ctx context.Context) error {
 
 // Reload puts a new set of rules in force, between two inputs.
 func (l *Loop) Reload(ctx context.Context, set *rules.Set) error {
-	return l.submit(ctx, l.rest, func(t *turn) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
 		l.rules = set
 		t.judge(rules.Reloaded{})
 		t.notice(alert.Notice{Kind: "rules-reloaded", Text: fmt.Sprintf("%d rules are in force", len(set.Rules()))})

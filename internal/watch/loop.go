@@ -91,7 +91,7 @@ type Loop struct {
 	ended chan struct{} // closed when Run has returned
 	// failed is why the last attempt to commit failed; nil after a commit.
 	failed atomic.Pointer[error]
-	// since is when the turn that is under way began; nil between turns.
+	// since is when the batch under way began; nil between batches.
 	since atomic.Pointer[time.Time]
 
 	// Owned by Run.
@@ -99,7 +99,7 @@ type Loop struct {
 	state      *rules.State
 	conditions conditions
 	silences   map[string]alert.Silence // by id
-	rounds     map[string]round         // first rounds that are not over, by account
+	rounds     map[string]firstRound    // first rounds that are not over, by account
 	partial    map[string]bool          // accounts that may have spaces which are not known yet
 	started    bool                     // every account has its spaces: see Started
 	upkeep     *upkeep
@@ -108,9 +108,9 @@ type Loop struct {
 }
 
 // input is one thing for the loop to process: apply adds its consequences to the
-// turn; done receives one value when they are committed.
+// batch; done receives one value when they are committed.
 type input struct {
-	apply func(*turn) error
+	apply func(*batch) error
 	done  chan error
 }
 
@@ -118,7 +118,7 @@ const (
 	// maxBatch bounds how many inputs share a commit.
 	maxBatch = 256
 	tick     = time.Second
-	// stallAfter is how long a turn may take before the bot counts as not ready. A
+	// stallAfter is how long a batch may take before the bot counts as not ready. A
 	// commit takes milliseconds: only a disk or file system that hangs takes this long.
 	stallAfter = 10 * time.Second
 )
@@ -157,7 +157,7 @@ func New(o Options) (*Loop, error) {
 		state:      rules.NewState(alerts),
 		conditions: newConditions(conditions),
 		silences:   make(map[string]alert.Silence),
-		rounds:     make(map[string]round),
+		rounds:     make(map[string]firstRound),
 		partial:    make(map[string]bool),
 		seq:        o.Store.LastSeq(),
 		ticks:      ticks,
@@ -180,46 +180,46 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 	l.upkeep = newUpkeep(l.o.Now())
 	for {
-		var batch []*input
+		var inputs []*input
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticked:
-			batch = append(batch, &input{apply: l.upkeep.tick, done: make(chan error, 1)})
+			inputs = append(inputs, &input{apply: l.upkeep.tick, done: make(chan error, 1)})
 		case in := <-l.rest:
-			batch = append(batch, in)
+			inputs = append(inputs, in)
 		case in := <-l.polls:
-			batch = append(batch, in)
+			inputs = append(inputs, in)
 		}
-		if err := l.process(ctx, l.addWaiting(batch)); err != nil {
+		if err := l.process(ctx, l.addWaiting(inputs)); err != nil {
 			return err
 		}
 	}
 }
 
 // addWaiting adds the inputs that are waiting already, polls last.
-func (l *Loop) addWaiting(batch []*input) []*input {
-	return drain(l.polls, drain(l.rest, batch))
+func (l *Loop) addWaiting(inputs []*input) []*input {
+	return drain(l.polls, drain(l.rest, inputs))
 }
 
-func drain(waiting <-chan *input, batch []*input) []*input {
-	for len(batch) < maxBatch {
+func drain(waiting <-chan *input, inputs []*input) []*input {
+	for len(inputs) < maxBatch {
 		select {
 		case in := <-waiting:
-			batch = append(batch, in)
+			inputs = append(inputs, in)
 		default:
-			return batch
+			return inputs
 		}
 	}
-	return batch
+	return inputs
 }
 
-// process makes one commit of a batch and answers everybody who waits for it.
-func (l *Loop) process(ctx context.Context, batch []*input) error {
+// process makes one commit of the inputs and answers everybody who waits for it.
+func (l *Loop) process(ctx context.Context, inputs []*input) error {
 	ended := l.watchForStall()
-	t := l.newTurn(l.o.Now())
+	t := l.newBatch(l.o.Now())
 	var err error
-	for _, in := range batch {
+	for _, in := range inputs {
 		if err = in.apply(t); err != nil {
 			break
 		}
@@ -228,15 +228,15 @@ func (l *Loop) process(ctx context.Context, batch []*input) error {
 		err = l.commit(ctx, t)
 	}
 	ended() // before the answers: whoever has one may ask whether the loop is ready
-	for _, in := range batch {
+	for _, in := range inputs {
 		in.done <- err
 	}
 	return err
 }
 
-// commit stores the turn, again and again until that succeeds, and then wakes the
+// commit stores the batch, again and again until that succeeds, and then wakes the
 // sinks. Meanwhile no input is taken, so that polling pauses.
-func (l *Loop) commit(ctx context.Context, t *turn) error {
+func (l *Loop) commit(ctx context.Context, t *batch) error {
 	if t.empty() {
 		return nil
 	}
@@ -292,7 +292,7 @@ func (l *Loop) waitToRetry(ctx context.Context, attempt int, cause error) error 
 	}
 }
 
-// watchForStall marks the beginning of a turn, and reports one that takes too long.
+// watchForStall marks the beginning of a batch, and reports one that takes too long.
 // The function that it returns marks the end.
 func (l *Loop) watchForStall() (done func()) {
 	now := time.Now()
@@ -315,7 +315,7 @@ func (l *Loop) watchForStall() (done func()) {
 // Tick tells a loop with a time of its own that time has passed, and returns
 // once the consequences are committed.
 func (l *Loop) Tick(ctx context.Context) error {
-	return l.submit(ctx, l.rest, func(t *turn) error { return l.upkeep.tick(t) })
+	return l.submit(ctx, l.rest, func(t *batch) error { return l.upkeep.tick(t) })
 }
 
 // Ready returns why the loop cannot commit now, or nil.
@@ -330,7 +330,7 @@ func (l *Loop) Ready() error {
 }
 
 // submit hands an input to the loop and waits for its commit.
-func (l *Loop) submit(ctx context.Context, to chan<- *input, apply func(*turn) error) error {
+func (l *Loop) submit(ctx context.Context, to chan<- *input, apply func(*batch) error) error {
 	in := &input{apply: apply, done: make(chan error, 1)}
 	select {
 	case to <- in:

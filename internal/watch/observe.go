@@ -13,7 +13,7 @@ import (
 
 // observe compares a snapshot with what was known and commits what changed since
 // the previous one.
-func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outcome, error) {
+func (t *batch) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outcome, error) {
 	l := t.l
 	out := schedule.Outcome{Hot: hot(snap)}
 	old, ahead := t.states[snap.Space]
@@ -60,7 +60,7 @@ func (t *turn) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outco
 }
 
 // listed reports whether a list is in doubt to the health of its account.
-func (t *turn) listed(snap *phone.Snapshot, doubt string) {
+func (t *batch) listed(snap *phone.Snapshot, doubt string) {
 	if h := t.l.o.health(snap.Space.Account); h != nil {
 		poller.Listed(h, snap, doubt)
 		t.healthChanged(snap.Space.Account)
@@ -70,7 +70,7 @@ func (t *turn) listed(snap *phone.Snapshot, doubt string) {
 // findMoves finds the numbers that moved from one space to another: one that
 // appears here while another space knows it comes from there, and one that is
 // missing here while another space lists it is not missing.
-func (t *turn) findMoves(changes []phone.Change) error {
+func (t *batch) findMoves(changes []phone.Change) error {
 	for i := range changes {
 		c := &changes[i]
 		if c.Field != phone.Presence {
@@ -96,10 +96,10 @@ func (t *turn) findMoves(changes []phone.Change) error {
 	return nil
 }
 
-// spacesOf returns the spaces that know a number: by this turn, and where it has
+// spacesOf returns the spaces that know a number: by this batch, and where it has
 // nothing, by the store, which is behind it. What is stored of a space that is no
 // longer polled does not say where its numbers are.
-func (t *turn) spacesOf(phoneNumber string) ([]phone.SpaceKey, error) {
+func (t *batch) spacesOf(phoneNumber string) ([]phone.SpaceKey, error) {
 	stored, err := t.l.o.Store.SpacesOf(phoneNumber)
 	if err != nil {
 		return nil, err

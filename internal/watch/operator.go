@@ -14,16 +14,16 @@ import (
 // Ack acknowledges an alert until it closes or gets worse. An unknown alert is
 // alert.ErrNotFound, a closed one alert.ErrRejected.
 func (l *Loop) Ack(ctx context.Context, id, by string) (alert.Alert, error) {
-	return l.acknowledge(ctx, id, "acknowledged", by, func(t *turn) *alert.Ack { return &alert.Ack{By: by, At: t.now} })
+	return l.acknowledge(ctx, id, "acknowledged", by, func(t *batch) *alert.Ack { return &alert.Ack{By: by, At: t.now} })
 }
 
 // Unack withdraws an acknowledgement.
 func (l *Loop) Unack(ctx context.Context, id, by string) (alert.Alert, error) {
-	return l.acknowledge(ctx, id, "unacknowledged", by, func(*turn) *alert.Ack { return nil })
+	return l.acknowledge(ctx, id, "unacknowledged", by, func(*batch) *alert.Ack { return nil })
 }
 
-func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*turn) *alert.Ack) (alert.Alert, error) {
-	return ask(ctx, l, func(t *turn) (alert.Alert, error) {
+func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*batch) *alert.Ack) (alert.Alert, error) {
+	return ask(ctx, l, func(t *batch) (alert.Alert, error) {
 		a, ok := l.state.Get(id)
 		switch {
 		case !ok:
@@ -45,7 +45,7 @@ func (l *Loop) acknowledge(ctx context.Context, id, kind, by string, ack func(*t
 // labels; "" is a made-up one. An unknown rule or space is alert.ErrNotFound, an id that
 // several accounts have alert.ErrRejected.
 func (l *Loop) Drill(ctx context.Context, rule, space, by string) (alert.Alert, error) {
-	return ask(ctx, l, func(t *turn) (alert.Alert, error) {
+	return ask(ctx, l, func(t *batch) (alert.Alert, error) {
 		in := phone.Space{SpaceKey: phone.SpaceKey{Account: "drill", ID: cmp.Or(space, "drill")}, Name: "Drill"}
 		if space != "" {
 			var err error
@@ -90,14 +90,14 @@ func (l *Loop) configured(name string) (phone.Space, error) {
 
 // ask submits a request and returns its answer once it is committed. A rejection
 // is the caller's error, and does not stop the loop.
-func ask[T any](ctx context.Context, l *Loop, request func(*turn) (T, error)) (T, error) {
+func ask[T any](ctx context.Context, l *Loop, request func(*batch) (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
 	// A channel, because the loop may still be answering when ctx has ended.
 	answers := make(chan answer, 1)
-	err := l.submit(ctx, l.rest, func(t *turn) error {
+	err := l.submit(ctx, l.rest, func(t *batch) error {
 		value, err := request(t)
 		answers <- answer{value, err}
 		return nil

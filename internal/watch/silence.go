@@ -18,7 +18,7 @@ const warnBefore = 15 * time.Minute
 // Silence starts a silence and returns it with its id. It needs an end, a matcher
 // that is not empty, and a name; what is wrong is alert.ErrRejected.
 func (l *Loop) Silence(ctx context.Context, s alert.Silence) (alert.Silence, error) {
-	return ask(ctx, l, func(t *turn) (alert.Silence, error) {
+	return ask(ctx, l, func(t *batch) (alert.Silence, error) {
 		switch {
 		case s.Match.Empty():
 			return s, fmt.Errorf("%w: matcher is empty", alert.ErrRejected)
@@ -43,7 +43,7 @@ func (l *Loop) Silence(ctx context.Context, s alert.Silence) (alert.Silence, err
 
 // EndSilence ends a silence before its time. An unknown one is alert.ErrNotFound.
 func (l *Loop) EndSilence(ctx context.Context, id, by string) error {
-	_, err := ask(ctx, l, func(t *turn) (struct{}, error) {
+	_, err := ask(ctx, l, func(t *batch) (struct{}, error) {
 		s, ok := l.silences[id]
 		if !ok {
 			return struct{}{}, fmt.Errorf("%w: silence %s", alert.ErrNotFound, id)
@@ -54,7 +54,7 @@ func (l *Loop) EndSilence(ctx context.Context, id, by string) error {
 	return err
 }
 
-func (t *turn) matches(m *alert.Matcher, a *alert.Alert) bool {
+func (t *batch) matches(m *alert.Matcher, a *alert.Alert) bool {
 	if len(m.Labels) == 0 {
 		return m.Matches(a, nil)
 	}
@@ -63,7 +63,7 @@ func (t *turn) matches(m *alert.Matcher, a *alert.Alert) bool {
 
 // heldBy returns what holds the alert back, with the silences as they now are. Where
 // the labels of its space are not known, a silence that held it back still does.
-func (t *turn) heldBy(a *alert.Alert) []string {
+func (t *batch) heldBy(a *alert.Alert) []string {
 	held := slices.DeleteFunc(slices.Clone(a.HeldBy), func(h string) bool { return strings.HasPrefix(h, alert.SilenceHold) })
 	for _, s := range t.l.silences {
 		id := alert.SilenceHold + s.ID
@@ -80,10 +80,10 @@ func (t *turn) heldBy(a *alert.Alert) []string {
 
 // updateHolds applies the silences to all open alerts. Closed ones are left alone:
 // whoever was notified of an opening is notified of its end, whatever holds.
-func (t *turn) updateHolds() { t.changeHolds(t.heldBy) }
+func (t *batch) updateHolds() { t.changeHolds(t.heldBy) }
 
 // hold has a new silence hold back what it matches.
-func (t *turn) hold(s *alert.Silence) {
+func (t *batch) hold(s *alert.Silence) {
 	t.changeHolds(func(a *alert.Alert) []string {
 		if !t.matches(&s.Match, a) {
 			return a.HeldBy
@@ -95,14 +95,14 @@ func (t *turn) hold(s *alert.Silence) {
 }
 
 // release has a silence hold back nothing any more.
-func (t *turn) release(s *alert.Silence) {
+func (t *batch) release(s *alert.Silence) {
 	t.changeHolds(func(a *alert.Alert) []string {
 		return slices.DeleteFunc(slices.Clone(a.HeldBy), func(h string) bool { return h == alert.SilenceHold+s.ID })
 	})
 }
 
 // changeHolds gives every open alert what holds it back.
-func (t *turn) changeHolds(heldBy func(*alert.Alert) []string) {
+func (t *batch) changeHolds(heldBy func(*alert.Alert) []string) {
 	var moved []alert.Alert
 	for a := range t.l.state.All() {
 		if a.State.Closed() {
@@ -120,7 +120,7 @@ func (t *turn) changeHolds(heldBy func(*alert.Alert) []string) {
 
 // expireSilences ends the silences whose time is over, and warns before that where
 // alerts under them still fire.
-func (t *turn) expireSilences() {
+func (t *batch) expireSilences() {
 	for _, s := range t.l.silences {
 		switch {
 		case !t.now.Before(s.Until):
@@ -131,7 +131,7 @@ func (t *turn) expireSilences() {
 	}
 }
 
-func (t *turn) warnOfEnd(s alert.Silence) {
+func (t *batch) warnOfEnd(s alert.Silence) {
 	firing := 0
 	for a := range t.l.state.All() {
 		if a.State == alert.Firing && t.matches(&s.Match, &a) {
@@ -150,7 +150,7 @@ func (t *turn) warnOfEnd(s alert.Silence) {
 	t.notices = append(t.notices, text)
 }
 
-func (t *turn) endSilence(s *alert.Silence, how string) {
+func (t *batch) endSilence(s *alert.Silence, how string) {
 	delete(t.l.silences, s.ID)
 	t.commit.DropSilences = append(t.commit.DropSilences, s.ID)
 	t.commit.Silences = slices.DeleteFunc(t.commit.Silences, func(o alert.Silence) bool { return o.ID == s.ID })

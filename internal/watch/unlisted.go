@@ -17,7 +17,7 @@ const (
 )
 
 // forgetSpaces drops spaces that are no longer watched.
-func (t *turn) forgetSpaces(spaces []phone.SpaceKey) {
+func (t *batch) forgetSpaces(spaces []phone.SpaceKey) {
 	if len(spaces) == 0 {
 		return
 	}
@@ -32,14 +32,14 @@ func (t *turn) forgetSpaces(spaces []phone.SpaceKey) {
 
 // forgetAccounts drops the conditions and alerts of accounts, by keys without an ID,
 // that are no longer watched: no poll will ever end them.
-func (t *turn) forgetAccounts(accounts []phone.SpaceKey) {
+func (t *batch) forgetAccounts(accounts []phone.SpaceKey) {
 	t.judge(rules.Left{Spaces: accounts, Reason: AccountLeftReason})
 	for _, k := range accounts {
 		t.dropCondition(k)
 	}
 }
 
-func (t *turn) dropCondition(k phone.SpaceKey) {
+func (t *batch) dropCondition(k phone.SpaceKey) {
 	if h := t.l.o.health(k.Account); h != nil && k.ID != "" {
 		h.Forget(k.ID)
 	}
@@ -53,7 +53,7 @@ func (t *turn) dropCondition(k phone.SpaceKey) {
 
 // forgetUnlisted drops the spaces and accounts that have an open alert or a
 // condition but are not in the configuration, and returns how many spaces those are.
-func (t *turn) forgetUnlisted() int {
+func (t *batch) forgetUnlisted() int {
 	gone := map[phone.SpaceKey]bool{}
 	for a := range t.l.state.All() {
 		if k := a.Subject.SpaceKey(); !a.State.Closed() && t.l.unlisted(k) {
@@ -99,7 +99,7 @@ func (l *Loop) mayBeListed(k phone.SpaceKey) bool {
 // nothing meanwhile (see spacesOf). Call it after Started, and again when an
 // account's SetSpaces follows on SetPartialSpaces.
 func (l *Loop) ForgetUnlisted(ctx context.Context) (int, error) {
-	forgotten, err := ask(ctx, l, func(t *turn) (int, error) { return t.forgetUnlisted(), nil })
+	forgotten, err := ask(ctx, l, func(t *batch) (int, error) { return t.forgetUnlisted(), nil })
 	if err != nil {
 		return 0, err
 	}
@@ -114,7 +114,7 @@ func (l *Loop) ForgetUnlisted(ctx context.Context) (int, error) {
 		return forgotten, fmt.Errorf("reading which spaces are stored: %w", err)
 	}
 	for chunk := range slices.Chunk(stored, maxBatch) {
-		n, err := ask(ctx, l, func(t *turn) (int, error) {
+		n, err := ask(ctx, l, func(t *batch) (int, error) {
 			gone := slices.DeleteFunc(chunk, func(k phone.SpaceKey) bool { return !l.unlisted(k) }) // it may have joined
 			t.forgetSpaces(gone)
 			return len(gone), nil

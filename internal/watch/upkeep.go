@@ -26,7 +26,7 @@ func newUpkeep(now time.Time) *upkeep {
 
 // tick lets the rules see the time and, less often, looks for blind spaces and
 // trims the log.
-func (u *upkeep) tick(t *turn) error {
+func (u *upkeep) tick(t *batch) error {
 	t.judge(rules.Tick{})
 	t.expireSilences()
 	if t.now.Sub(u.blind) >= blindEvery {
@@ -42,7 +42,7 @@ func (u *upkeep) tick(t *turn) error {
 
 // trim drops events that are older than the history to be kept, but none that
 // NATS has not acknowledged.
-func (t *turn) trim() error {
+func (t *batch) trim() error {
 	if t.l.o.History <= 0 {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (t *turn) trim() error {
 
 // outdated looks at no more than limit of the oldest events, and returns the
 // sequence before which they may go; 0 where none may.
-func (t *turn) outdated(limit int, acked uint64) (before uint64, err error) {
+func (t *batch) outdated(limit int, acked uint64) (before uint64, err error) {
 	o := t.l.o
 	events, err := o.Store.ReadLog(o.Store.FirstSeq(), limit)
 	if err != nil {
@@ -84,7 +84,7 @@ func (t *turn) outdated(limit int, acked uint64) (before uint64, err error) {
 }
 
 // acknowledged is the last event of which NATS has everything up to it.
-func (t *turn) acknowledged() (uint64, error) {
+func (t *batch) acknowledged() (uint64, error) {
 	b, err := t.l.o.Store.Checkpoint(CursorCheckpoint)
 	if err != nil || b == nil {
 		return 0, err

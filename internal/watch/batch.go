@@ -10,24 +10,24 @@ import (
 	"numwatch/store"
 )
 
-// turn collects what becomes one commit. What it changes in the loop's memory
+// batch collects what becomes one commit. What it changes in the loop's memory
 // holds even if the commit has to be tried again.
-type turn struct {
+type batch struct {
 	l          *Loop
 	now        time.Time
 	commit     store.Commit
-	states     map[phone.SpaceKey]*phone.SpaceState // of this turn, ahead of the store; nil: the space is forgotten
-	appeared   map[string][]phone.SpaceKey          // by number: the spaces where this turn saw it first
+	states     map[phone.SpaceKey]*phone.SpaceState // of this batch, ahead of the store; nil: the space is forgotten
+	appeared   map[string][]phone.SpaceKey          // by number: the spaces where this batch saw it first
 	roundsOver []string                             // accounts
 	notices    []string                             // for people, once the commit is on disk
 }
 
-func (l *Loop) newTurn(now time.Time) *turn {
-	return &turn{l: l, now: now, states: map[phone.SpaceKey]*phone.SpaceState{}, appeared: map[string][]phone.SpaceKey{}}
+func (l *Loop) newBatch(now time.Time) *batch {
+	return &batch{l: l, now: now, states: map[phone.SpaceKey]*phone.SpaceState{}, appeared: map[string][]phone.SpaceKey{}}
 }
 
 // empty reports whether there is nothing to store.
-func (t *turn) empty() bool {
+func (t *batch) empty() bool {
 	c := &t.commit
 	return len(c.SpaceStates)+len(c.DropSpaces)+len(c.Events)+len(c.Alerts)+len(c.DropAlerts)+
 		len(c.Messages)+len(c.DropMessages)+len(c.Silences)+len(c.DropSilences)+len(c.Conditions)+len(c.Checkpoints) == 0 &&
@@ -35,7 +35,7 @@ func (t *turn) empty() bool {
 }
 
 // judge steps the rules and commits the transitions.
-func (t *turn) judge(in rules.Input) {
+func (t *batch) judge(in rules.Input) {
 	for _, a := range t.l.rules.Step(t.l.state, in, t.now) {
 		if rules.Unsaid(&a) {
 			t.dropAlert(a.ID)
@@ -52,7 +52,7 @@ func (t *turn) judge(in rules.Input) {
 }
 
 // changed logs the changes of one subject and judges them.
-func (t *turn) changed(space phone.Space, changes []phone.Change) {
+func (t *batch) changed(space phone.Space, changes []phone.Change) {
 	for _, c := range changes {
 		t.l.o.Metrics.change(c)
 		t.event(alert.Event{Kind: alert.KindChange, Change: c})
@@ -60,31 +60,31 @@ func (t *turn) changed(space phone.Space, changes []phone.Change) {
 	t.judge(rules.Seen{Space: space, Changes: changes})
 }
 
-func (t *turn) notice(n alert.Notice) {
+func (t *batch) notice(n alert.Notice) {
 	t.event(alert.Event{Kind: alert.KindBot, Notice: &n})
 }
 
 // event appends to the log.
-func (t *turn) event(e alert.Event) {
+func (t *batch) event(e alert.Event) {
 	t.l.seq++
 	e.Seq = t.l.seq
 	e.Time = t.now
 	t.commit.Events = append(t.commit.Events, e)
 }
 
-func (t *turn) putAlert(a alert.Alert) {
+func (t *batch) putAlert(a alert.Alert) {
 	t.l.state.Apply(a)
 	t.commit.Alerts = append(t.commit.Alerts, a)
 }
 
 // dropAlert drops an alert. A commit applies what it drops before what it puts.
-func (t *turn) dropAlert(id string) {
+func (t *batch) dropAlert(id string) {
 	t.l.state.Drop(id)
 	t.commit.Alerts = slices.DeleteFunc(t.commit.Alerts, func(a alert.Alert) bool { return a.ID == id })
 	t.commit.DropAlerts = append(t.commit.DropAlerts, id)
 }
 
-func (t *turn) checkpoint(name string, value []byte) {
+func (t *batch) checkpoint(name string, value []byte) {
 	if t.commit.Checkpoints == nil {
 		t.commit.Checkpoints = map[string][]byte{}
 	}

@@ -25,7 +25,7 @@ func TestASpaceThatIsBackAtOnceIsNew(t *testing.T) {
 	require.NoError(t, err)
 	l.o.Directory.replace("main", []phone.Space{{SpaceKey: k}})
 
-	d := l.newTurn(time.Now())
+	d := l.newBatch(time.Now())
 	d.forgetSpaces([]phone.SpaceKey{k})
 	_, err = d.observe(&phone.Snapshot{Space: k, Numbers: []phone.Number{n}, At: d.now}, time.Time{})
 	require.NoError(t, err)
