@@ -239,7 +239,7 @@ func (c *compiler) checkInhibition() {
 		c.rule = r.Name.Value
 		for _, by := range r.InhibitedBy {
 			if by.Value == c.rule {
-				c.fail(by.At, "", "a rule cannot hold back itself")
+				c.fail(by.At, "", "a rule cannot inhibit itself")
 			} else if c.rules[by.Value] == nil {
 				c.fail(by.At, diagnostic.DidYouMean(by.Value, slices.Sorted(maps.Keys(c.rules))), "unknown rule %q", by.Value)
 			}

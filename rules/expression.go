@@ -139,7 +139,7 @@ func holeValue(m *vm.VM, p *vm.Program, e *environment) (string, error) {
 	case bool, int, float64:
 		return fmt.Sprint(v), nil
 	default:
-		return "", fmt.Errorf("a hole gives %T, not text", v)
+		return "", fmt.Errorf("a {…} gives %T, not text", v)
 	}
 }
 
@@ -273,7 +273,7 @@ func labelOf(n ast.Node) (key string, ok bool) {
 
 func (c *checker) oneOf(n *ast.StringNode, known []string) {
 	if !slices.Contains(known, n.Value) {
-		c.x.failAt(n.Location().From, diagnostic.DidYouMean(n.Value, known), "%q is none of the values that this can have", n.Value)
+		c.x.failAt(n.Location().From, diagnostic.DidYouMean(n.Value, known), "%q is not one of its possible values", n.Value)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestReloaded(t *testing.T) {
 	w.set = parse(t, header+"rules:\n"+`
   - {name: crimson, on: Status, to: [BANNED], severity: info, summary: y}
 `)
-	require.Equal(t, "the rule no longer looks at QualityRating", one(t, w.step(rules.Reloaded{})).Closing)
+	require.Equal(t, "the rule no longer watches QualityRating", one(t, w.step(rules.Reloaded{})).Closing)
 }
 
 func TestOneHeirTakesOneAlert(t *testing.T) {

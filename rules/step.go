@@ -118,7 +118,7 @@ func (s *step) reloaded() {
 			continue
 		}
 		if s.set.byName[a.Rule] != nil {
-			s.out = append(s.out, ended(*a, "the rule no longer looks at "+a.Field.String(), s.now))
+			s.out = append(s.out, ended(*a, "the rule no longer watches "+a.Field.String(), s.now))
 			continue
 		}
 		s.out = append(s.out, s.renamed(*a))

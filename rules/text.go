@@ -124,7 +124,7 @@ func (c *compiler) compileHole(t Text, start int, source string, fields []phone.
 	x := expression{compiler: c, text: t, offset: runes(t.Value[:start]), source: source, fields: fields}
 	program := x.compile(expr.AsAny())
 	if program != nil && !showable(program) {
-		x.failAt(0, "", "a hole must give text, a number, or true or false")
+		x.failAt(0, "", "a {…} must give text, a number, or true or false")
 	}
 	return hole{program: program}
 }

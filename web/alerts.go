@@ -152,7 +152,7 @@ func (s *site) getAlerts(w http.ResponseWriter, r *http.Request) {
 func (s *site) getAlert(w http.ResponseWriter, r *http.Request) {
 	a, ok := s.View.Alert(r.PathValue("id"))
 	if !ok {
-		api.Fail(w, http.StatusNotFound, "there is no such alert; it may have closed long ago: /api/v1/alerts?state=all lists those that are kept")
+		api.Fail(w, http.StatusNotFound, "there is no such alert; it may have closed long ago: /api/v1/alerts?state=all lists those that are stored")
 		return
 	}
 	api.Write(w, http.StatusOK, s.detail(a))

@@ -31,7 +31,7 @@ func TestPages(t *testing.T) {
 		"overview": {"4 critical, 3 high", "All 11 alerts", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
 		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
 		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space"},
-		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "told", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
+		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "notified", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
 		"rules":    {"would have sent 412 messages", "The file has errors", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule covers"},
 		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "no longer stored", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
 		"silences": {"Nothing is silenced", "<bdi>rule=quality-red</bdi> covers 2 open alerts now", `formmethod="get"`, `value="status-banned"`},

@@ -249,7 +249,7 @@ func (s *site) retryByForm(done string, do func(*http.Request) error) http.Handl
 func (s *site) undecided(w http.ResponseWriter, r *http.Request, err error) {
 	switch text := shown(err.Error()); {
 	case errors.Is(err, alert.ErrNotFound):
-		api.Fail(w, http.StatusNotFound, text+"; it may be gone: /api/v1/alerts, /api/v1/silences and /api/v1/deadletters list what there is")
+		api.Fail(w, http.StatusNotFound, text+"; it may have been deleted: /api/v1/alerts, /api/v1/silences and /api/v1/deadletters list what exists")
 	case errors.Is(err, alert.ErrRejected):
 		api.Fail(w, http.StatusUnprocessableEntity, text)
 	default:
@@ -268,7 +268,7 @@ func (s *site) unstored(err error) string {
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		why = "the bot did not store it within " + decideWithin.String()
 	}
-	return shown(why) + "; once it is ready (/readyz), see whether it was done meanwhile, and else try again"
+	return shown(why) + "; once it is ready (/readyz), check whether it was stored after all, and try again if not"
 }
 
 // broken answers where the store cannot be read.

@@ -153,7 +153,7 @@ func (b *backtests) publish(ctx context.Context, now time.Time, d backtest.Diffe
 			louder = append(louder, d.Lines[i].String())
 		}
 	}
-	b.announce(warning, fmt.Sprintf("the new rules.yaml is much louder. %s, it would have sent, old → new: %s",
+	b.announce(warning, fmt.Sprintf("the new rules.yaml sends many more messages. %s, it would have sent, old → new: %s",
 		capitalised(d.Span()), strings.Join(louder[:min(len(louder), 10)], "; ")))
 }
 

@@ -21,7 +21,7 @@ func (b *Bot) registerMetrics() error {
 		waiting: prometheus.NewDesc("numwatch_slack_waiting_alerts", "Alerts that no message shows yet, by channel.", []string{"channel"}, nil),
 		dbBytes: prometheus.NewDesc("numwatch_store_bytes", "Size of the store's file.", nil, nil),
 		discovered: prometheus.NewDesc("numwatch_discovered_spaces",
-			"Spaces that the account's last good list names and that are wanted.", []string{"account"}, nil),
+			"Spaces on the account's last good list that include and exclude let through.", []string{"account"}, nil),
 		failed: prometheus.NewDesc("numwatch_discovery_failed", "1 if the last try to list the account's spaces failed.", []string{"account"}, nil),
 	})
 }

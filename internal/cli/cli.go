@@ -43,7 +43,7 @@ type commands struct {
 	Spaces      remote.SpacesCommand      `cmd:"" help:"Confirm that spaces missing from the lists are gone."`
 	Numbers     remote.NumbersCommand     `cmd:"" help:"List numbers with their current state, all or by any field."`
 	History     remote.HistoryCommand     `cmd:"" help:"Show the history of a number."`
-	DeadLetters remote.DeadLettersCommand `cmd:"" name:"deadletters" help:"List and retry messages that Slack has rejected for good."`
+	DeadLetters remote.DeadLettersCommand `cmd:"" name:"deadletters" help:"List and retry messages that Slack has permanently rejected."`
 	Drill       remote.DrillCommand       `cmd:"" help:"Send a drill: a marked test alert of a rule, through the real sinks."`
 	Rules       rulescmd.Command          `cmd:"" help:"Check, test and explain the rules."`
 	DB          dbCommand                 `cmd:"" name:"db" help:"Check, compact, back up and restore the store."`

@@ -62,7 +62,7 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 	if !r.OK() {
 		return
 	}
-	fmt.Fprintf(p.Stdout, "%s is good\n\n", c.DB)
+	fmt.Fprintf(p.Stdout, "%s has no damage\n\n", c.DB)
 	p.Printf("epoch     %s\nspaces    %d, with %s\nevents    %d%s\nalerts    %d\nmessages  %d\n",
 		r.Epoch, r.Spaces, phone.Count(r.Numbers, "number"), r.Events, span(r.FirstSeq, r.LastSeq), r.Alerts, r.Messages)
 }

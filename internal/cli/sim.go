@@ -20,7 +20,7 @@ import (
 )
 
 type simCommand struct {
-	Cams  simCamsCommand  `cmd:"" help:"The cloud API, playing a scenario."`
+	Cams  simCamsCommand  `cmd:"" help:"The cloud's API, which plays a scenario."`
 	Slack simSlackCommand `cmd:"" help:"Slack's Web API."`
 }
 

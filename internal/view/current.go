@@ -46,7 +46,7 @@ func (v *View) MessagesOf(alertID string) []*alert.Message {
 	return v.showing[alertID]
 }
 
-// DeadLetters returns the messages that Slack refuses for good, oldest first.
+// DeadLetters returns the messages that Slack has permanently rejected, oldest first.
 func (v *View) DeadLetters() []*alert.Message {
 	dead := slices.DeleteFunc(v.Messages(), func(m *alert.Message) bool { return m.State != alert.Dead })
 	slices.SortFunc(dead, func(a, b *alert.Message) int {

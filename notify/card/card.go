@@ -243,7 +243,7 @@ func (c *Maker) footer(a *alert.Alert) []string {
 		lines = append(lines, fmt.Sprintf("opened %d times", a.Openings))
 	}
 	if a.Baseline {
-		lines = append(lines, "found at first sight")
+		lines = append(lines, "found by the first poll")
 	}
 	return append(lines, c.held(a)...)
 }

@@ -188,7 +188,7 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 	SortWorstFirst(all)
 	card := testCards().Message(all, alerttest.Noon, true)
 	require.Equal(t, "8613800000007 (Shop 7), 8613800001007 (Shop 1007), 8613800002007 (Shop 2007): 3 × quality-red, "+
-		"and 2,497 other alerts in the first look at account main", card.Title)
+		"and 2,497 other alerts in the first polls of account main", card.Title)
 	require.Equal(t, "3 critical, 2,497 info", card.Counts)
 	for i, number := range []string{"8613800000007", "8613800001007", "8613800002007"} {
 		require.Equal(t, Line{Mark{"Critical", Red}, "Quality of " + number + " (" + verifiedName(&all[i]) + ") fell from YELLOW to RED"}, card.Lines[i])
@@ -198,9 +198,9 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 	requireBudget(t, card)
 
 	one := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon, true)
-	require.Equal(t, "Quality of 8613800000007 (Shop 7) fell from YELLOW to RED, and 2,497 other alerts in the first look at account main", one.Title)
+	require.Equal(t, "Quality of 8613800000007 (Shop 7) fell from YELLOW to RED, and 2,497 other alerts in the first polls of account main", one.Title)
 	calm := testCards().Message(all[3:], alerttest.Noon, true)
-	require.Equal(t, "2,497 × number-appeared in the first look at account main", calm.Title)
+	require.Equal(t, "2,497 × number-appeared in the first polls of account main", calm.Title)
 	require.Empty(t, calm.Counts)
 	require.Len(t, calm.Lines, maxListed)
 

@@ -111,7 +111,7 @@ func (c *Maker) where(alerts []alert.Alert) string {
 	first := alerts[0].Subject
 	switch {
 	case all(alerts, func(a *alert.Alert) bool { return a.Baseline && a.Subject.Account == first.Account }):
-		return " in the first look at account " + first.Account
+		return " in the first polls of account " + first.Account
 	case first.Space != "" && all(alerts, func(a *alert.Alert) bool { return a.Subject.SpaceKey() == first.SpaceKey() }):
 		return " in " + c.spaceTitle(first)
 	default:

@@ -65,7 +65,7 @@ func (p *Publisher) locate(ctx context.Context, s jetstream.Stream) (*position, 
 		return at, nil
 	}
 	if seq > end {
-		return nil, fmt.Errorf("stream %s holds event %s, and this store ends at %d: it is an old copy; restore it with a new epoch, or set nats.stream to a new one",
+		return nil, fmt.Errorf("stream %s holds event %s, and this store ends at %d: the store is an old copy; restore it with a new epoch, or set nats.stream to a new one",
 			p.o.Stream.Name, p.o.Renderer.ID(seq), end)
 	}
 	at.last = last.Sequence

@@ -122,7 +122,7 @@ func New(o Options) *Publisher {
 func (p *Publisher) register(r prometheus.Registerer) {
 	f := promauto.With(r)
 	p.events = f.NewCounterVec(prometheus.CounterOpts{
-		Name: "numwatch_nats_events_total", Help: "Events taken to NATS, by outcome.",
+		Name: "numwatch_nats_events_total", Help: "Events published to NATS, by outcome.",
 	}, []string{"outcome"})
 	// A counter that begins at its first event has not increased, for Prometheus.
 	for _, outcome := range []string{"ok", "held", "failed", "dead", "trimmed"} {
@@ -132,7 +132,7 @@ func (p *Publisher) register(r prometheus.Registerer) {
 		Name: "numwatch_nats_lag_events", Help: "Events in the log that NATS has not acknowledged.",
 	}, func() float64 { return float64(p.lag()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "numwatch_nats_parked", Help: "1 while NATS cannot be delivered to.",
+		Name: "numwatch_nats_parked", Help: "1 while events cannot be delivered to NATS.",
 	}, func() float64 {
 		if _, parked := p.state.Parked(); parked {
 			return 1

@@ -43,7 +43,7 @@ func (o StreamOptions) open(ctx context.Context, js jetstream.JetStream) (jetstr
 // full stream would silence every alert until it ages.
 func (o StreamOptions) config() jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
-		Name: o.Name, Description: "What numwatch sees and says", Subjects: []string{SubjectAll},
+		Name: o.Name, Description: "Changes, alerts and events of numwatch", Subjects: []string{SubjectAll},
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage,
 		MaxAge: o.MaxAge, MaxBytes: -1, Duplicates: duplicateWindow, AllowDirect: true,
 	}
@@ -63,7 +63,7 @@ func (o StreamOptions) fits(c jetstream.StreamConfig) error {
 	case c.NoAck:
 		return fmt.Errorf("stream %s acknowledges nothing (no_ack): turn that off or set nats.stream to another", o.Name)
 	case c.Retention != jetstream.LimitsPolicy:
-		return fmt.Errorf("stream %s has %s retention and forgets what was read: it needs limits retention, or set nats.stream to another", o.Name, c.Retention)
+		return fmt.Errorf("stream %s has %s retention and deletes messages that were read: it needs limits retention, or set nats.stream to another", o.Name, c.Retention)
 	}
 	return nil
 }

@@ -174,7 +174,7 @@ func (w *channelWorker) replyFailed(ctx context.Context, m alert.Message, conf C
 }
 
 func (w *channelWorker) giveUpReply(ctx context.Context, m alert.Message, err error) {
-	w.s.log.Error("slack refuses a reply for good; the message is edited in place", "channel", w.name, "message", m.ID, "err", err)
+	w.s.log.Error("slack rejected a reply permanently; the message is edited instead", "channel", w.name, "message", m.ID, "err", err)
 	w.s.metrics.calls.WithLabelValues("reply", "dead").Inc()
 	if m.NoReplies && m.NoEdits {
 		w.invalidate(ctx, m)
@@ -247,7 +247,7 @@ func (w *channelWorker) editFailed(ctx context.Context, m alert.Message, conf Ch
 // deadLetter keeps a message that Slack refuses for good.
 func (w *channelWorker) deadLetter(ctx context.Context, m alert.Message, err error) {
 	m.State, m.Reason, m.Reply = alert.Dead, err.Error(), nil
-	w.s.log.Error("slack refuses a message for good", "channel", w.name, "message", m.ID, "err", err)
+	w.s.log.Error("slack rejected a message permanently", "channel", w.name, "message", m.ID, "err", err)
 	w.s.metrics.calls.WithLabelValues("post", "dead").Inc()
 	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
 	w.s.review(ctx)

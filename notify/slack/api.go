@@ -124,7 +124,7 @@ func (p *API) list(ctx context.Context) error {
 // id need no list, and there are other scopes for the history of private ones.
 const (
 	adviceList    = "put the channel's id in rules.yaml, or add the scopes channels:read and groups:read"
-	adviceHistory = "numwatch looks there for messages whose answer was lost: add the scopes channels:history and groups:history to the app, and install it again"
+	adviceHistory = "numwatch searches the history when an answer from Slack was lost: add the scopes channels:history and groups:history to the app, and install it again"
 )
 
 func needsScope(err error, advice string) error {

@@ -39,7 +39,7 @@ func (p *API) CheckChannel(ctx context.Context, channel string) (is, unsure stri
 	err = classify("conversations.info", err)
 	switch {
 	case err != nil && asPostError(err).Code == codeScope:
-		return id, "whether the app can post there is not known: add the scopes channels:read and groups:read", nil
+		return id, "it is unknown whether the app can post there: add the scopes channels:read and groups:read", nil
 	case err != nil:
 		return "", "", err
 	case c.IsArchived:

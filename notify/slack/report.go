@@ -48,10 +48,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "numwatch_slack_calls_total", Help: "Calls to Slack, by call and outcome.",
 		}, []string{"call", "outcome"}),
 		parked: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "numwatch_slack_parked", Help: "1 while Slack, or one of its channels, cannot be delivered to.",
+			Name: "numwatch_slack_parked", Help: "1 while messages cannot be delivered to Slack, or to one of its channels.",
 		}, []string{"part"}),
 		dead: f.NewGauge(prometheus.GaugeOpts{
-			Name: "numwatch_slack_dead_messages", Help: "Messages that Slack refuses for good.",
+			Name: "numwatch_slack_dead_messages", Help: "Messages that Slack has permanently rejected.",
 		}),
 	}
 }
@@ -193,11 +193,11 @@ func (s *Sink) findings(now time.Time) (reports []alert.SinkReport) {
 				phone.Count(n, "alert"), phone.Span(now.Sub(first)), s.lately(channel.Name, now))
 		}
 		if n, first := s.plan.unconfirmed(c, since); n > 0 {
-			found(name+unconfirmedSuffix, codeUnconfirmed, "whether %d of the channel's messages were posted is not known for %s, as its history cannot be read; see the log",
+			found(name+unconfirmedSuffix, codeUnconfirmed, "it has been unknown for %[2]s whether %[1]d of the channel's messages were posted, because its history cannot be read; see the log",
 				n, phone.Span(now.Sub(first)))
 		}
 		if dead := s.dead(channel.Name); len(dead) > 0 {
-			found(name+notify.DeadSuffix, notify.CodeDead, "Slack refuses %d of the channel's messages for good, the last one with: %s; see numwatch deadletters",
+			found(name+notify.DeadSuffix, notify.CodeDead, "Slack has permanently rejected %d of the channel's messages, the last one with: %s; see numwatch deadletters",
 				len(dead), dead[len(dead)-1].Reason)
 		}
 	}
@@ -232,7 +232,7 @@ func (s *Sink) lately(channel string, now time.Time) string {
 	return "see the log"
 }
 
-// dead lists the messages that Slack refuses for good, oldest first, of one
+// dead lists the messages that Slack has permanently rejected, oldest first, of one
 // channel or of all.
 func (s *Sink) dead(channel string) (all []*alert.Message) {
 	for _, m := range s.o.State.Messages() {

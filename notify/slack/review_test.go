@@ -21,7 +21,7 @@ func TestSlackTellsOfDeadLetters(t *testing.T) {
 		d.update(alerttest.Firing(1))
 		d.after(10 * time.Second)
 		require.Equal(t, phone.Parked, d.memory.condition(deadPart))
-		require.Contains(t, d.memory.reason(deadPart), "refuses 1 of the channel's messages for good")
+		require.Contains(t, d.memory.reason(deadPart), "has permanently rejected 1 of the channel's messages")
 		require.Contains(t, d.memory.reason(deadPart), "msg_too_long")
 		require.Contains(t, d.memory.reason(deadPart), "numwatch deadletters")
 		d.update(inSpace(alerttest.Firing(2), 2))

@@ -207,7 +207,7 @@ func (s *Sink) Retry() {
 func (s *Sink) RetryDead(ctx context.Context, id string) error {
 	m, known := s.o.State.Message(id)
 	if !known || m.State != alert.Dead {
-		return fmt.Errorf("no dead message has the id %s", id)
+		return fmt.Errorf("there is no dead letter %s", id)
 	}
 	if err := s.o.Recorder.Record(ctx, alert.DeliveryUpdate{Drop: []string{id}}); err != nil {
 		return fmt.Errorf("dropping dead message %s: %w", id, err)

@@ -171,7 +171,7 @@ func TestSlackTellsOnceWhatEndedMeanwhile(t *testing.T) {
 		d.update(a, b)
 		d.after(30 * time.Minute)
 		require.Equal(t, phone.Parked, d.memory.condition("slack:ops:unconfirmed"), "a channel that is stuck for long says so")
-		require.Regexp(t, "^whether 2 of the channel's messages were posted is not known for 30 min", d.memory.reason("slack:ops:unconfirmed"))
+		require.Regexp(t, "^it has been unknown for 30 min whether 2 of the channel's messages were posted", d.memory.reason("slack:ops:unconfirmed"))
 		d.update(alerttest.Resolved(a, time.Now()))
 		end()
 		d.after(10 * time.Minute)

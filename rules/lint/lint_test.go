@@ -76,13 +76,13 @@ var lintCases = []lintCase{
 	{"unused-mute-time", "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED], mute: [nights]"), lint.Facts{}, nil},
 
 	{"idle-inhibition", twoRules("to: [BANNED], inhibited_by: [b]", "to: [FLAGGED], once: true"), lint.Facts{}, []string{`6:84 idle-inhibition rule "b" closes at once`}},
-	{"idle-inhibition", "rules:\n  - {name: a, on: Poll, severity: high, summary: x, to: [DENIED], inhibited_by: [b]}\n  - {name: b, on: Status, severity: high, summary: x, to: [BANNED]}\n", lint.Facts{}, []string{`6:82 idle-inhibition rule "b" is never about`}},
+	{"idle-inhibition", "rules:\n  - {name: a, on: Poll, severity: high, summary: x, to: [DENIED], inhibited_by: [b]}\n  - {name: b, on: Status, severity: high, summary: x, to: [BANNED]}\n", lint.Facts{}, []string{`6:82 idle-inhibition rule "b" never fires for`}},
 	{"idle-inhibition", "rules:\n  - {name: a, on: Status, severity: high, summary: x, to: [BANNED], inhibited_by: [b]}\n  - {name: b, on: Poll, severity: high, summary: x, to: [DENIED]}\n", lint.Facts{}, nil},
 
 	{"no-action", ruleWith("to: [BANNED], severity: critical"), lint.Facts{}, []string{"6:12 no-action"}},
 	{"no-action", ruleWith("to: [BANNED], severity: critical, action: stop"), lint.Facts{}, nil},
 
-	{"short-for", ruleWith("to: [BANNED], for: 1m"), lint.Facts{MaxAge: 5 * time.Minute}, []string{"6:74 short-for for: 1m is over before the number is polled again"}},
+	{"short-for", ruleWith("to: [BANNED], for: 1m"), lint.Facts{MaxAge: 5 * time.Minute}, []string{"6:74 short-for for: 1m ends before the number is polled again"}},
 	{"short-for", ruleWith("to: [BANNED], for: 5m"), lint.Facts{MaxAge: 5 * time.Minute}, nil},
 	{"short-for", ruleWith("to: [BANNED], for: 1m"), lint.Facts{}, nil},
 

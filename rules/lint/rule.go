@@ -22,7 +22,7 @@ func (l *linter) lintRule(r ruleAt) {
 	}
 	if 0 < r.For && r.For < l.facts.MaxAge && slices.ContainsFunc(r.On, ofNumber) {
 		l.warn(r.spec.For.At, r.Name, shortFor, "at least "+phone.Duration(l.facts.MaxAge)+", the longest time between two polls",
-			"for: %s is over before the number is polled again: it delays, but waits for nothing", phone.Duration(r.For))
+			"for: %s ends before the number is polled again, so it only delays the alert", phone.Duration(r.For))
 	}
 	l.checkReach(r)
 	l.checkChannels(r)
@@ -160,7 +160,7 @@ func (l *linter) checkInhibition(r ruleAt) {
 			l.warn(name.At, r.Name, idleInhibition, "only a rule that stays open can hold back another", "rule %q closes at once, so it never holds this one back", by.Name)
 		} else if !slices.ContainsFunc(r.On, related) {
 			l.warn(name.At, r.Name, idleInhibition, "a rule holds back alerts of the same number, or of those in its space or account",
-				"rule %q is never about what this rule's numbers are in", by.Name)
+				"rule %q never fires for the same number, or for its space or account", by.Name)
 		}
 	}
 }

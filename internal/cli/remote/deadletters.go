@@ -14,7 +14,7 @@ import (
 )
 
 type DeadLettersCommand struct {
-	List  deadLettersListCommand  `cmd:"" default:"1" help:"List messages that Slack has rejected for good."`
+	List  deadLettersListCommand  `cmd:"" default:"1" help:"List messages that Slack has permanently rejected."`
 	Retry deadLettersRetryCommand `cmd:"" help:"Post the alerts of dead letters again, in new messages."`
 }
 

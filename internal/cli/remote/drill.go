@@ -139,6 +139,6 @@ func (c *DrillCommand) print(p *command.Program, d *drilled) {
 	}
 	p.PrintTable([]string{"SINK", "DRILL"}, rows)
 	if len(a.Channels) == 0 {
-		p.Printf("\nno channel takes it: only NATS and the pages have it\n")
+		p.Printf("\nno channel gets it: it is only on NATS and the pages\n")
 	}
 }

@@ -42,10 +42,10 @@ func (c *HistoryCommand) Run(ctx context.Context, p *command.Program) error {
 func (c *HistoryCommand) print(p *command.Program, where phone.SpaceKey, h *api.History) {
 	switch {
 	case len(h.Events) == 0 && c.Before > 0:
-		p.Printf("nothing is known from before %d\n", c.Before)
+		p.Printf("no event is known from before %d\n", c.Before)
 		return
 	case len(h.Events) == 0:
-		p.Printf("nothing is known of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
+		p.Printf("no event is known of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
 		return
 	}
 	var rows [][]string

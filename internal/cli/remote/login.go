@@ -51,7 +51,7 @@ func (l *login) options(token string) (o []nats.Option, err error) {
 // loginAdvice says what to do where a server cannot be connected to.
 func loginAdvice(err error) string {
 	if errors.Is(err, nats.ErrAuthorization) {
-		return "NUMWATCH_NATS_TOKEN, --creds, --nkey or the user in the URL lets you in"
+		return "NUMWATCH_NATS_TOKEN, --creds, --nkey or the user in the URL must be valid"
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "--ca names the authority that signed the server's certificate"

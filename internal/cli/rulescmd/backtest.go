@@ -24,7 +24,7 @@ type BacktestCommand struct {
 	Rules  string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	With   string `placeholder:"FILE" help:"Other rules to compare with."`
 	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml beside the rules, if it exists)."`
-	HTML   string `name:"html" type:"path" placeholder:"FILE" help:"Write a report with charts as an HTML file."`
+	HTML   string `name:"html" type:"path" placeholder:"FILE" help:"Write the report as an HTML file."`
 }
 
 // Help says what is counted.

@@ -192,10 +192,10 @@ func (w *report) alert(a *explain.Alert) {
 	for _, s := range a.Shown {
 		text := fmt.Sprintf("%s: message of %s, %s", alert.Plain(s.Channel), s.At.UTC().Format("2006-01-02 15:04 UTC"), s.State)
 		if s.Others > 0 {
-			text += ", folded together with " + phone.Count(s.Others, "other alert")
+			text += ", combined with " + phone.Count(s.Others, "other alert")
 		}
 		if !s.Current {
-			text += ", about to be brought up to date"
+			text += ", about to be updated"
 		}
 		w.text("  ", text+strings.TrimRight(". "+s.Reason, ". "))
 	}
@@ -207,7 +207,7 @@ func (w *report) alert(a *explain.Alert) {
 		w.text(head, s.Text)
 	}
 	if a.Opening != nil {
-		w.line("\nThe change that opened it, and what every rule made of it:")
+		w.line("\nThe change that opened it, and the decision of every rule:")
 		w.change(a.Opening)
 	}
 }
@@ -220,7 +220,7 @@ func (w *report) number(n *explain.Number) {
 	for f, v := range n.Number.All() {
 		w.line("  %-22s  %s", f.String(), cmp.Or(v, "(empty)"))
 	}
-	w.line("\nWhat every rule makes of it as it is, as if it was seen for the first time now:")
+	w.line("\nThe decision of every rule if its current state was seen for the first time:")
 	w.decisions(n.Decisions)
 	w.records("Its last alerts:", n.Log)
 }

@@ -65,7 +65,7 @@ func (c *RenderCommand) Run(p *command.Program) error {
 		a, _ = opening(set, c.Rule, in, now)
 	}
 	if a == nil {
-		fmt.Fprintf(p.Stderr, "numwatch: %s says nothing of this change: %s\n", c.Rule, alert.Plain(why))
+		fmt.Fprintf(p.Stderr, "numwatch: %s does not fire for this change: %s\n", c.Rule, alert.Plain(why))
 		return command.ErrReported
 	}
 	return c.render(p, set, a, in.Space, now)
@@ -115,7 +115,7 @@ func (c *RenderCommand) subject(change *phone.Change, space phone.Space) error {
 		change.Subject, change.Number = phone.SubjectOf(space.SpaceKey, n.PhoneNumber), &n
 		return err
 	}
-	change.Code, change.Reason = cmp.Or(c.Set["Code"], "Forbidden.RAM"), cmp.Or(c.Set["Reason"], "The key lacks the right.")
+	change.Code, change.Reason = cmp.Or(c.Set["Code"], "Forbidden.RAM"), cmp.Or(c.Set["Reason"], "The key lacks the permission.")
 	return nil
 }
 
@@ -159,7 +159,7 @@ func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.
 			return nil, d.Text
 		}
 	}
-	return nil, "it does not look at it"
+	return nil, "it does not watch the field"
 }
 
 func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
@@ -186,10 +186,10 @@ func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Aler
 	}
 	c.Print(p, out, func() {
 		if len(a.Channels) == 0 {
-			p.Printf("No channel takes it: only NATS and the pages carry it.\n")
+			p.Printf("No channel gets it: it is only on NATS and the pages.\n")
 		}
 		if len(a.HeldBy) > 0 {
-			p.Printf("Held back now by %s: what is still open when that ends is shown then.\n", strings.Join(a.HeldBy, ", "))
+			p.Printf("Held back now by %s: alerts that are still open when that ends are shown then.\n", strings.Join(a.HeldBy, ", "))
 		}
 		p.Printf("\n%s\n", out.NATS.Subject)
 		p.PrintJSON(out.NATS.Event)

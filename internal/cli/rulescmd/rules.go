@@ -109,14 +109,14 @@ func printCoverage(p *command.Program, coverage lint.Coverage) {
 		for _, v := range f.Values {
 			text := strings.Join(covers(v), ", ")
 			if v.Hole {
-				text = "HOLE: no rule covers it"
+				text = "GAP: no rule covers it"
 				holes++
 			}
 			p.Printf("%s\n", strings.TrimRight(command.Hanging(fmt.Sprintf("  %-26s  ", alert.Plain(cmp.Or(v.Value, "(empty)"))), text), " "))
 		}
 	}
 	p.Printf("\n%s. Beside each value are the rules that may open an alert for it, and\n"+
-		"the clauses on which that depends. A value without a rule that is not a hole\nis the best one, or has no meaning of its own.\n", phone.Count(holes, "hole"))
+		"the clauses on which that depends. A value without a rule that is not a gap\nis the best one, or has no meaning of its own.\n", phone.Count(holes, "gap"))
 }
 
 func covers(v lint.ValueCoverage) []string {

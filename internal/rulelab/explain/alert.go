@@ -53,7 +53,7 @@ func (x *Explainer) AlertByID(id string) (*Alert, error) {
 		out.Alert = stored[i]
 	}
 	if out.Alert.ID == "" {
-		return nil, fmt.Errorf("neither the log nor the store has an alert %s", id)
+		return nil, fmt.Errorf("there is no alert %s, neither in the log nor in the store", id)
 	}
 	if first != nil && opened(first) {
 		if out.Opening, err = x.change(first); err != nil {
@@ -123,7 +123,7 @@ func (a *Alert) silences(set *rules.Set) {
 		}
 	}
 	if len(a.Alert.Channels) == 0 {
-		a.Silent = append(a.Silent, Silence{Text: "no channel takes it: only NATS and the pages carry it"})
+		a.Silent = append(a.Silent, Silence{Text: "no channel gets it: it is only on NATS and the pages"})
 	}
 	for _, c := range a.Alert.Channels {
 		a.unposted(set, c)
@@ -139,7 +139,7 @@ func (a *Alert) unposted(set *rules.Set, channel string) {
 	case !known:
 		a.Silent = append(a.Silent, Silence{channel, "rules.yaml has no such channel now"})
 	case a.Alert.State.Closed():
-		a.Silent = append(a.Silent, Silence{channel, "no message of it is remembered: it closed long ago, or before anything was posted"})
+		a.Silent = append(a.Silent, Silence{channel, "no message of it is stored: it closed long ago, or before anything was posted"})
 	case a.Alert.Baseline:
 		a.Silent = append(a.Silent, Silence{channel, "it waits for the first round of its account to end, to be posted in one message"})
 	default:

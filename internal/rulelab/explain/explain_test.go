@@ -316,5 +316,5 @@ func TestExplainWhatIsNotThere(t *testing.T) {
 		require.ErrorContains(t, err, text, id)
 	}
 	_, err = x.AlertByID("a-1")
-	require.ErrorContains(t, err, "neither the log nor the store has an alert a-1")
+	require.ErrorContains(t, err, "there is no alert a-1, neither in the log nor in the store")
 }
