@@ -216,6 +216,9 @@ func corrupt(r *rand.Rand, sound []byte, used int) ([]byte, string) {
 // file can be opened the polls of all spaces go on.
 func TestCorruptedStores(t *testing.T) {
 	rounds, seed := 50, uint64(1)
+	if testing.Short() {
+		rounds = 10
+	}
 	if n, err := strconv.Atoi(os.Getenv(corruptedVariable)); err == nil {
 		rounds = n
 	}
