@@ -18,6 +18,7 @@ type answers struct {
 	since    int // the count when the pace last changed
 	accepted int // the count when one was last accepted
 	refusals []refusal
+	here     sample             // of those at the present pace
 	blame    map[string]float64 // by space: which share of its answers was throttled of late
 }
 
@@ -38,16 +39,12 @@ const (
 	// more of which each was throttled before.
 	enough = 1.5
 	// One space that was answered until then is enough against a pace that is only
-	// tried, or where nothing was accepted since the last fall.
-	enoughForTry  = 0.75
-	enoughForNone = 0.5
-	// The share of refusals is known from so many answers, or so many refusals.
-	sample        = 50
-	sampleRefused = 15
-	// After so many refusals in a row no space is to blame, and after more the pace is
-	// too high whatever is tolerated.
+	// tried.
+	enoughForTry = 0.75
+	// After so many refusals in a row no space is to blame, and after more hardly any
+	// request is accepted.
 	silence     = 5
-	longSilence = 20
+	longSilence = 8
 	// A space that was throttled at least four times in a row is to blame itself, if
 	// others are answered.
 	ownBlame = 0.9
@@ -56,6 +53,7 @@ const (
 // add notes an answer.
 func (a *answers) add(n Answer) {
 	a.count++
+	a.here.answered++
 	before := a.blame[n.Space]
 	if !n.Throttled {
 		a.accepted = a.count
@@ -64,6 +62,7 @@ func (a *answers) add(n Answer) {
 		}
 		return
 	}
+	a.here.refused++
 	for len(a.refusals) > 0 && a.refusals[0].count <= a.count-recent {
 		a.refusals = a.refusals[1:]
 	}
@@ -73,51 +72,55 @@ func (a *answers) add(n Answer) {
 	}
 }
 
-// evidence adds up the last weights of all spaces but one, from a count on.
-func (a *answers) evidence(after int, but string) (sum float64) {
-	last := map[string]float64{}
-	for _, r := range a.refusals {
-		if r.count > after && r.count > a.count-recent && r.space != but {
-			last[r.space] = r.weight
+// evidence reports whether the last weights of all spaces but one add up to what is
+// needed, from a count on.
+func (a *answers) evidence(after int, but string, needed float64) bool {
+	sum, seen := 0.0, map[string]bool{but: true}
+	for i := len(a.refusals) - 1; i >= 0 && sum < needed; i-- {
+		r := a.refusals[i]
+		if r.count <= max(after, a.count-recent) {
+			return false
+		}
+		if !seen[r.space] {
+			seen[r.space] = true
+			sum += r.weight
 		}
 	}
-	for _, weight := range last {
-		sum += weight
-	}
-	return sum
+	return sum >= needed
 }
 
 // silent reports whether none of the last answers was accepted.
 func (a *answers) silent(last int) bool { return a.count-a.accepted >= last }
 
+// lately is what became of the last requests at the present pace.
+func (a *answers) lately(pace float64) sample {
+	s := sample{pace: pace, answered: min(recent, a.count-a.since)}
+	for _, r := range a.refusals {
+		if r.count > a.count-s.answered {
+			s.refused++
+		}
+	}
+	return s
+}
+
+// outage reports whether so many were refused in a row, of several spaces, that it
+// is no chance, as often as others were refused before.
+func (a *answers) outage() bool {
+	before, of, spaces := 0, max(min(recent, a.accepted), 1), map[string]bool{}
+	for _, r := range a.refusals {
+		if r.count <= a.accepted {
+			before++
+		} else if len(spaces) < 2 {
+			spaces[r.space] = true
+		}
+	}
+	return len(spaces) > 1 && (a.count-a.accepted)*max(of-before, 1) >= longSilence*of
+}
+
 // shared reports whether a space that was just throttled is not alone in that.
 func (a *answers) shared(space string) bool {
 	own := a.blame[space] >= ownBlame && !a.silent(silence)
-	return !own && a.evidence(0, space) >= enough/2
-}
-
-// noneAccepted reports whether none was accepted at the present pace.
-func (a *answers) noneAccepted() bool { return a.accepted <= a.since }
-
-// refused returns how many were throttled at the present pace.
-func (a *answers) refused() (n int) {
-	for _, r := range a.refusals {
-		if r.count > a.since {
-			n++
-		}
-	}
-	return n
-}
-
-// share returns which share of the answers at the present pace was throttled, from
-// the first such answer on, and whether that is known well enough.
-func (a *answers) share() (throttled float64, measured bool) {
-	n := a.refused()
-	if n == 0 {
-		return 0, false
-	}
-	of := a.count - a.refusals[len(a.refusals)-n].count + 1
-	return float64(n) / float64(of), of >= sample || n >= sampleRefused
+	return !own && a.evidence(0, space, enough/2)
 }
 
 // retryAt returns until when the server asked to wait, at the present pace.

@@ -19,8 +19,8 @@ import "time"
 // of requests at most. Between such levels the account's other tools would be
 // throttled far more often than numwatch, which would not notice.
 //
-// Where a lower pace is throttled as much as a higher one, the pace is not the
-// cause, and slowness helps nobody: the pace goes back to what it was.
+// From half of the full pace down, levels are compared, as refusals may have other
+// reasons than the pace: see trial.
 type Limit struct {
 	levels  []level // from fastest to slowest
 	at      int     // the present level
@@ -30,17 +30,14 @@ type Limit struct {
 	blocked time.Time // nothing is sent before: a throttled answer said so
 	answers answers
 
-	moved     time.Time     // when the pace last changed
-	probing   bool          // it changed upwards and is not proven yet
-	fell      bool          // it changed downwards
-	quick     bool          // below half of the full pace nothing seems to stand in the way
-	patience  time.Duration // how long to stay before the next try upwards
-	began     int           // the level at which the refusals began that brought the pace down
-	throttled float64       // share of refusals at the pace from which it fell below half; 0: not measured
+	moved    time.Time     // when the pace last changed
+	probing  bool          // it changed upwards and is not proven yet
+	patience time.Duration // how long to stay before the next try upwards
+	trial    trial
+	tooFast  int       // the slowest level that failed a trial of late, 0: none
+	again    bool      // the last search tried all of them; the next leaves out those that failed
+	search   time.Time // when to try again all levels up to half of the full pace
 
-	// Where a lower pace did not help, the level at which it began is on trial.
-	trial     bool
-	trialEnds int     // the level to fall to where that is throttled more
 	tolerated float64 // share of refusals that no pace prevents, until it is measured again
 	until     time.Time
 }
@@ -60,25 +57,12 @@ const (
 	wideMargin = 1.105 // covers jitter of 100 ms
 	slowestGap = 20 * time.Second
 
-	// Below half of the full pace the next one is at most this part of the present
-	// one, so that it can be told whether that helps.
-	nextPace = 0.67
-	helps    = 0.6 // of the share of refusals, at most, is left where a lower pace helps
-	// With such a share of refusals it cannot be told.
-	nearlyAll = 0.9
-	// How long a share of refusals that no pace prevents is put up with.
-	tolerance = 10 * time.Minute
-
 	// A pace is proven when it was held so long without a fall.
 	proof = time.Minute
 	// The next try upwards waits at least and at most so long; each fall doubles it,
 	// each proof halves it.
-	minPatience  = 90 * time.Second
-	maxPatience  = time.Hour
-	maxBelowHalf = 6 * time.Minute // the same below half of the full pace
-	// Below half of it all goes faster after an outage, in which everything was
-	// throttled, and once a try succeeded: nothing seems to stand in the way.
-	quickly = 6
+	minPatience = 90 * time.Second
+	maxPatience = time.Hour
 	// After a fall the server's second is left to pass: throttled requests may
 	// count too.
 	drain = 1100 * time.Millisecond
@@ -140,126 +124,82 @@ func (l *Limit) Answered(a Answer) (shared bool) {
 	}
 	l.answers.add(a)
 	switch {
-	case l.trial:
-		l.judgeTrial(a.At)
-	case l.tooFast(a):
-		shared = a.Throttled
+	case l.trial.direction != 0:
+		l.judge(a.At)
+	case a.Throttled && l.against(a):
 		l.fall(a.At)
-	}
-	return shared || a.Throttled && l.answers.shared(a.Space)
-}
-
-// tooFast reports whether there is evidence enough against the present pace.
-func (l *Limit) tooFast(a Answer) bool {
-	if l.answers.silent(longSilence) && l.answers.shared(a.Space) {
 		return true
 	}
-	needed := enough
-	switch {
-	case l.fell && l.answers.noneAccepted():
-		needed = enoughForNone
-	case a.At.Before(l.until):
-		needed += 2 * l.tolerated * recent
-	case l.probing || l.at > l.half:
-		needed = enoughForTry
-	}
-	return l.answers.evidence(l.answers.since, "") >= needed
+	return a.Throttled && l.answers.shared(a.Space)
 }
 
-// fall lowers the pace. Below half of the full one it does so step by step, and if
-// a step did not help it tries whether the pace from before would do.
+// against reports whether there is evidence enough against the present pace.
+func (l *Limit) against(a Answer) bool {
+	needed := enough
+	switch {
+	case l.answers.outage():
+		return true
+	case a.At.Before(l.until):
+		needed += 2 * l.tolerated * recent
+	case l.probing || l.at >= l.half:
+		needed = enoughForTry
+	}
+	return l.answers.evidence(l.answers.since, "", needed)
+}
+
+// fall lowers the pace: above half of the full one at once, below on trial.
 func (l *Limit) fall(now time.Time) {
-	throttled, measured := l.answers.share()
 	switch {
 	case l.probing:
 		l.fallTo(now, l.at+1)
+	case l.at < l.half && l.answers.silent(silence):
+		l.fallTo(now, l.half)
 	case l.at < l.half:
 		l.fallTo(now, min(l.at+min(l.at+1, 2), l.half))
-	case l.answers.noneAccepted():
-		l.fallTo(now, l.lower(l.lower(l.at)))
-	case !measured:
-	case l.throttled == 0 || throttled < helps*l.throttled || throttled >= nearlyAll:
-		l.throttled = throttled
-		l.fallTo(now, l.lower(l.at))
 	default:
-		l.trial, l.trialEnds = true, l.lower(l.at)
-		l.throttled = max(throttled, l.throttled)
-		l.move(now, l.began)
+		l.tryLower(now)
 	}
-}
-
-// judgeTrial ends the trial of the pace from before the fall, once enough is
-// known: if it is throttled no more than the lower one, the share of refusals is
-// tolerated for a while. Else the fall goes on.
-func (l *Limit) judgeTrial(now time.Time) {
-	throttled, of := l.answers.refused(), l.answers.count-l.answers.since
-	limit := 2*l.throttled*sample + 3
-	switch {
-	case float64(throttled) > limit || l.answers.silent(longSilence):
-		l.trial = false
-		l.fallTo(now, l.trialEnds)
-	case of >= sample:
-		l.trial = false
-		l.tolerated, l.until = max(l.throttled, float64(throttled)/float64(of)), now.Add(tolerance)
-		l.patience = minPatience
-	default:
-		return
-	}
-	l.throttled = 0
 }
 
 // fallTo moves down to a level.
 func (l *Limit) fallTo(now time.Time, to int) {
-	if !l.probing && now.Sub(l.moved) >= proof {
-		l.began = l.at
-	}
-	l.quick = l.answers.noneAccepted() && (l.quick || l.at == l.half)
-	if l.patience = min(2*l.patience, maxPatience); l.quick && l.at == l.half {
-		l.patience = minPatience
-	}
+	l.patience = min(2*l.patience, maxPatience)
+	l.retreat(now, to)
+}
+
+// retreat moves to a level after the pause for which the server asks.
+func (l *Limit) retreat(now time.Time, to int) {
 	l.block(latest(now.Add(drain), l.answers.retryAt()))
-	l.move(now, min(to, len(l.levels)-1))
-	l.fell = true
+	l.move(now, to)
 }
 
 func (l *Limit) move(now time.Time, to int) {
-	l.at, l.moved, l.answers.since = to, now, l.answers.count
-	l.probing, l.fell = false, false
-}
-
-// lower returns the next level below half of the full pace.
-func (l *Limit) lower(at int) int {
-	to := at
-	for to < len(l.levels)-1 && l.levels[to].perSecond() > nextPace*l.levels[at].perSecond() {
-		to++
+	if l.at <= l.half && to > l.half {
+		l.search = now.Add(searchEvery)
 	}
-	return to
+	l.at, l.moved = to, now
+	l.answers.since, l.answers.here = l.answers.count, sample{pace: l.Rate()}
+	l.probing = false
 }
 
 func (l *Limit) block(until time.Time) { l.blocked = latest(l.blocked, until) }
 
 // stepUp goes one level up when the present one has been held long enough.
 func (l *Limit) stepUp(now time.Time) {
-	held, proven, patience := now.Sub(l.moved), proof, l.patience
-	if l.at > l.half {
-		patience = min(patience, maxBelowHalf)
-	}
-	if l.quick {
-		proven, patience = max(proof/quickly, 2*l.levels[l.at].gap()), min(patience/quickly, proof)
-	}
+	held := now.Sub(l.moved)
 	switch {
-	case l.moved.IsZero() || l.at == 0 && !l.probing || l.trial:
+	case l.at > l.half:
+		l.tryHigher(now)
 		return
-	case l.probing && held >= proven:
+	case l.moved.IsZero() || l.trial.direction != 0 || l.at == 0 && !l.probing:
+		return
+	case l.probing && held >= proof:
 		l.patience = max(l.patience/2, minPatience)
-		l.quick = l.at > l.half
-	case l.probing || held < patience:
+	case l.probing || held < l.patience:
 		return
 	}
-	l.throttled = 0
 	l.move(now, max(l.at-1, 0))
 	l.probing = true
-	l.quick = l.quick && l.at > l.half
 }
 
 // Rate is the present pace, in requests per second.
