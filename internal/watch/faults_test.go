@@ -418,6 +418,7 @@ func TestAFaultOfTheWholeAccount(t *testing.T) {
 		{camssim.Fault{Latency: time.Hour}, 3 * time.Minute, "no answer within 10s", 5 * time.Minute},
 		{camssim.Fault{Kind: camssim.Refuse, Code: "NoPermission"}, 20 * time.Minute, "grant the RAM user", 10 * time.Minute},
 		{camssim.Fault{Kind: camssim.Refuse, Code: "InvalidAccessKeyId.Inactive"}, 2 * time.Minute, "access key", 5 * time.Minute},
+		{camssim.Fault{Kind: camssim.Throttled}, time.Minute, "", 0},
 	} {
 		t.Run(string(line.fault.Kind)+line.fault.Code, func(t *testing.T) {
 			t.Parallel()
