@@ -116,11 +116,14 @@ func (p *Poller) poll(ctx context.Context, id string, previous time.Time, turn r
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	alone, denied := p.o.Health.DeniedAlone(id)
 	switch {
 	case r.Err == nil:
 		if waited, ok := p.schedule.Done(id, outcome, r.At); ok && outcome.Changes > 0 {
 			p.metrics.detected(waited)
 		}
+	case r.Err.Class == cams.DeniedAccount && alone: // so that others are asked before it is asked again
+		p.schedule.Failed(id, denied, 0, r.At)
 	case r.Err.Class == cams.Throttled && r.Err.Shared || r.Err.Class == cams.DeniedAccount || r.Err.Class == cams.NoCredentials:
 		p.schedule.Postponed(id, r.At)
 	default:

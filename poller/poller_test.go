@@ -172,6 +172,51 @@ func TestPollerEndsWhenDeliverFails(t *testing.T) {
 	})
 }
 
+// A denial right after another space was let in is doubted until that one is asked
+// again, which must be next, or a lost key would be tried at full pace.
+func TestPollerAsksAnotherSpaceWhetherADenialIsOfTheAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		account, c := health.New("main", nil), &cloudy{}
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(3), Deliver: (&sink{}).deliver, Health: account, MaxAge: time.Second, MinInterval: 200 * time.Millisecond})
+		p.SetSpaces(spaces(2))
+		stop := start(t, p)
+		time.Sleep(time.Minute)
+		before := c.count()
+		denied := &cams.Error{Class: cams.DeniedAccount, Account: "main", Code: "SignatureDoesNotMatch", Err: errors.New("denied")}
+		c.set(func() { c.fails = func(string) error { return denied } })
+		time.Sleep(10 * time.Second)
+		_, isDenied := account.Unwell()
+		require.True(t, isDenied)
+		require.LessOrEqual(t, c.count()-before, 4)
+		require.NoError(t, stop())
+	})
+}
+
+// As above, but the other space is let in: the denied one must not be asked at full pace.
+func TestPollerTriesASpaceThatAloneIsDeniedSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		denied := &cams.Error{Class: cams.DeniedAccount, Account: "main", Code: "NoPermission", Err: errors.New("denied")}
+		account, c := health.New("main", nil), &cloudy{}
+		c.fails = func(id string) error {
+			if id == "1" {
+				return denied
+			}
+			return nil
+		}
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: (&sink{}).deliver, Health: account, MinInterval: time.Second})
+		p.SetSpaces(spaces(3))
+		stop := start(t, p)
+		time.Sleep(2 * time.Minute)
+		_, isDenied := account.Unwell()
+		require.False(t, isDenied)
+		c.set(func() {
+			require.Less(t, c.polls["1"], 20)
+			require.Greater(t, c.polls["0"], 100)
+		})
+		require.NoError(t, stop())
+	})
+}
+
 func TestPollerTriesADeniedAccountSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := &cloudy{latency: 300 * time.Millisecond}, &sink{}

@@ -248,6 +248,19 @@ func (a *Account) onItsOwn(p Poll) bool {
 	return false
 }
 
+// DeniedAlone reports whether a denial of the account is held against one space,
+// for the time being or, if it is DENIED, for good.
+func (a *Account) DeniedAlone(id string) (alone, denied bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.suspect != nil && a.suspect.Space == id {
+		return true, false
+	}
+	s := a.spaces[id]
+	denied = s != nil && s.value == phone.Denied
+	return denied, denied
+}
+
 // deniedAlone notes that the suspect was denied while others were let in.
 func (a *Account) deniedAlone() {
 	p := *a.suspect
