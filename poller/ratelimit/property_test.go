@@ -100,7 +100,11 @@ func (w *world) run(chance *rand.Rand, span time.Duration) (slow time.Duration, 
 // minutes. That short tries do not hide a pace that is too slow, at least a third of
 // what could be accepted is.
 func TestLimitNeverStaysSlow(t *testing.T) {
-	worlds := cmp.Or(number(t, "NUMWATCH_SOAK_WORLDS"), 40)
+	suite := uint64(40)
+	if testing.Short() {
+		suite = 8
+	}
+	worlds := cmp.Or(number(t, "NUMWATCH_SOAK_WORLDS"), suite)
 	first := number(t, "NUMWATCH_TEST_SEED")
 	for seed := first; seed < first+worlds; seed++ {
 		w := randomWorld(rand.New(rand.NewPCG(seed, 4)))
