@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,55 +20,54 @@ import (
 	"numwatch/alert"
 	"numwatch/diff"
 	camssim "numwatch/internal/sim/cams"
+	simfault "numwatch/internal/sim/fault"
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
 	"numwatch/poller/health"
 	"numwatch/poller/ratelimit"
+	"numwatch/poller/schedule"
 	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
 const (
-	rigRate     = 60 // requests a second
-	rigInterval = 20 * time.Millisecond
-	rigMaxAge   = 400 * time.Millisecond
-	rigTimeout  = 5 * time.Second
+	well         = 20 // spaces beside the sick one
+	pace         = 8.0
+	leastBetween = 5 * time.Second
+	sickNumbers  = 30
 )
 
-// rig is everything between the cloud and the sinks as it is: signed requests to
-// a strict cloud, the poller, the loop, the shipped rules, the store. Only its
-// intervals are short.
+var (
+	sick   = phone.SpaceKey{Account: "main", ID: "sick"}
+	rigKey = camssim.Key{AccessKeyId: "LTAI-rig", AccessKeySecret: "the-secret-of-the-rig"}
+)
+
+// rig is everything between the cloud and the sinks as it is, in virtual time:
+// signed requests to a strict cloud that can be told what is wrong with a space,
+// the poller, the loop, the shipped rules, the store.
 type rig struct {
-	t         *testing.T
-	cloud     *camssim.Server
-	url       string
-	store     *store.Store
-	directory *watch.Directory
-	loop      *watch.Loop
-	messenger *messenger
-	health    atomic.Pointer[health.Account]
-	poller    *poller.Poller
-	interval  time.Duration // the least between two polls of a space
-	timeout   time.Duration // of one request
-	halt      func()
+	*testing.T
+	cloud   *camssim.Server
+	network *simfault.Network
+	store   *store.Store
+	loop    *watch.Loop
+	known   []phone.Space
+	halt    func()           // stops polling
+	numbers []camssim.Number // of the sick space
+
+	mu     sync.Mutex
+	health *health.Account
+	poller *poller.Poller
+	polls  map[string][]time.Time // when each space's polls were handed on
+	list   listing                // nil: the sick space lists its numbers
 }
 
-var rigKey = camssim.Key{AccessKeyId: "LTAI-rig", AccessKeySecret: "the-secret-of-the-rig"}
+// listing is what a space lists at its n-th poll in place of its numbers.
+type listing func(n int, numbers []camssim.Number) []camssim.Number
 
-// rigSpaces are the spaces a, b and c, with two numbers each.
-func rigSpaces() (cloud []camssim.Space, known []phone.Space) {
-	for i, id := range []string{"a", "b", "c"} {
-		s := camssim.Space{Id: id}
-		for j := range 2 {
-			s.Numbers = append(s.Numbers, healthy(fmt.Sprintf("86%d%d", i, j)))
-		}
-		cloud = append(cloud, s)
-		known = append(known, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: id}, Name: "Customer " + id})
-	}
-	return cloud, known
-}
+func number12(i int) camssim.Number { return healthy(fmt.Sprintf("1201555%04d", i)) }
 
 func healthy(number string) camssim.Number {
 	return camssim.Number{
@@ -78,133 +78,187 @@ func healthy(number string) camssim.Number {
 	}
 }
 
-func newRig(t *testing.T, interval, timeout time.Duration) *rig {
-	r := &rig{t: t, interval: interval, timeout: timeout, messenger: &messenger{}, directory: watch.NewDirectory()}
-	inCloud, known := rigSpaces()
-	r.cloud = camssim.New(camssim.Config{Limit: rigRate + 20, Accounts: []camssim.Account{{Name: "main", Key: rigKey, Spaces: inCloud}}})
-	web := httptest.NewServer(r.cloud)
-	t.Cleanup(web.Close)
-	r.url = web.URL
-	var err error
-	r.store, err = store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
-	require.NoError(t, err)
-	shipped, err := os.ReadFile("../../rules.yaml")
-	require.NoError(t, err)
-	set, err := rulefile.Load("rules.yaml", shipped)
-	require.NoError(t, err)
-	r.loop, err = watch.New(watch.Options{
-		Store: r.store, Rules: set, Directory: r.directory, Messenger: r.messenger, Wake: func() {},
-		Health: func(string) *health.Account { return r.health.Load() },
-		Diff:   diff.Options{MissingAfter: 30, MissingFor: 30 * rigInterval}, Log: slog.New(slog.DiscardHandler),
+// inRig runs a test on a fleet of which every space is known.
+func inRig(t *testing.T, sickNumbers int, test func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{T: t, network: simfault.NewNetwork(), polls: map[string][]time.Time{}}
+		for i := range sickNumbers {
+			r.numbers = append(r.numbers, number12(i))
+		}
+		spaces := []camssim.Space{{Id: sick.ID, Numbers: r.numbers}}
+		for i := range well {
+			spaces = append(spaces, camssim.Space{Id: fmt.Sprint("well-", i), Numbers: []camssim.Number{healthy(fmt.Sprintf("8613800%04d", i))}})
+		}
+		r.cloud = camssim.New(camssim.Config{Limit: 10, Accounts: []camssim.Account{{Name: "main", Key: rigKey, Spaces: spaces}}})
+		defer r.start(spaces)()
+		time.Sleep(30 * time.Second)
+		require.Len(t, r.changes(), sickNumbers+well)
+		test(r)
 	})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.loop.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-		require.NoError(t, r.store.Close())
-	})
-	require.NoError(t, r.loop.SetSpaces(ctx, "main", known))
-	require.NoError(t, r.loop.Started(ctx))
-	r.poll()
-	t.Cleanup(func() { r.halt() })
-	r.eventually("every space is known", func() bool { return len(r.changes()) == 6 })
-	return r
 }
 
-// poll starts the poller, as a start of the bot does.
+func (r *rig) start(spaces []camssim.Space) (stop func()) {
+	web := &httptest.Server{Listener: r.network, Config: &http.Server{Handler: r}}
+	web.Start()
+	var err error
+	r.store, err = store.Open(filepath.Join(r.TempDir(), "db"), store.Options{})
+	require.NoError(r, err)
+	shipped, err := os.ReadFile("../../rules.yaml")
+	require.NoError(r, err)
+	set, err := rulefile.Load("rules.yaml", shipped)
+	require.NoError(r, err)
+	r.loop, err = watch.New(watch.Options{
+		Store: r.store, Rules: set, Directory: watch.NewDirectory(), Messenger: &messenger{}, Wake: func() {},
+		Health:      func(string) *health.Account { account, _ := r.polling(); return account },
+		LongestWait: func(string) time.Duration { _, p := r.polling(); return p.LongestWait() },
+		Diff:        diff.Options{MissingAfter: 3, MissingFor: 10 * time.Minute}, Log: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(r, err)
+	for _, s := range spaces {
+		r.known = append(r.known, phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: s.Id}, Name: "Customer " + s.Id})
+	}
+	r.poll()
+	ctx, cancel := context.WithCancel(context.Background())
+	looping := make(chan error, 1)
+	go func() { looping <- r.loop.Run(ctx) }()
+	require.NoError(r, r.loop.SetSpaces(ctx, "main", r.known))
+	require.NoError(r, r.loop.Started(ctx))
+	return func() {
+		r.halt()
+		cancel()
+		require.NoError(r, <-looping)
+		web.Close()
+		require.NoError(r, r.store.Close())
+	}
+}
+
+// poll polls until halt, with a new poller, as after a start of the bot.
 func (r *rig) poll() {
-	pace := ratelimit.NewPace(rigRate)
+	stored, err := r.store.Conditions()
+	require.NoError(r, err)
+	account, limit := health.New("main", stored), ratelimit.NewPace(pace)
 	client, err := cams.NewClient(cams.ClientOptions{
-		Account: "main", Endpoint: r.url, Timeout: r.timeout, Pace: pace,
+		Account: "main", Endpoint: "http://cloud", Pace: limit, ClockOff: account.ClockOff, Dial: r.network.DialContext,
 		Credentials: cams.Credentials{Type: "access_key", AccessKeyId: rigKey.AccessKeyId, AccessKeySecret: rigKey.AccessKeySecret},
 	})
-	require.NoError(r.t, err)
-	stored, err := r.store.Conditions()
-	require.NoError(r.t, err)
-	r.health.Store(health.New("main", stored))
-	r.poller = poller.New(poller.Options{
-		Account: "main", Fetcher: client, Pace: pace, Deliver: r.loop.Deliver, Health: r.health.Load(),
-		MaxAge: rigMaxAge, MinInterval: r.interval, Timeout: 2 * r.timeout,
+	require.NoError(r, err)
+	p := poller.New(poller.Options{
+		Account: "main", Fetcher: client, Pace: limit, Health: account, MinInterval: leastBetween,
+		Deliver: func(ctx context.Context, result poller.Result) (schedule.Outcome, error) {
+			r.mu.Lock()
+			r.polls[result.Space.ID] = append(r.polls[result.Space.ID], result.At)
+			r.mu.Unlock()
+			return r.loop.Deliver(ctx, result)
+		},
 	})
+	r.mu.Lock()
+	r.health, r.poller = account, p
+	r.mu.Unlock()
 	var keys []phone.SpaceKey
-	for k := range r.directory.Keys() {
-		keys = append(keys, k)
+	for _, s := range r.known {
+		keys = append(keys, s.SpaceKey)
 	}
-	r.poller.SetSpaces(keys)
+	p.SetSpaces(keys)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- r.poller.Run(ctx) }()
-	r.halt = sync.OnceFunc(func() {
+	go func() { done <- p.Run(ctx) }()
+	r.halt = func() {
 		cancel()
-		require.NoError(r.t, <-done)
+		require.NoError(r, <-done)
 		client.Close()
-	})
+	}
 }
 
-func (r *rig) eventually(what string, happened func() bool) {
-	r.t.Helper()
-	require.Eventually(r.t, happened, 10*time.Second, 5*time.Millisecond, what)
+func (r *rig) polling() (*health.Account, *poller.Poller) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.health, r.poller
 }
 
-// asked is how often a space was polled so far.
-func (r *rig) asked(space string) int { return r.cloud.Stats("main").Spaces[space] }
-
-// further waits until a space was polled so many times more.
-func (r *rig) further(space string, times int) {
-	r.t.Helper()
-	from := r.asked(space)
-	r.eventually("space "+space+" is polled", func() bool { return r.asked(space) >= from+times })
+// ServeHTTP answers as the cloud does, once the sick space lists what it should.
+func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	if r.list != nil && req.URL.Query().Get("CustSpaceId") == sick.ID {
+		_ = r.cloud.SetSpace("main", camssim.Space{Id: sick.ID, Numbers: r.list(len(r.polls[sick.ID]), slices.Clone(r.numbers))})
+	}
+	r.mu.Unlock()
+	r.cloud.ServeHTTP(w, req)
 }
 
-// failures is how many polls in a row failed of the one space that fails.
-func (r *rig) failures() int {
-	failing := r.poller.Status().Failing
-	require.Len(r.t, failing, 1)
-	return failing[0].Failures
+// lists has the sick space list something else; nil: its numbers.
+func (r *rig) lists(l listing) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = l
+	_ = r.cloud.SetSpace("main", camssim.Space{Id: sick.ID, Numbers: r.numbers})
+}
+
+// polled is how often the space was polled from one time to another.
+func (r *rig) polled(space string, from, to time.Time) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, at := range r.polls[space] {
+		if at.After(from) && !at.After(to) {
+			n++
+		}
+	}
+	return n
+}
+
+// polledAll is how often any space was polled.
+func (r *rig) polledAll(from, to time.Time) int {
+	return r.polled(sick.ID, from, to) + r.polledWell(from, to)
+}
+
+// polledWell is how often the spaces that are well were polled.
+func (r *rig) polledWell(from, to time.Time) (n int) {
+	for i := range well {
+		n += r.polled(fmt.Sprint("well-", i), from, to)
+	}
+	return n
+}
+
+func (r *rig) events() []alert.Event {
+	events, err := r.store.ReadLog(1, 100_000)
+	require.NoError(r, err)
+	return events
 }
 
 // changes lists the changes of numbers in the log.
 func (r *rig) changes() (out []string) {
-	events, err := r.store.ReadLog(1, 1000)
-	require.NoError(r.t, err)
-	for _, e := range events {
-		if e.Kind == alert.KindChange && e.Change.Subject.Kind() == phone.OfNumber {
-			c := e.Change
+	for _, e := range r.events() {
+		if c := e.Change; e.Kind == alert.KindChange && c.Subject.Kind() == phone.OfNumber {
 			out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s→%s %s", c.Subject, c.Field, c.Old, c.New, c.MovedFrom)))
 		}
 	}
 	return out
 }
 
-// said lists the transitions of alerts in the log.
-func (r *rig) said() (out []string) {
-	events, err := r.store.ReadLog(1, 1000)
-	require.NoError(r.t, err)
-	for _, e := range events {
-		if e.Kind == alert.KindAlert {
-			out = append(out, fmt.Sprintf("%s %s %s", e.Alert.Rule, e.Alert.Subject, e.Alert.Transition))
+// told are the transitions of alerts in the log after a time.
+func (r *rig) told(after time.Time) (out []alert.Event) {
+	for _, e := range r.events() {
+		if e.Kind == alert.KindAlert && e.Time.After(after) {
+			out = append(out, e)
 		}
 	}
 	return out
 }
 
+// untilTold waits until so many transitions were told, and returns them.
+func (r *rig) untilTold(after time.Time, n int, atMost time.Duration) []alert.Event {
+	for start := time.Now(); len(r.told(after)) < n && time.Since(start) < atMost; {
+		time.Sleep(time.Second)
+	}
+	return r.told(after)
+}
+
 // condition is the Poll of a subject, OK if nothing else is stored.
 func (r *rig) condition(s phone.Subject) phone.Condition {
 	all, err := r.store.Conditions()
-	require.NoError(r.t, err)
+	require.NoError(r, err)
 	i := slices.IndexFunc(all, func(c phone.Condition) bool { return c.Subject == s })
 	if i < 0 {
 		return phone.Condition{Subject: s, Value: phone.OK}
 	}
 	return all[i]
-}
-
-// alerts are the alerts that are not closed.
-func (r *rig) alerts() []alert.Alert {
-	all, err := r.store.Alerts()
-	require.NoError(r.t, err)
-	return slices.DeleteFunc(all, func(a alert.Alert) bool { return a.State.Closed() })
 }

@@ -1,0 +1,61 @@
+package watch_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"numwatch/alert"
+	camssim "numwatch/internal/sim/cams"
+)
+
+// A number that goes to another space and comes back is reported as moved, and never
+// as missing.
+func TestANumberThatMovesAndComesBack(t *testing.T) {
+	inRig(t, 3, func(r *rig) {
+		known, began := len(r.changes()), time.Now()
+		r.lists(func(_ int, numbers []camssim.Number) []camssim.Number { return numbers[1:] })
+		require.NoError(r, r.cloud.SetNumber("main", "well-1", r.numbers[0]))
+		time.Sleep(sickFor)
+		require.Equal(r, []string{"main/well-1/12015550000 Number →APPEARED sick"}, r.changes()[known:])
+		r.lists(nil)
+		require.NoError(r, r.cloud.RemoveNumber("main", "well-1", "12015550000"))
+		time.Sleep(15 * time.Minute)
+		require.Equal(r, []string{"main/well-1/12015550000 Number APPEARED→MOVED"}, r.changes()[known+1:])
+		for _, e := range r.told(began) {
+			require.Equal(r, "number-appeared", e.Alert.Rule)
+		}
+	})
+}
+
+// A number that two spaces list is known in both: where it goes from one, it is
+// not missing.
+func TestANumberOfTwoSpacesIsNotMissing(t *testing.T) {
+	inRig(t, 3, func(r *rig) {
+		known := len(r.changes())
+		require.NoError(r, r.cloud.SetNumber("main", "well-1", r.numbers[0]))
+		time.Sleep(time.Minute)
+		require.Equal(r, []string{"main/well-1/12015550000 Number →APPEARED sick"}, r.changes()[known:], "it does not go to and fro")
+		require.NoError(r, r.cloud.Update("main", sick.ID, "12015550000", "QualityRating", "RED"))
+		time.Sleep(time.Minute)
+		require.Equal(r, []string{"main/sick/12015550000 QualityRating GREEN→RED"}, r.changes()[known+1:], "its values are each space's own")
+		require.NoError(r, r.cloud.RemoveNumber("main", "well-1", "12015550000"))
+		time.Sleep(15 * time.Minute)
+		require.Equal(r, []string{"main/well-1/12015550000 Number APPEARED→MOVED"}, r.changes()[known+2:])
+	})
+}
+
+// A number that is gone from complete lists, while others fail, is missing.
+func TestANumberThatIsGoneIsMissing(t *testing.T) {
+	inRig(t, 3, func(r *rig) {
+		known, began := len(r.changes()), time.Now()
+		require.NoError(r, r.cloud.RemoveNumber("main", sick.ID, "12015550000"))
+		r.cloud.Inject(camssim.Fault{Kind: camssim.CutJSON, Space: sick.ID, Probability: 0.5})
+		time.Sleep(30 * time.Minute)
+		require.Equal(r, []string{"main/sick/12015550000 Number APPEARED→MISSING"}, r.changes()[known:])
+		missing := func(e alert.Event) bool { return e.Alert.Rule == "number-missing" }
+		require.True(r, slices.ContainsFunc(r.told(began), missing))
+	})
+}
