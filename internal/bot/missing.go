@@ -134,14 +134,7 @@ const expireEvery = time.Minute
 
 // expireMissing ends the watch over spaces that have been missing for long.
 func (b *Bot) expireMissing(ctx context.Context) error {
-	ticker := time.NewTicker(expireEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	return every(ctx, expireEvery, func() {
 		for _, a := range b.accounts {
 			if m := a.missing.Load(); m == nil || time.Now().Before(m.Until) {
 				continue
@@ -150,5 +143,5 @@ func (b *Bot) expireMissing(ctx context.Context) error {
 				b.log.Error("missing spaces are still watched", "account", a.name, "err", err)
 			}
 		}
-	}
+	})
 }

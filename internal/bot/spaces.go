@@ -189,16 +189,23 @@ func checkpointName(account string) string { return filepath.Join("poller", acco
 
 // saveCheckpoints saves the account's schedule from time to time.
 func (b *Bot) saveCheckpoints(ctx context.Context, a *account) error {
-	ticker := time.NewTicker(checkpointEvery)
+	return every(ctx, checkpointEvery, func() {
+		if err := b.saveCheckpoint(ctx, a); err != nil && ctx.Err() == nil {
+			b.log.Warn("the schedule could not be saved", "account", a.name, "err", err)
+		}
+	})
+}
+
+// every does something from time to time until ctx ends.
+func every(ctx context.Context, interval time.Duration, do func()) error {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			if err := b.saveCheckpoint(ctx, a); err != nil && ctx.Err() == nil {
-				b.log.Warn("the schedule could not be saved", "account", a.name, "err", err)
-			}
+			do()
 		}
 	}
 }

@@ -28,22 +28,21 @@ func (v *View) Alerts() []*alert.Alert {
 func (v *View) Message(id string) (*alert.Message, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	m, ok := v.messages[id]
-	return m, ok
+	return v.messages.Get(id)
 }
 
 // Messages returns all messages in no order.
 func (v *View) Messages() []*alert.Message {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return slices.AppendSeq(make([]*alert.Message, 0, len(v.messages)), maps.Values(v.messages))
+	return v.messages.All()
 }
 
 // MessagesOf returns the messages that show an alert, in no order.
 func (v *View) MessagesOf(alertID string) []*alert.Message {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.showing[alertID]
+	return v.messages.Of(alertID)
 }
 
 // DeadLetters returns the messages that Slack has permanently rejected, oldest first.

@@ -12,7 +12,6 @@ package view
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -46,8 +45,7 @@ type View struct {
 	hits       hits
 	prints     prints
 	alerts     map[string]*alert.Alert
-	messages   map[string]*alert.Message
-	showing    map[string][]*alert.Message // the messages that show an alert, by its id
+	messages   alert.Messages
 	silences   map[string]alert.Silence
 	conditions map[phone.Subject]phone.Condition
 	built      bool
@@ -59,8 +57,7 @@ type View struct {
 func New(s Store) (*View, error) {
 	v := &View{
 		store: s, spaces: newSpaces(), hits: hits{}, prints: newPrints(s.FirstSeq()),
-		alerts: map[string]*alert.Alert{}, messages: map[string]*alert.Message{}, showing: map[string][]*alert.Message{},
-		silences: map[string]alert.Silence{}, conditions: map[phone.Subject]phone.Condition{}, changed: make(chan struct{}),
+		alerts: map[string]*alert.Alert{}, silences: map[string]alert.Silence{}, conditions: map[phone.Subject]phone.Condition{}, changed: make(chan struct{}),
 	}
 	var stored store.Commit
 	var err error
@@ -193,10 +190,10 @@ func (v *View) take(c *store.Commit) {
 		v.alerts[a.ID] = &a
 	}
 	for _, id := range c.DropMessages {
-		v.dropMessage(id)
+		v.messages.Drop(id)
 	}
 	for _, m := range c.Messages {
-		v.putMessage(&m)
+		v.messages.Put(&m)
 	}
 	for _, id := range c.DropSilences {
 		delete(v.silences, id)
@@ -208,30 +205,6 @@ func (v *View) take(c *store.Commit) {
 		v.conditions[condition.Subject] = condition
 		if condition.Value == phone.OK {
 			delete(v.conditions, condition.Subject)
-		}
-	}
-}
-
-func (v *View) putMessage(m *alert.Message) {
-	v.dropMessage(m.ID)
-	v.messages[m.ID] = m
-	for _, s := range m.Alerts {
-		v.showing[s.Alert] = append(v.showing[s.Alert], m)
-	}
-}
-
-func (v *View) dropMessage(id string) {
-	old := v.messages[id]
-	if old == nil {
-		return
-	}
-	delete(v.messages, id)
-	for _, s := range old.Alerts {
-		// Readers may hold the slice: it is replaced, not changed.
-		rest := slices.DeleteFunc(slices.Clone(v.showing[s.Alert]), func(m *alert.Message) bool { return m == old })
-		v.showing[s.Alert] = rest
-		if len(rest) == 0 {
-			delete(v.showing, s.Alert)
 		}
 	}
 }

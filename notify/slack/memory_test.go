@@ -24,7 +24,7 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
-		state: newSimulatedState(), silences: map[string]alert.Silence{}, conditions: map[string]string{}, reasons: map[string]string{},
+		state: &simulatedState{alerts: map[string]*alert.Alert{}}, silences: map[string]alert.Silence{}, conditions: map[string]string{}, reasons: map[string]string{},
 	}
 }
 
@@ -40,7 +40,7 @@ func (m *memory) putMessages(messages ...alert.Message) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, v := range messages {
-		m.state.put(&v)
+		m.state.messages.Put(&v)
 	}
 }
 
@@ -56,11 +56,11 @@ func (m *memory) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 		}
 	}
 	for _, id := range r.Drop {
-		m.state.drop(id)
+		m.state.messages.Drop(id)
 	}
 	for _, v := range r.Messages {
 		v.Alerts = slices.Clone(v.Alerts)
-		m.state.put(&v)
+		m.state.messages.Put(&v)
 	}
 	for _, id := range r.Forget {
 		if a := m.state.alerts[id]; a != nil && a.State.Closed() {

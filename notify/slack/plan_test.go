@@ -24,12 +24,12 @@ type paper struct {
 }
 
 func onPaper(channels []string, alerts []alert.Alert, messages ...alert.Message) *paper {
-	p := &paper{state: newSimulatedState()}
+	p := &paper{state: &simulatedState{alerts: map[string]*alert.Alert{}}}
 	for _, a := range alerts {
 		p.state.alerts[a.ID] = &a
 	}
 	for _, m := range messages {
-		p.state.put(&m)
+		p.state.messages.Put(&m)
 	}
 	p.planner = newPlanner(p.state, channels, alerttest.Noon)
 	return p
@@ -44,7 +44,7 @@ func (p *paper) update(a alert.Alert, now time.Time) {
 
 // put notes that a message now shows these alerts.
 func (p *paper) put(m alert.Message) {
-	p.state.put(&m)
+	p.state.messages.Put(&m)
 	p.message(&m)
 	for _, s := range m.Alerts {
 		delete(p.channel(m.Channel).waiting, s.Alert)
@@ -58,7 +58,8 @@ func (p *paper) posted(a action, id string, at time.Time) *alert.Message {
 		m.Alerts = append(m.Alerts, shown(&a.alerts[i]))
 	}
 	p.put(m)
-	return p.state.messages[id]
+	got, _ := p.state.messages.Get(id)
+	return got
 }
 
 // edited does what an edit that succeeds does.
@@ -165,7 +166,7 @@ func TestPlanMergesWhatWasNotPosted(t *testing.T) {
 		lost = append(lost, b.posted(b.post(alerttest.Noon, whenever), fmt.Sprint("m", i), alerttest.Noon))
 	}
 	for _, m := range lost {
-		b.state.drop(m.ID)
+		b.state.messages.Drop(m.ID)
 		b.replace(m, alerttest.Noon)
 	}
 	require.Len(t, b.post(alerttest.Noon, whenever).alerts, 3)
@@ -347,7 +348,7 @@ func (p *play) act(a action) {
 		p.posts++
 		p.free = p.now.Add(time.Second)
 		if m := p.posted(a, fmt.Sprint("m", p.posts), p.now); p.chance.IntN(8) == 0 {
-			p.state.drop(m.ID)
+			p.state.messages.Drop(m.ID)
 			p.replace(m, p.now)
 		}
 	case reply:

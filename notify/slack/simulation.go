@@ -35,7 +35,7 @@ type Notification struct {
 // NewSimulation returns a workspace with these channels, in which nothing was
 // said yet.
 func NewSimulation(channels []string, now time.Time) *Simulation {
-	state := newSimulatedState()
+	state := &simulatedState{alerts: map[string]*alert.Alert{}}
 	return &Simulation{
 		state: state, plan: newPlanner(state, channels, now), channels: slices.Sorted(slices.Values(channels)),
 		now: now, postAt: make(map[string]time.Time), due: make(map[string]time.Time),
@@ -45,7 +45,7 @@ func NewSimulation(channels []string, now time.Time) *Simulation {
 // Update takes in an alert as it now is. What shows it is edited at once.
 func (r *Simulation) Update(a alert.Alert, now time.Time) {
 	r.state.alerts[a.ID] = &a
-	for _, m := range slices.Clone(r.state.showing[a.ID]) {
+	for _, m := range r.state.messages.Of(a.ID) {
 		r.put(*m, redrawn(m, []alert.Alert{a}))
 	}
 	r.plan.update(&a, now)
@@ -107,7 +107,7 @@ func (r *Simulation) tell(channel string, a action, now time.Time) Notification 
 // put notes what a message shows.
 func (r *Simulation) put(m alert.Message, list []alert.ShownAlert) {
 	m.Alerts = list
-	r.state.put(&m)
+	r.state.messages.Put(&m)
 	r.plan.message(&m)
 }
 
@@ -116,7 +116,7 @@ func (r *Simulation) put(m alert.Message, list []alert.ShownAlert) {
 func (r *Simulation) Forget(now time.Time, keep time.Duration) []string {
 	alerts, messages := r.plan.expired(now, keep)
 	for _, m := range messages {
-		r.state.drop(m.ID)
+		r.state.messages.Drop(m.ID)
 	}
 	for _, id := range alerts {
 		delete(r.state.alerts, id)
@@ -128,44 +128,15 @@ func (r *Simulation) Forget(now time.Time, keep time.Duration) []string {
 type simulatedState struct {
 	State    // nil: a planner asks for nothing but alerts and messages
 	alerts   map[string]*alert.Alert
-	messages map[string]*alert.Message
-	showing  map[string][]*alert.Message // by alert
-}
-
-func newSimulatedState() *simulatedState {
-	return &simulatedState{
-		alerts: make(map[string]*alert.Alert), messages: make(map[string]*alert.Message), showing: make(map[string][]*alert.Message),
-	}
+	messages alert.Messages
 }
 
 func (r *simulatedState) Alert(id string) (*alert.Alert, bool) { a, ok := r.alerts[id]; return a, ok }
 
-func (r *simulatedState) Message(id string) (*alert.Message, bool) {
-	m, ok := r.messages[id]
-	return m, ok
-}
+func (r *simulatedState) Message(id string) (*alert.Message, bool) { return r.messages.Get(id) }
 
 func (r *simulatedState) Alerts() []*alert.Alert { return slices.Collect(maps.Values(r.alerts)) }
 
-func (r *simulatedState) Messages() []*alert.Message { return slices.Collect(maps.Values(r.messages)) }
+func (r *simulatedState) Messages() []*alert.Message { return r.messages.All() }
 
-func (r *simulatedState) MessagesOf(id string) []*alert.Message { return r.showing[id] }
-
-func (r *simulatedState) put(m *alert.Message) {
-	r.drop(m.ID)
-	r.messages[m.ID] = m
-	for _, s := range m.Alerts {
-		r.showing[s.Alert] = append(r.showing[s.Alert], m)
-	}
-}
-
-func (r *simulatedState) drop(id string) {
-	m := r.messages[id]
-	if m == nil {
-		return
-	}
-	delete(r.messages, id)
-	for _, s := range m.Alerts {
-		r.showing[s.Alert] = slices.DeleteFunc(r.showing[s.Alert], func(other *alert.Message) bool { return other == m })
-	}
-}
+func (r *simulatedState) MessagesOf(id string) []*alert.Message { return r.messages.Of(id) }
