@@ -61,3 +61,18 @@ func TestLimitLivesWithAClientThatTakesMost(t *testing.T) {
 		}
 	}
 }
+
+// What a client that takes most of the limit made us learn is forgotten when it leaves.
+func TestLimitRecoversWhenABusyClientLeaves(t *testing.T) {
+	for _, perSecond := range []float64{5, 7, 8.5} {
+		r := newRoad(10, 20*time.Millisecond, 1)
+		var ours, theirs tally
+		l := NewLimit(10)
+		r.drive(l, &ours)
+		r.other(perSecond, &theirs, 0, time.Hour)
+		r.run(epoch.Add(time.Hour))
+		require.Less(t, l.Rate(), 9.0)
+		r.run(epoch.Add(time.Hour + 13*time.Minute))
+		require.GreaterOrEqual(t, l.Rate(), 9.7, "beside %v a second", perSecond)
+	}
+}

@@ -147,11 +147,15 @@ func (l *Limit) judge(now time.Time) {
 	case t.direction < 0 && l.stop(now):
 	case !known:
 		return
-	case t.direction < 0 && t.before.better(here): // it does not help
+	case t.direction > 0:
+		if l.at == l.half { // whatever brought the pace down is over
+			l.patience = minPatience
+		}
+	case t.before.better(here): // it does not help
 		l.tolerated, l.until = max(t.before.share(), here.share()), now.Add(tolerance)
 		l.patience = minPatience
 		l.move(now, t.from)
-	case t.direction < 0:
+	default:
 		l.tooFast, l.moved = t.from, now
 	}
 	l.trial = trial{}
