@@ -81,9 +81,11 @@ const (
 	WasResolved
 	WasEnded
 	Reopened
+	Settled // it stopped flapping, in the state that it has
 )
 
-var transitionNames = []string{"none", "opened", "worse", "better", "resolved", "ended", "reopened"}
+// transitionNames are as in events and in tests of rules.
+var transitionNames = []string{"none", "opened", "worse", "better", "resolved", "ended", "reopened", "settled"}
 
 // String returns the name.
 func (t Transition) String() string { return name(transitionNames, t) }
@@ -126,6 +128,9 @@ type Key struct {
 type Alert struct {
 	ID   string `json:"id"` // kept from opening to end, reopening included
 	Rule string `json:"rule"`
+	// Incident is the id of what is wrong with the subject as a whole: of all alerts on
+	// it, from the first that opens until none has been open for reopen_within.
+	Incident string `json:"incident,omitempty"`
 	// OpenedAs is the rule's name when the alert opened, where it has been given
 	// another since.
 	OpenedAs string        `json:"opened_as,omitempty"`
@@ -149,12 +154,16 @@ type Alert struct {
 	Since      time.Time  `json:"since"`      // of the (last) opening; of a pending one, since the condition holds
 	Changed    time.Time  `json:"changed"`    // of the last transition
 	Openings   int        `json:"openings"`   // 1, and 1 more for every reopening
-	// Notified is the revision of the last transition that people are told
-	// anew, by a message or a reply: opened, worse, resolved, ended, and
-	// reopened where that is worse. Others only show in place.
+	// Notified is the revision of the last transition that people are told, by a
+	// message or a reply. What happens while its field flaps only shows in place.
 	Notified uint64 `json:"notified"`
+	// Flaps are the times at which it opened within reopen_within, oldest first; with
+	// the third one it is Flapping, until it has stayed as it is for long enough.
+	Flaps    []time.Time `json:"flaps,omitempty"`
+	Flapping bool        `json:"flapping,omitempty"`
 	Closing  string `json:"closing,omitempty"` // why it ended, for people
 
+	Title    Text     `json:"title,omitempty"` // what several alerts of the rule have in common; may be empty
 	Summary  Text     `json:"summary"`
 	Action   Text     `json:"action,omitempty"`
 	Runbook  string   `json:"runbook,omitempty"`
@@ -204,6 +213,12 @@ func (a *Alert) Annotations() string {
 type Ack struct {
 	By string    `json:"by"`
 	At time.Time `json:"at"`
+}
+
+// IncidentID derives an incident's id from its subject and the time at which its
+// first alert opened.
+func IncidentID(s phone.Subject, opened time.Time) string {
+	return "i-" + ID(Key{Subject: s}, opened)[len("a-"):]
 }
 
 // ID derives an alert's id from its key and the time at which it first opened,
