@@ -161,7 +161,7 @@ type Alert struct {
 	// the third one it is Flapping, until it has stayed as it is for long enough.
 	Flaps    []time.Time `json:"flaps,omitempty"`
 	Flapping bool        `json:"flapping,omitempty"`
-	Closing  string `json:"closing,omitempty"` // why it ended, for people
+	Closing  string      `json:"closing,omitempty"` // why it ended, for people
 
 	Title    Text     `json:"title,omitempty"` // what several alerts of the rule have in common; may be empty
 	Summary  Text     `json:"summary"`
