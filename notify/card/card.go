@@ -68,6 +68,9 @@ type Maker struct {
 	Space   func(phone.SpaceKey) phone.Space      // how the configuration describes a space
 	Silence func(id string) (alert.Silence, bool) // the silences in force
 	Link    string                                // to the page that lists all alerts; may be empty
+	// SettleAfter is how long a flapping alert stays as it is until it is told of
+	// again; 0: not said.
+	SettleAfter time.Duration
 }
 
 // severityMark is the mark of an alert that is open, or of a notice.

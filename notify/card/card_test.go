@@ -52,7 +52,7 @@ func TestCardNeverShowsACallbackToken(t *testing.T) {
 		}
 		single := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
 		list := testCards().Message([]alert.Alert{a, alerttest.Firing(2)}, alerttest.Noon, true)
-		told := testCards().Reply([]alert.Alert{a}, 1)
+		told := testCards().Reply([]alert.Alert{a}, []alert.Alert{a})
 		require.NotContains(t, fmt.Sprint(*single, *list, *told), "token=")
 	}
 }

@@ -168,9 +168,9 @@ High      numwatch cannot poll Acme (29348): FAILING: no answer within 10s
 func TestFollowUpsAboutPollsSayWhy(t *testing.T) {
 	a, b := blind("29348", phone.Denied, "Unknown.ResourceOwnerId", denial), blind("29349", phone.Failing, "", "no answer within 10s")
 	a.Transition = alert.GotWorse
-	require.Equal(t, "Worse: Space Acme (main): Poll OK → DENIED: Unknown.ResourceOwnerId", testCards().Reply([]alert.Alert{a}, 1).Text(false))
+	require.Equal(t, "Worse: Space Acme (main): Poll OK → DENIED: Unknown.ResourceOwnerId", testCards().Reply([]alert.Alert{a}, []alert.Alert{a}).Text(false))
 	require.Equal(t, "Still open: Space Acme (main): Poll FAILING: no answer within 10s, for 1 d",
-		testCards().Reminder([]alert.Alert{b}, 1, alerttest.Noon.Add(24*time.Hour)).Text(false))
+		testCards().Reminder([]alert.Alert{b}, []alert.Alert{b}, alerttest.Noon.Add(24*time.Hour)).Text(false))
 }
 
 // The few alerts that matter are told by name before the thousands that do not.
@@ -212,13 +212,13 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 func TestFollowUpsOfListsNameWhatIsCritical(t *testing.T) {
 	worse, over := alerttest.Firing(1), alerttest.Resolved(alerttest.Firing(2), alerttest.Noon.Add(time.Hour))
 	worse.Transition = alert.GotWorse
-	require.Equal(t, "8613800000001 (Shop 1): 1 of 9 worse, 1 recovered", testCards().Reply([]alert.Alert{worse, over}, 9).Title)
-	require.Equal(t, "1 of 9 recovered", testCards().Reply([]alert.Alert{over}, 9).Title)
+	require.Equal(t, "8613800000001 (Shop 1): 1 of 9 worse, 1 recovered", testCards().Reply([]alert.Alert{worse, over}, make([]alert.Alert, 9)).Title)
+	require.Equal(t, "1 of 9 recovered", testCards().Reply([]alert.Alert{over}, make([]alert.Alert, 9)).Title)
 	many := make([]alert.Alert, 60)
 	for i := range many {
 		many[i] = alerttest.Firing(i)
 	}
-	reminder := testCards().Reminder(many, 1500, alerttest.Noon.Add(24*time.Hour))
+	reminder := testCards().Reminder(many, make([]alert.Alert, 1500), alerttest.Noon.Add(24*time.Hour))
 	require.Equal(t, "8613800000000 (Shop 0), 8613800000001 (Shop 1), 8613800000002 (Shop 2) and 57 more: 60 of 1,500", reminder.Title)
 	require.Len(t, reminder.Lines, 60, "critical ones are not cut")
 }

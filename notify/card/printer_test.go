@@ -24,7 +24,7 @@ func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {
 	made.Mention = []string{"<!subteam^S012>"}
 	require.NoError(t, c.Message("ops", "1", made))
 	b := alerttest.Resolved(a, alerttest.Noon.Add(2*time.Hour+5*time.Minute))
-	require.NoError(t, c.Reply("ops", "1", testCards().Reply([]alert.Alert{b}, 1)))
+	require.NoError(t, c.Reply("ops", "1", testCards().Reply([]alert.Alert{b}, []alert.Alert{b})))
 	require.NoError(t, c.Edit("ops", "1", testCards().Message([]alert.Alert{b}, alerttest.Noon, false)))
 	many := []alert.Alert{alerttest.Firing(2), alerttest.Firing(3), b}
 	require.NoError(t, c.Message("ops", "2", testCards().Message(many, alerttest.Noon, true)))

@@ -9,8 +9,9 @@ import (
 )
 
 // Reply is the card that tells, in a message's thread, what became of some of
-// the alerts that it lists.
-func (c *Maker) Reply(changed []alert.Alert, of int) *Card {
+// the alerts that it lists. All are those of the message.
+func (c *Maker) Reply(changed, all []alert.Alert) *Card {
+	of := len(all)
 	line := func(a *alert.Alert) Line { return Line{replyMark(a), c.title(a) + ": " + happened(a)} }
 	if of == 1 {
 		l := line(&changed[0])
@@ -47,17 +48,19 @@ func happened(a *alert.Alert) string {
 	return a.Field.String() + " " + moved(a) + cause(a, "")
 }
 
-// Reminder is the card that tells, in a message's thread, what is still open.
-func (c *Maker) Reminder(alerts []alert.Alert, of int, now time.Time) *Card {
+// Reminder is the card that tells, in a message's thread, what is still open:
+// those that are due of all alerts of the message.
+func (c *Maker) Reminder(due, all []alert.Alert, now time.Time) *Card {
+	of := len(all)
 	line := func(a *alert.Alert) Line { return Line{markOf(a), c.title(a) + ": " + stands(a, now)} }
-	first := line(&alerts[0])
+	first := line(&due[0])
 	card := &Card{Mark: Mark{"Still open", first.Mark.Color}}
 	if of == 1 {
-		card.Title = drill(&alerts[0]) + first.Text
+		card.Title = drill(&due[0]) + first.Text
 		return card
 	}
-	card.Title = c.names(critical(alerts)) + fmt.Sprintf("%s of %s", phone.Grouped(len(alerts)), phone.Grouped(of))
-	card.enumerate(alerts, line)
+	card.Title = c.names(critical(due)) + fmt.Sprintf("%s of %s", phone.Grouped(len(due)), phone.Grouped(of))
+	card.enumerate(due, line)
 	return card
 }
 

@@ -105,7 +105,7 @@ func everyCard(alerts ...alert.Alert) []*Card {
 	other.Rule = "other"
 	cards := []*Card{
 		c.Message(alerts[:1], alerttest.Noon, true), c.Message(closed[:1], alerttest.Noon, true), c.Message(alerts, alerttest.Noon, true),
-		c.Message(append(closed, other), alerttest.Noon, true), c.Reply(closed[:1], 1), c.Reply(closed, len(closed)+1),
+		c.Message(append(closed, other), alerttest.Noon, true), c.Reply(closed[:1], closed[:1]), c.Reply(closed, append(alerts, closed...)),
 	}
 	for _, card := range cards {
 		card.Mention = []string{"<!subteam^S012>"}

@@ -118,9 +118,9 @@ func (w *channelWorker) reply(ctx context.Context, m alert.Message, a action, co
 		w.pause(0)
 		return
 	}
-	content := w.s.cards.Reply(a.changed, len(m.Alerts))
+	content := w.s.cards.Reply(a.changed, a.alerts)
 	if a.remind {
-		content = w.s.cards.Reminder(a.changed, len(m.Alerts), m.Reply.At)
+		content = w.s.cards.Reminder(a.changed, a.alerts, m.Reply.At)
 	}
 	if a.remind || slices.ContainsFunc(a.changed, wantsEyes) {
 		content.Mention = conf.Mention

@@ -26,8 +26,8 @@ func TestSlackTakesHostileText(t *testing.T) {
 			closed.Closing = name
 			for _, content := range []*card.Card{
 				maker.Message([]alert.Alert{a}, alerttest.Noon, true), maker.Message([]alert.Alert{closed}, alerttest.Noon, true),
-				maker.Message([]alert.Alert{a, closed}, alerttest.Noon, true), maker.Reply([]alert.Alert{closed}, 1),
-				maker.Reply([]alert.Alert{a, closed}, 3),
+				maker.Message([]alert.Alert{a, closed}, alerttest.Noon, true), maker.Reply([]alert.Alert{closed}, []alert.Alert{closed}),
+				maker.Reply([]alert.Alert{a, closed}, []alert.Alert{a, closed, a}),
 			} {
 				m := Outgoing{ID: "m-1", Target: "C0000000001", Card: content}
 				ts, err := api.Post(t.Context(), m)

@@ -39,7 +39,7 @@ const (
 type action struct {
 	kind     kind
 	messages []*alert.Message // of locate; one of reply, edit, and locate of a reply
-	alerts   []alert.Alert    // those to be shown; worst first
+	alerts   []alert.Alert    // those to be shown, or of a reply all of its message; worst first
 	changed  []alert.Alert    // those that a reply is about
 	remind   bool             // the reply reminds of what has not changed
 	until    time.Time        // of idle; zero: until something changes
@@ -298,7 +298,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			out.by(at)
 			continue
 		}
-		return action{kind: reply, messages: []*alert.Message{m.message}, changed: p.choose(m.message, needsReply)}
+		return action{kind: reply, messages: []*alert.Message{m.message}, alerts: p.members(m.message), changed: p.choose(m.message, needsReply)}
 	}
 	for id, w := range c.messages {
 		if w.busy || w.remindAt.IsZero() {
@@ -309,7 +309,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			continue
 		}
 		if m, known := p.state.Message(id); known && m.Reply == nil {
-			return action{kind: reply, remind: true, messages: []*alert.Message{m}, changed: p.dueReminders(m, now)}
+			return action{kind: reply, remind: true, messages: []*alert.Message{m}, alerts: p.members(m), changed: p.dueReminders(m, now)}
 		}
 	}
 	return out
