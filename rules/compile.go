@@ -12,9 +12,12 @@ import (
 	"numwatch/phone"
 )
 
-// defaultReopen is how long an alert can be reopened where the file says
-// nothing.
-const defaultReopen = time.Hour
+// What holds where the file says nothing: how long an alert can be reopened, and how
+// long one that flaps must stay as it is.
+const (
+	defaultReopen = time.Hour
+	defaultSettle = 15 * time.Minute
+)
 
 // Compile resolves the names of a spec and compiles its expressions. It reports
 // everything that is wrong, each with its place; the set is nil if anything is.
@@ -22,7 +25,7 @@ const defaultReopen = time.Hour
 func Compile(spec Spec) (*Set, diagnostic.Problems) {
 	c := compiler{
 		spec: &spec, channels: map[string]*channel{}, mutes: map[string]*MuteTime{}, rules: map[string]*RuleSpec{},
-		set: &Set{byName: map[string]*rule{}, successors: map[string]*rule{}, reopenWithin: defaultReopen},
+		set: &Set{byName: map[string]*rule{}, successors: map[string]*rule{}, reopenWithin: defaultReopen, settleAfter: defaultSettle},
 	}
 	c.compile()
 	if len(c.problems) > 0 {
@@ -85,6 +88,9 @@ func (c *compiler) compileDefaults() {
 	resolve(c, d.Notify, c.channels, "channel")
 	if d.ReopenWithin.Given() {
 		c.set.reopenWithin = d.ReopenWithin.Value
+	}
+	if d.SettleAfter.Given() {
+		c.set.settleAfter = d.SettleAfter.Value
 	}
 	if w := c.compileWhere(d.Where, nil); w != nil {
 		c.defaults = append(c.defaults, w)

@@ -31,6 +31,7 @@ type Set struct {
 	anyHeld    bool // some rule may be held back, or escalates
 
 	reopenWithin time.Duration
+	settleAfter  time.Duration
 }
 
 // Rule is what people need to see of a rule.
@@ -135,6 +136,10 @@ func (s *Set) KeepClosed() time.Duration {
 	}
 	return s.reopenWithin + longest
 }
+
+// SettleAfter is how long what flaps must stay as it is before people are told of it
+// again.
+func (s *Set) SettleAfter() time.Duration { return s.settleAfter }
 
 // fieldRule finds what an alert of the rule on the field belongs to, nil if the
 // set has no such rule or the rule does not look at the field.

@@ -14,7 +14,7 @@ import (
 func TestWhatASetTells(t *testing.T) {
 	set := parse(t, `
 version: 1
-defaults: {notify: [ops], reopen_within: 2h}
+defaults: {notify: [ops], reopen_within: 2h, settle_after: 10m}
 channels:
   zoo: {slack: C0123456789}
   ops: {slack: "#wa-ops", mention: "<!here>"}
@@ -31,6 +31,8 @@ rules:
 		},
 	}, set.Rules())
 	require.Equal(t, 2*time.Hour+5*time.Minute, set.KeepClosed())
+	require.Equal(t, 10*time.Minute, set.SettleAfter())
+	require.Equal(t, 15*time.Minute, parse(t, "version: 1\nrules: []").SettleAfter(), "where the file does not say")
 	require.Empty(t, set.Warnings())
 }
 

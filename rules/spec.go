@@ -50,6 +50,7 @@ type DefaultsSpec struct {
 	Notify       []Part[string]
 	RemindEvery  Part[time.Duration]
 	ReopenWithin Part[time.Duration]
+	SettleAfter  Part[time.Duration]
 	Where        Text
 }
 

@@ -38,6 +38,7 @@ func (r *reader) defaults(n *node) {
 		yamldoc.Optional("notify", r.words("notify", false, &d.Notify)),
 		yamldoc.Optional("remind_every", r.duration("remind_every", &d.RemindEvery)),
 		yamldoc.Optional("reopen_within", r.duration("reopen_within", &d.ReopenWithin)),
+		yamldoc.Optional("settle_after", r.duration("settle_after", &d.SettleAfter)),
 		yamldoc.Optional("where", r.text("where", maxExpression, &d.Where)),
 	)
 }

@@ -44,7 +44,7 @@ func TestSchemaAcceptsTheShippedRules(t *testing.T) {
 func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	const all = `
 version: 1
-defaults: {notify: ops, remind_every: 24h, reopen_within: 0, where: 'Labels.env != "test"'}
+defaults: {notify: ops, remind_every: 24h, reopen_within: 0, settle_after: 10m, where: 'Labels.env != "test"'}
 channels:
   ops: {slack: C0123456789, mention: ["<!subteam^S012>", "<@U1>", "<!here>"], where: 'Severity == "high"'}
 mute_times:
