@@ -145,8 +145,8 @@ func channelNames(channels []*channel) []string {
 func (c *compiler) compileRule(s *RuleSpec) {
 	r := &rule{Rule: Rule{
 		Name: s.Name.Value, On: values(s.On), To: values(s.To), From: values(s.From), Direction: s.Direction.Value, Where: s.Where.Value,
-		Severity: s.Severity, For: s.For.Value, Once: s.Once, Summary: s.Summary.Value, Action: s.Action.Value, Runbook: s.Runbook,
-		Remind: cmp.Or(s.RemindEvery, c.spec.Defaults.RemindEvery).Value,
+		Severity: s.Severity, For: s.For.Value, Once: s.Once, Title: s.Title.String(), Summary: s.Summary.String(), Action: s.Action.String(),
+		Runbook: s.Runbook, Remind: cmp.Or(s.RemindEvery, c.spec.Defaults.RemindEvery).Value,
 	}}
 	if r.Once {
 		r.Remind = 0
@@ -165,7 +165,7 @@ func (c *compiler) compileRule(s *RuleSpec) {
 	for _, w := range r.where {
 		r.depends |= w.depends
 	}
-	r.summary, r.action = c.compileText(s.Summary, r.On), c.compileText(s.Action, r.On)
+	r.title, r.summary, r.action = c.compileTexts("title", s, &s.Title), c.compileTexts("summary", s, &s.Summary), c.compileTexts("action", s, &s.Action)
 	c.references(r, s)
 	c.set.rules = append(c.set.rules, r)
 	c.set.byName[r.Name] = r

@@ -49,10 +49,10 @@ func tryExpression(s, reason string) {
 		return rules.Text{Part: rules.Part[string]{Value: value, At: diagnostic.Position{Line: 1, Column: 1}}}
 	}
 	rule := rules.RuleSpec{
-		Name: text("a").Part, On: []rules.Part[phone.Field]{{Value: phone.Status}}, To: []rules.Part[string]{{Value: "BANNED"}}, Summary: text("x"),
+		Name: text("a").Part, On: []rules.Part[phone.Field]{{Value: phone.Status}}, To: []rules.Part[string]{{Value: "BANNED"}}, Summary: rules.Texts{Default: text("x")},
 	}
 	where, hole := rule, rule
-	where.Where, hole.Summary = text(s), text("{"+s+"}")
+	where.Where, hole.Summary.Default = text(s), text("{"+s+"}")
 	space := phone.Space{SpaceKey: phone.SpaceKey{Account: "a", ID: "s"}, Labels: map[string]string{"env": "x"}}
 	c := phone.Change{Subject: phone.SubjectOf(space.SpaceKey, "86"), Field: phone.Status, Old: "CONNECTED", New: "BANNED", Reason: reason}
 	for _, r := range []rules.RuleSpec{where, hole} {

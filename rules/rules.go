@@ -45,7 +45,8 @@ type Rule struct {
 	For       time.Duration
 	Once      bool
 	Remind    time.Duration // how often people are reminded of an open alert; 0: never
-	Summary   string        // as written, holes included
+	Title     string        // as written, holes included; of texts by value, all of them
+	Summary   string
 	Action    string
 	Runbook   string
 	Channels  []string // names, sorted
@@ -56,8 +57,9 @@ type rule struct {
 	Rule
 	where       []*condition   // the defaults' and its own: all must hold
 	depends     phone.FieldSet // what where looks at
-	summary     *text
-	action      *text
+	title       *texts
+	summary     *texts
+	action      *texts
 	channels    []*channel // by name, unique
 	mute        []*MuteTime
 	inhibitedBy []string

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"numwatch/alert"
@@ -44,6 +45,40 @@ func (t Text) locate(offset int) diagnostic.Position {
 	}
 	return t.Locate(offset)
 }
+
+// Texts is a text, or one for each value of the rule's field.
+type Texts struct {
+	At      diagnostic.Position
+	ByValue []ValueText
+	Default Text // of every other value
+}
+
+// ValueText is a text with the value that it is for.
+type ValueText struct {
+	Value Part[string]
+	Text  Text
+}
+
+// Given reports whether the file has it.
+func (t *Texts) Given() bool { return t.At.Line > 0 }
+
+// String is the texts as the file has them, each behind its value.
+func (t *Texts) String() string {
+	if len(t.ByValue) == 0 {
+		return t.Default.Value
+	}
+	var list []string
+	for _, v := range t.ByValue {
+		list = append(list, v.Value.Value+": "+v.Text.Value)
+	}
+	if t.Default.Given() {
+		list = append(list, DefaultText+": "+t.Default.Value)
+	}
+	return strings.Join(list, " · ")
+}
+
+// DefaultText is the key of the text for every value that has none of its own.
+const DefaultText = "default"
 
 // DefaultsSpec is what holds for every rule.
 type DefaultsSpec struct {
@@ -88,8 +123,9 @@ type RuleSpec struct {
 	For         Part[time.Duration]
 	Once        bool
 	Severity    alert.Severity
-	Summary     Text
-	Action      Text
+	Title       Texts
+	Summary     Texts
+	Action      Texts
 	Runbook     string
 	Notify      []Part[string]
 	Mute        []Part[string]

@@ -20,7 +20,66 @@ const (
 	separators = " .,:;" // around what is left out
 )
 
-// text is a compiled summary or action: literals with holes between them.
+// texts is a compiled title, summary or action.
+type texts struct {
+	byValue map[string]*text // by the values, canonical, that have one of their own
+	other   *text
+}
+
+// of returns the text for a value of the alert's field.
+func (t *texts) of(value string) *text {
+	if own, ok := t.byValue[value]; ok {
+		return own
+	}
+	return t.other
+}
+
+// compileTexts compiles the texts under a key of a rule.
+func (c *compiler) compileTexts(key string, s *RuleSpec, t *Texts) *texts {
+	fields := values(s.On)
+	out := &texts{byValue: map[string]*text{}, other: c.compileText(t.Default, fields)}
+	for _, v := range t.ByValue {
+		c.checkTextValue(key, fields, v.Value)
+		compiled := c.compileText(v.Text, fields)
+		for _, f := range fields {
+			value := f.Canonical(v.Value.Value)
+			if earlier := out.byValue[value]; earlier != nil && earlier != compiled {
+				c.fail(v.Value.At, "", "%s has two texts for %q", key, value)
+			}
+			out.byValue[value] = compiled
+		}
+	}
+	if len(t.ByValue) > 0 && !t.Default.Given() && len(fields) > 0 {
+		c.checkCovered(key, s, t, out)
+	}
+	return out
+}
+
+// checkCovered reports values that a rule may open for and that have no text.
+func (c *compiler) checkCovered(key string, s *RuleSpec, t *Texts, compiled *texts) {
+	others := func(v Part[string]) bool { return v.Value == unlisted || strings.HasPrefix(v.Value, "!") }
+	if len(s.To) == 0 || slices.ContainsFunc(s.To, others) {
+		c.fail(t.At, "add "+DefaultText, "%s has no text for other values, and the rule may open for those", key)
+		return
+	}
+	for _, v := range s.To {
+		has := func(f phone.Field) bool { return compiled.byValue[f.Canonical(v.Value)] != nil }
+		if !slices.ContainsFunc(values(s.On), has) {
+			c.fail(t.At, "add one, or "+DefaultText, "%s has no text for %q", key, v.Value)
+		}
+	}
+}
+
+// checkTextValue looks at a value that has a text of its own.
+func (c *compiler) checkTextValue(key string, fields []phone.Field, v Part[string]) {
+	if v.Value == unlisted || strings.HasPrefix(v.Value, "!") {
+		c.fail(v.At, "name a value, or write "+DefaultText+" for all others", "%q has no meaning in %s", v.Value, key)
+	} else if len(fields) > 0 {
+		c.mentionValue(v.At, fields, v.Value)
+	}
+}
+
+// text is a compiled text: literals with holes between them.
 type text struct {
 	source   string
 	literals []string // one more than holes

@@ -45,6 +45,28 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// A text may differ by the value that the alert is about, and changes with it.
+func TestTextsByValue(t *testing.T) {
+	w := newTestbed(t, `
+  - name: a
+    on: [Status, QualityRating]
+    to: [banned, RESTRICTED, RED]
+    severity: high
+    title: {Restricted: restricted, default: "{lower(New)}"}
+    summary: {BANNED: "B {Old}", default: "D {New}"}
+    action: {BANNED: stop, RESTRICTED: wait, RED: pause}
+`)
+	texts := func(a alert.Alert) []string { return []string{a.Title.Plain(), a.Summary.Plain(), a.Action.Plain()} }
+	require.Equal(t, []string{"restricted", "D RESTRICTED", "wait"}, texts(one(t, w.see(phone.Status, "RESTRICTED"))))
+	require.Equal(t, []string{"banned", "B RESTRICTED", "stop"}, texts(one(t, w.see(phone.Status, "BANNED"))))
+	require.Equal(t, []string{"red", "D RED", "pause"}, texts(one(t, w.see(phone.QualityRating, "RED"))))
+	require.Equal(t, "BANNED: B {Old} · default: D {New}", w.set.Rules()[0].Summary)
+
+	set := parse(t, "version: 1\nrules: [{name: a, on: Status, to: [BANNED], severity: high, summary: {BANED: x, default: y}}]")
+	require.Len(t, set.Warnings(), 1)
+	require.Equal(t, `did you mean "BANNED"?`, set.Warnings()[0].Hint)
+}
+
 func TestURLsInTextsAreRedacted(t *testing.T) {
 	w := newTestbed(t, `
   - {name: a, on: StatusCallbackUrl, to: ["!"], severity: high, summary: "{Old} {New} {upper(New)}"}

@@ -89,7 +89,8 @@ func (e *evaluation) render(r *fieldRule, a *alert.Alert, c phone.Change) {
 	e.fill()
 	e.env.setChange(&c, a.Severity, a.Since)
 	shown := e.env.shown(r.field)
-	a.Summary, a.Action = r.summary.render(&e.state.vm, shown), r.action.render(&e.state.vm, shown)
+	a.Title = r.title.of(c.New).render(&e.state.vm, shown)
+	a.Summary, a.Action = r.summary.of(c.New).render(&e.state.vm, shown), r.action.of(c.New).render(&e.state.vm, shown)
 	var channels []string
 	for _, ch := range r.channels {
 		if ch.where == nil || ch.where.isTrue(&e.state.vm, &e.env) {

@@ -43,6 +43,7 @@ const (
 	unusedMute     = "unused-mute-time"
 	idleInhibition = "idle-inhibition"
 	noAction       = "no-action"
+	unusedText     = "unused-text"
 	shortFor       = "short-for"
 	unknownLabel   = "unknown-label"
 	ignoreNothing  = "ignore"
@@ -61,6 +62,7 @@ func Checks() []Check {
 		{unusedMute, diagnostic.Warning, "a mute time that no rule uses"},
 		{idleInhibition, diagnostic.Warning, "an inhibited_by that never holds anything back"},
 		{noAction, diagnostic.Warning, "a critical rule that does not say what to do"},
+		{unusedText, diagnostic.Warning, "a title, summary or action for a value that its rule never opens for"},
 		{shortFor, diagnostic.Warning, "a for shorter than the time between two polls of a number (poll.max_age, or longer where the limit does not suffice for it)"},
 		{unknownLabel, diagnostic.Warning, "a label, or a label's value, that no space of the configuration has"},
 		{ignoreNothing, diagnostic.Note, "a numwatch:ignore comment that names no check, or has nothing to ignore"},

@@ -75,6 +75,11 @@ var lintCases = []lintCase{
 	{"unused-mute-time", "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED]"), lint.Facts{}, []string{`5:14 unused-mute-time no rule uses mute time "nights"`}},
 	{"unused-mute-time", "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED], mute: [nights]"), lint.Facts{}, nil},
 
+	{"unused-text", "rules:\n  - {name: a, on: Status, severity: high, summary: {BANNED: x, Flagged: y, RESTRICTED: z}, to: [BANNED, FLAGGED]}\n", lint.Facts{}, []string{
+		`6:76 unused-text the rule never opens for "RESTRICTED"`,
+	}},
+	{"unused-text", "rules:\n  - {name: a, on: VerifiedName, severity: high, summary: {Acme: x, default: y}, once: true}\n", lint.Facts{}, nil},
+
 	{"idle-inhibition", twoRules("to: [BANNED], inhibited_by: [b]", "to: [FLAGGED], once: true"), lint.Facts{}, []string{`6:84 idle-inhibition rule "b" closes at once`}},
 	{"idle-inhibition", "rules:\n  - {name: a, on: Poll, severity: high, summary: x, to: [DENIED], inhibited_by: [b]}\n  - {name: b, on: Status, severity: high, summary: x, to: [BANNED]}\n", lint.Facts{}, []string{`6:82 idle-inhibition rule "b" never fires for`}},
 	{"idle-inhibition", "rules:\n  - {name: a, on: Status, severity: high, summary: x, to: [BANNED], inhibited_by: [b]}\n  - {name: b, on: Poll, severity: high, summary: x, to: [DENIED]}\n", lint.Facts{}, nil},

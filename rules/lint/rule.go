@@ -2,6 +2,7 @@ package lint
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,6 +26,7 @@ func (l *linter) lintRule(r ruleAt) {
 			"for: %s ends before the number is polled again, so it only delays the alert", phone.Duration(r.For))
 	}
 	l.checkReach(r)
+	l.checkTexts(r)
 	l.checkChannels(r)
 	l.checkDuplicate(r)
 	l.checkInhibition(r)
@@ -95,6 +97,26 @@ func (l *linter) checkReach(r ruleAt) {
 		l.warn(r.spec.Name.At, r.Name, impossible, why, "the rule can never open")
 	case len(dead) > 0:
 		l.warn(at, r.Name, impossible, "give it a rule of its own, or leave it out", "the rule can never open on %s", strings.Join(dead, ", "))
+	}
+}
+
+// checkTexts looks for texts of values that the rule never opens for.
+func (l *linter) checkTexts(r ruleAt) {
+	opensFor := map[string]bool{}
+	for c := range l.openings(r) {
+		opensFor[c.now] = true
+	}
+	if len(opensFor) == 0 || opensFor[rules.OtherValue] {
+		return // it never opens, or any value may come
+	}
+	used := slices.Sorted(maps.Keys(opensFor))
+	for _, texts := range []rules.Texts{r.spec.Title, r.spec.Summary, r.spec.Action} {
+		for _, text := range texts.ByValue {
+			v := text.Value.Value
+			if !slices.ContainsFunc(r.On, func(f phone.Field) bool { return opensFor[f.Canonical(v)] }) {
+				l.warn(text.Value.At, r.Name, unusedText, diagnostic.DidYouMean(v, used), "the rule never opens for %q", v)
+			}
+		}
 	}
 }
 

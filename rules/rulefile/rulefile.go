@@ -61,6 +61,29 @@ func (r *reader) text(what string, limit int, to *rules.Text) func(*yamldoc.Node
 	}
 }
 
+// texts reads a text, or a mapping from values to texts.
+func (r *reader) texts(what string, to *rules.Texts) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		to.At = n.At
+		if n.Kind != yamldoc.Mapping {
+			r.text(what, maxText, &to.Default)(n)
+			return
+		}
+		if len(n.Pairs) == 0 {
+			r.FailAt(n, "give a text for each value, or leave the key out", "%s has no texts", what)
+		}
+		r.Named(n, what, func(value, text *yamldoc.Node) {
+			if value.Text == rules.DefaultText {
+				r.text(what, maxText, &to.Default)(text)
+				return
+			}
+			v := rules.ValueText{Value: part(value)}
+			r.text(what, maxText, &v.Text)(text)
+			to.ByValue = append(to.ByValue, v)
+		})
+	}
+}
+
 // word reads a text that is checked, if it is there at all.
 func (r *reader) word(what string, check func(rules.Part[string])) func(*yamldoc.Node) {
 	return func(n *yamldoc.Node) {

@@ -53,7 +53,7 @@ rules:
   - {name: a, was: b, on: Status, to: BANNED, from: ["!X", unlisted, ""], direction: worse, where: "true", severity: high,
      for: 1h30m, once: false, summary: x, action: y, runbook: "https://wiki/x", notify: [ops], mute: nights, inhibited_by: [c],
      escalate: {after: 30m, to: [ops]}, remind_every: 2h}
-  - {name: c, on: [Status, Number], once: true, severity: info, summary: x}
+  - {name: c, on: [Status, Number], once: true, severity: info, title: t, summary: {BANNED: x, "": y, default: z}}
 `
 	load(t, all)
 	require.NoError(t, schema(t).Validate(document(t, all)))
@@ -65,7 +65,7 @@ func TestSchemaRefusesWhatIsMalformed(t *testing.T) {
 		"bad-duration", "bad-name", "bool-as-text", "channel-bad-slack", "channel-comment", "channel-mention", "channel-unknown-key",
 		"channels-list", "duration-number", "duration-order", "empty-to", "escalate-incomplete", "field-wrong-case", "many", "missing-keys",
 		"mute-times", "never-opens", "not-a-mapping", "null-to", "number-as-text", "once-escalate", "once-for", "once-text", "rule-is-text",
-		"rule-no-name", "rules-mapping", "rules-missing", "runbook", "scalar", "unknown-direction", "unknown-field", "unknown-rule-key",
+		"rule-no-name", "rules-mapping", "rules-missing", "runbook", "scalar", "texts-empty", "texts-not", "unknown-direction", "unknown-field", "unknown-rule-key",
 		"unknown-severity", "unknown-top-key", "value-twice", "version-2", "version-missing", "version-text",
 	} {
 		data, err := os.ReadFile(filepath.Join("testdata/bad", name+".yaml"))
