@@ -11,6 +11,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"numwatch/phone"
@@ -145,9 +146,6 @@ type Alert struct {
 	// Before is the field's value before the alert opened: back there, or
 	// better, resolves a rule that names no values.
 	Before string `json:"before,omitempty"`
-	// Opened is the field's value at the (last) opening: who was told of it
-	// needs to be told of a reopening only if that is worse.
-	Opened string `json:"opened,omitempty"`
 
 	Transition Transition `json:"transition"` // the last one
 	Revision   uint64     `json:"revision"`   // raised by every transition, from 1
@@ -180,18 +178,11 @@ type Alert struct {
 // Key returns what the alert is the one alert of.
 func (a *Alert) Key() Key { return Key{a.Rule, a.Subject, a.Field} }
 
-// Recovered reports whether the alert closed because its value got better. One
-// whose value moved on to something worse, or to nothing comparable, is resolved
-// as well, and is no good news.
+// Recovered reports whether the alert closed because its value is at its best, or as
+// good as before the alert opened. One whose value moved on to something else that is
+// bad is resolved as well, and is no good news.
 func (a *Alert) Recovered() bool {
-	switch c := &a.Change; {
-	case a.State != Resolved || c.Old == c.New:
-		return false
-	case c.Direction == phone.NoDirection: // by way of a value that is off the scale
-		return a.Field.Direction(a.Opened, c.New) == phone.Better
-	default:
-		return c.Direction == phone.Better
-	}
+	return a.State == Resolved && a.Change.Old != a.Change.New && a.Field.Recovered(a.Before, a.Change.New)
 }
 
 // Annotations is a short mark of what is shown with an alert and raises no revision:
@@ -215,11 +206,8 @@ type Ack struct {
 	At time.Time `json:"at"`
 }
 
-// IncidentID derives an incident's id from its subject and the time at which its
-// first alert opened.
-func IncidentID(s phone.Subject, opened time.Time) string {
-	return "i-" + ID(Key{Subject: s}, opened)[len("a-"):]
-}
+// NewIncident returns the id of the incident that begins with the alert.
+func (a *Alert) NewIncident() string { return "i-" + strings.TrimPrefix(a.ID, "a-") }
 
 // ID derives an alert's id from its key and the time at which it first opened,
 // so that judging the same input again gives the same id.

@@ -41,18 +41,21 @@ func TestIDFollowsFromKeyAndTime(t *testing.T) {
 	require.NotEqual(t, alert.ID(k, at), alert.ID(shifted, at), "members do not run into each other")
 }
 
-func TestRecoveredOnlyWhereTheValueGotBetter(t *testing.T) {
-	resolved := func(opened, old, now string) *alert.Alert {
-		return &alert.Alert{State: alert.Resolved, Field: phone.QualityRating, Opened: opened, Change: phone.Change{
+func TestRecoveredOnlyWhereTheValueIsAsGoodAsBefore(t *testing.T) {
+	resolved := func(before, old, now string) *alert.Alert {
+		return &alert.Alert{State: alert.Resolved, Field: phone.QualityRating, Before: before, Change: phone.Change{
 			Field: phone.QualityRating, Old: old, New: now, Direction: phone.QualityRating.Direction(old, now),
 		}}
 	}
-	require.True(t, resolved("RED", "RED", "GREEN").Recovered())
-	require.True(t, resolved("RED", "UNKNOWN", "GREEN").Recovered())
-	require.False(t, resolved("YELLOW", "YELLOW", "RED").Recovered())
-	require.False(t, resolved("YELLOW", "UNKNOWN", "RED").Recovered())
-	require.False(t, resolved("YELLOW", "YELLOW", "PURPLE").Recovered(), "nobody knows whether that is better")
-	require.False(t, resolved("RED", "YELLOW", "YELLOW").Recovered(), "only the rule no longer applies")
+	require.True(t, resolved("YELLOW", "RED", "GREEN").Recovered())
+	require.True(t, resolved("", "RED", "GREEN").Recovered())
+	require.True(t, resolved("YELLOW", "RED", "YELLOW").Recovered(), "as good as before")
+	require.True(t, resolved("RED", "UNKNOWN", "YELLOW").Recovered())
+	require.False(t, resolved("GREEN", "RED", "YELLOW").Recovered(), "better than it was, and still bad")
+	require.False(t, resolved("", "RED", "YELLOW").Recovered())
+	require.False(t, resolved("GREEN", "YELLOW", "RED").Recovered())
+	require.False(t, resolved("GREEN", "YELLOW", "PURPLE").Recovered(), "nobody knows whether that is better")
+	require.False(t, resolved("GREEN", "GREEN", "GREEN").Recovered(), "only the rule no longer applies")
 	for _, s := range []alert.State{alert.Firing, alert.Ended} {
 		a := resolved("RED", "RED", "GREEN")
 		a.State = s

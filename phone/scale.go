@@ -235,6 +235,25 @@ func (f Field) Direction(from, to string) Direction {
 	}
 }
 
+// Recovered reports whether a value is the field's best, or as good as it was before.
+func (f Field) Recovered(before, now string) bool {
+	rank, ranked := f.Rank(now)
+	best, _ := f.Rank(f.best())
+	if ranked && rank == best || now == before {
+		return true
+	}
+	d := f.Direction(before, now)
+	return d == Better || d == Sideways
+}
+
+// best is the first value of the field's scale; "" of a text field.
+func (f Field) best() string {
+	if !f.IsEnum() {
+		return ""
+	}
+	return scales[f].steps[0][0]
+}
+
 // EndsLife reports whether value ends the life of a number here: it was
 // deleted, migrated, confirmed missing or moved to another space.
 func (f Field) EndsLife(value string) bool {

@@ -68,7 +68,7 @@ func (e *evaluation) evaluate(r *fieldRule) {
 	case clause == Life:
 		e.out = append(e.out, e.lifeEnded(*a))
 	case clause != None:
-		e.out = append(e.out, resolved(*a, e.changeOf(r.field, v), e.now))
+		e.out = append(e.out, e.resolved(*a, e.changeOf(r.field, v)))
 	case v != a.Change.New:
 		e.changeValue(r, *a, e.changeOf(r.field, v))
 	}

@@ -88,9 +88,9 @@ func TestInhibition(t *testing.T) {
 	held.HeldBy = []string{"rule:banned", "silence:s1"}
 	w.st.Apply(held)
 	out = w.see(phone.Status, "CONNECTED")
-	require.Equal(t, []string{"banned resolved", "red opened"}, transitions(out))
-	require.Equal(t, []string{"silence:s1"}, out[1].HeldBy, "what others hold stays")
-	require.Equal(t, uint64(1), out[1].Revision)
+	require.Equal(t, []string{"red opened", "banned resolved"}, transitions(out))
+	require.Equal(t, []string{"silence:s1"}, out[0].HeldBy, "what others hold stays")
+	require.Equal(t, uint64(1), out[0].Revision)
 
 	w.step(rules.Seen{Space: w.space, Changes: []phone.Change{{Subject: phone.Subject{Account: "main", Space: "293"}, Field: phone.Poll, Old: "OK", New: "FAILING"}}})
 	require.Equal(t, []string{"rule:blind", "silence:s1"}, one(t, w.tick()).HeldBy, "its space's alert too, at the next tick")

@@ -152,12 +152,21 @@ func TestAlertsLiveSoundLives(t *testing.T) {
 		known := map[string]alert.Alert{}
 		for i, out := range play(set, script, nil) {
 			require.True(t, slices.IsSortedFunc(out, inOrder))
-			seen := map[string]bool{}
+			seen, flaps := map[string]bool{}, map[string]bool{}
+			for _, a := range known {
+				if a.Flapping {
+					flaps[a.Subject.String()+a.Field.String()] = true
+				}
+			}
 			for _, a := range out {
 				require.False(t, seen[a.ID], "one Step returns an alert once")
 				seen[a.ID] = true
 				before, ok := known[a.ID]
 				requireSound(t, before, ok, a, script[i].at)
+				if a.Revision > before.Revision && a.Transition != alert.WasEnded && a.Transition != alert.Settled {
+					require.Equal(t, !flaps[a.Subject.String()+a.Field.String()], a.Notified == a.Revision, "told unless the field flaps")
+				}
+				require.Equal(t, a.Revision > 0, a.Incident != "")
 				if a.Revision > before.Revision {
 					transitions[a.Transition]++
 				}
@@ -175,14 +184,20 @@ func TestAlertsLiveSoundLives(t *testing.T) {
 			}
 		}
 	})
-	for _, want := range []alert.Transition{alert.Opened, alert.GotWorse, alert.GotBetter, alert.WasResolved, alert.WasEnded, alert.Reopened} {
+	for _, want := range []alert.Transition{alert.Opened, alert.GotWorse, alert.GotBetter, alert.WasResolved, alert.WasEnded, alert.Reopened, alert.Settled} {
 		require.Greater(t, transitions[want], 20, "the timelines reach %s", want)
 	}
 }
 
 // inOrder is the order in which Step returns alerts.
 func inOrder(a, b alert.Alert) int {
-	return cmp.Or(strings.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), cmp.Compare(a.Field, b.Field))
+	closes := func(a alert.Alert) int {
+		if a.Transition == alert.WasResolved || a.Transition == alert.WasEnded {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(closes(a)-closes(b), strings.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), cmp.Compare(a.Field, b.Field))
 }
 
 // requireSound checks one move of an alert against what it was before.
@@ -198,7 +213,6 @@ func requireSound(t *testing.T, before alert.Alert, known bool, a alert.Alert, n
 	switch a.Transition {
 	case alert.Opened:
 		require.True(t, !known || before.State == alert.Pending)
-		require.Equal(t, a.Revision, a.Notified)
 	case alert.Reopened:
 		require.True(t, known && before.State.Closed(), "only what was closed reopens")
 		require.Equal(t, before.Openings+1, a.Openings)
@@ -210,6 +224,9 @@ func requireSound(t *testing.T, before alert.Alert, known bool, a alert.Alert, n
 		require.Equal(t, alert.Firing, before.State, "no closing without an opening")
 		require.True(t, a.State.Closed())
 		require.NotEmpty(t, a.Closing)
+	case alert.Settled:
+		require.True(t, before.Flapping && !a.Flapping)
+		require.Equal(t, before.State, a.State)
 		require.Equal(t, a.Revision, a.Notified)
 	default:
 		t.Fatalf("transition %s raised the revision", a.Transition)

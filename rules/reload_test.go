@@ -22,8 +22,8 @@ func TestLeft(t *testing.T) {
 	other := phone.SpaceKey{Account: "other", ID: "293"}
 	require.Empty(t, w.step(rules.Left{Spaces: []phone.SpaceKey{other, {Account: "other"}}}))
 	out := w.step(rules.Left{Spaces: []phone.SpaceKey{other, w.space.SpaceKey}, Reason: "taken out of the configuration"})
-	require.Equal(t, []string{"blind ended", "red ended", "slow none"}, transitions(out))
-	require.Equal(t, "taken out of the configuration", out[0].Closing)
+	require.Equal(t, []string{"slow none", "blind ended", "red ended"}, transitions(out))
+	require.Equal(t, "taken out of the configuration", out[1].Closing)
 	require.Empty(t, w.step(rules.Left{Spaces: []phone.SpaceKey{w.space.SpaceKey}}))
 	require.Equal(t, []string{"blind ended"}, transitions(w.step(rules.Left{Spaces: []phone.SpaceKey{{Account: "main"}}})), "the account's own")
 }
@@ -37,11 +37,11 @@ func TestReloaded(t *testing.T) {
   - {name: crimson, was: red, on: QualityRating, to: [RED], severity: info, summary: y}
 `)
 	out := w.step(rules.Reloaded{})
-	require.Equal(t, []string{"blocked ended", "crimson opened"}, transitions(out))
-	require.Equal(t, "rule removed", out[0].Closing)
-	require.Equal(t, uint64(1), out[1].Revision, "a new name is no transition")
-	require.Equal(t, alert.Critical, out[1].Severity, "fixed at opening")
-	require.Equal(t, "red", out[1].OpenedAs)
+	require.Equal(t, []string{"crimson opened", "blocked ended"}, transitions(out))
+	require.Equal(t, "rule removed", out[1].Closing)
+	require.Equal(t, uint64(1), out[0].Revision, "a new name is no transition")
+	require.Equal(t, alert.Critical, out[0].Severity, "fixed at opening")
+	require.Equal(t, "red", out[0].OpenedAs)
 	require.Empty(t, w.step(rules.Reloaded{}))
 	require.Equal(t, []string{"crimson resolved"}, transitions(w.see(phone.QualityRating, "GREEN")))
 
@@ -86,7 +86,7 @@ func TestHoldsGoWithTheRulesThatMadeThem(t *testing.T) {
 	w.see(phone.Status, "BANNED", phone.QualityRating, "RED")
 	w.set = parse(t, header+"rules:\n"+red)
 	out := w.step(rules.Reloaded{})
-	require.Equal(t, []string{"banned ended", "red opened"}, transitions(out))
-	require.Empty(t, out[1].HeldBy)
-	require.Equal(t, uint64(1), out[1].Revision)
+	require.Equal(t, []string{"red opened", "banned ended"}, transitions(out))
+	require.Empty(t, out[0].HeldBy)
+	require.Equal(t, uint64(1), out[0].Revision)
 }

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -20,6 +21,9 @@ type State struct {
 	pending   map[string]*alert.Alert
 	closed    map[alert.Key]*alert.Alert // the last one that was closed
 
+	lastClosed map[phone.Subject]*alert.Alert // the last one that was closed, whatever its rule
+	flapping   map[fieldOf]*flap
+
 	vm vm.VM // that expressions run on
 }
 
@@ -30,9 +34,15 @@ func NewState(alerts []alert.Alert) *State {
 		bySubject: make(map[phone.Subject][]*alert.Alert, len(alerts)),
 		pending:   map[string]*alert.Alert{},
 		closed:    map[alert.Key]*alert.Alert{},
+
+		lastClosed: map[phone.Subject]*alert.Alert{},
+		flapping:   map[fieldOf]*flap{},
 	}
 	for _, a := range alerts {
 		s.Apply(a)
+	}
+	for _, a := range s.all { // once all that flap are known
+		s.noteFlap(a)
 	}
 	return s
 }
@@ -44,12 +54,16 @@ func Unsaid(a *alert.Alert) bool { return a.State.Closed() && a.Revision == 0 }
 // Apply puts an alert in the place of the one with its ID. One that is Unsaid
 // is dropped.
 func (s *State) Apply(a alert.Alert) {
-	s.Drop(a.ID)
+	s.remove(a.ID)
 	if Unsaid(&a) {
 		return
 	}
 	s.all[a.ID] = &a
+	s.noteFlap(&a)
 	if a.State.Closed() {
+		if last := s.lastClosed[a.Subject]; last == nil || !a.Changed.Before(last.Changed) {
+			s.lastClosed[a.Subject] = &a
+		}
 		if last := s.closed[a.Key()]; last == nil || !a.Changed.Before(last.Changed) {
 			s.closed[a.Key()] = &a
 		}
@@ -63,6 +77,15 @@ func (s *State) Apply(a alert.Alert) {
 
 // Drop forgets an alert; an unknown id is fine.
 func (s *State) Drop(id string) {
+	if a, ok := s.all[id]; ok {
+		if f := s.flapping[fieldOf{a.Subject, a.Field}]; f != nil && f.alert == a {
+			delete(s.flapping, fieldOf{a.Subject, a.Field})
+		}
+		s.remove(id)
+	}
+}
+
+func (s *State) remove(id string) {
 	a, ok := s.all[id]
 	if !ok {
 		return
@@ -71,6 +94,9 @@ func (s *State) Drop(id string) {
 	delete(s.pending, id)
 	if s.closed[a.Key()] == a {
 		delete(s.closed, a.Key())
+	}
+	if s.lastClosed[a.Subject] == a {
+		delete(s.lastClosed, a.Subject)
 	}
 	if a.State.Closed() {
 		return
@@ -132,4 +158,52 @@ func (s *State) openOf(rule string, subject phone.Subject, f phone.Field) *alert
 		}
 	}
 	return nil
+}
+
+// incident returns the incident of a subject that has an open alert, or had one until a
+// short time before.
+func (s *State) incident(subject phone.Subject, since time.Time, lives time.Duration) (id string, ok bool) {
+	for _, a := range s.bySubject[subject] {
+		if a.State == alert.Firing {
+			return a.Incident, true
+		}
+	}
+	if last := s.lastClosed[subject]; last != nil && since.Sub(last.Changed) <= lives && lives > 0 {
+		return last.Incident, true
+	}
+	return "", false
+}
+
+// fieldOf is a field of a subject.
+type fieldOf struct {
+	phone.Subject
+	phone.Field
+}
+
+// flap is a field that changes to and fro, of which people hear no more until it has
+// stayed as it is for a while.
+type flap struct {
+	alert *alert.Alert // the one that is Flapping
+	last  *alert.Alert // on the field, of all that moved
+}
+
+// noteFlap takes note of an alert on a field that flaps.
+func (s *State) noteFlap(a *alert.Alert) {
+	k := fieldOf{a.Subject, a.Field}
+	f := s.flapping[k]
+	switch {
+	case a.Flapping && f == nil:
+		s.flapping[k] = &flap{alert: a, last: a}
+		return
+	case f == nil:
+		return
+	case f.alert.ID == a.ID && !a.Flapping:
+		delete(s.flapping, k)
+		return
+	case f.alert.ID == a.ID:
+		f.alert = a
+	}
+	if a.State != alert.Pending && !a.Changed.Before(f.last.Changed) {
+		f.last = a
+	}
 }

@@ -39,8 +39,9 @@ func (Left) input()     {}
 func (Reloaded) input() {}
 
 // Step judges an input by the rules, and returns each alert that it moves as
-// it is afterwards, ordered by rule, subject and field. It does not modify the state:
-// the caller stores the alerts and Applies them.
+// it is afterwards: those that close last, so that nobody who follows takes what was
+// replaced for over, then by rule, subject and field. It does not modify the state: the
+// caller stores the alerts and Applies them.
 //
 // An alert with a higher Revision than the state's made the transition that it
 // names. One that is pending, or whose Revision did not rise, has made none:
@@ -74,21 +75,36 @@ type step struct {
 	now   time.Time
 	out   []alert.Alert
 
+	incident   string // of the subject on which an alert opened last
+	incidentOf phone.Subject
+
 	after map[alert.Key]alert.State // of what moved, while holds are updated
 }
 
 func compareAlerts(a, b alert.Alert) int {
-	return cmp.Or(strings.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field), strings.Compare(a.ID, b.ID))
+	closes := func(a *alert.Alert) int {
+		if a.Transition == alert.WasResolved || a.Transition == alert.WasEnded {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(closes(&a)-closes(&b), strings.Compare(a.Rule, b.Rule), a.Subject.Compare(b.Subject), int(a.Field)-int(b.Field), strings.Compare(a.ID, b.ID))
 }
 
-// tick opens the pending alerts whose condition has held for long enough.
+// tick opens the pending alerts whose condition has held for long enough, and settles
+// what no longer flaps.
 func (s *step) tick() {
+	var due []*alert.Alert
 	for _, a := range s.state.pending {
-		r := s.set.fieldRule(a.Rule, a.Field)
-		if r != nil && s.now.Sub(a.Since) >= r.For {
-			s.fire(*a)
+		if r := s.set.fieldRule(a.Rule, a.Field); r != nil && s.now.Sub(a.Since) >= r.For {
+			due = append(due, a)
 		}
 	}
+	slices.SortFunc(due, func(a, b *alert.Alert) int { return cmp.Or(a.Subject.Compare(b.Subject), compareAlerts(*a, *b)) })
+	for _, a := range due {
+		s.fire(*a)
+	}
+	s.settle()
 }
 
 // left ends the alerts of spaces and of the numbers in them.

@@ -18,7 +18,7 @@ func TestOpensAndResolves(t *testing.T) {
 	require.Equal(t, alert.Alert{
 		ID: alert.ID(a.Key(), start), Rule: "red", Severity: alert.Critical,
 		Subject: phone.SubjectOf(w.space.SpaceKey, "8613800001111"), Field: phone.QualityRating,
-		State: alert.Firing, Change: a.Change, Before: "GREEN", Opened: "RED",
+		State: alert.Firing, Change: a.Change, Before: "GREEN", Incident: a.NewIncident(), Flaps: []time.Time{start},
 		Transition: alert.Opened, Revision: 1, Notified: 1, Since: start, Changed: start, Openings: 1,
 		Summary: alert.Text{"", "RED", " was ", "GREEN", ""},
 		Action:  alert.Text{"see ", phone.Redact("https://a.example/cb?token=s3cret"), ""},
@@ -31,7 +31,7 @@ func TestOpensAndResolves(t *testing.T) {
 	require.Equal(t, alert.WasResolved, a.Transition)
 	require.Equal(t, uint64(2), a.Revision)
 	require.Equal(t, uint64(2), a.Notified)
-	require.Equal(t, "recovered, now YELLOW", a.Closing)
+	require.Equal(t, "now YELLOW", a.Closing)
 	require.Equal(t, "YELLOW", a.Change.New)
 	require.Equal(t, "RED was GREEN", a.Summary.Plain(), "the text tells of the opening")
 	require.Equal(t, start, a.Since)
@@ -119,12 +119,11 @@ func TestMovesWithinAnAlert(t *testing.T) {
 	require.Equal(t, uint64(2), worse.Notified)
 	require.Nil(t, worse.Ack, "an acknowledgement falls on worse")
 	require.Equal(t, "BANNED", worse.Summary.Plain())
-	require.Equal(t, "RESTRICTED", worse.Opened)
 
 	better := one(t, w.see(phone.Status, "RESTRICTED"))
 	require.Equal(t, alert.GotBetter, better.Transition)
 	require.Equal(t, uint64(3), better.Revision)
-	require.Equal(t, uint64(2), better.Notified)
+	require.Equal(t, uint64(3), better.Notified)
 	require.Equal(t, start, better.Since)
 }
 
@@ -265,23 +264,23 @@ func TestTheEndOfANumber(t *testing.T) {
 		w := newTestbed(t, list)
 		w.see(phone.Status, "BANNED", phone.QualityRating, "RED")
 		out := w.see(phone.Status, "DELETED")
-		require.Equal(t, []string{"blocked ended", "deleted worse", "red ended", "slow none"}, transitions(out))
-		require.Equal(t, "the number was deleted", out[0].Closing)
-		require.Equal(t, alert.Ended, out[0].State)
-		require.Equal(t, phone.QualityRating, out[2].Change.Field)
-		require.True(t, rules.Unsaid(&out[3]))
+		require.Equal(t, []string{"deleted worse", "slow none", "blocked ended", "red ended"}, transitions(out))
+		require.Equal(t, "the number was deleted", out[2].Closing)
+		require.Equal(t, alert.Ended, out[2].State)
+		require.Equal(t, phone.QualityRating, out[3].Change.Field)
+		require.True(t, rules.Unsaid(&out[1]))
 
 		require.Empty(t, w.see(phone.QualityRating, "GREEN"))
 		require.Empty(t, w.see(phone.QualityRating, "RED"), "nothing opens on a number that is gone")
 		out = w.later(2*time.Hour).see(phone.Status, "CONNECTED")
-		require.Equal(t, []string{"deleted resolved", "red opened", "slow none"}, transitions(out), "back: what holds is told")
+		require.Equal(t, []string{"red opened", "slow none", "deleted resolved"}, transitions(out), "back: what holds is told")
 	})
 	t.Run("missing", func(t *testing.T) {
 		w := newTestbed(t, list)
 		w.see(phone.Status, "BANNED")
 		out := w.presence(phone.Appeared, phone.Missing, false)
-		require.Equal(t, []string{"blocked ended", "deleted ended", "gone opened"}, transitions(out))
-		require.Equal(t, "the number is missing from its space", out[0].Closing)
+		require.Equal(t, []string{"gone opened", "blocked ended", "deleted ended"}, transitions(out))
+		require.Equal(t, "the number is missing from its space", out[1].Closing)
 		out = w.later(3*time.Hour).presence(phone.Missing, phone.Appeared, false)
 		require.Equal(t, []string{"blocked opened", "deleted opened", "gone resolved"}, transitions(out))
 		require.Equal(t, "recovered, now APPEARED", out[2].Closing)
@@ -308,7 +307,7 @@ func TestReopens(t *testing.T) {
 	require.Equal(t, alert.Reopened, again.Transition)
 	require.Equal(t, alert.Firing, again.State)
 	require.Equal(t, uint64(3), again.Revision)
-	require.Equal(t, uint64(2), again.Notified, "the resolution was told last; as bad as before is not")
+	require.Equal(t, uint64(3), again.Notified)
 	require.Equal(t, 2, again.Openings)
 	require.Equal(t, w.now, again.Since)
 	require.Empty(t, again.Closing)

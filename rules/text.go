@@ -16,6 +16,7 @@ import (
 // What holes show in place of a value, and what goes with one that shows nothing.
 const (
 	emptyHole  = "(none)"
+	emptyValue = "(empty)"
 	failedHole = "(error)"
 	separators = " .,:;" // around what is left out
 )

@@ -76,7 +76,7 @@ func TestURLsInTextsAreRedacted(t *testing.T) {
 	require.NotContains(t, a.Summary.Plain(), "t0ps3cret")
 	require.NotContains(t, a.Summary.Plain(), "T0PS3CRET")
 	a = one(t, w.see(phone.StatusCallbackUrl, ""))
-	require.Equal(t, "now (none)", a.Closing)
+	require.Equal(t, "now (empty)", a.Closing)
 	a = one(t, w.see(phone.StatusCallbackUrl, "https://b.example/y?token=t0ps3cret"))
 	require.Equal(t, alert.Reopened, a.Transition)
 	require.NotContains(t, a.Summary.Plain(), "t0ps3cret")

@@ -8,6 +8,11 @@ import (
 	"numwatch/phone"
 )
 
+const (
+	flapsFrom = 3  // openings within reopen_within
+	maxFlaps  = 10 // that are remembered
+)
+
 // open opens an alert, or makes it pending where the rule waits first.
 func (e *evaluation) open(r *fieldRule, c phone.Change) {
 	a := alert.Alert{
@@ -29,12 +34,13 @@ func (e *evaluation) open(r *fieldRule, c phone.Change) {
 
 // notice opens and ends an alert at once.
 func (s *step) notice(a alert.Alert) {
-	if last := s.state.closed[a.Key()]; last != nil && last.ID == a.ID {
+	last := s.state.closed[a.Key()]
+	if last != nil && last.ID == a.ID {
 		a.Revision = last.Revision // twice at the same time: one alert
 	}
-	a.Openings, a.Opened = 1, a.Change.New
-	transition(&a, alert.Ended, alert.Opened, true, s.now)
-	s.out = append(s.out, a)
+	a.Openings = 1
+	s.joinIncident(&a, s.now)
+	s.opens(&a, last, alert.Ended, alert.Opened)
 }
 
 // fire opens the alert a, which is new or was pending: as a new one, or by
@@ -44,26 +50,53 @@ func (s *step) fire(a alert.Alert) {
 	last := s.state.closed[a.Key()]
 	_, wasPending := s.state.pending[a.ID]
 	if last == nil || last.ID != a.ID && !s.reopens(&a, last) {
-		a.Since, a.Openings, a.Opened = s.now, 1, a.Change.New
-		transition(&a, alert.Firing, alert.Opened, true, s.now)
-		s.out = append(s.out, a)
+		s.joinIncident(&a, a.Since)
+		a.Since, a.Openings = s.now, 1
+		s.opens(&a, nil, alert.Firing, alert.Opened)
 		return
 	}
 	if wasPending && last.ID != a.ID {
 		s.out = append(s.out, dropped(a))
 	}
-	worse := a.Field.Direction(last.Opened, a.Change.New) == phone.Worse
-	a.ID, a.Revision, a.Notified = last.ID, last.Revision, last.Notified
-	a.Since, a.Openings, a.Opened = s.now, last.Openings+1, a.Change.New
+	a.ID, a.Incident, a.Revision, a.Notified = last.ID, last.Incident, last.Revision, last.Notified
+	a.Since, a.Openings = s.now, last.Openings+1
 	a.Channels, a.Drill = union(last.Channels, a.Channels), last.Drill
-	transition(&a, alert.Firing, alert.Reopened, worse, s.now)
-	s.out = append(s.out, a)
+	s.opens(&a, last, alert.Firing, alert.Reopened)
 }
 
 // reopens reports whether the alert, whose condition came true at Since, goes
 // on with the last one of its key.
 func (s *step) reopens(a, last *alert.Alert) bool {
 	return a.Since.Sub(last.Changed) <= s.set.reopenWithin && s.set.reopenWithin > 0
+}
+
+// joinIncident gives an alert that opens, whose condition came true at a time, the
+// incident of its subject that lives, or a new one.
+func (s *step) joinIncident(a *alert.Alert, since time.Time) {
+	if s.incidentOf != a.Subject { // else an alert on it has opened in this step
+		id, lives := s.state.incident(a.Subject, since, s.set.reopenWithin)
+		if !lives {
+			id = a.NewIncident()
+		}
+		s.incidentOf, s.incident = a.Subject, id
+	}
+	a.Incident = s.incident
+}
+
+// opens opens an alert, or gives a notice, and notes whether it has done so too often.
+// last is the one of its key that closed last, if that is known.
+func (s *step) opens(a, last *alert.Alert, to alert.State, t alert.Transition) {
+	if last != nil {
+		outdated := func(at time.Time) bool { return s.now.Sub(at) > s.set.reopenWithin }
+		a.Flaps, a.Flapping = slices.DeleteFunc(slices.Clone(last.Flaps), outdated), last.Flapping && last.ID == a.ID
+	}
+	a.Flaps = append(a.Flaps, s.now)
+	a.Flaps = a.Flaps[max(0, len(a.Flaps)-maxFlaps):]
+	s.transition(a, to, t)
+	if len(a.Flaps) >= flapsFrom && a.Notified == a.Revision {
+		a.Flapping = true
+	}
+	s.out = append(s.out, *a)
 }
 
 // changeValue moves an open alert to another value that it is about.
@@ -75,9 +108,9 @@ func (e *evaluation) changeValue(r *fieldRule, a alert.Alert, c phone.Change) {
 	case a.State == alert.Pending:
 	case worse:
 		a.Ack = nil
-		transition(&a, alert.Firing, alert.GotWorse, true, e.now)
+		e.transition(&a, alert.Firing, alert.GotWorse)
 	default:
-		transition(&a, alert.Firing, alert.GotBetter, false, e.now)
+		e.transition(&a, alert.Firing, alert.GotBetter)
 	}
 	e.out = append(e.out, a)
 }
@@ -139,37 +172,39 @@ func whyEnded(c *phone.Change) string {
 }
 
 // ended returns the alert as one that can no longer be judged. One that was
-// only pending ends Unsaid.
+// only pending ends Unsaid. People are told even where its field was flapping:
+// there is nothing more to come.
 func ended(a alert.Alert, why string, now time.Time) alert.Alert {
 	if a.State == alert.Pending {
 		return dropped(a)
 	}
-	a.Closing = why
-	transition(&a, alert.Ended, alert.WasEnded, true, now)
+	a.Closing, a.Flapping = why, false
+	move(&a, alert.Ended, alert.WasEnded, now)
+	a.Notified = a.Revision
 	return a
 }
 
 // resolved returns the alert as one whose condition no longer holds: after
 // change c its field's value is c.New.
-func resolved(a alert.Alert, c phone.Change, now time.Time) alert.Alert {
+func (s *step) resolved(a alert.Alert, c phone.Change) alert.Alert {
 	if a.State == alert.Pending {
 		return dropped(a)
 	}
-	a.Closing = becameText(a.Field, a.Change.New, c.New)
+	a.Closing = becameText(&a, c.New)
 	a.Change = c
-	transition(&a, alert.Resolved, alert.WasResolved, true, now)
+	s.transition(&a, alert.Resolved, alert.WasResolved)
 	return a
 }
 
-func becameText(f phone.Field, from, to string) string {
-	now := f.Shown(to)
+func becameText(a *alert.Alert, to string) string {
+	now := a.Field.Shown(to)
 	if to == "" {
-		now = emptyHole
+		now = emptyValue
 	}
 	switch {
-	case from == to:
+	case a.Change.New == to:
 		return "still " + now + ", but the rule no longer applies"
-	case f.Direction(from, to) == phone.Better:
+	case a.Field.IsEnum() && a.Field.Recovered(a.Before, to):
 		return "recovered, now " + now
 	default:
 		return "now " + now
@@ -182,12 +217,30 @@ func dropped(a alert.Alert) alert.Alert {
 	return a
 }
 
-// transition makes a transition of an alert; notify means that people hear of
-// it anew, beyond what changes in place.
-func transition(a *alert.Alert, to alert.State, t alert.Transition, notify bool, now time.Time) {
+// transition makes a transition of an alert, of which people are told unless its
+// field is flapping.
+func (s *step) transition(a *alert.Alert, to alert.State, t alert.Transition) {
+	move(a, to, t, s.now)
+	if s.state.flapping[fieldOf{a.Subject, a.Field}] == nil {
+		a.Notified = a.Revision
+	}
+}
+
+func move(a *alert.Alert, to alert.State, t alert.Transition, now time.Time) {
 	a.State, a.Transition, a.Changed = to, t, now
 	a.Revision++
-	if notify {
+}
+
+// settle tells how fields that flapped have stayed for long enough.
+func (s *step) settle() {
+	for _, f := range s.state.flapping {
+		if s.now.Sub(f.last.Changed) < s.set.settleAfter {
+			continue
+		}
+		a := *f.alert
+		a.Flapping, a.Change = false, f.last.Change
+		move(&a, a.State, alert.Settled, s.now)
 		a.Notified = a.Revision
+		s.out = append(s.out, a)
 	}
 }

@@ -78,7 +78,7 @@ func (d *Decision) outcome(v *rules.Verdict, a *alert.Alert, state *rules.State,
 		d.Clause = "reopen_within"
 		d.Text += fmt.Sprintf(": it closed %s before, so its old message is reused", ago)
 		if a.Notified != a.Revision {
-			d.Text += ", and does not notify again, because it is no worse"
+			d.Text += ", and does not notify, because the field is flapping"
 		}
 	case a.Transition == alert.Opened && closed && last.ID != a.ID:
 		d.Text += fmt.Sprintf(": the last one closed %s before, longer than reopen_within", ago)

@@ -130,7 +130,7 @@ func TestDecide(t *testing.T) {
 	w.see(phone.QualityRating, "GREEN")
 	w.now = w.now.Add(10 * time.Minute)
 	is(w.explain(phone.QualityRating, "RED")["red QualityRating"], "reopened", "reopen_within",
-		"QualityRating is RED: it closed 10m before, so its old message is reused, and does not notify again, because it is no worse")
+		"QualityRating is RED: it closed 10m before, so its old message is reused")
 	w.now = w.now.Add(2 * time.Hour)
 	is(w.explain(phone.QualityRating, "RED")["red QualityRating"], "opened", "", "QualityRating is RED: the last one closed 2h10m before, longer than reopen_within")
 }

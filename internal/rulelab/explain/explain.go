@@ -271,7 +271,7 @@ func redacted(c phone.Change) phone.Change {
 }
 
 func redactedAlert(a alert.Alert) alert.Alert {
-	a.Change, a.Before, a.Opened = redacted(a.Change), a.Field.Shown(a.Before), a.Field.Shown(a.Opened)
+	a.Change, a.Before = redacted(a.Change), a.Field.Shown(a.Before)
 	return a
 }
 
