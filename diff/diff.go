@@ -5,6 +5,7 @@ package diff
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,10 @@ type Options struct {
 	MissingAfter int
 	MissingFor   time.Duration
 }
+
+// RememberGone is how long a number is remembered that is no longer in its space, so
+// that it is known when it comes back.
+const RememberGone = 30 * 24 * time.Hour
 
 // The options of a bot whose configuration does not say otherwise.
 const (
@@ -41,6 +46,9 @@ func Compare(old *phone.SpaceState, snap *phone.Snapshot, o Options) (phone.Spac
 		old = &phone.SpaceState{}
 	}
 	c.seenAfter = old.At
+	c.roster.Gone = slices.DeleteFunc(slices.Clone(old.Gone), func(g phone.GoneNumber) bool {
+		return snap.At.Sub(g.Listed) > RememberGone
+	})
 	c.roster.Numbers = make([]phone.TrackedNumber, 0, max(len(snap.Numbers), len(old.Numbers)))
 	gone, added := count(old.Numbers, snap.Numbers)
 	if doubtful(gone, len(old.Numbers), snap) {
@@ -76,7 +84,15 @@ func (c *comparison) appeared(n phone.Number) {
 		return
 	}
 	c.roster.Numbers = append(c.roster.Numbers, phone.TrackedNumber{Number: n})
-	c.change(&n, phone.Presence, "", phone.Appeared, c.seenAfter)
+	i, back := c.roster.FindGone(n.PhoneNumber)
+	if !back {
+		c.change(&n, phone.Presence, "", phone.Appeared, c.seenAfter)
+		return
+	}
+	gone := c.roster.Gone[i]
+	c.roster.Gone = slices.Delete(c.roster.Gone, i, i+1)
+	c.change(&n, phone.Presence, gone.Presence(), phone.Appeared, c.seenAfter)
+	c.changes[len(c.changes)-1].AwaySince = gone.Listed
 }
 
 // miss counts that a number is not listed, and reports whether it counts as missing.
@@ -103,6 +119,8 @@ func (c *comparison) confirmed(old []phone.TrackedNumber, o Options) bool {
 func (c *comparison) missed(e phone.TrackedNumber, o Options) {
 	if c.miss(&e, o) {
 		c.change(&e.Number, phone.Presence, phone.Appeared, phone.Missing, e.Listed)
+		i, _ := c.roster.FindGone(e.PhoneNumber)
+		c.roster.Gone = slices.Insert(c.roster.Gone, i, phone.GoneNumber{PhoneNumber: e.PhoneNumber, Listed: e.Listed})
 		return
 	}
 	c.roster.Numbers = append(c.roster.Numbers, e)

@@ -199,12 +199,27 @@ func TestMissingNumbers(t *testing.T) {
 			{0, "abc", nil},
 			{5 * time.Minute, "cx", []string{"x Number →APPEARED none"}},
 		},
-		"appears again as new": {
+		"comes back": {
 			{0, "abc", nil},
 			{5 * time.Minute, "ab", nil},
 			{10 * time.Minute, "ab", nil},
 			{15 * time.Minute, "ab", gone("c")},
-			{20 * time.Minute, "abc", []string{"c Number →APPEARED none"}},
+			{20 * time.Minute, "abc", []string{"c Number MISSING→APPEARED better"}},
+		},
+		"comes back while others are missing": {
+			{0, "abcde", nil},
+			{5 * time.Minute, "bcd", nil},
+			{10 * time.Minute, "bcd", nil},
+			{15 * time.Minute, "bcd", append(gone("a"), gone("e")...)},
+			{20 * time.Minute, "bcde", []string{"e Number MISSING→APPEARED better"}},
+			{25 * time.Minute, "abcdef", []string{"a Number MISSING→APPEARED better", "f Number →APPEARED none"}},
+		},
+		"comes back after so long that it is new": {
+			{0, "abc", nil},
+			{5 * time.Minute, "ab", nil},
+			{10 * time.Minute, "ab", nil},
+			{15 * time.Minute, "ab", gone("c")},
+			{diff.RememberGone + time.Minute, "abc", []string{"c Number →APPEARED none"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -334,5 +349,24 @@ func TestDoubtSaysWhatIsWrongWithAList(t *testing.T) {
 		snap := snapshot(time.Minute, list(is)...)
 		known, _ := diff.Compare(&old, snap, options)
 		require.Equal(t, want, diff.Doubt(&known, snap))
+	}
+}
+
+// A number that is back says since when it was away, whether it was missing or had moved.
+func TestANumberThatIsBackSaysSinceWhenItWasAway(t *testing.T) {
+	a, b := number("a"), number("b")
+	state, _ := diff.Compare(nil, snapshot(0, a, b), options)
+	for _, after := range []time.Duration{time.Minute, 6 * time.Minute, 11 * time.Minute} {
+		state, _ = diff.Compare(&state, snapshot(after, b), options)
+	}
+	require.Equal(t, []phone.GoneNumber{{PhoneNumber: "a", Listed: start}}, state.Gone)
+	for moved, want := range map[bool]string{false: "a Number MISSING→APPEARED better", true: "a Number MOVED→APPEARED none"} {
+		old := state
+		old.Gone = []phone.GoneNumber{{PhoneNumber: "a", Listed: start, Moved: moved}}
+		back, changes := diff.Compare(&old, snapshot(time.Hour, a, b), options)
+		require.Equal(t, []string{want}, said(changes))
+		require.Equal(t, start, changes[0].AwaySince)
+		require.Empty(t, back.Gone)
+		require.Len(t, old.Gone, 1, "what was known stays as it was")
 	}
 }

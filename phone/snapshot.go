@@ -1,6 +1,10 @@
 package phone
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Snapshot is a space's complete list of numbers at one time, as one successful
 // poll brought it. Numbers are sorted by PhoneNumber, without repetition.
@@ -16,8 +20,30 @@ type Snapshot struct {
 type SpaceState struct {
 	Space     SpaceKey
 	Numbers   []TrackedNumber // sorted by PhoneNumber
+	Gone      []GoneNumber    // numbers that it had, sorted by PhoneNumber
 	At        time.Time
 	RequestId string
+}
+
+// GoneNumber is a number that was in the space: confirmed missing, or Moved to another
+// space. Listed is the time of the last list that held it.
+type GoneNumber struct {
+	PhoneNumber string
+	Listed      time.Time
+	Moved       bool
+}
+
+// Presence is the value of the field of that name.
+func (g GoneNumber) Presence() string {
+	if g.Moved {
+		return Moved
+	}
+	return Missing
+}
+
+// FindGone returns where the number is, or would be, in Gone.
+func (s *SpaceState) FindGone(phoneNumber string) (i int, found bool) {
+	return slices.BinarySearchFunc(s.Gone, phoneNumber, func(g GoneNumber, n string) int { return strings.Compare(g.PhoneNumber, n) })
 }
 
 // TrackedNumber is one number of a roster. Missed counts the complete lists in a row
@@ -50,6 +76,8 @@ type Change struct {
 	Baseline bool `json:"baseline,omitempty"`
 	// MovedFrom is the id of the space in which the number was known before.
 	MovedFrom string `json:"moved_from,omitempty"`
+	// AwaySince is when a number that is back in the space was last listed there.
+	AwaySince time.Time `json:"away_since,omitzero"`
 	// Code and Reason tell why a poll failed or a sink is parked.
 	Code   string `json:"code,omitempty"`
 	Reason string `json:"reason,omitempty"`

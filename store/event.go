@@ -17,6 +17,7 @@ const (
 	flagNumber     // the whole number follows
 	flagOwnNumber  // …and its PhoneNumber is the subject's
 	flagNewOfField // New is the number's value of the field
+	flagAway       // AwaySince follows at the end
 	flagsKnown     = 1<<iota - 1
 )
 
@@ -30,6 +31,9 @@ func appendSubject(b []byte, s phone.Subject) []byte {
 func changeFlags(c *phone.Change) (flags uint64) {
 	if c.Baseline {
 		flags |= flagBaseline
+	}
+	if !c.AwaySince.IsZero() {
+		flags |= flagAway
 	}
 	n := c.Number
 	if n == nil {
@@ -47,7 +51,7 @@ func changeFlags(c *phone.Change) (flags uint64) {
 
 // appendChange writes the subject, field, direction, flags, times, RequestId,
 // the number where there is one, Old, New unless the number has it, MovedFrom,
-// Code and Reason.
+// Code and Reason, and AwaySince where there is one.
 func appendChange(b []byte, c *phone.Change) []byte {
 	flags := changeFlags(c)
 	b = appendSubject(b, c.Subject)
@@ -66,7 +70,11 @@ func appendChange(b []byte, c *phone.Change) []byte {
 		b = appendText(b, c.New)
 	}
 	b = appendText(b, c.MovedFrom)
-	return appendText(appendText(b, c.Code), c.Reason)
+	b = appendText(appendText(b, c.Code), c.Reason)
+	if flags&flagAway != 0 {
+		b = appendTime(b, c.AwaySince)
+	}
+	return b
 }
 
 func (r *reader) subject() phone.Subject {
@@ -96,6 +104,9 @@ func (r *reader) change(c *phone.Change) {
 		c.New = c.Number.Get(c.Field)
 	}
 	c.MovedFrom, c.Code, c.Reason = r.text(), r.text(), r.text()
+	if flags&flagAway != 0 {
+		c.AwaySince = r.time()
+	}
 }
 
 // alertRecord is an alert as JSON without its change, which stands beside it in

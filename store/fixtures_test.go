@@ -154,6 +154,9 @@ func (c chooser) state(k phone.SpaceKey) phone.SpaceState {
 		}
 		r.Numbers = append(r.Numbers, e)
 	}
+	for i := range c.IntN(3) {
+		r.Gone = append(r.Gone, phone.GoneNumber{PhoneNumber: fmt.Sprint(i, c.text()), Listed: c.time(), Moved: c.IntN(2) == 0})
+	}
 	return r
 }
 
@@ -163,7 +166,7 @@ func (c chooser) change() phone.Change {
 		Subject: phone.Subject{Account: c.text(), Space: c.text(), PhoneNumber: c.text(), Component: c.text()},
 		Field:   fields[c.IntN(len(fields))], Old: c.text(), New: c.text(), Direction: phone.Direction(c.IntN(4)),
 		SeenAfter: c.time(), SeenAt: c.time(), RequestId: c.text(), Baseline: c.IntN(2) == 0,
-		MovedFrom: c.text(), Code: c.text(), Reason: c.text(),
+		MovedFrom: c.text(), AwaySince: c.time(), Code: c.text(), Reason: c.text(),
 	}
 	if c.IntN(2) == 0 {
 		n := c.number(c.text())

@@ -36,7 +36,8 @@ func appendSnapshotNumbers(b []byte, numbers []phone.Number) []byte {
 //
 //	uvarint missed numbers, 4 bytes length of the numbers section,
 //	the numbers section: uvarint count, numbers,
-//	At, RequestId, of each missed number: uvarint index, uvarint Missed, MissedSince, Listed
+//	At, RequestId, of each missed number: uvarint index, uvarint Missed, MissedSince, Listed,
+//	uvarint gone numbers, of each: PhoneNumber, Listed, a byte that is 1 if it moved
 //
 // What a poll without news changes stands behind the numbers, so that sameNumbers
 // compares them without decoding.
@@ -64,6 +65,14 @@ func appendState(b []byte, s *phone.SpaceState) []byte {
 			b = binary.AppendUvarint(b, uint64(n.Missed))
 			b = appendTime(appendTime(b, n.MissedSince), n.Listed)
 		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.Gone)))
+	for _, g := range s.Gone {
+		moved := byte(0)
+		if g.Moved {
+			moved = 1
+		}
+		b = append(appendTime(appendText(b, g.PhoneNumber), g.Listed), moved)
 	}
 	return b
 }
@@ -169,6 +178,9 @@ func decodeState(k phone.SpaceKey, value []byte) (*phone.SpaceState, error) {
 		}
 		e := &s.Numbers[i]
 		e.Missed, e.MissedSince, e.Listed = int(n), since, listed
+	}
+	for range r.count(4) {
+		s.Gone = append(s.Gone, phone.GoneNumber{PhoneNumber: r.text(), Listed: r.time(), Moved: r.byte() == 1})
 	}
 	if err := r.end(); err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func (s *site) render(a *alert.Alert) api.Alert {
 	out := api.Alert{
 		Account: a.Subject.Account, Part: a.Subject.Component,
 		Field: a.Field, Old: a.Field.Shown(c.Old), New: a.Field.Shown(c.New), Direction: c.Direction,
-		SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId, MovedFrom: c.MovedFrom,
+		SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId, MovedFrom: c.MovedFrom, AwaySince: c.AwaySince,
 		Baseline: a.Baseline, Drill: a.Drill, Code: c.Code, Reason: shown(c.Reason),
 		Number: redacted(c.Number),
 		Alert: api.Detail{

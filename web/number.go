@@ -49,7 +49,7 @@ func (s *site) event(e *alert.Event) api.Event {
 	out := api.Event{
 		Seq: e.Seq, Time: e.Time, Kind: e.Kind.String(), Field: c.Field, Old: c.Field.Shown(c.Old), New: c.Field.Shown(c.New),
 		Direction: c.Direction, SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId,
-		Baseline: c.Baseline, MovedFrom: c.MovedFrom, Code: c.Code, Reason: shown(c.Reason),
+		Baseline: c.Baseline, MovedFrom: c.MovedFrom, AwaySince: c.AwaySince, Code: c.Code, Reason: shown(c.Reason),
 	}
 	if e.Alert != nil {
 		d := s.render(e.Alert).Alert

@@ -24,6 +24,9 @@ func TestANumberThatMovesAndComesBack(t *testing.T) {
 		require.NoError(r, r.cloud.RemoveNumber("main", "well-1", "12015550000"))
 		time.Sleep(15 * time.Minute)
 		require.Equal(r, []string{"main/well-1/12015550000 Number APPEARED→MOVED"}, r.changes()[known+1:])
+		require.NoError(r, r.cloud.SetNumber("main", "well-1", r.numbers[0]))
+		time.Sleep(sickFor)
+		require.Equal(r, []string{"main/well-1/12015550000 Number MOVED→APPEARED sick"}, r.changes()[known+2:])
 		for _, e := range r.told(began) {
 			require.Equal(r, "number-appeared", e.Alert.Rule)
 		}
@@ -57,5 +60,8 @@ func TestANumberThatIsGoneIsMissing(t *testing.T) {
 		require.Equal(r, []string{"main/sick/12015550000 Number APPEARED→MISSING"}, r.changes()[known:])
 		missing := func(e alert.Event) bool { return e.Alert.Rule == "number-missing" }
 		require.True(r, slices.ContainsFunc(r.told(began), missing))
+		require.NoError(r, r.cloud.SetNumber("main", sick.ID, r.numbers[0]))
+		time.Sleep(15 * time.Minute)
+		require.Equal(r, []string{"main/sick/12015550000 Number MISSING→APPEARED"}, r.changes()[known+1:])
 	})
 }

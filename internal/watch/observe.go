@@ -38,7 +38,7 @@ func (t *batch) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outc
 	if old != nil && len(changes) == 0 && slices.Equal(state.Numbers, old.Numbers) {
 		return out, nil // the answer lacks a key for good, so it is never the Same
 	}
-	if err := t.findMoves(changes); err != nil {
+	if err := t.findMoves(&state, changes); err != nil {
 		return out, err
 	}
 	t.states[snap.Space] = &state
@@ -69,8 +69,9 @@ func (t *batch) listed(snap *phone.Snapshot, doubt string) {
 
 // findMoves finds the numbers that moved from one space to another: one that
 // appears here while another space knows it comes from there, and one that is
-// missing here while another space lists it is not missing.
-func (t *batch) findMoves(changes []phone.Change) error {
+// missing here while another space lists it is not missing. State is what is then
+// known of the space.
+func (t *batch) findMoves(state *phone.SpaceState, changes []phone.Change) error {
 	for i := range changes {
 		c := &changes[i]
 		if c.Field != phone.Presence {
@@ -89,6 +90,9 @@ func (t *batch) findMoves(changes []phone.Change) error {
 		case other < 0:
 		case c.New == phone.Missing:
 			c.New, c.Direction = phone.Moved, phone.NoDirection
+			if i, found := state.FindGone(c.Subject.PhoneNumber); found {
+				state.Gone[i].Moved = true
+			}
 		default:
 			c.MovedFrom = known[other].ID
 		}

@@ -128,6 +128,9 @@ func (r *Renderer) change(w *writer, c *phone.Change, s phone.Subject, field pho
 	w.moment("seen_at", c.SeenAt)
 	w.some("request_id", c.RequestId)
 	w.some("moved_from", c.MovedFrom)
+	if !c.AwaySince.IsZero() {
+		w.moment("away_since", c.AwaySince)
+	}
 	w.some("code", c.Code)
 	w.some("reason", c.Reason)
 }

@@ -22,6 +22,7 @@ type Alert struct {
 	SeenAt    time.Time       `json:"seen_at"`
 	RequestId string          `json:"request_id,omitempty"`
 	MovedFrom string          `json:"moved_from,omitempty"`
+	AwaySince time.Time       `json:"away_since,omitzero"`
 	Baseline  bool            `json:"baseline"`
 	Drill     bool            `json:"drill"`
 	Code      string          `json:"code,omitempty"`

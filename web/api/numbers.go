@@ -49,6 +49,7 @@ type Event struct {
 	RequestId string          `json:"request_id,omitempty"`
 	Baseline  bool            `json:"baseline"`
 	MovedFrom string          `json:"moved_from,omitempty"`
+	AwaySince time.Time       `json:"away_since,omitzero"`
 	Code      string          `json:"code,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
 	Alert     *Detail         `json:"alert,omitempty"`
