@@ -69,14 +69,21 @@ type Reply struct {
 }
 
 // Cursor is how far the stream in NATS has got: every event up to Seq was
-// acknowledged by the stream that was created at Stream.
+// acknowledged by the stream that was created at Stream. As long as the stream
+// ends with Last, it holds no event above Ahead.
 type Cursor struct {
-	Seq    uint64    `json:"seq"`
-	Stream time.Time `json:"stream"`
-	// Last is the stream's own sequence of its last message at a time when
-	// nothing was on its way, so that no event above Seq was in it; 0: there was
-	// something.
-	Last uint64 `json:"last,omitempty"`
+	Seq    uint64        `json:"seq"`
+	Ahead  uint64        `json:"ahead"`
+	Stream time.Time     `json:"stream"`
+	Last   StreamMessage `json:"last,omitzero"`
+}
+
+// StreamMessage is an event in the stream; zero: none is known.
+type StreamMessage struct {
+	Sequence uint64 `json:"sequence"` // the stream's own
+	Epoch    string `json:"epoch"`
+	Event    uint64 `json:"event"`
+	Acked    uint64 `json:"acked"` // every event up to here was acknowledged before this one was published
 }
 
 // DeliveryUpdate is what a sink reports to the loop, which commits it. Members that

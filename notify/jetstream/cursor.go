@@ -24,17 +24,6 @@ func (p *Publisher) advanceTo(ctx context.Context, c alert.Cursor) {
 	}
 }
 
-// invalidate takes back what the stored cursor says of the stream's end where
-// that is not the end that was found: the stream may come to have as many
-// messages again, and others.
-func (p *Publisher) invalidate(ctx context.Context, at *position) error {
-	if at.doubtful == 0 || p.stored.Last == 0 {
-		return nil
-	}
-	p.cursor.Last = 0
-	return p.store(ctx)
-}
-
 func (p *Publisher) store(ctx context.Context) error {
 	p.storedAt = time.Now()
 	c := p.cursor
@@ -47,7 +36,8 @@ func (p *Publisher) store(ctx context.Context) error {
 
 // moved reports whether the cursor differs from the one that is stored.
 func (p *Publisher) moved() bool {
-	return p.cursor.Seq != p.stored.Seq || p.cursor.Last != p.stored.Last || !p.cursor.Stream.Equal(p.stored.Stream)
+	a, b := p.cursor, p.stored
+	return a.Seq != b.Seq || a.Ahead != b.Ahead || a.Last != b.Last || !a.Stream.Equal(b.Stream)
 }
 
 func (p *Publisher) storeLast(ctx context.Context) error {

@@ -4,26 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"numwatch/alert"
-	"numwatch/phone"
 )
 
 // position is what the stream itself tells of how far publishing got.
 type position struct {
-	stream  jetstream.Stream
+	stream jetstream.Stream
+	read   reader
+
 	created time.Time
-	from    uint64 // the first event to look at
-	seq     uint64 // the event that the last message holds, or a later one that was passed over; 0 if of another epoch
-	last    uint64 // the last message's own sequence in the stream; 0 if there is none of this epoch
+	from    uint64              // the first event to look at
+	seq     uint64              // the event that the last message holds, or a later one that was passed over; 0 if of another epoch
+	last    alert.StreamMessage // the last message that is known to be in the stream
+	lost    uint64              // up to here all was acknowledged, and some of it is no longer there; 0: nothing is known to be lost
+	aged    time.Time           // what was decided before would no longer be in the stream; zero unless something is lost
 	// Some events up to doubtful may be in the stream: ask before publishing.
 	doubtful uint64
-	held     map[phone.Subject]uint64 // last event held of a subject, as asked so far
+	held     map[string]uint64 // last event held on a subject, as asked so far
 }
 
 // locate finds out where to go on.
@@ -42,66 +44,88 @@ type position struct {
 // store was restored, or another bot shares the stream), tells nothing. Then
 // the stored cursor counts, for a stream made anew as well: what the old one
 // had acknowledged is not repeated.
-func (p *Publisher) locate(ctx context.Context, s jetstream.Stream) (*position, error) {
-	info, err := s.Info(ctx)
+//
+// All of this fails where the stream lost its end; then rewind goes back.
+func (p *Publisher) locate(ctx context.Context, s jetstream.Stream, read reader) (*position, error) {
+	at := &position{stream: s, read: read, from: p.cursor.Seq + 1, held: make(map[string]uint64)}
+	info, err := at.state(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the state of stream %s: %w", p.o.Stream.Name, err)
+		return nil, err
 	}
-	at := &position{stream: s, created: info.Created, from: p.cursor.Seq + 1, held: make(map[phone.Subject]uint64)}
-	last, err := s.GetLastMsgForSubject(ctx, SubjectAll)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return at, nil
+	at.created = info.Created
+	if p.cursor.Stream.Equal(info.Created) && p.cursor.Last.Epoch == p.o.Renderer.Epoch {
+		at.last = p.cursor.Last
 	}
-	if err != nil {
+	last, err := read.get(ctx, getRequest{LastFor: SubjectAll})
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, fmt.Errorf("reading the last message of stream %s: %w", p.o.Stream.Name, err)
 	}
 	end := p.o.Log.LastSeq()
-	id := last.Header.Get(jetstream.MsgIDHeader)
-	seq, ours := p.o.Renderer.seq(id)
-	if !ours {
-		epoch, _, _ := strings.Cut(id, "-")
-		p.o.OtherEpoch(epoch)
-		at.doubtful = end
-		return at, nil
-	}
+	seq, ours := p.o.Renderer.seq(last.id)
 	if seq > end {
 		return nil, fmt.Errorf("stream %s holds event %s, and this store ends at %d: the store is an old copy; restore it with a new epoch, or set nats.stream to a new one",
-			p.o.Stream.Name, p.o.Renderer.ID(seq), end)
+			p.o.Stream.Name, last.id, end)
 	}
-	at.last = last.Sequence
-	if c := p.cursor; c.Last == at.last && c.Stream.Equal(info.Created) {
-		at.seq = c.Seq
-		return at, nil
+	lost, err := p.lostItsEnd(ctx, at, info)
+	switch {
+	case err != nil:
+		return nil, err
+	case lost:
+		return at, p.rewind(ctx, at, info, last)
+	case last.sequence == 0: // nothing is held
+	case !ours:
+		epoch, _, _ := strings.Cut(last.id, "-")
+		p.o.OtherEpoch(epoch)
+		at.doubtful = end
+	case last.sequence == at.last.Sequence:
+		at.seq, at.doubtful = p.cursor.Seq, min(p.cursor.Ahead, end)
+	default:
+		at.behind(p.message(last, seq))
+		at.doubtful = min(max(at.doubtful, p.cursor.Ahead), end)
 	}
-	acked, err := strconv.ParseUint(last.Header.Get(headerAcked), 10, 64)
-	if err != nil || acked >= seq {
-		acked = seq - min(seq, window)
-	}
-	at.from, at.seq, at.doubtful = acked+1, seq, seq+window-1
 	return at, nil
 }
 
-// holds reports whether the stream has the event already. Events of one subject
-// are stored in order, so the last one held of it decides.
+// behind goes on behind a message of this epoch.
+func (at *position) behind(m alert.StreamMessage) {
+	acked := m.Event - min(m.Event, window)
+	if m.Acked < m.Event {
+		acked = max(acked, m.Acked)
+	}
+	at.last, at.from, at.seq, at.doubtful = m, acked+1, m.Event, m.Event+window-1
+}
+
+func (p *Publisher) message(m stored, event uint64) alert.StreamMessage {
+	return alert.StreamMessage{Sequence: m.sequence, Epoch: p.o.Renderer.Epoch, Event: event, Acked: m.acked}
+}
+
+func (at *position) state(ctx context.Context) (*jetstream.StreamInfo, error) {
+	info, err := at.stream.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the state of stream %s: %w", at.read.stream, err)
+	}
+	return info, nil
+}
+
+// holds reports whether the stream has the event already, or a later one on its
+// subject: those on one subject are stored in order, and the last one is what
+// holds now.
 func (at *position) holds(ctx context.Context, r *Renderer, e *alert.Event) (bool, error) {
 	if e.Seq > at.doubtful {
 		return false, nil
 	}
-	s := e.Subject()
-	last, asked := at.held[s]
+	if e.Time.Before(at.aged) {
+		return true, nil
+	}
+	subject := Subject(e)
+	last, asked := at.held[subject]
 	if !asked {
-		for _, subject := range subjectsOf(s) {
-			m, err := at.stream.GetLastMsgForSubject(ctx, subject)
-			if errors.Is(err, jetstream.ErrMsgNotFound) {
-				continue
-			}
-			if err != nil {
-				return false, fmt.Errorf("asking the stream for the last message on %s: %w", subject, err)
-			}
-			seq, _ := r.seq(m.Header.Get(jetstream.MsgIDHeader))
-			last = max(last, seq)
+		m, err := at.read.get(ctx, getRequest{LastFor: subject})
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, fmt.Errorf("asking stream %s for the last message on %s: %w", at.read.stream, subject, err)
 		}
-		at.held[s] = last
+		last, _ = r.seq(m.id)
+		at.held[subject] = last
 	}
 	return e.Seq <= last, nil
 }

@@ -60,6 +60,7 @@ type Publisher struct {
 	slow    time.Duration // how old what it publishes may be before it counts as behind
 	// ackWithin is how long the server has to acknowledge.
 	ackWithin time.Duration
+	lookAfter time.Duration // how long without an acknowledgement until the stream's end is looked at
 
 	wake      notify.Signal // something was appended to the log
 	connected notify.Signal // look again at once
@@ -96,7 +97,7 @@ type Status struct {
 // New returns a cursor that does nothing until Run.
 func New(o Options) *Publisher {
 	p := &Publisher{
-		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), beat: notify.BeatEvery, patient: parkAfter, slow: behindAfter, ackWithin: ackTimeout,
+		o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), beat: notify.BeatEvery, patient: parkAfter, slow: behindAfter, ackWithin: ackTimeout, lookAfter: lookAfter,
 		wake: notify.NewSignal(), connected: notify.NewSignal(), lost: notify.NewSignal(), closed: make(chan struct{}),
 		cursor: o.Cursor, stored: o.Cursor,
 	}
@@ -118,14 +119,14 @@ func New(o Options) *Publisher {
 
 // register makes the metrics. Outcomes of events: ok, held (the stream had it),
 // failed (an attempt), dead (passed over for good), trimmed (left the log
-// unpublished).
+// unpublished), lost (the stream had it and lost it; published again).
 func (p *Publisher) register(r prometheus.Registerer) {
 	f := promauto.With(r)
 	p.events = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "numwatch_nats_events_total", Help: "Events published to NATS, by outcome.",
 	}, []string{"outcome"})
 	// A counter that begins at its first event has not increased, for Prometheus.
-	for _, outcome := range []string{"ok", "held", "failed", "dead", "trimmed"} {
+	for _, outcome := range []string{"ok", "held", "failed", "dead", "trimmed", "lost"} {
 		p.events.WithLabelValues(outcome)
 	}
 	f.NewGaugeFunc(prometheus.GaugeOpts{
@@ -204,6 +205,9 @@ func (p *Publisher) publish(ctx context.Context, nc *nats.Conn) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, errWentBack) {
+			continue // locate says what it means
+		}
 		if p.cursor.Seq > before {
 			failures = 0
 		}
@@ -227,11 +231,8 @@ func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
-	at, err := p.locate(ctx, stream)
+	at, err := p.locate(ctx, stream, reader{nc, p.o.Stream.Name})
 	if err != nil {
-		return err
-	}
-	if err := p.invalidate(ctx, at); err != nil {
 		return err
 	}
 	s := newSession(p, js, at)

@@ -24,7 +24,17 @@ const (
 	headerAcked = "Numwatch-Acked" // every event up to here was stored before this message
 	ackTimeout  = 5 * time.Second
 	askTimeout  = 2 * time.Second // of a question to the stream; one on a connection that breaks is lost
+
+	// Within lookAfter of an acknowledgement no stream loses its end unnoticed:
+	// it takes another leader, or the same one after a restart.
+	lookAfter = time.Second
+	lookEvery = time.Minute
 )
+
+// errWentBack ends a session: the stream does not continue behind what it
+// acknowledged. It may have lost that, or the client repeated a publish that
+// found no leader, behind others; locate finds out.
+var errWentBack = errors.New("the sequence of the stream went back")
 
 // session publishes from a look at the stream to the first failure. Events of
 // one subject go one by one, others side by side.
@@ -32,9 +42,12 @@ type session struct {
 	p     *Publisher
 	js    jetstream.JetStream
 	at    *position
-	next  uint64 // the first event not read from the log
-	acked uint64 // every event up to here is done
-	last  uint64 // the stream's sequence of the last message that is known to be in it
+	next  uint64              // the first event not read from the log
+	acked uint64              // every event up to here is done
+	last  alert.StreamMessage // the last message that is known to be in the stream
+	// broken is set by the first answer that is amiss. Those after it do not count
+	// for last: the stream may have lost its end and be longer again already.
+	broken bool
 
 	pending  []*publication                   // by sequence: read, and not all before it done
 	inflight []*publication                   // in the order of publishing
@@ -44,6 +57,7 @@ type session struct {
 // publication is one event that is to be published.
 type publication struct {
 	event alert.Event
+	acked uint64 // as its header says
 	ack   jetstream.PubAckFuture
 	done  bool
 }
@@ -86,14 +100,12 @@ func (s *session) oldest() time.Time {
 }
 
 func (s *session) cursor() alert.Cursor {
-	c := alert.Cursor{Seq: s.acked, Stream: s.at.created}
-	if len(s.pending) == 0 {
-		c.Last = s.last
-	}
-	return c
+	return alert.Cursor{Seq: s.acked, Ahead: max(s.next-1, s.at.doubtful), Stream: s.at.created, Last: s.last}
 }
 
-// idle waits for more while nothing is in flight.
+// idle waits for more while nothing is in flight. After a while it looks whether
+// the stream still has what it acknowledged: what is published to one that lost
+// its end would stand before what was lost.
 func (s *session) idle(ctx context.Context) error {
 	if s.next <= s.p.o.Log.LastSeq() {
 		return nil // came meanwhile, or was all passed over
@@ -101,20 +113,33 @@ func (s *session) idle(ctx context.Context) error {
 	s.p.checkAge(ctx, time.Time{})
 	s.p.working(ctx)
 	s.p.advanceTo(ctx, s.cursor())
-	var later <-chan time.Time
+	wait := lookEvery
 	if s.p.moved() {
-		later = time.After(storeEvery)
+		wait = storeEvery
 	}
+	since := time.Now()
 	select {
 	case <-ctx.Done():
+		return nil
 	case <-s.p.wake:
-	case <-later:
+	case <-time.After(wait):
 	case <-s.p.lost:
 		if !s.js.Conn().IsConnected() {
 			return nats.ErrDisconnected
 		}
 	}
-	return nil
+	if time.Since(since) < s.p.lookAfter {
+		return nil
+	}
+	return s.look(ctx)
+}
+
+func (s *session) look(ctx context.Context) error {
+	info, err := s.at.state(ctx)
+	if err == nil && info.State.LastSeq < s.last.Sequence {
+		return errWentBack
+	}
+	return err
 }
 
 // fill reads from the log what the window has room for, and publishes it.
@@ -168,6 +193,9 @@ func (s *session) enqueue(ctx context.Context, e *alert.Event) error {
 		s.p.events.WithLabelValues("held").Inc()
 		return nil
 	}
+	if e.Seq <= s.at.lost {
+		s.p.events.WithLabelValues("lost").Inc()
+	}
 	subject := e.Subject()
 	s.queues[subject] = append(s.queues[subject], m)
 	if len(s.queues[subject]) > 1 {
@@ -205,6 +233,7 @@ func (s *session) publish(m *publication) error {
 	id := s.p.o.Renderer.ID(m.event.Seq)
 	data := s.p.o.Renderer.Render(&m.event, time.Now())
 	s.p.o.Trace("publish:before")
+	m.acked = s.acked
 	var err error
 	m.ack, err = s.js.PublishMsgAsync(&nats.Msg{
 		Subject: Subject(&m.event),
@@ -213,7 +242,7 @@ func (s *session) publish(m *publication) error {
 			"Content-Type":                 {contentType},
 			jetstream.MsgIDHeader:          {id},
 			jetstream.ExpectedStreamHeader: {s.p.o.Stream.Name},
-			headerAcked:                    {strconv.FormatUint(s.acked, 10)},
+			headerAcked:                    {strconv.FormatUint(m.acked, 10)},
 		},
 	})
 	if err != nil {
@@ -251,9 +280,17 @@ func (s *session) awaitOldest(ctx context.Context) error {
 func (s *session) await(ctx context.Context, m *publication) error {
 	select {
 	case ack := <-m.ack.Ok():
-		s.last = max(s.last, ack.Sequence)
+		if ack.Duplicate || s.broken {
+			return nil // a duplicate has the sequence of long ago
+		}
+		if ack.Sequence <= s.last.Sequence {
+			s.broken = true
+			return errWentBack
+		}
+		s.last = alert.StreamMessage{Sequence: ack.Sequence, Epoch: s.p.o.Renderer.Epoch, Event: m.event.Seq, Acked: m.acked}
 		return nil
 	case err := <-m.ack.Err():
+		s.broken = s.broken || !permanent(err)
 		return err
 	case <-ctx.Done():
 		return ctx.Err()

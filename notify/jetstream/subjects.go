@@ -37,18 +37,6 @@ func Subject(e *alert.Event) string {
 	}
 }
 
-// subjectsOf returns the wildcard subjects under which everything said of s is
-// found.
-func subjectsOf(s phone.Subject) []string {
-	if s == (phone.Subject{}) {
-		return []string{subjectPrefix + "bot.*"}
-	}
-	return []string{
-		subjectPrefix + "change." + place(s) + ".*",
-		subjectPrefix + "alert.*.*." + place(s) + ".*",
-	}
-}
-
 // place is account, space and number as tokens; the part of the bot stands in
 // the number's place.
 func place(s phone.Subject) string {

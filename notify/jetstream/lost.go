@@ -1,0 +1,84 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"numwatch/alert"
+)
+
+// lostItsEnd reports whether the stream no longer has its last message that is
+// known: it ends before it, or has another one there. A cluster can do that when
+// a node becomes leader that lacks what another had acknowledged; so can a
+// server whose disk was not synced, or a copy that was put back. A message that
+// aged or was deleted leaves a gap, and the sequence goes on behind it.
+func (p *Publisher) lostItsEnd(ctx context.Context, at *position, info *jetstream.StreamInfo) (bool, error) {
+	if info.State.LastSeq < at.last.Sequence {
+		return true, nil
+	}
+	if at.last.Sequence == 0 {
+		return false, nil
+	}
+	m, err := at.read.get(ctx, getRequest{Seq: at.last.Sequence})
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading message %d of stream %s: %w", at.last.Sequence, p.o.Stream.Name, err)
+	}
+	return m.id != p.o.Renderer.ID(at.last.Event), nil
+}
+
+// rewind goes back to where the stream is sound and asks for each event from
+// there on whether it is held. The cursor is stored before anything is
+// published: a crash would find a stream that looks as if nothing was lost.
+func (p *Publisher) rewind(ctx context.Context, at *position, info *jetstream.StreamInfo, last stored) error {
+	sound, err := p.soundUpTo(ctx, at, info.State)
+	if err != nil {
+		return err
+	}
+	before, had := p.cursor, at.last.Sequence
+	at.from, at.seq, at.lost, at.doubtful = min(sound, before.Seq)+1, before.Seq, before.Seq, p.o.Log.LastSeq()
+	if age := info.Config.MaxAge; age > 0 {
+		at.aged = time.Now().Add(-age)
+	}
+	at.last = alert.StreamMessage{}
+	if seq, ours := p.o.Renderer.seq(last.id); ours {
+		at.last = p.message(last, seq)
+		at.last.Acked = at.from - 1 // its header counts what was lost
+	}
+	p.cursor = alert.Cursor{Seq: at.from - 1, Ahead: at.doubtful, Stream: at.created, Last: at.last}
+	if err := p.store(ctx); err != nil {
+		p.cursor = before
+		return err
+	}
+	p.log.Warn("the stream lost messages that it had acknowledged: the events that it lacks are published again", "stream", p.o.Stream.Name,
+		"acknowledged", had, "ends", info.State.LastSeq, "from", p.o.Renderer.ID(at.from), "to", p.o.Renderer.ID(at.lost))
+	return nil
+}
+
+// soundUpTo returns up to which event the stream surely holds everything. A
+// message that was published after the loss counts as acknowledged what was
+// lost, so the search, from the end, is for one that was published earlier: it
+// counts less than the last message that was known to be there. Without any,
+// everything may be lost.
+func (p *Publisher) soundUpTo(ctx context.Context, at *position, state jetstream.StreamState) (uint64, error) {
+	for seq, step := state.LastSeq, uint64(1); seq > 0; step *= 2 {
+		m, err := at.read.get(ctx, getRequest{Seq: seq, NextFor: SubjectAll})
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return 0, fmt.Errorf("looking for what stream %s lost, at message %d: %w", p.o.Stream.Name, seq, err)
+		}
+		if _, ours := p.o.Renderer.seq(m.id); ours && m.acked < at.last.Acked {
+			return m.acked, nil
+		}
+		if seq <= state.FirstSeq {
+			break
+		}
+		seq = max(seq-min(seq, step), state.FirstSeq)
+	}
+	return 0, nil
+}
