@@ -216,21 +216,23 @@ func memoryOf(t *testing.T, b *bot) int {
 	return 0
 }
 
-var countForm = regexp.MustCompile(`([\d,]+) × `)
+var (
+	listedForm = regexp.MustCompile(`(?m)^[A-Z][a-z]+: \d`)
+	restForm   = regexp.MustCompile(`(?m)^and ([\d,]+) more: `)
+)
 
-// countedIn adds up what messages say they count, as people would. One that
-// counts nothing is about one alert.
+// countedIn adds up what messages list, and what they say is not listed, as people
+// would. One without a list is about one alert.
 func countedIn(t *testing.T, said []slacksim.Message) (sum int) {
 	t.Helper()
 	for _, m := range said {
-		found := countForm.FindStringSubmatch(m.Text)
-		if found == nil {
-			sum++
-			continue
+		n := 0
+		if found := restForm.FindStringSubmatch(m.Text); found != nil {
+			var err error
+			n, err = strconv.Atoi(strings.ReplaceAll(found[1], ",", ""))
+			require.NoError(t, err)
 		}
-		n, err := strconv.Atoi(strings.ReplaceAll(found[1], ",", ""))
-		require.NoError(t, err)
-		sum += n
+		sum += max(1, n+len(listedForm.FindAllString(m.Text, -1)))
 	}
 	return sum
 }

@@ -3,6 +3,7 @@ package card
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ const (
 	maxHeader   = 150
 	maxSection  = 3000
 	maxField    = 2000
-	maxFields   = 10
+	maxElements = 10
 	maxAll      = 9500 // of all text; Slack's own limit is not documented
 	maxText     = 3500 // of the text beside the blocks, or without them
 	maxFact     = 300
@@ -44,12 +45,12 @@ func (c *Card) Blocks() []slack.Block {
 	if utf8.RuneCountInString(c.heading()) > maxHeader {
 		b.section(Mrkdwn(c.Title, maxAction))
 	}
-	b.facts(c.Facts)
 	if c.Counts != "" {
 		b.section("*" + Mrkdwn(c.Counts, maxFact) + "*")
 	}
 	b.advice(c)
 	b.lines(c)
+	b.context(c)
 	b.footer(c.Footer)
 	return b.blocks
 }
@@ -64,7 +65,13 @@ func (c *Card) BlockKit() (json.RawMessage, error) {
 	return b, nil
 }
 
-func (c *Card) heading() string { return c.Mark.sign() + " " + c.Mark.Word + ": " + c.Title }
+// heading begins with the fact; how severe it is stands in the context.
+func (c *Card) heading() string {
+	if c.Mark.severity() != "" {
+		return c.Mark.sign() + " " + c.Title
+	}
+	return c.Mark.sign() + " " + c.Mark.Word + ": " + c.Title
+}
 
 // blockWriter adds blocks and counts their text.
 type blockWriter struct {
@@ -86,17 +93,37 @@ func (b *blockWriter) section(text string) {
 	b.add(text, slack.NewSectionBlock(mrkdwnObject(text), nil, nil))
 }
 
-func (b *blockWriter) facts(facts []Fact) {
-	var fields []*slack.TextBlockObject
-	var texts strings.Builder
-	for _, f := range facts[:min(len(facts), maxFields)] {
-		text := "*" + Mrkdwn(f.Label, maxFact) + "*\n" + f.text(Mrkdwn, slackTime)
-		texts.WriteString(text)
-		fields = append(fields, mrkdwnObject(text))
+// context shows the facts and the links, each kind in small print.
+func (b *blockWriter) context(c *Card) {
+	var texts []string
+	if word := c.Mark.severity(); word != "" {
+		texts = append(texts, "*Severity* "+word)
 	}
-	if len(fields) > 0 {
-		b.add(texts.String(), slack.NewSectionBlock(nil, fields, nil))
+	for _, f := range c.Facts {
+		texts = append(texts, "*"+Mrkdwn(f.Label, maxFact)+"* "+f.text(Mrkdwn, slackTime))
 	}
+	for part := range slices.Chunk(texts, maxElements) {
+		b.small(part)
+	}
+	if links := c.anchors(); links != "" {
+		b.small([]string{links})
+	}
+}
+
+func (b *blockWriter) small(texts []string) {
+	elements := make([]slack.MixedElement, len(texts))
+	for i, text := range texts {
+		elements[i] = mrkdwnObject(text)
+	}
+	b.add(strings.Join(texts, ""), slack.NewContextBlock("", elements...))
+}
+
+func (c *Card) anchors() string {
+	links := make([]string, len(c.Links))
+	for i, l := range c.Links {
+		links[i] = anchor(l.URL, l.Text)
+	}
+	return strings.Join(links, " · ")
 }
 
 // text is the value and the time, each in its form.
@@ -113,19 +140,26 @@ func slackTime(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), UTC(t))
 }
 
-// UTC writes a time for those whose zone is not known.
-func UTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
 func (b *blockWriter) advice(c *Card) {
-	var parts []string
-	if text := actionText(c.Action); text != "" {
-		parts = append(parts, "*What to do*\n"+text)
-	}
-	if link := anchor(c.Runbook, "Runbook"); link != "" {
-		parts = append(parts, link)
-	}
-	if len(parts) > 0 {
-		b.section(strings.Join(parts, "\n"))
+	for i, a := range c.Advice {
+		var parts []string
+		if text := actionText(a.Action); text != "" {
+			parts = append(parts, text)
+		}
+		if link := anchor(a.Runbook, "Runbook"); link != "" {
+			parts = append(parts, link)
+		}
+		text := strings.Join(parts, "\n")
+		switch {
+		case text == "":
+			continue
+		case a.For != "":
+			text = "_" + Mrkdwn(a.For, maxFact) + "_: " + text
+		}
+		if i == 0 {
+			text = "*What to do*\n" + text
+		}
+		b.section(text)
 	}
 }
 
@@ -209,18 +243,17 @@ func (c *Card) Text(mention bool) string {
 	if mention && len(c.Mention) > 0 {
 		b.line(strings.Join(c.Mention, " "))
 	}
-	b.line(c.Mark.Word + ": " + Mrkdwn(c.Title, maxAction))
+	b.line(c.sentence())
 	if c.Counts != "" {
 		b.line(Mrkdwn(c.Counts, maxFact))
 	}
-	for _, f := range c.Facts {
-		b.line(Mrkdwn(f.Label, maxFact) + ": " + f.text(Mrkdwn, UTC))
-	}
-	if text := actionText(c.Action); text != "" {
-		b.line("What to do: " + text)
-	}
-	if c.Runbook != "" {
-		b.line(anchor(c.Runbook, "Runbook"))
+	for _, a := range c.Advice {
+		if text := actionText(a.Action); text != "" {
+			b.line(strings.TrimSuffix("What to do, "+Mrkdwn(a.For, maxFact), ", ") + ": " + text)
+		}
+		if a.Runbook != "" {
+			b.line(anchor(a.Runbook, "Runbook"))
+		}
 	}
 	listed := 0
 	for _, l := range c.Lines {
@@ -232,11 +265,25 @@ func (c *Card) Text(mention bool) string {
 		b.used = 0
 		b.line(c.rest(more))
 	}
+	for _, f := range c.Facts {
+		b.line(Mrkdwn(f.Label, maxFact) + ": " + f.text(Mrkdwn, UTC))
+	}
+	if links := c.anchors(); links != "" {
+		b.line(links)
+	}
 	if len(c.Footer) > 0 {
 		b.used = 0
 		b.line(Mrkdwn(strings.Join(c.Footer, " · "), maxFooter))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// sentence is the headline with a word for its colour.
+func (c *Card) sentence() string {
+	if word := c.Mark.severity(); word != "" {
+		return Mrkdwn(c.Title, maxAction) + ", " + word
+	}
+	return c.Mark.Word + ": " + Mrkdwn(c.Title, maxAction)
 }
 
 // textWriter takes lines as long as they fit.

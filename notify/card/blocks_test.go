@@ -20,8 +20,8 @@ func TestBlockKitIsWhatSlackIsSent(t *testing.T) {
 		Blocks []map[string]any
 	}
 	require.NoError(t, json.Unmarshal(raw, &got))
-	require.Contains(t, got.Text, "Critical: Quality of 8613800000001 (Shop 1) fell from YELLOW to RED")
+	require.Contains(t, got.Text, "Quality of 8613800000001 (Shop 1) fell from YELLOW to RED, critical\n")
 	require.Equal(t, "header", got.Blocks[0]["type"])
 	require.Contains(t, decoded(t, raw), "<!here>")
-	require.Contains(t, decoded(t, raw), "Acme (main)")
+	require.Contains(t, decoded(t, raw), "Acme, account main")
 }

@@ -17,17 +17,17 @@ func TestCardOfOtherSubjects(t *testing.T) {
 	a.Subject, a.Field, a.Summary = phone.Subject{Component: "slack:gold"}, phone.Sink, nil
 	a.Change = phone.Change{Subject: a.Subject, Field: phone.Sink, Old: phone.OK, New: phone.Parked, Code: "not_in_channel", Reason: "invite the bot"}
 	made := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
-	require.Equal(t, "Sink of slack:gold is PARKED", made.Title)
+	require.Equal(t, "numwatch slack:gold: Sink PARKED, was OK", made.Title)
 	require.Contains(t, made.Facts, Fact{Label: "Reason", Value: "invite the bot"})
-	require.NotContains(t, made.Facts, Fact{Label: "Sink", Value: "OK → PARKED"}, "the title says so")
+	require.NotContains(t, fmt.Sprint(made.Facts), "OK → PARKED", "the title says so")
 	for subject, want := range map[phone.Subject]string{
 		{Account: "main"}:                               "Account main",
-		{Account: "main", Space: "9"}:                   "Space Acme (main)",
-		{Component: "nats"}:                             "numwatch: nats",
+		{Account: "main", Space: "9"}:                   "Space Acme",
+		{Component: "nats"}:                             "numwatch nats",
 		{Account: "main", Space: "9", PhoneNumber: "1"}: "1",
 	} {
 		a.Subject = subject
-		require.Equal(t, want, testCards().title(&a))
+		require.Equal(t, want, testCards().who(&a))
 	}
 }
 
@@ -38,7 +38,7 @@ func TestCardSaysWhatIsLate(t *testing.T) {
 	require.Contains(t, testCards().Message([]alert.Alert{b}, at, true).Footer, "opened and resolved meanwhile")
 	made := testCards().Message([]alert.Alert{a, b}, at, true)
 	require.Contains(t, made.Lines[0].Text, ", since 2026-11-23 12:00 UTC")
-	require.Contains(t, made.Lines[1].Text, "recovered: now GREEN, opened and resolved meanwhile")
+	require.Contains(t, made.Lines[1].Text, "QualityRating GREEN, was RED (after 1 min), opened and resolved meanwhile")
 }
 
 func TestCardNeverShowsACallbackToken(t *testing.T) {

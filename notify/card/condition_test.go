@@ -77,83 +77,98 @@ func TestMessagesAboutPollsAndSinksSayEachFactOnce(t *testing.T) {
 		want   string
 	}{
 		"a space that is denied": {[]alert.Alert{blind("29348", phone.Denied, "Unknown.ResourceOwnerId", denial)}, `
-HIGH: numwatch cannot poll Acme (29348): DENIED, Unknown.ResourceOwnerId
-Space  Acme (main)
-Since  2026-11-23 12:00 UTC
+HIGH  numwatch cannot poll Acme (29348): DENIED, Unknown.ResourceOwnerId
 → space main/29348: denied: Unknown.ResourceOwnerId (HTTP 404): The space is
   not yours; check the space's CustSpaceId. Until this is fixed, a ban there
   goes unnoticed.
+Since   2026-11-23 12:00 UTC
+Space   Acme, account main
+Labels  tier=gold
 rule space-blind
 `},
 		"a space without an answer": {[]alert.Alert{blind("29348", phone.Failing, "", "space main/29348: poll failed: no answer within 10s")}, `
-HIGH: numwatch cannot poll Acme (29348): FAILING
-Space  Acme (main)
-Since  2026-11-23 12:00 UTC
+HIGH  numwatch cannot poll Acme (29348): FAILING
 → space main/29348: poll failed: no answer within 10s. Until this is fixed,
   a ban there goes unnoticed.
+Since   2026-11-23 12:00 UTC
+Space   Acme, account main
+Labels  tier=gold
 rule space-blind
 `},
 		"a rule whose texts give no reason": {[]alert.Alert{ownText}, `
-HIGH: No sight of Acme
-Space   Acme (main)
+HIGH  No sight of Acme
+→ Call support.
 Poll    OK → DENIED
+Since   2026-11-23 12:00 UTC
+Space   Acme, account main
+Labels  tier=gold
 Reason  space main/29348: denied: Unknown.ResourceOwnerId (HTTP 404): The
         space is not yours; check the space's CustSpaceId
-Since   2026-11-23 12:00 UTC
-→ Call support.
 rule space-blind
 `},
 		"an account that is denied": {[]alert.Alert{account}, `
-CRITICAL: numwatch cannot poll the whole account main: DENIED, Forbidden.RAM
-Since  2026-11-23 12:00 UTC
+CRITICAL  numwatch cannot poll the whole account main: DENIED, Forbidden.RAM
 → account main: account denied: Forbidden.RAM (HTTP 403); grant the RAM user
   or role the action cams:ChatappSyncPhoneNumber. Until this is fixed, a ban
   there goes unnoticed.
+Since  2026-11-23 12:00 UTC
 rule account-blind
 `},
 		"a channel that is parked": {[]alert.Alert{parked}, `
-CRITICAL: numwatch cannot deliver through slack:gold: is_archived
-Sink   OK → PARKED
-Since  2026-11-23 12:00 UTC
+CRITICAL  numwatch cannot deliver through slack:gold: is_archived
 → slack chat.postMessage: is_archived: name another channel in rules.yaml.
   Nothing is lost: what is waiting goes out once it works again.
+Sink   OK → PARKED
+Since  2026-11-23 12:00 UTC
 rule sink-parked
 `},
 		"a sink without a code": {[]alert.Alert{away}, `
-CRITICAL: numwatch cannot deliver through nats
-Sink   OK → PARKED
-Since  2026-11-23 12:00 UTC
+CRITICAL  numwatch cannot deliver through nats
 → nats: no servers available for connection. Nothing is lost: what is
   waiting goes out once it works again.
+Sink   OK → PARKED
+Since  2026-11-23 12:00 UTC
 rule sink-parked
 `},
 		"a space that answers again": {[]alert.Alert{recovered(blind("29348", phone.Denied, "Unknown.ResourceOwnerId", denial))}, `
-RESOLVED: Space Acme (main): recovered, now OK
-Poll   DENIED → OK
-Since  2026-11-23 12:00 UTC
-Until  2026-11-23 13:00 UTC
+RESOLVED: Space Acme recovered after 1 h: Poll OK (was DENIED)
+Opened  2026-11-23 12:00 UTC
+Until   2026-11-23 13:00 UTC
+Space   Acme, account main
+Labels  tier=gold
 rule space-blind
 `},
 		"several spaces": {[]alert.Alert{
 			blind("29348", phone.Denied, "Unknown.ResourceOwnerId", denial), blind("29349", phone.Failing, "", "no answer within 10s"),
 			recovered(blind("29350", phone.Failing, "", "no answer within 10s")),
 		}, `
-HIGH: 3 × space-blind
-2 high, 1 recovered
-High      Space Acme (main): OK → DENIED: Unknown.ResourceOwnerId
-High      Space Acme (main): OK → FAILING: no answer within 10s
-Resolved  Space Acme (main): recovered, now OK
+HIGH  3 spaces: Poll DENIED and Poll FAILING
+→ Poll DENIED: space main/29348: denied: Unknown.ResourceOwnerId (HTTP 404):
+  The space is not yours; check the space's CustSpaceId. Until this is
+  fixed, a ban there goes unnoticed.
+→ Poll FAILING: no answer within 10s. Until this is fixed, a ban there goes
+  unnoticed.
+2 high, 1 resolved
+High      Space Acme: Poll OK → DENIED
+High      Space Acme: Poll OK → FAILING
+Resolved  Space Acme: Poll OK again, was FAILING (after 1 h)
 rule space-blind
 `},
 		"several rules": {[]alert.Alert{account, parked, away, blind("29348", phone.Failing, "", "no answer within 10s")}, `
-CRITICAL: Account main, numwatch: slack:gold, numwatch: nats: 3 alerts, and
-          1 other alert
+CRITICAL  numwatch nats, numwatch slack:gold and Account main: Sink PARKED
+          and Poll DENIED, and 1 other
+→ Poll DENIED: account main: account denied: Forbidden.RAM (HTTP 403); grant
+  the RAM user or role the action cams:ChatappSyncPhoneNumber. Until this is
+  fixed, a ban there goes unnoticed.
+→ Poll FAILING: no answer within 10s. Until this is fixed, a ban there goes
+  unnoticed.
 3 critical, 1 high
-Critical  numwatch cannot poll the whole account main: DENIED, Forbidden.RAM
-Critical  numwatch cannot deliver through slack:gold: is_archived
-Critical  numwatch cannot deliver through nats: nats: no servers available
-          for connection
-High      numwatch cannot poll Acme (29348): FAILING: no answer within 10s
+Critical  numwatch nats: Sink OK → PARKED: nats: no servers available for
+          connection
+Critical  numwatch slack:gold: Sink OK → PARKED: is_archived
+Critical  Account main: Poll OK → DENIED
+High      Space Acme: Poll OK → FAILING
+rules sink-parked, account-blind, space-blind
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,8 +183,9 @@ High      numwatch cannot poll Acme (29348): FAILING: no answer within 10s
 func TestFollowUpsAboutPollsSayWhy(t *testing.T) {
 	a, b := blind("29348", phone.Denied, "Unknown.ResourceOwnerId", denial), blind("29349", phone.Failing, "", "no answer within 10s")
 	a.Transition = alert.GotWorse
-	require.Equal(t, "Worse: Space Acme (main): Poll OK → DENIED: Unknown.ResourceOwnerId", testCards().Reply([]alert.Alert{a}, []alert.Alert{a}).Text(false))
-	require.Equal(t, "Still open: Space Acme (main): Poll FAILING: no answer within 10s, for 1 d",
+	require.Equal(t, "Worse: Space Acme: Poll DENIED, was OK: Unknown.ResourceOwnerId\nWhat to do: "+denial+". Until this is fixed, a ban there goes unnoticed.",
+		testCards().Reply([]alert.Alert{a}, []alert.Alert{a}).Text(false))
+	require.Equal(t, "Still open: Space Acme: Poll FAILING for 1 d: no answer within 10s",
 		testCards().Reminder([]alert.Alert{b}, []alert.Alert{b}, alerttest.Noon.Add(24*time.Hour)).Text(false))
 }
 
@@ -179,7 +195,7 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 	for i := range 2500 {
 		a := alerttest.Firing(i)
 		if i%1000 != 7 {
-			a.Rule, a.Severity, a.Field = "number-appeared", alert.Info, phone.Presence
+			a.Rule, a.Severity, a.Field, a.Change.Old, a.Change.New = "number-appeared", alert.Info, phone.Presence, "", phone.Appeared
 			a.Summary, a.Action, a.Runbook = alert.Text{"New number ", a.Subject.PhoneNumber, ""}, nil, ""
 		}
 		a.Baseline = true
@@ -187,38 +203,45 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 	}
 	SortWorstFirst(all)
 	card := testCards().Message(all, alerttest.Noon, true)
-	require.Equal(t, "8613800000007 (Shop 7), 8613800001007 (Shop 1007), 8613800002007 (Shop 2007): 3 × quality-red, "+
-		"and 2,497 other alerts in the first polls of account main", card.Title)
+	require.Equal(t, "8613800000007 Shop 7, 8613800001007 Shop 1007 and 8613800002007 Shop 2007: QualityRating RED, "+
+		"and 2,497 others in the first look at Acme", card.Title)
 	require.Equal(t, "3 critical, 2,497 info", card.Counts)
 	for i, number := range []string{"8613800000007", "8613800001007", "8613800002007"} {
-		require.Equal(t, Line{Mark{"Critical", Red}, "Quality of " + number + " (" + verifiedName(&all[i]) + ") fell from YELLOW to RED"}, card.Lines[i])
+		require.Equal(t, Line{Mark{"Critical", Red}, number + " " + nameOf(&all[i]) + ": QualityRating YELLOW → RED"}, card.Lines[i])
 	}
 	header := card.Text(true)
-	require.True(t, strings.HasPrefix(header, "Critical: 8613800000007 (Shop 7), 8613800001007 (Shop 1007), 8613800002007 (Shop 2007): "))
+	require.True(t, strings.HasPrefix(header, card.Title+", critical\n"))
 	requireBudget(t, card)
 
 	one := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon, true)
-	require.Equal(t, "Quality of 8613800000007 (Shop 7) fell from YELLOW to RED, and 2,497 other alerts in the first polls of account main", one.Title)
+	require.Equal(t, "Quality of 8613800000007 (Shop 7) fell from YELLOW to RED, and 2,497 others in the first look at Acme", one.Title)
 	calm := testCards().Message(all[3:], alerttest.Noon, true)
-	require.Equal(t, "2,497 × number-appeared in the first polls of account main", calm.Title)
+	require.Equal(t, "2,497 numbers in the first look at Acme: Number APPEARED", calm.Title)
 	require.Empty(t, calm.Counts)
 	require.Len(t, calm.Lines, maxListed)
 
 	all[0].Summary = alert.Text{"Quality is RED"}
 	named := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon, true)
-	require.True(t, strings.HasPrefix(named.Title, "8613800000007 (Shop 7): Quality is RED, and 2,497 other alerts"), named.Title)
+	require.True(t, strings.HasPrefix(named.Title, "8613800000007 Shop 7: Quality is RED, and 2,497 others"), named.Title)
 }
 
 func TestFollowUpsOfListsNameWhatIsCritical(t *testing.T) {
 	worse, over := alerttest.Firing(1), alerttest.Resolved(alerttest.Firing(2), alerttest.Noon.Add(time.Hour))
 	worse.Transition = alert.GotWorse
-	require.Equal(t, "8613800000001 (Shop 1): 1 of 9 worse, 1 recovered", testCards().Reply([]alert.Alert{worse, over}, make([]alert.Alert, 9)).Title)
-	require.Equal(t, "1 of 9 recovered", testCards().Reply([]alert.Alert{over}, make([]alert.Alert, 9)).Title)
+	all := []alert.Alert{worse, over}
+	for i := range 7 {
+		all = append(all, alerttest.Firing(3+i))
+	}
+	require.Equal(t, "8613800000001 Shop 1: 1 of 9 worse, 1 resolved", testCards().Reply([]alert.Alert{worse, over}, all).Title)
 	many := make([]alert.Alert, 60)
 	for i := range many {
 		many[i] = alerttest.Firing(i)
 	}
-	reminder := testCards().Reminder(many, make([]alert.Alert, 1500), alerttest.Noon.Add(24*time.Hour))
-	require.Equal(t, "8613800000000 (Shop 0), 8613800000001 (Shop 1), 8613800000002 (Shop 2) and 57 more: 60 of 1,500", reminder.Title)
+	whole := slices.Clone(many)
+	for i := range 1440 {
+		whole = append(whole, alerttest.Firing(60+i))
+	}
+	reminder := testCards().Reminder(many, whole, alerttest.Noon.Add(24*time.Hour))
+	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1, 8613800000002 Shop 2 and 57 more: 60 of 1,500 numbers of Acme", reminder.Title)
 	require.Len(t, reminder.Lines, 60, "critical ones are not cut")
 }

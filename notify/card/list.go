@@ -1,182 +1,300 @@
 package card
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"numwatch/alert"
 	"numwatch/phone"
 )
 
-// How many alerts a message lists, and how many of these its title names; the
-// others are counted. Critical ones are listed first.
+// How many incidents a message lists, how many of these its title names, and for
+// how many kinds it gives advice. Critical ones are listed first.
 const (
 	maxListed   = 50
 	maxCritical = 200
 	maxNamed    = 3
-	maxName     = 60 // runes of one name in a title
+	maxAdvice   = 5
 )
 
-func (c *Maker) list(alerts []alert.Alert, at time.Time, fresh bool) *Card {
-	first := &alerts[0]
-	card := &Card{Mark: markOf(first), Title: drill(first) + c.listTitle(alerts), Link: c.Link}
-	if tally := tallyOf(alerts, markOf); len(tally.words) > 1 {
-		card.Counts = tally.text("")
+// list is the card of several incidents.
+func (c *Maker) list(incidents []*incident, at time.Time) *Card {
+	card := &Card{
+		Mark: listMark(incidents), Title: drill(incidents[0]) + c.listTitle(incidents),
+		Advice: advice(incidents), Counts: counts(incidents), Link: c.page("alerts"),
 	}
-	oneRule := sameRule(alerts)
-	if oneRule {
-		card.Runbook, card.Footer = first.Runbook, []string{"rule " + first.Rule}
-		if !Over(first) && all(alerts, func(a *alert.Alert) bool { return slices.Equal(a.Action, first.Action) }) {
-			card.Action = first.Action
-		}
+	advised := ""
+	for _, one := range card.Advice {
+		advised += one.Action.Plain() + "\n"
 	}
-	advice := card.Action.Plain()
-	card.enumerate(alerts, func(a *alert.Alert) Line {
-		l := c.line(a, oneRule)
-		l.Text += cause(a, l.Text+"\n"+advice) + when(a, at, fresh)
-		return l
-	})
-	card.Footer = append(card.Footer, c.notes(alerts)...)
+	listed := min(len(incidents), max(maxListed, min(len(critical(incidents)), maxCritical)))
+	for _, in := range incidents[:listed] {
+		card.Lines = append(card.Lines, c.lines(in, advised, at)...)
+	}
+	card.More = len(incidents) - listed
+	if rules := rulesOf(incidents); rules != "" {
+		card.Footer = []string{rules}
+	}
+	var open []*alert.Alert
+	for _, in := range incidents {
+		open = append(open, in.open...)
+	}
+	card.Footer = append(card.Footer, c.notes(open, true)...)
 	return card
 }
 
-// enumerate lists alerts, worst first.
-func (c *Card) enumerate(alerts []alert.Alert, line func(*alert.Alert) Line) {
-	listed := min(len(alerts), max(maxListed, min(len(critical(alerts)), maxCritical)))
-	for i := range alerts[:listed] {
-		c.Lines = append(c.Lines, line(&alerts[i]))
+// listMark is the worst of what is open, and of what is over the least good.
+func listMark(incidents []*incident) Mark {
+	if first := incidents[0]; !first.over() {
+		return first.mark()
 	}
-	c.More = len(alerts) - listed
+	return endMark(endings(incidents))
 }
 
-// critical returns those that are open and critical.
-func critical(alerts []alert.Alert) []alert.Alert {
-	return slices.DeleteFunc(slices.Clone(alerts), func(a alert.Alert) bool { return Over(&a) || a.Severity != alert.Critical })
-}
-
-func all(alerts []alert.Alert, is func(*alert.Alert) bool) bool {
-	return !slices.ContainsFunc(alerts, func(a alert.Alert) bool { return !is(&a) })
-}
-
-func sameRule(alerts []alert.Alert) bool {
-	return all(alerts, func(a *alert.Alert) bool { return a.Rule == alerts[0].Rule })
+func endings(incidents []*incident) (closed []ending) {
+	for _, in := range incidents {
+		closed = append(closed, in.closed...)
+	}
+	return closed
 }
 
 // listTitle names the critical ones, whatever else the list holds: it is all that
 // a notification shows.
-func (c *Maker) listTitle(alerts []alert.Alert) string {
-	worst := critical(alerts)
-	if len(worst) == 0 {
-		return amount(alerts) + c.where(alerts)
-	}
-	title := c.names(worst) + amount(worst)
-	if len(worst) == 1 {
-		title = c.summary(&worst[0])
-	}
-	if others := len(alerts) - len(worst); others > 0 {
-		title += ", and " + phone.Count(others, "other alert")
-	}
-	return title + c.where(alerts)
-}
-
-// amount counts alerts, by their rule if that is one.
-func amount(alerts []alert.Alert) string {
-	if sameRule(alerts) {
-		return phone.Grouped(len(alerts)) + " × " + alerts[0].Rule
-	}
-	return phone.Count(len(alerts), "alert")
-}
-
-// names begins a title with the first of the alerts that it is about.
-func (c *Maker) names(alerts []alert.Alert) string {
-	if len(alerts) == 0 {
-		return ""
-	}
-	var names []string
-	for i := range alerts[:min(len(alerts), maxNamed)] {
-		names = append(names, alert.Cut(c.title(&alerts[i]), maxName))
-	}
-	text := strings.Join(names, ", ")
-	if more := len(alerts) - len(names); more > 0 {
-		text += " and " + phone.Grouped(more) + " more"
-	}
-	return text + ": "
-}
-
-// where ends a title with what all alerts of a list have in common.
-func (c *Maker) where(alerts []alert.Alert) string {
-	first := alerts[0].Subject
+func (c *Maker) listTitle(incidents []*incident) string {
+	worst, where := critical(incidents), c.where(incidents)
 	switch {
-	case all(alerts, func(a *alert.Alert) bool { return a.Baseline && a.Subject.Account == first.Account }):
-		return " in the first polls of account " + first.Account
-	case first.Space != "" && all(alerts, func(a *alert.Alert) bool { return a.Subject.SpaceKey() == first.SpaceKey() }):
-		return " in " + c.spaceTitle(first)
+	case incidents[0].over():
+		text := subjects(incidents) + where
+		if listMark(incidents).Color == Green {
+			text += " recovered"
+		}
+		return text + " after " + phone.Span(longest(incidents)) + " (" + what(incidents) + ")"
+	case len(worst) == 0:
+		return subjects(incidents) + where + ": " + what(incidents)
+	case len(worst) == 1:
+		return c.named(worst[0].head()) + others(incidents, worst) + where
+	case len(worst) == len(incidents):
+		return c.names(worst) + where + ": " + what(worst)
 	default:
-		return ""
+		return c.names(worst) + ": " + what(worst) + others(incidents, worst) + where
 	}
 }
 
-// line tells of one alert of a list. Where the rule is the same for all, what
-// differs is said first.
-func (c *Maker) line(a *alert.Alert, sameRule bool) Line {
-	switch {
-	case Over(a):
-		return Line{markOf(a), c.title(a) + ": " + outcome(a)}
-	case sameRule:
-		return Line{markOf(a), c.title(a) + ": " + moved(a)}
-	default:
-		return Line{markOf(a), c.summary(a)}
-	}
-}
-
-// summary is the rule's text, with the number that it is about.
-func (c *Maker) summary(a *alert.Alert) string {
-	text := headline(a)
+// named is an alert's headline, with the number that it is about.
+func (c *Maker) named(a *alert.Alert) string {
+	text := c.headline(a)
 	if strings.Contains(text, a.Subject.PhoneNumber) {
 		return text
 	}
-	return c.title(a) + ": " + text
+	return c.who(a) + ": " + text
 }
 
-// cause is why a poll fails or a sink is parked, where a list does not say so
-// otherwise.
-func cause(a *alert.Alert, said string) string {
-	why := cmp.Or(a.Change.Code, a.Change.Reason)
-	if Over(a) || why == "" || strings.Contains(said, alert.Plain(why)) {
-		return ""
+func others(incidents, named []*incident) string {
+	return ", and " + phone.Count(len(incidents)-len(named), "other")
+}
+
+func longest(incidents []*incident) (d time.Duration) {
+	for _, in := range incidents {
+		begin, end := in.lasted()
+		d = max(d, end.Sub(begin))
 	}
-	return ": " + why
+	return d
 }
 
-// when says what a list shows late: what ended before it was ever shown, and
-// since when the others are open.
-func when(a *alert.Alert, at time.Time, fresh bool) string {
+// subjects counts what the incidents are about.
+func subjects(incidents []*incident) string {
+	kind, seen := incidents[0].head().Subject.Kind(), map[phone.Subject]bool{}
+	thing := []string{phone.OfBot: "component", phone.OfAccount: "account", phone.OfSpace: "space", phone.OfNumber: "number"}[kind]
+	for _, in := range incidents {
+		seen[in.head().Subject] = true
+		if in.head().Subject.Kind() != kind {
+			thing = "incident"
+		}
+	}
+	return phone.Count(len(seen), thing)
+}
+
+// names begins a title with the first of what it is about.
+func (c *Maker) names(incidents []*incident) string {
+	names := make([]string, len(incidents))
+	for i, in := range incidents {
+		names[i] = c.who(in.head())
+	}
+	return enumerated(names)
+}
+
+// enumerated joins the first of some names, and counts the others.
+func enumerated(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		names = append(slices.Clone(names[:maxNamed]), phone.Grouped(more)+" more")
+	}
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// where says what all incidents of a list have in common: their space, or that
+// the first polls of some spaces found them.
+func (c *Maker) where(incidents []*incident) string {
+	seen := map[phone.SpaceKey]bool{}
+	var titles []string
+	for _, in := range incidents {
+		s := in.head().Subject
+		if s.Kind() != phone.OfNumber {
+			return ""
+		}
+		if key := s.SpaceKey(); !seen[key] {
+			seen[key] = true
+			titles = append(titles, c.spaceTitle(s))
+		}
+	}
 	switch {
-	case Over(a) && fresh:
-		return ", " + meanwhile(a)
-	case !Over(a) && at.Sub(a.Since) > alert.LateAfter:
-		return ", since " + UTC(a.Since)
+	case firstLook(incidents):
+		return " in the first look at " + enumerated(titles)
+	case len(seen) == 1:
+		return " of " + titles[0]
 	default:
 		return ""
 	}
 }
 
-// tally counts alerts by a word, in the order in which the words first came.
+func firstLook(incidents []*incident) bool {
+	return all(incidents, func(in *incident) bool { return in.head().Baseline })
+}
+
+// what says what incidents have in common: the title of their rule, or what
+// their values are.
+func what(incidents []*incident) string {
+	var kinds []string
+	for _, in := range incidents {
+		if kind := in.kind(); !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return enumerated(kinds)
+}
+
+// kind is what a list calls an incident, without its subject.
+func (in *incident) kind() string {
+	a := in.head()
+	switch title := a.Title.Plain(); {
+	case title != "":
+		return title
+	case !a.Field.IsEnum():
+		return a.Field.String()
+	case in.over():
+		return state(a.Field, in.closed[0].was())
+	default:
+		return state(a.Field, a.Change.New)
+	}
+}
+
+// advice says for each kind of incident what to do, worst first, where that is the
+// same for all of a kind.
+func advice(incidents []*incident) (list []Advice) {
+	for _, in := range incidents {
+		if in.over() {
+			continue
+		}
+		a := in.head()
+		one := Advice{For: in.kind(), Action: a.Action, Runbook: a.Runbook}
+		i := slices.IndexFunc(list, func(given Advice) bool { return given.For == one.For })
+		switch {
+		case i < 0:
+			list = append(list, one)
+		case !slices.Equal(list[i].Action, one.Action):
+			list[i].Action = nil
+		}
+	}
+	var different []Advice
+	for _, a := range list {
+		i := slices.IndexFunc(different, func(b Advice) bool { return slices.Equal(a.Action, b.Action) && a.Runbook == b.Runbook })
+		switch {
+		case len(a.Action) == 0 && a.Runbook == "":
+		case i >= 0:
+			different[i].For += ", " + a.For
+		default:
+			different = append(different, a)
+		}
+	}
+	if len(different) == 1 {
+		different[0].For = ""
+	}
+	return different[:min(len(different), maxAdvice)]
+}
+
+// counts says how many incidents there are of each kind, if not all are alike. A
+// first look also says how many numbers may turn RED next.
+func counts(incidents []*incident) string {
+	var parts []string
+	if t := tallyOf(incidents, (*incident).mark); len(t.words) > 1 {
+		parts = append(parts, t.text(""))
+	}
+	if !firstLook(incidents) {
+		return strings.Join(parts, "")
+	}
+	yellow := 0
+	for _, in := range incidents {
+		if in.shows(phone.QualityRating, "YELLOW") {
+			yellow++
+		}
+	}
+	switch yellow {
+	case 0:
+	case 1:
+		parts = append(parts, "1 number is YELLOW")
+	default:
+		parts = append(parts, phone.Grouped(yellow)+" numbers are YELLOW")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lines tell of one incident of a list: in one line if that takes it.
+func (c *Maker) lines(in *incident, advised string, at time.Time) (lines []Line) {
+	who := c.who(in.head()) + ": "
+	if in.over() {
+		begin, end := in.lasted()
+		var texts []string
+		for _, e := range in.closed {
+			texts = append(texts, e.outcome())
+		}
+		text := who + strings.Join(texts, "; ") + " (after " + phone.Span(end.Sub(begin)) + ")"
+		return []Line{{in.mark(), comma(text, meanwhile(end, in.mark(), at))}}
+	}
+	var texts []string
+	for _, a := range slices.Concat(in.open, in.notices) {
+		text := move(a) + c.again(a) + cause(a, advised)
+		if at.Sub(a.Since) > alert.LateAfter {
+			text += ", since " + UTC(a.Since)
+		}
+		texts = append(texts, text)
+		lines = append(lines, Line{severityMark(a.Severity), who + text})
+	}
+	for _, e := range in.closed {
+		texts = append(texts, e.outcome())
+		lines = append(lines, Line{endMark([]ending{e}), who + e.outcome()})
+	}
+	if together := who + strings.Join(texts, "; "); utf8.RuneCountInString(together) <= maxLine {
+		return []Line{{in.mark(), together}}
+	}
+	return lines
+}
+
+// tally counts by a word, in the order in which the words first came.
 type tally struct {
 	words []string
 	n     map[string]int
 }
 
-func tallyOf(alerts []alert.Alert, mark func(*alert.Alert) Mark) *tally {
+func tallyOf[T any](list []T, mark func(T) Mark) *tally {
 	t := &tally{n: make(map[string]int)}
-	for i := range alerts {
-		word := strings.ToLower(mark(&alerts[i]).Word)
-		if alerts[i].Recovered() {
-			word = "recovered"
-		}
+	for _, one := range list {
+		word := strings.ToLower(mark(one).Word)
 		if t.n[word]++; t.n[word] == 1 {
 			t.words = append(t.words, word)
 		}

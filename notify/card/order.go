@@ -13,21 +13,17 @@ func SortWorstFirst(alerts []alert.Alert) {
 	sort.Slice(alerts, func(i, j int) bool { return Worst(&alerts[i], &alerts[j]) < 0 })
 }
 
-// Worst orders open before closed, then by severity, time and subject.
+// Worst orders open before closed, then by severity, time, subject and field.
 func Worst(x, y *alert.Alert) int {
-	closed := func(a *alert.Alert) int {
-		if Over(a) {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Or(cmp.Compare(closed(x), closed(y)), cmp.Compare(x.Severity, y.Severity),
-		x.Since.Compare(y.Since), x.Subject.Compare(y.Subject), cmp.Compare(x.ID, y.ID))
+	return cmp.Or(compareBool(Over(x), Over(y)), cmp.Compare(x.Severity, y.Severity), x.Since.Compare(y.Since),
+		x.Subject.Compare(y.Subject), cmp.Compare(x.Field, y.Field), cmp.Compare(x.ID, y.ID))
 }
 
 // Over reports whether the alert is closed, other than a notice, which opens
 // and ends at once and is read like one that opened.
 func Over(a *alert.Alert) bool { return a.State.Closed() && a.Transition != alert.Opened }
+
+func isNotice(a *alert.Alert) bool { return a.State.Closed() && !Over(a) }
 
 // Open returns the alerts that are not closed.
 func Open(alerts []alert.Alert) []alert.Alert {

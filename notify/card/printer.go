@@ -84,6 +84,11 @@ func (p *Printer) body(card *Card) []string {
 		}
 	}
 	add(strings.Join(card.Mention, " "), "")
+	for _, a := range card.Advice {
+		add(strings.TrimPrefix(a.For+": "+a.Action.Plain(), ": "), "→ ")
+		add(Plain(a.Runbook, maxFact), "→ ")
+	}
+	lines = append(lines, p.list(card)...)
 	label := 0
 	for _, f := range card.Facts {
 		label = max(label, width(f.Label))
@@ -91,9 +96,6 @@ func (p *Printer) body(card *Card) []string {
 	for _, f := range card.Facts {
 		lines = append(lines, wrap(f.text(Plain, UTC), pad(f.Label, min(label, 24))+"  ")...)
 	}
-	lines = append(lines, p.list(card)...)
-	add(card.Action.Plain(), "→ ")
-	add(Plain(card.Runbook, maxFact), "→ ")
 	if len(card.Footer) > 0 {
 		for _, l := range wrap(strings.Join(card.Footer, " · "), "") {
 			lines = append(lines, p.paint(Gray, l))
@@ -103,7 +105,11 @@ func (p *Printer) body(card *Card) []string {
 }
 
 func (p *Printer) heading(card *Card) []string {
-	return p.marked(card.Title, strings.ToUpper(card.Mark.Word), ": ", card.Mark)
+	gap := ": "
+	if card.Mark.severity() != "" {
+		gap = "  " // the title begins with the fact
+	}
+	return p.marked(card.Title, strings.ToUpper(card.Mark.Word), gap, card.Mark)
 }
 
 func (p *Printer) list(card *Card) []string {

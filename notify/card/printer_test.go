@@ -13,7 +13,7 @@ import (
 )
 
 func testCards() *Maker {
-	return &Maker{Space: alerttest.Space, Link: "https://numwatch.example.com/alerts"}
+	return &Maker{Space: alerttest.Space, Link: "https://numwatch.example.com", SettleAfter: 15 * time.Minute}
 }
 
 func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {
@@ -29,32 +29,32 @@ func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {
 	many := []alert.Alert{alerttest.Firing(2), alerttest.Firing(3), b}
 	require.NoError(t, c.Message("ops", "2", testCards().Message(many, alerttest.Noon, true)))
 	require.Equal(t, `╭─ #ops · message 1 ───────────────────────────────────────────────────────────╮
-│ CRITICAL: Quality of 8613800000001 (Shop 1) fell from YELLOW to RED          │
+│ CRITICAL  Quality of 8613800000001 (Shop 1) fell from YELLOW to RED          │
 │ <!subteam^S012>                                                              │
-│ Number         8613800000001                                                 │
-│ Name           Shop 1                                                        │
-│ Space          Acme (main)                                                   │
-│ QualityRating  YELLOW → RED                                                  │
-│ Also           CONNECTED                                                     │
-│ Since          2026-11-23 12:00 UTC                                          │
 │ → Pause marketing and find the blocked or reported templates.                │
 │ → https://wiki.example.com/wa/quality                                        │
+│ Since   2026-11-23 12:00 UTC                                                 │
+│ Space   Acme, account main                                                   │
+│ Status  CONNECTED                                                            │
+│ Labels  tier=gold                                                            │
 │ rule quality-red · a-54fead1736ea4448                                        │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 ↳ #ops · reply to message 1
-  RESOLVED: 8613800000001 (Shop 1): recovered: now GREEN (after 2 h 5 min)
+  RESOLVED: 8613800000001 Shop 1 recovered after 2 h 5 min: QualityRating
+            GREEN (was RED)
 ✎ #ops · edit of message 1
-  RESOLVED: 8613800000001 (Shop 1): recovered: now GREEN
+  RESOLVED: 8613800000001 Shop 1 recovered after 2 h 5 min: QualityRating
+            GREEN (was RED)
 ╭─ #ops · message 2 ───────────────────────────────────────────────────────────╮
-│ CRITICAL: 8613800000002 (Shop 2), 8613800000003 (Shop 3): 2 × quality-red,   │
-│           and 1 other alert in Acme (main)                                   │
-│ 2 critical, 1 recovered                                                      │
-│ Critical  8613800000002 (Shop 2): YELLOW → RED                               │
-│ Critical  8613800000003 (Shop 3): YELLOW → RED                               │
-│ Resolved  8613800000001 (Shop 1): recovered: now GREEN, opened and resolved  │
-│           meanwhile                                                          │
+│ CRITICAL  8613800000002 Shop 2 and 8613800000003 Shop 3: QualityRating RED,  │
+│           and 1 other of Acme                                                │
 │ → Pause marketing and find the blocked or reported templates.                │
 │ → https://wiki.example.com/wa/quality                                        │
+│ 2 critical, 1 resolved                                                       │
+│ Critical  8613800000002 Shop 2: QualityRating YELLOW → RED                   │
+│ Critical  8613800000003 Shop 3: QualityRating YELLOW → RED                   │
+│ Resolved  8613800000001 Shop 1: QualityRating GREEN, was RED (after 2 h 5    │
+│           min)                                                               │
 │ rule quality-red                                                             │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 `, out.String())
@@ -64,11 +64,11 @@ func TestPrinterColoursOnlyIfAsked(t *testing.T) {
 	var out strings.Builder
 	made := testCards().Message([]alert.Alert{alerttest.Firing(1), alerttest.Firing(2)}, alerttest.Noon, true)
 	require.NoError(t, NewPrinter(&out, true).Message("ops", "1", made))
-	require.Contains(t, out.String(), "\x1b[1;31mCRITICAL\x1b[0m: ")
+	require.Contains(t, out.String(), "\x1b[1;31mCRITICAL\x1b[0m  ")
 	out.Reset()
 	require.NoError(t, NewPrinter(&out, false).Message("ops", "1", made))
 	require.NotContains(t, out.String(), "\x1b")
-	require.Contains(t, out.String(), "CRITICAL: ")
+	require.Contains(t, out.String(), "CRITICAL  ")
 }
 
 func TestPrinterIsSafeAndFits(t *testing.T) {

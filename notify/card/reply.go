@@ -1,70 +1,182 @@
 package card
 
 import (
-	"fmt"
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
 )
 
+// news is what has changed in an incident.
+type news struct {
+	*incident
+	changed []*alert.Alert // worst first
+}
+
+// newsOf finds the incidents of what changed among those of all alerts of a message.
+func newsOf(changed, all []*incident) []news {
+	whole := make(map[string]*incident, len(all))
+	for _, in := range all {
+		whole[keyOf(in.alerts[0])] = in
+	}
+	list := make([]news, len(changed))
+	for i, in := range changed {
+		list[i] = news{in, in.alerts}
+		if w := whole[keyOf(in.alerts[0])]; w != nil {
+			list[i].incident = w
+		}
+	}
+	slices.SortStableFunc(list, func(x, y news) int { return worseIncident(x.incident, y.incident) })
+	return list
+}
+
 // Reply is the card that tells, in a message's thread, what became of some of
-// the alerts that it lists. All are those of the message.
+// the alerts that it shows. All are those of the message.
 func (c *Maker) Reply(changed, all []alert.Alert) *Card {
-	of := len(all)
-	line := func(a *alert.Alert) Line { return Line{replyMark(a), c.title(a) + ": " + happened(a)} }
-	if of == 1 {
-		l := line(&changed[0])
-		return &Card{Mark: l.Mark, Title: drill(&changed[0]) + l.Text}
+	whole := incidentsOf(all)
+	list := newsOf(incidentsOf(changed), whole)
+	first := list[0]
+	if len(list) == 1 {
+		l := c.told(first)
+		card := &Card{Mark: l.Mark, Title: drill(first.incident) + l.Text}
+		if a := first.changed[0]; isUrgent(a) {
+			card.Advice = []Advice{{Action: a.Action, Runbook: a.Runbook}}
+		}
+		return card
 	}
-	card := &Card{
-		Mark:  Mark{"Update", replyMark(&changed[0]).Color},
-		Title: c.names(critical(changed)) + tallyOf(changed, replyMark).text(" of "+phone.Grouped(of)),
+	card := &Card{Mark: listMark(whole), Title: c.listTitle(whole)}
+	if !whole[0].over() {
+		card.Mark = Mark{"Update", first.mark().Color}
+		card.Title = tallyOf(list, func(n news) Mark { return c.told(n).Mark }).text(" of " + phone.Grouped(len(whole)))
+		if worst := critical(incidentsIn(list)); len(worst) > 0 {
+			card.Title = c.names(worst) + ": " + card.Title
+		}
 	}
-	card.enumerate(changed, line)
+	card.Title = drill(first.incident) + card.Title
+	card.enumerate(list, c.told)
 	return card
 }
 
-func replyMark(a *alert.Alert) Mark {
-	m := markOf(a)
-	switch {
-	case Over(a):
-	case a.Transition == alert.GotWorse:
-		m.Word = "Worse"
-	case a.Transition == alert.GotBetter:
-		m.Word = "Better"
-	case a.Transition == alert.Reopened:
-		m.Word = "Reopened"
-	default:
-		m.Word = "Still open"
+func incidentsIn(list []news) []*incident {
+	incidents := make([]*incident, len(list))
+	for i, n := range list {
+		incidents[i] = n.incident
 	}
-	return m
+	return incidents
 }
 
-func happened(a *alert.Alert) string {
-	if Over(a) {
-		return outcome(a) + " (after " + phone.Span(a.Changed.Sub(a.Since)) + ")"
+// enumerate lists what is told of incidents, as far as there is room.
+func (c *Card) enumerate(list []news, told func(news) Line) {
+	for _, n := range list[:min(len(list), maxCritical)] {
+		c.Lines = append(c.Lines, told(n))
 	}
-	return a.Field.String() + " " + moved(a) + cause(a, "")
+	c.More = len(list) - len(c.Lines)
+}
+
+// isUrgent reports whether what happened calls for doing something.
+func isUrgent(a *alert.Alert) bool {
+	return !Over(a) && (a.Transition == alert.Opened || a.Transition == alert.GotWorse || a.Transition == alert.Reopened)
+}
+
+// told says what is new about an incident.
+func (c *Maker) told(n news) Line {
+	who := c.who(n.head())
+	if n.over() && slices.ContainsFunc(n.changed, Over) {
+		return Line{n.mark(), who + n.end()}
+	}
+	mark := Mark{Color: n.mark().Color}
+	var texts []string
+	for _, a := range n.changed {
+		if Over(a) {
+			continue
+		}
+		word, text := c.happened(n.incident, a)
+		mark.Word = cmp.Or(mark.Word, word)
+		texts = append(texts, text)
+	}
+	for _, e := range n.closed {
+		if slices.ContainsFunc(n.changed, func(a *alert.Alert) bool { return a.ID == e.last.ID }) {
+			texts = append(texts, e.outcome())
+		}
+	}
+	if mark.Word == "" { // good news only
+		mark.Word = "Better"
+		texts = append(texts, "still open: "+n.stands(func(a *alert.Alert) string { return state(a.Field, a.Change.New) }))
+	}
+	return Line{mark, who + ": " + strings.Join(texts, "; ")}
+}
+
+// end says how the incident ended, and of what flapped that it has stayed so.
+func (n news) end() string {
+	if a := n.changed[0]; a.Transition == alert.Settled {
+		return ": " + settled(a)
+	}
+	return n.ended() + n.otherEnds()
+}
+
+// stands joins what is said of everything that is open.
+func (n news) stands(text func(*alert.Alert) string) string {
+	texts := make([]string, len(n.open))
+	for i, a := range n.open {
+		texts[i] = text(a)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// happened says in a word and a text what became of an alert that is open, or what
+// a notice tells.
+func (c *Maker) happened(in *incident, a *alert.Alert) (word, text string) {
+	text = fact(a) + cause(a, "")
+	switch {
+	case a.Transition == alert.GotWorse:
+		return "Worse", text
+	case a.Transition == alert.GotBetter:
+		return "Better", text
+	case a.Transition == alert.Reopened && a.Flapping:
+		return "Open again", text + "; flapping: " + c.flapping(a)
+	case a.Transition == alert.Reopened:
+		return "Open again", text
+	case a.Transition == alert.Settled:
+		return "Still open", settled(a)
+	}
+	for _, before := range in.alerts { // the same change closed another alert on the field
+		if Over(before) && before.Field == a.Field && before.Change.New == a.Change.New && before.Changed.Equal(a.Changed) {
+			if before.Severity < a.Severity {
+				return "Better", text
+			}
+			return "Now", text
+		}
+	}
+	if begin, _ := in.lasted(); len(in.alerts) == 1 || !a.Since.After(begin) {
+		return "Still open", text
+	}
+	return "Now also", text
+}
+
+func settled(a *alert.Alert) string {
+	return a.Field.String() + " has been " + value(a.Field, a.Change.New) + " for " + phone.Span(a.Changed.Sub(valueSince(a))) + ": no longer flapping"
 }
 
 // Reminder is the card that tells, in a message's thread, what is still open:
-// those that are due of all alerts of the message.
+// the incidents of those alerts that are due, of all alerts of the message.
 func (c *Maker) Reminder(due, all []alert.Alert, now time.Time) *Card {
-	of := len(all)
-	line := func(a *alert.Alert) Line { return Line{markOf(a), c.title(a) + ": " + stands(a, now)} }
-	first := line(&due[0])
-	card := &Card{Mark: Mark{"Still open", first.Mark.Color}}
-	if of == 1 {
-		card.Title = drill(&due[0]) + first.Text
-		return card
+	whole := incidentsOf(all)
+	list := newsOf(incidentsOf(due), whole)
+	remind := func(n news) Line {
+		return Line{n.mark(), c.who(n.head()) + ": " + n.stands(func(a *alert.Alert) string { return stands(a, now) })}
 	}
-	card.Title = c.names(critical(due)) + fmt.Sprintf("%s of %s", phone.Grouped(len(due)), phone.Grouped(of))
-	card.enumerate(due, line)
+	first := remind(list[0])
+	card := &Card{Mark: Mark{"Still open", first.Mark.Color}, Title: first.Text}
+	if len(list) > 1 {
+		card.Title = phone.Grouped(len(list)) + " of " + subjects(whole) + c.where(whole)
+		if worst := critical(incidentsIn(list)); len(worst) > 0 {
+			card.Title = c.names(worst) + ": " + card.Title
+		}
+		card.enumerate(list, remind)
+	}
+	card.Title = drill(list[0].incident) + card.Title
 	return card
-}
-
-// stands says what an alert is about and for how long.
-func stands(a *alert.Alert, now time.Time) string {
-	return a.Field.String() + " " + value(a.Field, a.Change.New) + cause(a, "") + ", for " + phone.Span(now.Sub(a.Since))
 }

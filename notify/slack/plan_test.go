@@ -14,7 +14,7 @@ import (
 )
 
 func testCards() *card.Maker {
-	return &card.Maker{Space: alerttest.Space, Link: "https://numwatch.example.com/alerts"}
+	return &card.Maker{Space: alerttest.Space, Link: "https://numwatch.example.com"}
 }
 
 // paper is a planner with a State of its own, and what the bot would do with it.
@@ -108,7 +108,7 @@ func TestPlanWaitsForTheFirstRound(t *testing.T) {
 	a = b.post(now, whenever)
 	require.Equal(t, post, a.kind)
 	require.Len(t, a.alerts, 20)
-	require.Equal(t, "8613800000000 (Shop 0), 8613800000001 (Shop 1), 8613800000010 (Shop 10) and 17 more: 20 × quality-red in the first polls of account main", testCards().Message(a.alerts, now, true).Title)
+	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1, 8613800000010 Shop 10 and 17 more in the first look at Acme, Acme, Acme and 17 more: QualityRating RED", testCards().Message(a.alerts, now, true).Title)
 	b.posted(a, "m2", now)
 	b.requireIdle(t, now)
 }

@@ -20,15 +20,15 @@ func TestSlackRemindsOfWhatNobodyTakes(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
 		a, b := reminding(1, 24*time.Hour), reminding(2, 24*time.Hour)
-		a.Since, b.Since = time.Now(), time.Now()
+		a.Since, b.Since, a.Changed, b.Changed = time.Now(), time.Now(), time.Now(), time.Now()
 		d.update(a, b)
 		d.after(23 * time.Hour)
 		require.Empty(t, d.messages()[0].Replies)
 		d.after(time.Hour + time.Minute)
 		m := d.messages()[0]
 		require.Len(t, m.Replies, 1, "one reply for both")
-		require.Contains(t, m.Replies[0].Text, "Still open: 8613800000001 (Shop 1), 8613800000002 (Shop 2): 2 of 2")
-		require.Contains(t, m.Replies[0].Text, "8613800000001 (Shop 1): QualityRating RED, for 1 d")
+		require.Contains(t, m.Replies[0].Text, "Still open: 8613800000001 Shop 1 and 8613800000002 Shop 2: 2 of 2 numbers of Acme")
+		require.Contains(t, m.Replies[0].Text, "8613800000001 Shop 1: QualityRating RED for 1 d")
 		require.Contains(t, texts(t, m.Replies[0].Blocks), "<!subteam^S012>")
 		d.after(24 * time.Hour)
 		require.Len(t, d.messages()[0].Replies, 2)
@@ -38,7 +38,7 @@ func TestSlackRemindsOfWhatNobodyTakes(t *testing.T) {
 		d.after(24 * time.Hour)
 		m = d.messages()[0]
 		require.Len(t, m.Replies, 3)
-		require.Contains(t, m.Replies[2].Text, "Still open: 8613800000001 (Shop 1): 1 of 2")
+		require.Contains(t, m.Replies[2].Text, "Still open: 8613800000001 Shop 1: QualityRating RED for 3 d")
 		require.NotContains(t, m.Replies[2].Text, "8613800000002")
 		d.update(alerttest.Resolved(a, time.Now()))
 		d.after(72 * time.Hour)

@@ -96,7 +96,7 @@ type Options struct {
 	Recorder notify.Recorder
 	Channels []Channel
 	Space    func(phone.SpaceKey) phone.Space
-	Link     string               // to the page that lists all alerts; may be empty
+	Link     string               // public address of the pages; may be empty
 	Buttons  bool                 // somebody hears when they are pressed: see NewButtons
 	Keep     func() time.Duration // how long closed alerts must stay in reach, beyond two hours; nil: no longer
 

@@ -22,7 +22,7 @@ func TestSlackShowsAnAlertToItsEnd(t *testing.T) {
 		d.after(time.Second)
 		require.Len(t, d.messages(), 1)
 		m := d.messages()[0]
-		require.Contains(t, m.Text, "Critical: Quality of 8613800000001 (Shop 1) fell from YELLOW to RED")
+		require.Contains(t, m.Text, "Quality of 8613800000001 (Shop 1) fell from YELLOW to RED, critical")
 		require.Contains(t, texts(t, m.Blocks), "<!subteam^S012>")
 		require.Equal(t, []string{"none", "false", "false", "false"}, []string{
 			m.Args.Get("parse"), m.Args.Get("link_names"), m.Args.Get("unfurl_links"), m.Args.Get("unfurl_media"),
@@ -33,7 +33,7 @@ func TestSlackShowsAnAlertToItsEnd(t *testing.T) {
 		d.after(10 * time.Second)
 		m = d.messages()[0]
 		require.Len(t, m.Replies, 1)
-		require.Contains(t, m.Replies[0].Text, "Worse: 8613800000001 (Shop 1): QualityRating RED → BLACK")
+		require.Contains(t, m.Replies[0].Text, "Worse: 8613800000001 Shop 1: QualityRating BLACK, was RED")
 		require.Contains(t, texts(t, m.Replies[0].Blocks), "<!subteam^S012>")
 		require.Len(t, m.Edits, 1)
 
@@ -41,9 +41,9 @@ func TestSlackShowsAnAlertToItsEnd(t *testing.T) {
 		d.after(10 * time.Second)
 		m = d.messages()[0]
 		require.Len(t, m.Replies, 2)
-		require.Contains(t, m.Replies[1].Text, "Resolved: 8613800000001 (Shop 1): recovered: now GREEN (after 1 h)")
+		require.Contains(t, m.Replies[1].Text, "Resolved: 8613800000001 Shop 1 recovered after 1 h: QualityRating GREEN (was BLACK)")
 		require.NotContains(t, texts(t, m.Replies[1].Blocks), "subteam")
-		require.Contains(t, m.Text, "Resolved: 8613800000001 (Shop 1): recovered: now GREEN")
+		require.Contains(t, m.Text, "Resolved: 8613800000001 Shop 1 recovered after 1 h: QualityRating GREEN (was BLACK)")
 		require.NotContains(t, string(m.Blocks), "subteam")
 		d.requireShown("ops")
 		require.Equal(t, phone.OK, d.memory.condition("slack:ops"))
@@ -64,12 +64,13 @@ func TestSlackSoundsGoodOnlyWhereItIs(t *testing.T) {
 		d.update(alerttest.Worsened(one), alerttest.Worsened(many[0]), alerttest.Resolved(many[1], alerttest.Noon.Add(time.Hour)))
 		d.after(10 * time.Second)
 		m := d.messages()
-		require.Contains(t, m[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK")
-		require.Contains(t, m[0].Replies[0].Text, "Closed: 8613800000001 (Shop 1): now BLACK (after 1 h)")
-		require.Contains(t, string(m[1].Blocks), "1 critical, 1 closed, 1 recovered")
-		require.Contains(t, m[1].Replies[0].Text, "1 of 3 closed, 1 recovered")
-		require.Contains(t, m[1].Replies[0].Text, "Closed: 8613800000002 (Shop 2): now BLACK")
+		require.Contains(t, m[0].Text, "Closed: 8613800000001 Shop 1 after 1 h: now QualityRating BLACK (was RED)")
+		require.Contains(t, m[0].Replies[0].Text, "Closed: 8613800000001 Shop 1 after 1 h: now QualityRating BLACK (was RED)")
+		require.Contains(t, string(m[1].Blocks), "1 critical, 1 closed, 1 resolved")
+		require.Contains(t, m[1].Replies[0].Text, "1 of 3 closed, 1 resolved")
+		require.Contains(t, m[1].Replies[0].Text, "Closed: 8613800000002 Shop 2 after 1 h: now QualityRating BLACK (was RED)")
 		late := alerttest.Worsened(inSpace(alerttest.Firing(5), 5))
+		late.Since, late.Changed = time.Now().Add(-time.Hour), time.Now()
 		d.update(late)
 		d.after(5 * time.Second)
 		require.Contains(t, d.messages()[2].Text, "opened and closed meanwhile")
@@ -103,7 +104,7 @@ func TestSlackStormIsFewMessages(t *testing.T) {
 		}
 		d.after(10 * time.Second)
 		require.Len(t, d.messages(), 2)
-		require.Contains(t, d.messages()[1].Text, "199 × quality-red")
+		require.Contains(t, d.messages()[1].Text, "8613800000001 Shop 1, 8613800000010 Shop 10, 8613800000100 Shop 100 and 196 more: QualityRating RED")
 		d.requireShown("ops")
 		require.Zero(t, d.sim.Stats(slacksim.PostMessage).Limited)
 	})
@@ -119,13 +120,13 @@ func TestSlackAlertsOfOnePollAreOneMessage(t *testing.T) {
 		d.update(all...)
 		d.after(5 * time.Second)
 		require.Len(t, d.messages(), 1)
-		require.Contains(t, d.messages()[0].Text, "12 × quality-red in Acme (main)")
+		require.Contains(t, d.messages()[0].Text, "8613800000000 Shop 0, 8613800000001 Shop 1, 8613800000002 Shop 2 and 9 more of Acme: QualityRating RED")
 		d.update(alerttest.Resolved(all[0], alerttest.Noon.Add(time.Hour)), alerttest.Resolved(all[1], alerttest.Noon.Add(time.Hour)), alerttest.Resolved(all[2], alerttest.Noon.Add(time.Hour)))
 		d.after(10 * time.Second)
 		m := d.messages()[0]
-		require.Contains(t, string(m.Blocks), "9 critical, 3 recovered")
+		require.Contains(t, string(m.Blocks), "9 critical, 3 resolved")
 		require.Len(t, m.Replies, 1)
-		require.Contains(t, m.Replies[0].Text, "3 of 12 recovered")
+		require.Contains(t, m.Replies[0].Text, "3 of 12 resolved")
 		d.requireShown("ops")
 	})
 }

@@ -158,7 +158,7 @@ func TestSlackRepliesWhereItMayNotEdit(t *testing.T) {
 		d.after(time.Minute)
 		m := d.messages()[0]
 		require.Len(t, m.Replies, 1)
-		require.Contains(t, m.Replies[0].Text, "Better: 8613800000001 (Shop 1): QualityRating RED → YELLOW")
+		require.Contains(t, m.Replies[0].Text, "Better: 8613800000001 Shop 1: QualityRating YELLOW, was RED")
 		d.requireShown("ops")
 	})
 }
@@ -183,7 +183,7 @@ func TestSlackTellsOnceWhatEndedMeanwhile(t *testing.T) {
 			all = append(all, m.Text)
 			require.Empty(t, m.Replies)
 		}
-		require.Contains(t, strings.Join(all, "\n"), "Resolved: 8613800000001 (Shop 1)")
+		require.Contains(t, strings.Join(all, "\n"), "Resolved: 8613800000001 Shop 1")
 	})
 }
 
