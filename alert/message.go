@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"slices"
 	"time"
 
 	"numwatch/phone"
@@ -10,14 +11,16 @@ import (
 type MessageState uint8
 
 // The states of a message. Sending: the call was about to be made, and whether
-// it took effect is not known. Dead: Slack refuses it for good.
+// it took effect is not known. Dead: Slack refuses it for good. Gone: somebody deleted
+// it, or it is out of reach.
 const (
 	Sending MessageState = iota
 	Posted
 	Dead
+	Gone
 )
 
-var messageStateNames = []string{"sending", "posted", "dead"}
+var messageStateNames = []string{"sending", "posted", "dead", "gone"}
 
 // String returns the name.
 func (s MessageState) String() string { return name(messageStateNames, s) }
@@ -30,8 +33,8 @@ func (s *MessageState) UnmarshalText(b []byte) error {
 	return parse(s, messageStateNames, "message state", b)
 }
 
-// Message is one message in a Slack channel: a fixed set of alerts, and which
-// revision of each it shows.
+// Message is one message in a Slack channel: a fixed set of incidents, and which
+// revision it shows of each of their alerts. What opens on an incident later joins.
 type Message struct {
 	ID      string       `json:"id"`      // opaque, also in the message's metadata
 	Channel string       `json:"channel"` // the name in rules.yaml
@@ -50,22 +53,36 @@ type Message struct {
 	NoEdits   bool `json:"no_edits,omitempty"`
 }
 
+// Incidents returns the ids of the incidents that the message shows.
+func (m *Message) Incidents() (ids []string) {
+	for i := range m.Alerts {
+		ids = append(ids, m.Alerts[i].Incident)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // ShownAlert is an alert of a message with the revision that the message shows, and
 // the last one that people were told of by the post or a reply.
 type ShownAlert struct {
 	Alert            string `json:"alert"`
-	Revision         uint64 `json:"revision"`
-	Annotations      string `json:"beside,omitempty"` // what stood beside the revision: see Alert.Beside
-	NotifiedRevision uint64 `json:"told"`
+	Incident         string `json:"incident"`
+	Revision         uint64 `json:"revision"`         // 0: none yet
+	Annotations      string `json:"beside,omitempty"` // what stood beside the revision: see Alert.Annotations
+	NotifiedRevision uint64 `json:"told"`             // 0: none yet
+	// NotifiedOpen and IncidentOpen are how the alert, and its incident, were when
+	// people were told.
+	NotifiedOpen bool `json:"told_open,omitempty"`
+	IncidentOpen bool `json:"incident_open,omitempty"`
 	// At is when a reply told of it last, or reminded of it; zero: the post did.
 	At time.Time `json:"at,omitzero"`
 }
 
 // Reply is a reply whose outcome is not known yet.
 type Reply struct {
-	ID                string            `json:"id"`
-	At                time.Time         `json:"at"`
-	NotifiedRevisions map[string]uint64 `json:"told"` // alert id → revision it tells
+	ID     string       `json:"id"`
+	At     time.Time    `json:"at"`
+	Alerts []ShownAlert `json:"alerts"` // what it tells of each
 }
 
 // Cursor is how far the stream in NATS has got: every event up to Seq was

@@ -109,7 +109,7 @@ func alertOn(c phone.Change) alert.Alert {
 func messageOn(id string, alerts ...alert.Alert) alert.Message {
 	m := alert.Message{ID: id, Channel: "ops", Target: "C0123456789", TS: "1795435200.000100", State: alert.Posted, At: noon}
 	for _, a := range alerts {
-		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: a.ID, Revision: a.Revision, NotifiedRevision: a.Revision})
+		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: a.ID, Incident: a.Incident, Revision: a.Revision, NotifiedRevision: a.Revision})
 	}
 	return m
 }

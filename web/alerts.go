@@ -119,7 +119,7 @@ func (s *site) detail(a *alert.Alert) api.AlertDetail {
 func (s *site) told(alerts []*alert.Alert) []api.Told {
 	told := []api.Told{}
 	for _, a := range alerts {
-		for _, m := range s.View.MessagesOf(a.ID) {
+		for _, m := range s.View.MessagesOf(a.Incident) {
 			t := api.Told{Alert: a.ID, Rule: a.Rule, Channel: m.Channel, State: m.State, At: m.At, Reason: shown(m.Reason)}
 			if i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID }); i >= 0 {
 				t.Shows = m.Alerts[i].Revision

@@ -466,7 +466,7 @@ func (b *bot) deliveries() {
 		for j, channel := range a.Channels {
 			b.messages = append(b.messages, alert.Message{
 				ID: fmt.Sprintf("m-%d-%d", i, j), Channel: channel, Target: "C0123456789", State: alert.Posted, At: a.Since.Add(2 * time.Second),
-				Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: a.Revision, NotifiedRevision: a.Revision}},
+				Alerts: []alert.ShownAlert{alerttest.Shown(a)},
 			})
 		}
 	}

@@ -37,13 +37,15 @@ func Change(i int) phone.Change {
 func Firing(i int) alert.Alert {
 	c := Change(i)
 	k := alert.Key{Rule: "quality-red", Subject: c.Subject, Field: c.Field}
-	return alert.Alert{
+	a := alert.Alert{
 		ID: alert.ID(k, Noon), Rule: k.Rule, Severity: alert.Critical, Subject: c.Subject, Field: c.Field, State: alert.Firing,
 		Change: c, Before: "YELLOW", Transition: alert.Opened, Revision: 1, Notified: 1, Since: Noon, Changed: Noon, Openings: 1,
 		Summary: alert.Text{"Quality of ", c.Subject.PhoneNumber, " (", c.Number.Get(phone.VerifiedName), ") fell from ", "YELLOW", " to ", "RED"},
 		Action:  alert.Text{"Pause marketing and find the blocked or reported templates."}, Runbook: "https://wiki.example.com/wa/quality",
 		Channels: []string{"ops"},
 	}
+	a.Incident = a.NewIncident()
+	return a
 }
 
 // Resolved is the alert after its value recovered.
@@ -68,4 +70,12 @@ func Worsened(a alert.Alert) alert.Alert {
 // Space describes every space alike.
 func Space(k phone.SpaceKey) phone.Space {
 	return phone.Space{SpaceKey: k, Name: "Acme", Labels: map[string]string{"tier": "gold"}}
+}
+
+// Shown is the alert in a message that shows it as it is, and told people so.
+func Shown(a alert.Alert) alert.ShownAlert {
+	open := a.State == alert.Firing
+	return alert.ShownAlert{
+		Alert: a.ID, Incident: a.Incident, Revision: a.Revision, NotifiedRevision: a.Revision, NotifiedOpen: open, IncidentOpen: open,
+	}
 }

@@ -239,6 +239,6 @@ func happened(c *store.Commit, r *phone.SpaceState, last uint64, at time.Time) {
 	add(alert.Event{Kind: alert.KindAlert, Alert: &a})
 	c.Alerts = append(c.Alerts, a)
 	c.Messages = append(c.Messages, alert.Message{
-		ID: "m" + a.ID, Channel: "ops", State: alert.Posted, At: at, Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: 1, NotifiedRevision: 1}},
+		ID: "m" + a.ID, Channel: "ops", State: alert.Posted, At: at, Alerts: []alert.ShownAlert{{Alert: a.ID, Incident: a.Incident, Revision: 1, NotifiedRevision: 1}},
 	})
 }

@@ -13,15 +13,21 @@ import (
 func (v *View) Alert(id string) (*alert.Alert, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	a, ok := v.alerts[id]
-	return a, ok
+	return v.alerts.Get(id)
 }
 
 // Alerts returns the alerts in no order, closed ones too while they are kept.
 func (v *View) Alerts() []*alert.Alert {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return slices.AppendSeq(make([]*alert.Alert, 0, len(v.alerts)), maps.Values(v.alerts))
+	return v.alerts.All()
+}
+
+// AlertsOf returns the alerts of an incident, in no order.
+func (v *View) AlertsOf(incident string) []*alert.Alert {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.alerts.Of(incident)
 }
 
 // Message returns a message by its id.
@@ -38,11 +44,11 @@ func (v *View) Messages() []*alert.Message {
 	return v.messages.All()
 }
 
-// MessagesOf returns the messages that show an alert, in no order.
-func (v *View) MessagesOf(alertID string) []*alert.Message {
+// MessagesOf returns the messages that show an incident, in no order.
+func (v *View) MessagesOf(incident string) []*alert.Message {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.messages.Of(alertID)
+	return v.messages.Of(incident)
 }
 
 // DeadLetters returns the messages that Slack has permanently rejected, oldest first.

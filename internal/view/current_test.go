@@ -23,21 +23,21 @@ func TestMessagesAreFoundByTheAlertsThatTheyShow(t *testing.T) {
 	shows := func(id string, alerts ...string) alert.Message {
 		m := alert.Message{ID: id, State: alert.Posted}
 		for _, a := range alerts {
-			m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: a})
+			m.Alerts = append(m.Alerts, alert.ShownAlert{Incident: a})
 		}
 		return m
 	}
-	w.commit(t, &store.Commit{Messages: []alert.Message{shows("m-1", "a-1", "a-2"), shows("m-2", "a-2")}})
-	require.Equal(t, []string{"m-1", "m-2"}, messageIDs(w.view.MessagesOf("a-2")))
-	before := w.view.MessagesOf("a-2")
+	w.commit(t, &store.Commit{Messages: []alert.Message{shows("m-1", "i-1", "i-2"), shows("m-2", "i-2")}})
+	require.Equal(t, []string{"m-1", "m-2"}, messageIDs(w.view.MessagesOf("i-2")))
+	before := w.view.MessagesOf("i-2")
 
-	w.commit(t, &store.Commit{Messages: []alert.Message{shows("m-1", "a-1")}})
-	require.Equal(t, []string{"m-2"}, messageIDs(w.view.MessagesOf("a-2")))
-	require.Equal(t, []string{"m-1"}, messageIDs(w.view.MessagesOf("a-1")))
+	w.commit(t, &store.Commit{Messages: []alert.Message{shows("m-1", "i-1")}})
+	require.Equal(t, []string{"m-2"}, messageIDs(w.view.MessagesOf("i-2")))
+	require.Equal(t, []string{"m-1"}, messageIDs(w.view.MessagesOf("i-1")))
 	require.Equal(t, []string{"m-1", "m-2"}, messageIDs(before), "what a reader holds must not change")
 
 	w.commit(t, &store.Commit{DropMessages: []string{"m-2"}})
-	require.Empty(t, w.view.MessagesOf("a-2"))
+	require.Empty(t, w.view.MessagesOf("i-2"))
 	_, ok := w.view.Message("m-2")
 	require.False(t, ok)
 	m, ok := w.view.Message("m-1")
@@ -74,10 +74,10 @@ func TestConditionsAndSilencesFollowCommits(t *testing.T) {
 
 func TestAlertByID(t *testing.T) {
 	w := newTestbed(t)
-	w.commit(t, &store.Commit{Alerts: []alert.Alert{{ID: "a-1", Rule: "red"}}})
-	a, ok := w.view.Alert("a-1")
+	w.commit(t, &store.Commit{Alerts: []alert.Alert{{ID: "i-1", Rule: "red"}}})
+	a, ok := w.view.Alert("i-1")
 	require.True(t, ok)
 	require.Equal(t, "red", a.Rule)
-	_, ok = w.view.Alert("a-2")
+	_, ok = w.view.Alert("i-2")
 	require.False(t, ok)
 }

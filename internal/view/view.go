@@ -44,7 +44,7 @@ type View struct {
 	activity   activity
 	hits       hits
 	prints     prints
-	alerts     map[string]*alert.Alert
+	alerts     alert.Alerts
 	messages   alert.Messages
 	silences   map[string]alert.Silence
 	conditions map[phone.Subject]phone.Condition
@@ -57,7 +57,7 @@ type View struct {
 func New(s Store) (*View, error) {
 	v := &View{
 		store: s, spaces: newSpaces(), hits: hits{}, prints: newPrints(s.FirstSeq()),
-		alerts: map[string]*alert.Alert{}, silences: map[string]alert.Silence{}, conditions: map[phone.Subject]phone.Condition{}, changed: make(chan struct{}),
+		silences: map[string]alert.Silence{}, conditions: map[phone.Subject]phone.Condition{}, changed: make(chan struct{}),
 	}
 	var stored store.Commit
 	var err error
@@ -184,10 +184,10 @@ func (v *View) take(c *store.Commit) {
 		v.note(&h)
 	}
 	for _, id := range c.DropAlerts {
-		delete(v.alerts, id)
+		v.alerts.Drop(id)
 	}
 	for _, a := range c.Alerts {
-		v.alerts[a.ID] = &a
+		v.alerts.Put(&a)
 	}
 	for _, id := range c.DropMessages {
 		v.messages.Drop(id)

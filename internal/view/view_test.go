@@ -215,7 +215,7 @@ func TestAlertsAndMessagesFollowCommits(t *testing.T) {
 	changed := w.view.Changed()
 	w.commit(t, &store.Commit{
 		Alerts:   []alert.Alert{{ID: "a-1", State: alert.Firing}, {ID: "a-2"}},
-		Messages: []alert.Message{{ID: "m-1", Alerts: []alert.ShownAlert{{Alert: "a-1"}}}},
+		Messages: []alert.Message{{ID: "m-1", Alerts: []alert.ShownAlert{{Alert: "a-1", Incident: "i-1"}}}},
 	})
 	select {
 	case <-changed:
@@ -225,11 +225,11 @@ func TestAlertsAndMessagesFollowCommits(t *testing.T) {
 	require.Len(t, w.view.Alerts(), 2)
 	w.reopen(t)
 	require.Len(t, w.view.Alerts(), 2)
-	require.Len(t, w.view.MessagesOf("a-1"), 1)
-	require.Empty(t, w.view.MessagesOf("a-2"))
+	require.Len(t, w.view.MessagesOf("i-1"), 1)
+	require.Empty(t, w.view.MessagesOf("i-2"))
 	w.commit(t, &store.Commit{DropAlerts: []string{"a-2"}, DropMessages: []string{"m-1"}})
 	require.Len(t, w.view.Alerts(), 1)
-	require.Empty(t, w.view.MessagesOf("a-1"))
+	require.Empty(t, w.view.MessagesOf("i-1"))
 	changed = w.view.Changed()
 	w.commit(t, &store.Commit{Checkpoints: map[string][]byte{"x": nil}})
 	select {

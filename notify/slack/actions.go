@@ -27,10 +27,7 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 		return
 	}
 	m := alert.Message{ID: newID("m-"), Channel: w.name, Target: target, State: alert.Sending, At: time.Now()}
-	for i := range alerts {
-		m.Alerts = append(m.Alerts, shown(&alerts[i]))
-	}
-	w.reserve(&m)
+	w.reserve(&m, alerts)
 	defer w.release(m.ID)
 	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
 		w.pause(0)
@@ -68,10 +65,11 @@ func (w *channelWorker) content(alerts []alert.Alert, m *alert.Message, fresh bo
 
 func isOpen(a alert.Alert) bool { return !card.Over(&a) }
 
-// reserve takes a new message from the other lanes.
-func (w *channelWorker) reserve(m *alert.Message) {
+// reserve has a new message show alerts, and takes it from the other lanes.
+func (w *channelWorker) reserve(m *alert.Message, alerts []alert.Alert) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
+	m.Alerts = w.s.plan.firstShown(m.Channel, alerts)
 	w.s.plan.message(m).busy = true
 }
 
@@ -113,7 +111,7 @@ func (w *channelWorker) pace() {
 
 // reply tells in the thread what became of a message's alerts.
 func (w *channelWorker) reply(ctx context.Context, m alert.Message, a action, conf Channel) {
-	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), NotifiedRevisions: revisions(a.changed)}
+	m.Reply = &alert.Reply{ID: newID("r-"), At: time.Now(), Alerts: a.told}
 	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
 		w.pause(0)
 		return
@@ -122,10 +120,10 @@ func (w *channelWorker) reply(ctx context.Context, m alert.Message, a action, co
 	if a.remind {
 		content = w.s.cards.Reminder(a.changed, a.alerts, m.Reply.At)
 	}
-	if a.remind || slices.ContainsFunc(a.changed, wantsEyes) {
+	if a.loud {
 		content.Mention = conf.Mention
 	}
-	_, _, err := w.send(ctx, Outgoing{ID: m.Reply.ID, Target: m.Target, Thread: m.TS, Card: content, Plain: m.Plain})
+	_, _, err := w.send(ctx, Outgoing{ID: m.Reply.ID, Target: m.Target, Thread: m.TS, Broadcast: a.loud, Card: content, Plain: m.Plain})
 	if err == nil {
 		w.replied(ctx, m)
 		w.worksAgain(m.ID)
@@ -135,14 +133,9 @@ func (w *channelWorker) reply(ctx context.Context, m alert.Message, a action, co
 	w.replyFailed(ctx, m, conf, err)
 }
 
-// wantsEyes reports whether a change in an open alert calls for a mention.
-func wantsEyes(a alert.Alert) bool {
-	return isOpen(a) && (a.Transition == alert.GotWorse || a.Transition == alert.Reopened)
-}
-
 // replied commits what a message's reply told of.
 func (w *channelWorker) replied(ctx context.Context, m alert.Message) {
-	m.Alerts, m.Reply = afterReply(&m, m.Reply.NotifiedRevisions, m.Reply.At), nil
+	m.Alerts, m.Reply = afterReply(&m, m.Reply.Alerts, m.Reply.At), nil
 	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
 }
 
@@ -309,51 +302,39 @@ func (w *channelWorker) resolve(ctx context.Context) (string, error) {
 	}
 }
 
-// shown is an alert as a message shows it that is posted now.
-func shown(a *alert.Alert) alert.ShownAlert {
-	return alert.ShownAlert{Alert: a.ID, Revision: a.Revision, Annotations: a.Annotations(), NotifiedRevision: a.Revision}
-}
-
-func revisions(alerts []alert.Alert) map[string]uint64 {
-	all := make(map[string]uint64, len(alerts))
-	for i := range alerts {
-		all[alerts[i].ID] = alerts[i].Revision
-	}
-	return all
-}
-
-// afterReply returns what a message shows once a reply has told of these revisions.
-// Where it takes no edits, its thread is all that shows them.
-func afterReply(m *alert.Message, revisions map[string]uint64, at time.Time) []alert.ShownAlert {
+// afterReply returns what a message shows once a reply has told of alerts. Where it takes
+// no edits, its thread is all that shows them.
+func afterReply(m *alert.Message, told []alert.ShownAlert, at time.Time) []alert.ShownAlert {
 	list := slices.Clone(m.Alerts)
-	for i, s := range list {
-		if revision, ok := revisions[s.Alert]; ok {
-			list[i].NotifiedRevision, list[i].At = max(revision, s.NotifiedRevision), at
-			if m.NoEdits {
-				list[i].Revision = max(revision, s.Revision)
-			}
+	for _, t := range told {
+		i := slices.IndexFunc(list, func(s alert.ShownAlert) bool { return s.Alert == t.Alert })
+		if i < 0 { // it joined
+			i, list = len(list), append(list, alert.ShownAlert{Alert: t.Alert, Incident: t.Incident})
+		}
+		s := &list[i]
+		s.NotifiedRevision, s.NotifiedOpen, s.IncidentOpen, s.At = t.NotifiedRevision, t.NotifiedOpen, t.IncidentOpen, at
+		if m.NoEdits {
+			s.Revision = max(s.Revision, t.NotifiedRevision)
 		}
 	}
 	return list
 }
 
-// redrawn returns what a message shows once it was edited to these alerts. Where
-// it takes no replies, the edit is all that people are told.
-func redrawn(m *alert.Message, alerts []alert.Alert) []alert.ShownAlert {
-	byID := make(map[string]*alert.Alert, len(alerts))
-	for i := range alerts {
-		byID[alerts[i].ID] = &alerts[i]
+// redrawn returns what a message shows once it was edited to these alerts, all those of
+// its incidents. Where it takes no replies, the edit is all that people are told.
+func redrawn(m *alert.Message, alerts []alert.Alert) (list []alert.ShownAlert) {
+	before := make(map[string]alert.ShownAlert, len(m.Alerts))
+	for _, s := range m.Alerts {
+		before[s.Alert] = s
 	}
-	list := slices.Clone(m.Alerts)
-	for i := range list {
-		a, ok := byID[list[i].Alert]
-		if !ok {
-			continue
-		}
-		list[i].Revision, list[i].Annotations = a.Revision, a.Annotations()
+	for i := range alerts {
+		a := &alerts[i]
+		s := before[a.ID]
+		s.Alert, s.Incident, s.Revision, s.Annotations = a.ID, a.Incident, a.Revision, a.Annotations()
 		if m.NoReplies {
-			list[i].NotifiedRevision = a.Revision
+			s.NotifiedRevision, s.NotifiedOpen = a.Revision, s.NotifiedOpen && a.State == alert.Firing
 		}
+		list = append(list, s)
 	}
 	return list
 }

@@ -140,6 +140,9 @@ func (p *API) Post(ctx context.Context, m Outgoing) (string, error) {
 	if m.Thread != "" {
 		o = append(o, slack.MsgOptionTS(m.Thread))
 	}
+	if m.Broadcast {
+		o = append(o, slack.MsgOptionBroadcast())
+	}
 	_, ts, err := p.client.PostMessageContext(ctx, m.Target, o...)
 	if m.Thread != "" {
 		return ts, classifyReply("chat.postMessage", err)

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"slices"
 
 	"numwatch/alert"
 )
@@ -99,17 +100,14 @@ func (w *channelWorker) moved(ctx context.Context, m *alert.Message, err error) 
 // not told again.
 func (w *channelWorker) invalidate(ctx context.Context, m alert.Message) {
 	before := m
-	var closed []alert.ShownAlert
-	for _, s := range m.Alerts {
-		if a, known := w.s.o.State.Alert(s.Alert); known && a.State.Closed() {
-			closed = append(closed, shown(a))
-		}
-	}
+	w.s.mu.Lock()
+	closed := slices.DeleteFunc(w.s.plan.members(&m), func(a alert.Alert) bool { return !a.State.Closed() })
+	w.s.mu.Unlock()
 	if len(closed) == 0 {
 		w.drop(ctx, &before)
 		return
 	}
-	m.Alerts, m.Reply = closed, nil
+	m.Alerts, m.Reply, m.State = redrawn(&m, closed), nil, alert.Gone
 	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
 		w.replace([]*alert.Message{&before})
 	}

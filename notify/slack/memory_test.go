@@ -24,7 +24,7 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
-		state: &simulatedState{alerts: map[string]*alert.Alert{}}, silences: map[string]alert.Silence{}, conditions: map[string]string{}, reasons: map[string]string{},
+		state: &simulatedState{}, silences: map[string]alert.Silence{}, conditions: map[string]string{}, reasons: map[string]string{},
 	}
 }
 
@@ -32,7 +32,7 @@ func (m *memory) put(alerts ...alert.Alert) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range alerts {
-		m.state.alerts[a.ID] = &a
+		m.state.alerts.Put(&a)
 	}
 }
 
@@ -63,8 +63,8 @@ func (m *memory) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 		m.state.messages.Put(&v)
 	}
 	for _, id := range r.Forget {
-		if a := m.state.alerts[id]; a != nil && a.State.Closed() {
-			delete(m.state.alerts, id)
+		if a, known := m.state.Alert(id); known && a.State.Closed() {
+			m.state.alerts.Drop(id)
 			m.forgotten = append(m.forgotten, id)
 		}
 	}
@@ -100,6 +100,12 @@ func (m *memory) Messages() []*alert.Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.state.Messages()
+}
+
+func (m *memory) AlertsOf(incident string) []*alert.Alert {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.state.AlertsOf(incident))
 }
 
 func (m *memory) MessagesOf(id string) []*alert.Message {

@@ -38,12 +38,14 @@ const (
 // action is the next step of a lane towards showing what is true.
 type action struct {
 	kind     kind
-	messages []*alert.Message // of locate; one of reply, edit, and locate of a reply
-	alerts   []alert.Alert    // those to be shown, or of a reply all of its message; worst first
-	changed  []alert.Alert    // those that a reply is about
-	remind   bool             // the reply reminds of what has not changed
-	until    time.Time        // of idle; zero: until something changes
-	queues   bool             // of idle: an edit waits for the budget alone
+	messages []*alert.Message   // of locate; one of reply, edit, and locate of a reply
+	alerts   []alert.Alert      // those to be shown, or of a reply all of its message; worst first
+	changed  []alert.Alert      // those that a reply is about
+	told     []alert.ShownAlert // what is to be noted once the reply is posted
+	remind   bool               // the reply reminds of what has not changed
+	loud     bool               // the reply is for everybody in the channel
+	until    time.Time          // of idle; zero: until something changes
+	queues   bool               // of idle: an edit waits for the budget alone
 }
 
 func (a *action) by(t time.Time) {
@@ -138,7 +140,7 @@ func (p *planner) message(m *alert.Message) *messageState {
 
 // update takes note that an alert has changed.
 func (p *planner) update(a *alert.Alert, now time.Time) {
-	for _, m := range p.state.MessagesOf(a.ID) {
+	for _, m := range p.state.MessagesOf(a.Incident) {
 		p.message(m)
 	}
 	fresh := false
@@ -153,7 +155,7 @@ func (p *planner) update(a *alert.Alert, now time.Time) {
 // place lets an alert wait for a message in a channel, if none lists it. It
 // reports whether it did not wait before.
 func (p *planner) place(c *channelState, a *alert.Alert, w wait) bool {
-	if !wanted(c, a) || p.listed(c, a.ID) {
+	if !wanted(c, a) || p.listed(c, a) {
 		delete(c.waiting, a.ID)
 		return false
 	}
@@ -166,22 +168,24 @@ func (p *planner) place(c *channelState, a *alert.Alert, w wait) bool {
 
 // wanted reports whether an alert is to be shown in a channel that does not yet.
 func wanted(c *channelState, a *alert.Alert) bool {
-	opened := a.State != alert.Pending && a.Transition != alert.NoTransition
-	return opened && len(a.HeldBy) == 0 && slices.Contains(a.Channels, c.name)
+	return a.Notified > 0 && len(a.HeldBy) == 0 && slices.Contains(a.Channels, c.name)
 }
 
 // replace places the alerts of a message that is no more.
 func (p *planner) replace(m *alert.Message, now time.Time) {
 	c := p.channel(m.Channel)
-	for _, s := range m.Alerts {
-		if a, known := p.state.Alert(s.Alert); known && c.active {
+	if !c.active {
+		return
+	}
+	for _, id := range m.Incidents() {
+		for _, a := range p.state.AlertsOf(id) {
 			p.place(c, a, wait{since: now, again: true})
 		}
 	}
 }
 
-func (p *planner) listed(c *channelState, id string) bool {
-	return slices.ContainsFunc(p.state.MessagesOf(id), func(m *alert.Message) bool { return m.Channel == c.name })
+func (p *planner) listed(c *channelState, a *alert.Alert) bool {
+	return slices.ContainsFunc(p.state.MessagesOf(a.Incident), func(m *alert.Message) bool { return m.Channel == c.name && lists(m, a) })
 }
 
 // needs is what a message lacks.
@@ -191,22 +195,20 @@ type needs struct {
 }
 
 func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
-	if m.State == alert.Dead {
+	if m.State == alert.Dead || m.State == alert.Gone {
 		return n
 	}
 	if m.State == alert.Sending || m.Reply != nil {
 		return needs{locate: true}
 	}
 	n.edit = w.uncertain && !m.NoEdits
-	for _, s := range m.Alerts {
-		a, known := p.state.Alert(s.Alert)
-		if !known {
-			continue
-		}
-		n.reply = n.reply || needsReply(m, s, a)
-		n.edit = n.edit || !m.NoEdits && (differs(m, s, a) || m.NoReplies && unnotified(s, a))
-		if at := remindAt(m, s, a); !at.IsZero() && (n.remindAt.IsZero() || at.Before(n.remindAt)) {
-			n.remindAt = at
+	for _, in := range p.incidents(m) {
+		for i, a := range in.alerts {
+			n.reply = n.reply || needsReply(m, in, i)
+			n.edit = n.edit || !m.NoEdits && differs(m, in.shown[i], a)
+			if at := remindAt(m, in.shown[i], a); !at.IsZero() && (n.remindAt.IsZero() || at.Before(n.remindAt)) {
+				n.remindAt = at
+			}
 		}
 	}
 	return n
@@ -215,24 +217,21 @@ func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
 // differs reports whether a message shows an alert other than it is. Annotations
 // are nothing to be told in a thread.
 func differs(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
-	return a.Revision > s.Revision || !m.NoEdits && s.Annotations != a.Annotations()
-}
-
-// unnotified reports whether people are to be told anew. What is held back stays
-// unsaid, but who was told of an opening is told of its end.
-func unnotified(s alert.ShownAlert, a *alert.Alert) bool {
-	return a.Notified > s.NotifiedRevision && (a.State.Closed() || len(a.HeldBy) == 0)
+	if m.NoEdits { // its thread is all that shows it
+		return a.Revision > max(s.Revision, s.NotifiedRevision)
+	}
+	return a.Revision > s.Revision || s.Annotations != a.Annotations()
 }
 
 // needsReply reports whether an alert is to be told in the message's thread.
-func needsReply(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
-	return !m.NoReplies && (unnotified(s, a) || m.NoEdits && differs(m, s, a))
+func needsReply(m *alert.Message, in *incident, i int) bool {
+	return !m.NoReplies && (in.volume(i) > byEdit || m.NoEdits && differs(m, in.shown[i], in.alerts[i]))
 }
 
 // remindAt is when people are to be reminded of an alert; zero: not. What is
 // held back is silent, and what somebody has acknowledged needs no reminder.
 func remindAt(m *alert.Message, s alert.ShownAlert, a *alert.Alert) time.Time {
-	if a.RemindEvery <= 0 || a.State != alert.Firing || a.Ack != nil || len(a.HeldBy) > 0 || m.NoReplies {
+	if a.RemindEvery <= 0 || a.State != alert.Firing || a.Ack != nil || len(a.HeldBy) > 0 || a.Flapping || !s.NotifiedOpen || m.NoReplies {
 		return time.Time{}
 	}
 	return later(later(m.At, s.At), a.Since).Add(a.RemindEvery)
@@ -298,7 +297,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			out.by(at)
 			continue
 		}
-		return action{kind: reply, messages: []*alert.Message{m.message}, alerts: p.members(m.message), changed: p.choose(m.message, needsReply)}
+		return p.reply(m.message)
 	}
 	for id, w := range c.messages {
 		if w.busy || w.remindAt.IsZero() {
@@ -309,7 +308,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			continue
 		}
 		if m, known := p.state.Message(id); known && m.Reply == nil {
-			return action{kind: reply, remind: true, messages: []*alert.Message{m}, alerts: p.members(m), changed: p.dueReminders(m, now)}
+			return p.reminder(m, now)
 		}
 	}
 	return out
@@ -362,28 +361,72 @@ func (p *planner) nextLocate(c *channelState, now time.Time) (out action) {
 	return out
 }
 
-// members are the alerts that a message lists, worst first.
-func (p *planner) members(m *alert.Message) []alert.Alert {
-	return p.choose(m, func(*alert.Message, alert.ShownAlert, *alert.Alert) bool { return true })
+// reply tells in a message's thread what is new. The end of an incident is told of all
+// of it.
+func (p *planner) reply(m *alert.Message) action {
+	out := action{kind: reply, messages: []*alert.Message{m}, alerts: p.members(m)}
+	for _, in := range p.incidents(m) {
+		news, before := false, len(out.told)
+		for i, a := range in.alerts {
+			if needsReply(m, in, i) {
+				news = true
+				out.loud = out.loud || in.volume(i) == byBroadcast
+				out.changed = append(out.changed, *a)
+				out.told = append(out.told, in.told(i))
+			} else if in.over() {
+				out.told = append(out.told, in.told(i))
+			}
+		}
+		if !news {
+			out.told = out.told[:before]
+		}
+	}
+	card.SortWorstFirst(out.changed)
+	return out
 }
 
-// dueReminders are the alerts to remind of: those that are due, and with them those
-// that soon will be.
-func (p *planner) dueReminders(m *alert.Message, now time.Time) []alert.Alert {
-	return p.choose(m, func(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
-		at := remindAt(m, s, a)
-		return !at.IsZero() && !at.Add(-a.RemindEvery/10).After(now)
-	})
+// reminder reminds of the alerts for which it is time, and of those for which it soon
+// will be.
+func (p *planner) reminder(m *alert.Message, now time.Time) action {
+	out := action{kind: reply, remind: true, messages: []*alert.Message{m}, alerts: p.members(m)}
+	for _, in := range p.incidents(m) {
+		for i, a := range in.alerts {
+			at := remindAt(m, in.shown[i], a)
+			if at.IsZero() || at.Add(-a.RemindEvery/10).After(now) {
+				continue
+			}
+			out.loud = out.loud || a.Severity == alert.Critical
+			out.changed = append(out.changed, *a)
+			out.told = append(out.told, in.told(i))
+		}
+	}
+	card.SortWorstFirst(out.changed)
+	return out
 }
 
-func (p *planner) choose(m *alert.Message, is func(*alert.Message, alert.ShownAlert, *alert.Alert) bool) (all []alert.Alert) {
-	for _, s := range m.Alerts {
-		if a, known := p.state.Alert(s.Alert); known && is(m, s, a) {
+// members are the alerts of the incidents that a message shows, worst first.
+func (p *planner) members(m *alert.Message) (all []alert.Alert) {
+	for _, id := range m.Incidents() {
+		for _, a := range p.state.AlertsOf(id) {
 			all = append(all, *a)
 		}
 	}
 	card.SortWorstFirst(all)
 	return all
+}
+
+// firstShown is how a new message shows these alerts, all those of their incidents.
+func (p *planner) firstShown(channel string, alerts []alert.Alert) (list []alert.ShownAlert) {
+	m := &alert.Message{Channel: channel}
+	for i := range alerts {
+		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: alerts[i].ID, Incident: alerts[i].Incident})
+	}
+	for _, in := range p.incidents(m) {
+		for i := range in.alerts {
+			list = append(list, in.posted(i))
+		}
+	}
+	return list
 }
 
 func earlier(a, b time.Time) time.Time {

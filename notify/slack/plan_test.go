@@ -24,9 +24,9 @@ type paper struct {
 }
 
 func onPaper(channels []string, alerts []alert.Alert, messages ...alert.Message) *paper {
-	p := &paper{state: &simulatedState{alerts: map[string]*alert.Alert{}}}
+	p := &paper{state: &simulatedState{}}
 	for _, a := range alerts {
-		p.state.alerts[a.ID] = &a
+		p.state.alerts.Put(&a)
 	}
 	for _, m := range messages {
 		p.state.messages.Put(&m)
@@ -38,7 +38,7 @@ func onPaper(channels []string, alerts []alert.Alert, messages ...alert.Message)
 func opsPaper(alerts ...alert.Alert) *paper { return onPaper([]string{"ops"}, alerts) }
 
 func (p *paper) update(a alert.Alert, now time.Time) {
-	p.state.alerts[a.ID] = &a
+	p.state.alerts.Put(&a)
 	p.planner.update(&a, now)
 }
 
@@ -54,9 +54,7 @@ func (p *paper) put(m alert.Message) {
 // posted does what a post that succeeds does.
 func (p *paper) posted(a action, id string, at time.Time) *alert.Message {
 	m := alert.Message{ID: id, Channel: "ops", Target: "C1", TS: id, State: alert.Posted, At: at}
-	for i := range a.alerts {
-		m.Alerts = append(m.Alerts, shown(&a.alerts[i]))
-	}
+	m.Alerts = p.firstShown("ops", a.alerts)
 	p.put(m)
 	got, _ := p.state.messages.Get(id)
 	return got
@@ -213,7 +211,7 @@ func TestPlanDoesNotShowWhatClosedWhileHeld(t *testing.T) {
 func TestPlanIgnoresWhatNeverOpened(t *testing.T) {
 	b := opsPaper()
 	a := alerttest.Firing(1)
-	a.State, a.Transition, a.Revision = alert.Pending, alert.NoTransition, 0
+	a.State, a.Transition, a.Revision, a.Notified = alert.Pending, alert.NoTransition, 0, 0
 	b.update(a, alerttest.Noon)
 	a.State = alert.Ended
 	b.update(a, alerttest.Noon)
@@ -235,26 +233,6 @@ func TestPlanShowsANoticeLikeAnOpening(t *testing.T) {
 	alerts, messages := b.expired(alerttest.Noon.Add(3*time.Hour), 2*time.Hour)
 	require.Equal(t, []string{a.ID}, alerts)
 	require.Equal(t, []*alert.Message{m}, messages)
-}
-
-func TestPlanReopeningEditsInPlace(t *testing.T) {
-	b := opsPaper()
-	a := alerttest.Firing(1)
-	b.update(a, alerttest.Noon)
-	b.posted(b.post(alerttest.Noon, whenever), "m1", alerttest.Noon)
-	a = alerttest.Resolved(a, alerttest.Noon)
-	b.update(a, alerttest.Noon)
-	act := b.post(alerttest.Noon, whenever)
-	require.Equal(t, reply, act.kind)
-	m := *act.messages[0]
-	m.Alerts = []alert.ShownAlert{{Alert: a.ID, Revision: 2, NotifiedRevision: 2}}
-	b.put(m)
-	a.State, a.Transition, a.Revision, a.Openings = alert.Firing, alert.Reopened, 3, 2
-	b.update(a, alerttest.Noon)
-	require.Equal(t, idle, b.post(alerttest.Noon, whenever).kind)
-	act = b.edit(alerttest.Noon)
-	require.Equal(t, edit, act.kind)
-	require.Contains(t, testCards().Message(act.alerts, alerttest.Noon, false).Footer, "opened 2 times")
 }
 
 // A message on which a lane works is left alone by the others, and one whose
@@ -354,7 +332,7 @@ func (p *play) act(a action) {
 	case reply:
 		p.free = p.now.Add(time.Second)
 		m := *a.messages[0]
-		m.Alerts = afterReply(&m, revisions(a.changed), p.now)
+		m.Alerts = afterReply(&m, a.told, p.now)
 		p.put(m)
 	case edit:
 		p.edited(a, p.now)
@@ -398,8 +376,8 @@ func TestPlanAlwaysEndsInTheTruth(t *testing.T) {
 			require.Less(t, i, 1000, "seed %d does not come to rest", seed)
 		}
 		for _, a := range p.state.Alerts() {
-			require.Len(t, p.state.MessagesOf(a.ID), 1, "seed %d", seed)
-			require.True(t, shows(p.state.MessagesOf(a.ID)[0], a), "seed %d", seed)
+			require.Len(t, p.state.MessagesOf(a.Incident), 1, "seed %d", seed)
+			require.True(t, p.shows(p.state.MessagesOf(a.Incident)[0], a), "seed %d", seed)
 		}
 		require.Empty(t, p.channel("ops").waiting)
 	}

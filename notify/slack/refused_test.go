@@ -136,7 +136,7 @@ func TestMessagesAreLookedForWhereTheyWerePosted(t *testing.T) {
 			d.update(a)
 			m := alert.Message{
 				ID: "m-" + target, Channel: "ops", Target: target, State: alert.Sending, At: time.Now(),
-				Alerts: []alert.ShownAlert{shown(&a)},
+				Alerts: []alert.ShownAlert{alerttest.Shown(a)},
 			}
 			d.memory.putMessages(m)
 			_, err := api.Post(t.Context(), Outgoing{ID: m.ID, Target: target, Card: testCards().Message([]alert.Alert{a}, time.Now(), true)})

@@ -83,7 +83,7 @@ func TestPlanReminders(t *testing.T) {
 			require.True(t, a.remind)
 
 			m := *a.messages[0]
-			m.Alerts = []alert.ShownAlert{{Alert: row.a.ID, Revision: 1, NotifiedRevision: 1, At: row.when}}
+			m.Alerts = afterReply(&m, a.told, row.when)
 			b.put(m)
 			require.Equal(t, row.when.Add(row.a.RemindEvery), b.post(row.when, whenever).until)
 		})
@@ -95,10 +95,9 @@ func TestPlanReminders(t *testing.T) {
 func TestPlanRemindsTogether(t *testing.T) {
 	a, b, c := reminding(1, 10*time.Hour), reminding(2, 10*time.Hour), reminding(3, 10*time.Hour)
 	m := alert.Message{ID: "m1", Channel: "ops", State: alert.Posted, At: alerttest.Noon, Alerts: []alert.ShownAlert{
-		{Alert: a.ID, Revision: 1, NotifiedRevision: 1},
-		{Alert: b.ID, Revision: 1, NotifiedRevision: 1, At: alerttest.Noon.Add(59 * time.Minute)},
-		{Alert: c.ID, Revision: 1, NotifiedRevision: 1, At: alerttest.Noon.Add(61 * time.Minute)},
+		alerttest.Shown(a), alerttest.Shown(b), alerttest.Shown(c),
 	}}
+	m.Alerts[1].At, m.Alerts[2].At = alerttest.Noon.Add(59*time.Minute), alerttest.Noon.Add(61*time.Minute)
 	p := onPaper([]string{"ops"}, []alert.Alert{a, b, c}, m)
 	at := alerttest.Noon.Add(10 * time.Hour)
 	require.Equal(t, at, p.post(alerttest.Noon, whenever).until)

@@ -141,7 +141,7 @@ func (d *rig) requireShown(channel string) {
 			shown[s.Alert]++
 			a := d.alerts[s.Alert]
 			require.Equal(d.t, a.Revision, s.Revision, "the message shows an old revision")
-			require.GreaterOrEqual(d.t, s.NotifiedRevision, a.Notified)
+			require.Equal(d.t, a.State == alert.Firing, s.NotifiedOpen, "what people heard last is true")
 		}
 	}
 	require.Len(d.t, shown, d.of(channel))
@@ -174,6 +174,7 @@ func inSpace(a alert.Alert, space int) alert.Alert {
 	a.Subject.Space = fmt.Sprint(space)
 	a.Change.Subject = a.Subject
 	a.ID = fmt.Sprintf("%s-%d", a.ID, space)
+	a.Incident = a.NewIncident()
 	return a
 }
 

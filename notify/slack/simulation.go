@@ -2,7 +2,6 @@ package slack
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -23,31 +22,40 @@ type Simulation struct {
 	count    int
 }
 
-// Notification is a message or a reply that people see.
+// Notification is what people see in a channel.
 type Notification struct {
 	At      time.Time
 	Channel string
-	Reply   bool          // in the thread of a message
+	Means   Means
 	Remind  bool          // the reply reminds of what is still open
-	Alerts  []alert.Alert // that the message lists, or the reply is about; worst first
+	Alerts  []alert.Alert // that the message shows, or the reply is about; worst first
 }
+
+// Means is how people are told.
+type Means string
+
+// The means, loudest first. An edit notifies nobody, and is none where a reply of the
+// same message says what is new.
+const (
+	Post      Means = "post"
+	Broadcast Means = "broadcast" // a reply that the whole channel sees
+	Reply     Means = "reply"     // which those see who follow the thread
+	Edit      Means = "edit"
+)
 
 // NewSimulation returns a workspace with these channels, in which nothing was
 // said yet.
 func NewSimulation(channels []string, now time.Time) *Simulation {
-	state := &simulatedState{alerts: map[string]*alert.Alert{}}
+	state := &simulatedState{}
 	return &Simulation{
 		state: state, plan: newPlanner(state, channels, now), channels: slices.Sorted(slices.Values(channels)),
 		now: now, postAt: make(map[string]time.Time), due: make(map[string]time.Time),
 	}
 }
 
-// Update takes in an alert as it now is. What shows it is edited at once.
+// Update takes in an alert as it now is.
 func (r *Simulation) Update(a alert.Alert, now time.Time) {
-	r.state.alerts[a.ID] = &a
-	for _, m := range r.state.messages.Of(a.ID) {
-		r.put(*m, redrawn(m, []alert.Alert{a}))
-	}
+	r.state.alerts.Put(&a)
 	r.plan.update(&a, now)
 	r.wake(now)
 }
@@ -75,6 +83,7 @@ func (r *Simulation) Until(t time.Time) (told []Notification) {
 				told = append(told, r.tell(c, a, due))
 				continue
 			}
+			told = append(told, r.edit(c, due)...)
 			r.due[c] = time.Time{}
 			if !a.until.IsZero() {
 				r.due[c] = later(a.until, due.Add(time.Millisecond))
@@ -85,23 +94,39 @@ func (r *Simulation) Until(t time.Time) (told []Notification) {
 	return told
 }
 
-// tell posts a message or a reply.
+// tell posts a message or a reply, after which the message shows what is true.
 func (r *Simulation) tell(channel string, a action, now time.Time) Notification {
 	r.postAt[channel] = now.Add((&API{}).Pace().Post)
 	if a.kind == reply {
 		m := *a.messages[0]
-		r.put(m, afterReply(&m, revisions(a.changed), now))
-		return Notification{At: now, Channel: channel, Reply: true, Remind: a.remind, Alerts: a.changed}
+		m.Alerts = afterReply(&m, a.told, now)
+		r.put(m, redrawn(&m, a.alerts))
+		means := Reply
+		if a.loud {
+			means = Broadcast
+		}
+		return Notification{At: now, Channel: channel, Means: means, Remind: a.remind, Alerts: a.changed}
 	}
 	r.count++
 	m := alert.Message{ID: fmt.Sprintf("m-%d", r.count), Channel: channel, State: alert.Posted, At: now}
-	var list []alert.ShownAlert
 	for i := range a.alerts {
-		list = append(list, shown(&a.alerts[i]))
 		delete(r.plan.channel(channel).waiting, a.alerts[i].ID)
 	}
-	r.put(m, list)
-	return Notification{At: now, Channel: channel, Alerts: a.alerts}
+	r.put(m, r.plan.firstShown(channel, a.alerts))
+	return Notification{At: now, Channel: channel, Means: Post, Alerts: a.alerts}
+}
+
+// edit edits what differs.
+func (r *Simulation) edit(channel string, now time.Time) (edits []Notification) {
+	for {
+		a := r.plan.next(channel, editing, now, time.Time{})
+		if a.kind == idle {
+			return edits
+		}
+		m := *a.messages[0]
+		r.put(m, redrawn(&m, a.alerts))
+		edits = append(edits, Notification{At: now, Channel: channel, Means: Edit, Alerts: a.alerts})
+	}
 }
 
 // put notes what a message shows.
@@ -119,7 +144,7 @@ func (r *Simulation) Forget(now time.Time, keep time.Duration) []string {
 		r.state.messages.Drop(m.ID)
 	}
 	for _, id := range alerts {
-		delete(r.state.alerts, id)
+		r.state.alerts.Drop(id)
 	}
 	return alerts
 }
@@ -127,16 +152,18 @@ func (r *Simulation) Forget(now time.Time, keep time.Duration) []string {
 // simulatedState is the State of a simulation, in memory.
 type simulatedState struct {
 	State    // nil: a planner asks for nothing but alerts and messages
-	alerts   map[string]*alert.Alert
+	alerts   alert.Alerts
 	messages alert.Messages
 }
 
-func (r *simulatedState) Alert(id string) (*alert.Alert, bool) { a, ok := r.alerts[id]; return a, ok }
+func (r *simulatedState) Alert(id string) (*alert.Alert, bool) { return r.alerts.Get(id) }
+
+func (r *simulatedState) Alerts() []*alert.Alert { return r.alerts.All() }
+
+func (r *simulatedState) AlertsOf(incident string) []*alert.Alert { return r.alerts.Of(incident) }
 
 func (r *simulatedState) Message(id string) (*alert.Message, bool) { return r.messages.Get(id) }
 
-func (r *simulatedState) Alerts() []*alert.Alert { return slices.Collect(maps.Values(r.alerts)) }
-
 func (r *simulatedState) Messages() []*alert.Message { return r.messages.All() }
 
-func (r *simulatedState) MessagesOf(id string) []*alert.Message { return r.messages.Of(id) }
+func (r *simulatedState) MessagesOf(incident string) []*alert.Message { return r.messages.Of(incident) }

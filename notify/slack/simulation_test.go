@@ -23,10 +23,11 @@ func TestASimulationNotifiesAsTheSinkDoes(t *testing.T) {
 			posts, replies := 0, 0
 			tell := func(now time.Time) {
 				for _, told := range r.Until(now) {
-					if told.Reply {
-						replies++
-					} else {
+					switch told.Means {
+					case Post:
 						posts++
+					case Broadcast, Reply:
+						replies++
 					}
 				}
 			}
@@ -42,9 +43,7 @@ func TestASimulationNotifiesAsTheSinkDoes(t *testing.T) {
 				default: // it comes back
 					a.State, a.Transition, a.Changed = alert.Firing, alert.Reopened, time.Now()
 					a.Revision++
-					if random.IntN(2) == 0 {
-						a.Notified = a.Revision
-					}
+					a.Notified = a.Revision
 				}
 				alerts[who] = a
 				tell(time.Now())

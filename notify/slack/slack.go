@@ -37,7 +37,8 @@ type State interface {
 	Alerts() []*alert.Alert
 	Message(id string) (*alert.Message, bool)
 	Messages() []*alert.Message
-	MessagesOf(alertID string) []*alert.Message
+	AlertsOf(incident string) []*alert.Alert
+	MessagesOf(incident string) []*alert.Message
 	Silence(id string) (alert.Silence, bool)
 	Conditions() []phone.Condition // those that are not OK
 }
@@ -65,8 +66,10 @@ type Outgoing struct {
 	Channel string // its name in rules.yaml
 	Target  string // its id, from Resolve
 	Thread  string // ts of the message that this one replies to
-	Card    *card.Card
-	Plain   bool // as text alone
+	// Broadcast shows a reply to the whole channel as well.
+	Broadcast bool
+	Card      *card.Card
+	Plain     bool // as text alone
 }
 
 // Query asks which messages were posted.

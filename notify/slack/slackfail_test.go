@@ -28,7 +28,7 @@ func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 				d.update(a)
 				m := alert.Message{
 					ID: "m-1", Channel: "ops", Target: "C0000000001", State: alert.Sending, At: time.Now(),
-					Alerts: []alert.ShownAlert{{Alert: a.ID, Revision: 1, NotifiedRevision: 1}},
+					Alerts: []alert.ShownAlert{alerttest.Shown(a)},
 				}
 				d.memory.putMessages(m)
 				if applied {

@@ -91,25 +91,23 @@ func (d *rig) happen(dice *rand.Rand) {
 	case !known:
 		d.update(inSpace(alerttest.Firing(space), space))
 	case a.State.Closed():
-		d.update(turned(a, alert.Firing, alert.Reopened, dice.IntN(2) == 0))
+		d.update(turned(a, alert.Reopened))
 	case what < 5:
 		r := alerttest.Resolved(a, time.Now())
 		r.Closing = fmt.Sprint("recovered from revision ", a.Revision)
 		d.update(r)
 	default:
-		d.update(turned(a, alert.Firing, alert.GotWorse, true))
+		d.update(turned(a, alert.GotWorse))
 	}
 	d.after(time.Duration(dice.IntN(20_000)) * time.Millisecond)
 }
 
 // turned is an alert after another transition, its value named by its revision
 // so that no two lines in a thread are alike by right.
-func turned(a alert.Alert, to alert.State, by alert.Transition, told bool) alert.Alert {
-	a.State, a.Transition = to, by
+func turned(a alert.Alert, by alert.Transition) alert.Alert {
+	a.State, a.Transition = alert.Firing, by
 	a.Revision++
-	if told {
-		a.Notified = a.Revision
-	}
+	a.Notified = a.Revision
 	a.Changed, a.Since, a.Closing = time.Now(), time.Now(), ""
 	a.Change.Old, a.Change.New, a.Change.Direction = a.Change.New, fmt.Sprint("VALUE_", a.Revision), phone.Worse
 	return a

@@ -192,7 +192,7 @@ func newHotline(t *testing.T, operators ...string) *hotline {
 func message(id string, alerts ...alert.Alert) alert.Message {
 	m := alert.Message{ID: id, Channel: "ops", Target: "C1", TS: "1.1", State: alert.Posted, At: alerttest.Noon}
 	for _, a := range alerts {
-		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: a.ID, Revision: a.Revision, NotifiedRevision: a.Revision})
+		m.Alerts = append(m.Alerts, alerttest.Shown(a))
 	}
 	return m
 }

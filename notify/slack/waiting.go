@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -73,11 +74,11 @@ func (p *planner) baselineDone(account string) {
 	r.done, r.over = true, true
 }
 
-// groupKey puts the alerts that are told together under one key.
+// groupKey puts the incidents that are told together under one key: those that began in
+// one poll of one space.
 type groupKey struct {
 	baseline bool
 	again    bool
-	rule     string
 	space    phone.SpaceKey
 	request  string
 	single   string
@@ -90,9 +91,9 @@ func keyOf(a *alert.Alert, again bool) groupKey {
 	case again:
 		return groupKey{again: true}
 	case a.Change.RequestId != "":
-		return groupKey{rule: a.Rule, space: a.Subject.SpaceKey(), request: a.Change.RequestId}
+		return groupKey{space: a.Subject.SpaceKey(), request: a.Change.RequestId}
 	default:
-		return groupKey{single: a.ID}
+		return groupKey{single: a.Incident}
 	}
 }
 
@@ -134,7 +135,16 @@ func (p *planner) nextPost(c *channelState, now, free time.Time) (out action) {
 	} else {
 		c.collecting = 0
 	}
-	return action{kind: post, alerts: first.alerts}
+	return action{kind: post, alerts: p.whole(first.alerts)}
+}
+
+// whole adds what else there is of the incidents of some alerts.
+func (p *planner) whole(alerts []alert.Alert) []alert.Alert {
+	m := &alert.Message{}
+	for i := range alerts {
+		m.Alerts = append(m.Alerts, alert.ShownAlert{Incident: alerts[i].Incident})
+	}
+	return p.members(m)
 }
 
 // crowded reports whether some of what is ready had to wait for the channel.
@@ -155,15 +165,25 @@ func merge(groups []*group) *group {
 	return all
 }
 
+// groups returns what waits, by what is told together. What waits of one incident goes
+// where the alert goes that has waited longest.
 func (p *planner) groups(c *channelState) map[groupKey]*group {
-	groups := make(map[groupKey]*group)
-	for id, w := range c.waiting {
+	leaders := make(map[string]*alert.Alert) // by incident
+	for id := range c.waiting {
 		a, known := p.state.Alert(id)
 		if !known {
 			delete(c.waiting, id)
 			continue
 		}
-		key := keyOf(a, w.again)
+		if first := leaders[a.Incident]; first == nil || p.before(c, a, first) {
+			leaders[a.Incident] = a
+		}
+	}
+	groups := make(map[groupKey]*group)
+	for id, w := range c.waiting {
+		a, _ := p.state.Alert(id)
+		leader := leaders[a.Incident]
+		key := keyOf(leader, c.waiting[leader.ID].again)
 		g := groups[key]
 		if g == nil {
 			g = &group{baseline: key.baseline, ready: w.since}
@@ -181,6 +201,10 @@ func (p *planner) groups(c *channelState) map[groupKey]*group {
 		card.SortWorstFirst(g.alerts)
 	}
 	return groups
+}
+
+func (p *planner) before(c *channelState, a, b *alert.Alert) bool {
+	return cmp.Or(c.waiting[a.ID].since.Compare(c.waiting[b.ID].since), cmp.Compare(a.ID, b.ID)) < 0
 }
 
 // overdue counts the alerts that are ready since before a time and that no
@@ -234,10 +258,12 @@ func (p *planner) expired(now time.Time, keep time.Duration) (alerts []string, m
 		}
 	}
 	for _, m := range p.state.Messages() {
-		remains := func(s alert.ShownAlert) bool { _, known := p.state.Alert(s.Alert); return known && !going[s.Alert] }
+		remains := func(id string) bool {
+			return slices.ContainsFunc(p.state.AlertsOf(id), func(a *alert.Alert) bool { return !going[a.ID] })
+		}
 		c := p.channel(m.Channel)
 		inUse := c.active && m.State == alert.Sending || c.messages[m.ID] != nil && c.messages[m.ID].busy
-		if !inUse && !slices.ContainsFunc(m.Alerts, remains) {
+		if !inUse && !slices.ContainsFunc(m.Incidents(), remains) {
 			messages = append(messages, m)
 		}
 	}
@@ -248,20 +274,27 @@ func (p *planner) expired(now time.Time, keep time.Duration) (alerts []string, m
 // seen reports whether nothing is left to be shown of a closed alert.
 func (p *planner) seen(a *alert.Alert) bool {
 	for _, c := range p.channels {
-		if c.active && wanted(c, a) && !p.listed(c, a.ID) {
+		if c.active && wanted(c, a) && !p.listed(c, a) {
 			return false
 		}
 	}
-	for _, m := range p.state.MessagesOf(a.ID) {
-		if p.channel(m.Channel).active && !shows(m, a) {
+	for _, m := range p.state.MessagesOf(a.Incident) {
+		if p.channel(m.Channel).active && !p.shows(m, a) {
 			return false
+		}
+	}
+	return !a.Flapping
+}
+
+// shows reports whether a message shows a closed alert as it is, and people were told.
+func (p *planner) shows(m *alert.Message, a *alert.Alert) bool {
+	if m.State != alert.Posted || m.Reply != nil {
+		return m.State == alert.Dead || m.State == alert.Gone
+	}
+	for _, in := range p.incidents(m) {
+		if i := slices.Index(in.alerts, a); i >= 0 {
+			return !needsReply(m, in, i) && (m.NoEdits || !differs(m, in.shown[i], a))
 		}
 	}
 	return true
-}
-
-func shows(m *alert.Message, a *alert.Alert) bool {
-	i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
-	s := m.Alerts[i]
-	return m.State == alert.Dead || m.State == alert.Posted && m.Reply == nil && !differs(m, s, a) && !unnotified(s, a)
 }

@@ -107,7 +107,7 @@ func (c *SubjectCount) note(a *alert.Alert) {
 
 // message counts a message once, and once for each rule and subject in it.
 func (t *tally) message(m *slack.Notification) {
-	if !t.counts(m.At) {
+	if !t.counts(m.At) || m.Means == slack.Edit {
 		return
 	}
 	c, d := t.channels[m.Channel], t.day(m.At)
@@ -115,7 +115,7 @@ func (t *tally) message(m *slack.Notification) {
 	case m.Remind:
 		t.Reminds++
 		c.Reminds++
-	case m.Reply:
+	case m.Means != slack.Post:
 		t.Replies++
 		c.Replies++
 		d.Replies++
@@ -143,7 +143,7 @@ func (r *RuleCount) message(m *slack.Notification) {
 	switch {
 	case m.Remind:
 		r.Reminds++
-	case m.Reply:
+	case m.Means != slack.Post:
 		r.Replies++
 	default:
 		r.Messages++

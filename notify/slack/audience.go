@@ -1,0 +1,147 @@
+package slack
+
+import (
+	"slices"
+
+	"numwatch/alert"
+	"numwatch/notify/card"
+)
+
+// volume is how people are told of an alert that a message shows: an edit notifies
+// nobody, a reply those who follow the thread, one that is broadcast the whole channel.
+type volume uint8
+
+const (
+	byEdit volume = iota
+	byReply
+	byBroadcast
+)
+
+// nothingOpen ranks behind every severity.
+const nothingOpen = alert.Info + 1
+
+// incident is what is wrong with a subject, as it is and as a message shows it.
+type incident struct {
+	channel  string
+	alerts   []*alert.Alert
+	shown    []alert.ShownAlert // one for each of alerts; without a revision: not shown yet
+	open     bool
+	flapping bool
+	notified alert.Severity // the worst of what people were told is open, or nothingOpen
+	unended  bool           // people were told of it while it was open, and not of its end
+}
+
+// incidents returns what a message shows.
+func (p *planner) incidents(m *alert.Message) []*incident {
+	shown := make(map[string]alert.ShownAlert, len(m.Alerts))
+	for _, s := range m.Alerts {
+		shown[s.Alert] = s
+	}
+	var all []*incident
+	for _, id := range m.Incidents() {
+		all = append(all, newIncident(m.Channel, p.state.AlertsOf(id), shown))
+	}
+	return all
+}
+
+func newIncident(channel string, alerts []*alert.Alert, shown map[string]alert.ShownAlert) *incident {
+	in := &incident{channel: channel, alerts: alerts, notified: nothingOpen}
+	for _, a := range alerts {
+		s := shown[a.ID]
+		in.shown = append(in.shown, s)
+		in.open = in.open || a.State == alert.Firing
+		in.flapping = in.flapping || a.Flapping
+		in.unended = in.unended || s.IncidentOpen
+		if s.NotifiedOpen {
+			in.notified = min(in.notified, a.Severity)
+		}
+	}
+	return in
+}
+
+// over reports whether people are to be told that the incident has ended.
+func (in *incident) over() bool { return in.unended && !in.open && !in.flapping }
+
+// volume is how people are to be told of what became of an alert since they were last.
+// The channel's last word on an incident must be true: what gets worse, or comes back
+// after its end was told, is heard by everybody.
+func (in *incident) volume(i int) volume {
+	a, s := in.alerts[i], &in.shown[i]
+	switch {
+	case a.Notified <= s.NotifiedRevision:
+		return byEdit
+	case card.Over(a):
+		if s.NotifiedOpen || in.over() || a.Transition == alert.Settled && s.NotifiedRevision > 0 {
+			return byReply
+		}
+		return byEdit
+	case len(a.HeldBy) > 0 || !slices.Contains(a.Channels, in.channel):
+		return byEdit
+	case a.State.Closed(): // a notice
+		return in.joined(a, alert.High)
+	case s.NotifiedOpen:
+		return in.moved(a)
+	default:
+		if v := in.joined(a, alert.Critical); v == byBroadcast || a.Severity <= alert.High || s.NotifiedRevision > 0 {
+			return max(v, byReply)
+		}
+		return byEdit
+	}
+}
+
+// joined is for what opens while the incident lives: everybody hears of what matters as
+// much as a severity, or more than all that they know to be open.
+func (in *incident) joined(a *alert.Alert, enough alert.Severity) volume {
+	if a.Severity <= enough || !a.State.Closed() && a.Severity < in.notified {
+		return byBroadcast
+	}
+	return byReply
+}
+
+// moved is for what people know to be open.
+func (in *incident) moved(a *alert.Alert) volume {
+	switch {
+	case a.Transition == alert.GotWorse, a.Flapping, a.Transition == alert.Settled && a.Severity <= alert.High:
+		return byBroadcast
+	case a.Transition == alert.Reopened: // and nobody heard that it had closed
+		return byEdit
+	default:
+		return byReply
+	}
+}
+
+// told is what is to be noted of an alert that people are told of now.
+func (in *incident) told(i int) alert.ShownAlert {
+	a := in.alerts[i]
+	return alert.ShownAlert{
+		Alert: a.ID, Incident: a.Incident, NotifiedRevision: a.Revision, NotifiedOpen: a.State == alert.Firing, IncidentOpen: in.open,
+	}
+}
+
+// posted is how a new message shows the alert. People are not told by it of what is held
+// back, or not meant for the channel.
+func (in *incident) posted(i int) alert.ShownAlert {
+	a := in.alerts[i]
+	s := alert.ShownAlert{Alert: a.ID, Incident: a.Incident}
+	if len(a.HeldBy) == 0 && slices.Contains(a.Channels, in.channel) {
+		s = in.told(i)
+	}
+	s.Revision, s.Annotations = a.Revision, a.Annotations()
+	return s
+}
+
+// lists reports whether a message shows an alert, or will: what opens on its incidents
+// joins it. One that is no more, or that takes no replies, has only what it had.
+func lists(m *alert.Message, a *alert.Alert) bool {
+	i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
+	switch {
+	case m.State == alert.Dead:
+		return i >= 0
+	case m.State == alert.Gone:
+		return i >= 0 && a.State.Closed()
+	case m.NoReplies:
+		return i >= 0 && (a.State.Closed() || m.Alerts[i].NotifiedOpen)
+	default:
+		return true
+	}
+}
