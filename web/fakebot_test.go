@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
+	"numwatch/alert/alerttest"
 	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/store"
@@ -445,6 +446,7 @@ func (b *bot) befall(i int, rule string, severity alert.Severity, f phone.Field,
 		Runbook: "https://wiki.example.com/wa/" + rule,
 	}
 	a.ID = alert.ID(a.Key(), at)
+	a.Incident = a.NewIncident()
 	b.alerts = append(b.alerts, a)
 	story := []alert.Event{
 		{Seq: seq + 3, Time: at, Kind: alert.KindAlert, Change: change, Alert: &a},
@@ -472,7 +474,7 @@ func (b *bot) deliveries() {
 	}
 	b.messages = append(b.messages, alert.Message{
 		ID: "m-dead", Channel: "gold", State: alert.Dead, At: noon.Add(-40 * time.Minute), Reason: "invalid_blocks: https://hooks.example.com/?token=TOPSECRET",
-		Alerts: []alert.ShownAlert{{Alert: b.alerts[1].ID, Revision: 1}, {Alert: "a-forgotten", Revision: 1}},
+		Alerts: []alert.ShownAlert{{Alert: b.alerts[1].ID, Incident: b.alerts[1].Incident, Revision: 1}, {Alert: "a-forgotten", Revision: 1}},
 	})
 	b.status.Sinks = []api.SinkStatus{
 		{Name: "nats", State: "OK"},
