@@ -122,12 +122,19 @@ func (w *writer) moveAside(b bucket, key, stored []byte) error {
 
 // replaceLost puts a notice in the place of an event that is not there.
 func (w *writer) replaceLost(key []byte) error {
-	log := w.buckets[eventLog]
 	seq, err := parseSeqKey(key)
-	if err != nil || seq < w.first || seq > w.last || log.Get(key) != nil {
+	if err != nil || seq < w.first || seq > w.last || w.buckets[eventLog].Get(key) != nil {
 		return nil
 	}
-	return w.put(eventLog, key, seal(lostEvent(log, seq), 0, eventLog, key))
+	return w.putLost(key)
+}
+
+func (w *writer) putLost(key []byte) error {
+	seq, err := parseSeqKey(key)
+	if err != nil {
+		return err
+	}
+	return w.put(eventLog, key, seal(lostEvent(w.buckets[eventLog], seq), 0, eventLog, key))
 }
 
 // lostEvent is a notice in the place of an event that is lost, so that whoever

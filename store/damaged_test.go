@@ -99,7 +99,7 @@ func TestShortFileIsDamage(t *testing.T) {
 		path := write(t, data[:n])
 		_, err := Open(path, Options{})
 		require.ErrorContains(t, err, path)
-		require.ErrorContains(t, err, "restore a backup")
+		require.ErrorContains(t, err, "numwatch db check")
 		report, err := Verify(path)
 		require.NoError(t, err)
 		require.False(t, report.OK())

@@ -19,7 +19,7 @@
 //	damaged      bucket⌀key               → a damaged record, as it was
 //
 // Every value but those in damaged ends with a CRC-32C of its bucket, key and
-// bytes (checksum.go). Readers pass over a record that does not match, and report it
+// bytes (keys.go). Readers pass over a record that does not match, and report it
 // to Options.Damaged; the next commit moves it to damaged (damaged.go). Comparing a
 // poll with what is stored needs no checksum: what is damaged is not the same.
 //

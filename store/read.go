@@ -13,6 +13,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/store/internal/dbfile"
 )
 
 // SpaceState returns what is stored of a space; nil where nothing is, or it is
@@ -84,10 +85,12 @@ func (s *Store) Same(snap *phone.Snapshot) (same bool, err error) {
 // meets a cold disk one page at a time, and each wait keeps other goroutines from
 // running: whoever is about to read most of a large store calls this first. It
 // stops early, without an error, when ctx ends.
-func (s *Store) Warm(ctx context.Context) error {
-	file, err := os.Open(s.path)
+func (s *Store) Warm(ctx context.Context) error { return warm(ctx, s.path) }
+
+func warm(ctx context.Context, path string) error {
+	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("reading store %s ahead: %w", s.path, err)
+		return fmt.Errorf("reading store %s ahead: %w", path, dbfile.Explain(err))
 	}
 	defer file.Close()
 	buf := make([]byte, 1<<20)
@@ -96,7 +99,7 @@ func (s *Store) Warm(ctx context.Context) error {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
-			return fmt.Errorf("reading store %s ahead: %w", s.path, err)
+			return fmt.Errorf("reading store %s ahead: %w", path, err)
 		}
 	}
 	return nil

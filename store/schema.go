@@ -29,7 +29,10 @@ const (
 
 const epochLen = 6
 
-var errForeign = errors.New("it is a bbolt database, but not numwatch's: check the path")
+var (
+	errForeign = errors.New("it is a bbolt database, but not numwatch's: check the path")
+	errNoStore = errors.New("it is no store of numwatch: check the path")
+)
 
 func newEpoch() string { return strings.ToLower(rand.Text()[:epochLen]) }
 

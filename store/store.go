@@ -61,6 +61,9 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("creating the directory of store %s: %w", path, dbfile.Explain(err))
 	}
 	db, _, err := dbfile.Open(path, dbfile.Access{Timeout: o.Timeout, Create: true, Headroom: true})
+	if err = orForeign(path, err); errors.Is(err, errNoStore) {
+		err = fmt.Errorf("opening store %s: %w", path, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,8 @@ type Report struct {
 	Conditions int      `json:"conditions"`
 	SetAside   []string `json:"set_aside,omitempty"` // records that a bot found damaged, at most about a hundred
 	Problems   []string `json:"problems,omitempty"`  // at most about a hundred
+	// Readable is how many records of each bucket can be read of a damaged store.
+	Readable map[string]int `json:"readable,omitempty"`
 }
 
 // OK reports whether nothing is wrong with the store.
@@ -45,28 +48,75 @@ func (r *Report) OK() bool { return len(r.Problems) == 0 }
 func Verify(path string) (Report, error) { return verify(path, (*Report).verify) }
 
 // VerifyPages is Verify of the pages alone.
-func VerifyPages(path string) (Report, error) {
-	return verify(path, func(r *Report, tx *bolt.Tx) error { r.pages(tx); return nil })
-}
+func VerifyPages(path string) (Report, error) { return verify(path, (*Report).structure) }
 
-func verify(path string, what func(*Report, *bolt.Tx) error) (Report, error) {
+func verify(path string, what func(*Report, *bolt.Tx, *os.File) error) (Report, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Report{}, fmt.Errorf("checking store %s: %w", path, dbfile.Explain(err))
 	}
 	report := Report{FileSize: info.Size()}
-	db, _, err := dbfile.Open(path, dbfile.Access{ReadOnly: true})
+	db, file, err := dbfile.Open(path, dbfile.Access{ReadOnly: true})
 	if err == nil {
-		if err = dbfile.Guard(func() error { return db.View(func(tx *bolt.Tx) error { return what(&report, tx) }) }); err != nil {
-			err = fmt.Errorf("checking store %s: %w", path, dbfile.Explain(err))
-		}
+		err = dbfile.Guard(func() error {
+			return firstError(
+				func() error { return warm(context.Background(), path) },
+				func() error { return db.View(func(tx *bolt.Tx) error { return what(&report, tx, file) }) },
+			)
+		})
 		err = errors.Join(err, db.Close())
+	}
+	if err = orForeign(path, err); errors.Is(err, errForeign) && holdsFormat(path) {
+		err = &dbfile.Damage{What: fmt.Sprintf("bucket %q is damaged", meta)}
 	}
 	if found := new(dbfile.Damage); errors.As(err, &found) {
 		report.problem("%s", found.What)
 		err = nil
 	}
+	if err != nil {
+		err = fmt.Errorf("checking store %s: %w", path, dbfile.Explain(err))
+	}
 	return report, err
+}
+
+// orForeign tells a file of another program, such as one that a wrong path names, from a
+// damaged store: that holds its format, in many places, or begins with the number of
+// its first page, which is 0.
+func orForeign(path string, err error) error {
+	if !Corrupt(err) || holdsFormat(path) {
+		return err
+	}
+	begin := make([]byte, 8)
+	file, failed := os.Open(path)
+	if failed != nil {
+		return err
+	}
+	defer file.Close()
+	if n, _ := file.Read(begin); len(bytes.Trim(begin[:n], "\x00")) > 0 {
+		return errNoStore
+	}
+	return err
+}
+
+// holdsFormat reports whether a store's format stands somewhere in the file.
+func holdsFormat(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	format := []byte(formatKey + formatName)
+	buf := make([]byte, 1<<20)
+	for kept := 0; err == nil; {
+		var n int
+		n, err = file.Read(buf[kept:])
+		read := buf[:kept+n]
+		if bytes.Contains(read, format) {
+			return true
+		}
+		kept = copy(buf, read[max(0, len(read)-len(format)):])
+	}
+	return false
 }
 
 func (r *Report) problem(format string, args ...any) {
@@ -86,14 +136,15 @@ func appendBounded(list []string, one string) []string {
 
 // verify goes from the pages up, and stops where those are damaged: what stands
 // on them could not be read safely.
-func (r *Report) verify(tx *bolt.Tx) (err error) {
-	if r.pages(tx); !r.OK() {
-		return nil
-	}
-	var lost []string
-	if r.Epoch, lost, err = header(tx); err != nil {
+func (r *Report) verify(tx *bolt.Tx, file *os.File) error {
+	if err := r.structure(tx, file); err != nil || !r.OK() {
 		return err
 	}
+	epoch, lost, err := header(tx)
+	if err != nil {
+		return err
+	}
+	r.Epoch = epoch
 	for _, key := range lost {
 		r.problem("%v", &DamagedError{Bucket: meta.String(), Key: key, Err: errChecksum})
 	}
@@ -108,6 +159,29 @@ func (r *Report) verify(tx *bolt.Tx) (err error) {
 		r.SetAside = appendBounded(r.SetAside, fmt.Sprintf("%s %q", from, key))
 		return nil
 	})
+}
+
+// structure looks at the pages, at what bbolt trusts in them, and whether every byte of the
+// records can be read: their lengths may lead out of the file.
+func (r *Report) structure(tx *bolt.Tx, file *os.File) error {
+	if r.pages(tx); !r.OK() {
+		return nil
+	}
+	if err := dbfile.CheckPages(tx, file); err != nil {
+		return err
+	}
+	if _, _, err := header(tx); err != nil {
+		return err
+	}
+	for b := range bucketCount {
+		c := b.in(tx).Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			if _, err := unseal(b, k, v); err != nil && v == nil {
+				r.problem("bucket %q: there is a bucket in the place of a record", b)
+			}
+		}
+	}
+	return nil
 }
 
 func (r *Report) pages(tx *bolt.Tx) {

@@ -37,11 +37,11 @@ type Options struct {
 	Terminal  io.Writer        // for messages where there is no Slack token
 	Coloured  bool             // whether the terminal wants colours
 	Reread    <-chan os.Signal // asks for files and lists of spaces to be read again; may be nil
-	// CheckStore looks at the pages of a store, in another process, before it is opened, and
-	// returns why it must not be; it may be nil.
-	CheckStore func(ctx context.Context, path string) error
-	Trace      func(string) // sees the points around every side effect; nil but in tests
-	Log        *slog.Logger
+	// RecoverStore puts what can be read of a damaged store in its place, as
+	// maintain.Verifier.Recover does, before it is opened; it may be nil.
+	RecoverStore func(ctx context.Context, path string) (done string, err error)
+	Trace        func(string) // sees the points around every side effect; nil but in tests
+	Log          *slog.Logger
 }
 
 // Bot polls the accounts of a configuration and tells about changes. Nothing of
@@ -119,10 +119,7 @@ func (b *Bot) openRules() error {
 
 func (b *Bot) openStore() (err error) {
 	b.damage = newDamage(b.log)
-	if err := b.checkStore(); err != nil {
-		return err
-	}
-	if b.store, err = store.Open(b.config.Store.Path, store.Options{Damaged: b.damage.found}); err != nil {
+	if b.store, err = b.damage.open(b.config.Store.Path, b.o.RecoverStore); err != nil {
 		return err
 	}
 	b.backtests = &backtests{

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/watch"
 	"numwatch/notify"
 	"numwatch/phone"
 	"numwatch/store"
@@ -21,11 +24,14 @@ const (
 	// one alert, which the next start without new damage resolves.
 	storeComponent = "store"
 	codeDamaged    = "records_damaged"
+	codeRecovered  = "store_recovered"
 	codeLost       = "store_lost"
 
-	// checkWithin bounds how long a start waits for the check of the store's pages. What
-	// takes longer is a store of gigabytes, or a cold disk.
-	checkWithin = time.Second
+	// checkWithin bounds how long a start waits for the check of the store's pages: a
+	// gigabyte takes a second, or as long as it takes to read it from the disk.
+	checkWithin = 10 * time.Second
+	// recheckWithin bounds the check where it is known that something is damaged.
+	recheckWithin = 5 * time.Minute
 
 	// damageSettles is how long to wait for more after damage was found, so that what
 	// is found together is told together.
@@ -39,11 +45,16 @@ type damage struct {
 	log  *slog.Logger
 	wake notify.Signal
 
-	mu      sync.Mutex
-	buckets map[string]int
-	spaces  []string // whose state is lost, the first few
-	earlier string   // what is wrong if the whole store is lost
+	mu        sync.Mutex
+	buckets   map[string]int
+	spaces    []string // whose state is lost, the first few
+	recovered string   // what was done about damaged pages
+	earlier   string   // what is wrong if the whole store is lost
 }
+
+// recoverStore looks at the pages of a store that nobody has open and puts what can be read
+// of a damaged one in its place, as maintain.Verifier.Recover does; nil does nothing.
+type recoverStore func(ctx context.Context, path string) (done string, err error)
 
 func newDamage(log *slog.Logger) *damage {
 	return &damage{log: log, wake: notify.NewSignal(), buckets: map[string]int{}}
@@ -73,15 +84,59 @@ func (d *damage) lost(text string) {
 	d.wake.Send()
 }
 
-// checkStore looks at the pages of the store before it is opened: a damaged one is
-// neither read nor written.
-func (b *Bot) checkStore() error {
-	if b.o.CheckStore == nil {
+// open opens the store, after what can be read of a damaged one was put in its place.
+func (d *damage) open(path string, recovers recoverStore) (*store.Store, error) {
+	if err := d.recover(path, recovers, checkWithin); err != nil {
+		return nil, err
+	}
+	o := store.Options{Damaged: d.found}
+	s, err := store.Open(path, o)
+	if store.Corrupt(err) { // there was no time to find it
+		if err := d.recover(path, recovers, recheckWithin); err != nil {
+			return nil, err
+		}
+		s, err = store.Open(path, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := d.takeRecovered(s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (d *damage) recover(path string, recovers recoverStore, within time.Duration) error {
+	if recovers == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), checkWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	return b.o.CheckStore(ctx, b.config.Store.Path)
+	done, err := recovers(ctx, path)
+	if done != "" {
+		d.log.Error("the store was damaged and has been recovered", "err", done)
+	}
+	return err
+}
+
+// takeRecovered notes what a recovery has done, to be told. Its log may end before the
+// cursor of NATS, or have lost that: publishing goes on at the end of what is left,
+// as consumers need no history twice.
+func (d *damage) takeRecovered(s *store.Store) error {
+	text, err := s.Checkpoint(store.RecoveredCheckpoint)
+	if err != nil || text == nil {
+		return err
+	}
+	d.recovered = string(text)
+	cursor, err := storedCursor(s)
+	if err != nil || cursor.Seq > 0 && cursor.Seq <= s.LastSeq() {
+		return err
+	}
+	end, err := json.Marshal(alert.Cursor{Seq: s.LastSeq()})
+	if err != nil {
+		return err
+	}
+	return s.Commit(&store.Commit{Checkpoints: map[string][]byte{watch.CursorCheckpoint: end}})
 }
 
 // problem says what is wrong; "" if nothing is.
@@ -90,6 +145,9 @@ func (d *damage) problem() (code, text string) {
 	defer d.mu.Unlock()
 	if d.earlier != "" {
 		return codeLost, d.earlier
+	}
+	if len(d.buckets) == 0 && d.recovered != "" {
+		return codeRecovered, d.recovered
 	}
 	if len(d.buckets) == 0 {
 		return "", ""
@@ -107,12 +165,17 @@ func (d *damage) problem() (code, text string) {
 		}
 		text += " Spaces seen as if for the first time: " + named + "."
 	}
-	return codeDamaged, text + " Everything else works. Check the disk; the log names the records."
+	text += " Everything else works. Check the disk; the log names the records."
+	if d.recovered != "" {
+		return codeRecovered, d.recovered + " " + text
+	}
+	return codeDamaged, text
 }
 
 // run tells what was found, in the log of events and as one alert, until ctx ends.
-// What it commits sets damaged records aside.
-func (d *damage) run(ctx context.Context, r notify.Recorder, note func(context.Context, alert.Notice) error) error {
+// What it commits sets damaged records aside. Once a recovery has been told, forget has the
+// store forget it.
+func (d *damage) run(ctx context.Context, r notify.Recorder, note func(context.Context, alert.Notice) error, forget func(context.Context) error) error {
 	state, said := notify.NewSinkState(storeComponent, r, d.log), ""
 	for {
 		code, text := d.problem()
@@ -124,6 +187,11 @@ func (d *damage) run(ctx context.Context, r notify.Recorder, note func(context.C
 		}
 		if text != "" {
 			state.Park(ctx, code, text)
+			if code == codeRecovered {
+				if err := forget(ctx); err != nil && ctx.Err() == nil {
+					return fmt.Errorf("noting that the recovery of the store was told: %w", err)
+				}
+			}
 		} else {
 			state.Works(ctx)
 		}

@@ -17,7 +17,10 @@ import (
 )
 
 // toldDamage is what people are told of the store's damage.
-type toldDamage struct{ sinks, notices []string }
+type toldDamage struct {
+	sinks, notices []string
+	forgotten      int
+}
 
 func (o *toldDamage) Record(_ context.Context, u alert.DeliveryUpdate) error {
 	o.sinks = append(o.sinks, u.Sink.Component+" "+u.Sink.Value+" "+u.Sink.Code)
@@ -29,12 +32,17 @@ func (o *toldDamage) note(_ context.Context, n alert.Notice) error {
 	return nil
 }
 
+func (o *toldDamage) forget(context.Context) error {
+	o.forgotten++
+	return nil
+}
+
 // What is found together is told together, and all of it is one alert.
 func TestDamageIsOneAlert(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, told := newDamage(slog.New(slog.DiscardHandler)), &toldDamage{}
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { require.NoError(t, d.run(ctx, told, told.note)) }()
+		go func() { require.NoError(t, d.run(ctx, told, told.note, told.forget)) }()
 		synctest.Wait()
 		require.Equal(t, []string{"store OK "}, told.sinks, "what an earlier run told is over")
 		require.Empty(t, told.notices)
@@ -67,7 +75,7 @@ func TestLostStoreIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, told := newDamage(slog.New(slog.DiscardHandler)), &toldDamage{}
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { require.NoError(t, d.run(ctx, told, told.note)) }()
+		go func() { require.NoError(t, d.run(ctx, told, told.note, told.forget)) }()
 		synctest.Wait()
 		for range 3 {
 			d.lost("the store is new")

@@ -2,16 +2,23 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"numwatch/alert"
 	"numwatch/notify"
+	"numwatch/store"
 )
 
-// Run works until ctx ends or a component fails, and releases what New opened.
+// Run works until ctx ends or a component fails, and releases what New opened. Where it
+// met a damaged page, it recovers the store for the next start, whose check may not have
+// the time to find that.
 func (b *Bot) Run(ctx context.Context) error {
 	err := runComponents(ctx, b.components(), func() { b.log.Info("stopping") })
+	if store.Corrupt(err) {
+		err = errors.Join(err, b.damage.recover(b.config.Store.Path, b.o.RecoverStore, recheckWithin))
+	}
 	if err == nil {
 		b.log.Info("stopped")
 	}
@@ -37,7 +44,7 @@ func (b *Bot) sinks() []task {
 		{name: "nats", run: b.nats.Run},
 		{name: "slack", run: b.slack.Run},
 		{name: "announcements", run: b.postAnnouncements},
-		{name: "damage", run: func(ctx context.Context) error { return b.damage.run(ctx, b.loop, b.note) }},
+		{name: "damage", run: b.tellDamage},
 		{name: "http", run: b.serve},
 		{name: "view", run: b.buildView, finishes: true},
 		{name: "log", run: b.logStarted, finishes: true},
@@ -53,6 +60,10 @@ func (b *Bot) sinks() []task {
 		tasks = append(tasks, task{name: "heartbeat", run: beats.Run})
 	}
 	return tasks
+}
+
+func (b *Bot) tellDamage(ctx context.Context) error {
+	return b.damage.run(ctx, b.loop, b.note, func(ctx context.Context) error { return b.loop.Save(ctx, store.RecoveredCheckpoint, nil) })
 }
 
 func (b *Bot) pollers() []task {

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,9 +48,15 @@ func (c *dbCheckCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
+	if !r.OK() {
+		if r.Readable, err = verifier.Readable(ctx, c.DB); err != nil {
+			return err
+		}
+	}
 	c.Print(p, r, func() { c.print(p, &r) })
 	if !r.OK() {
-		return errors.New("the store is damaged: keep the file, restore the last backup (numwatch db restore), and report the damage")
+		return errors.New("the store is damaged: numwatch run goes on with what can be read, and keeps the damaged file; " +
+			"a backup may hold more (numwatch db restore)")
 	}
 	return nil
 }
@@ -60,6 +69,11 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("set aside by a bot: ", alert.Plain(record)))
 	}
 	if !r.OK() {
+		var readable []string
+		for _, bucket := range slices.Sorted(maps.Keys(r.Readable)) {
+			readable = append(readable, fmt.Sprintf("%s %d", bucket, r.Readable[bucket]))
+		}
+		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("records that can be read: ", cmp.Or(strings.Join(readable, ", "), "none")))
 		return
 	}
 	fmt.Fprintf(p.Stdout, "%s has no damage\n\n", c.DB)
@@ -69,13 +83,13 @@ func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 
 // dbVerifyCommand is what the other commands run in a process of its own.
 type dbVerifyCommand struct {
-	Pages bool
-	File  string `arg:""`
+	What string `arg:""`
+	File string `arg:""`
 }
 
 // Run prints what it found for the process that started it.
 func (c *dbVerifyCommand) Run(p *command.Program) error {
-	return maintain.Verify(c.File, c.Pages, p.Stdout)
+	return maintain.Verify(c.File, c.What, p.Stdout)
 }
 
 func newVerifier() (maintain.Verifier, error) {

@@ -40,7 +40,7 @@ func (c *runCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	o.CheckStore = verifier.CheckPages
+	o.RecoverStore = verifier.Recover
 	b, err := bot.New(o)
 	if err != nil {
 		return err

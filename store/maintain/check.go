@@ -1,24 +1,35 @@
 // Package maintain looks after the file of a store that no bot has open: it
-// checks, compacts and restores it. It imports store; the db commands call it.
+// checks, compacts, restores and recovers it. It imports store; the db commands and the
+// start of the bot call it.
 package maintain
 
 import (
 	"bytes"
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
+	"strings"
+	"time"
 
 	"numwatch/store"
 )
 
-// Verifier is the command line of a process that calls Verify, but for --pages, -- and
+// Verifier is the command line of a process that calls Verify, but for what to do, -- and
 // the path of the store at its end: bbolt may end the process that reads a damaged file.
 type Verifier []string
+
+// What the process does; names of parts, with commas between them, stand for reading these.
+const (
+	all   = "all"
+	pages = "pages"
+)
 
 // verified is what a verifier prints.
 type verified struct {
@@ -30,49 +41,23 @@ type verified struct {
 // nothing. Damage goes into the report; the error says why nothing could be
 // checked.
 func (v Verifier) Check(ctx context.Context, path string) (store.Report, error) {
-	report, err := v.run(ctx, path)
-	if errors.Is(err, errEnded) {
+	return v.check(ctx, path, all)
+}
+
+func (v Verifier) check(ctx context.Context, path, what string) (store.Report, error) {
+	cmd := v.command(ctx, path, what)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := outcome(cmd.Run(), &stderr)
+	if errors.Is(err, errEnded) && ctx.Err() == nil {
 		return store.Report{Problems: []string{err.Error()}}, nil
 	}
-	return report, err
-}
-
-// CheckPages looks at the pages of the store alone, as a start does, which takes a
-// second for a gigabyte. The error says that the file must not be opened: reading it could
-// have no end, and writing to it would destroy more. What else keeps it from being
-// checked is none: it keeps it from being opened, or the check took too long.
-func (v Verifier) CheckPages(ctx context.Context, path string) error {
-	report, err := v.run(ctx, path, "--pages")
-	if !errors.Is(err, errEnded) {
-		err = nil
-	}
-	if !report.OK() {
-		err = errors.New(report.Problems[0])
-	}
-	if err != nil {
-		return fmt.Errorf("pages of store %s are damaged (%w): keep the file, check the disk, and restore a backup (numwatch db restore)", path, err)
-	}
-	return nil
-}
-
-// errEnded is in the chain of the error where reading the file ended the process.
-var errEnded = errors.New("reading it ended the process")
-
-func (v Verifier) run(ctx context.Context, path string, flags ...string) (store.Report, error) {
-	cmd := exec.CommandContext(ctx, v[0], slices.Concat(v[1:], flags, []string{"--", path})...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil && (stderr.Len() == 0 || ctx.Err() != nil) {
-		return store.Report{}, fmt.Errorf("checking store %s: %w", path, err)
-	}
-	if err != nil {
-		first, _, _ := bytes.Cut(stderr.Bytes(), []byte("\n"))
-		return store.Report{}, fmt.Errorf("%w (%s)", errEnded, first)
-	}
 	var found verified
-	if err := json.Unmarshal(out, &found); err != nil {
-		return store.Report{}, fmt.Errorf("checking store %s: reading what was found: %w", path, err)
+	if err == nil {
+		err = json.Unmarshal(stdout.Bytes(), &found)
+	}
+	if err != nil {
+		return store.Report{}, fmt.Errorf("checking store %s: %w", path, err)
 	}
 	if found.Err != "" {
 		return found.Report, errors.New(found.Err)
@@ -80,22 +65,61 @@ func (v Verifier) run(ctx context.Context, path string, flags ...string) (store.
 	return found.Report, nil
 }
 
-// stackLimit is far more than a sound store needs, and ends a walk in circles
-// before it takes a gigabyte.
-const stackLimit = 16 << 20
+func (v Verifier) command(ctx context.Context, path, what string) *exec.Cmd {
+	return exec.CommandContext(ctx, v[0], slices.Concat(v[1:], []string{what, "--", path})...)
+}
+
+// errEnded is in the chain of the error where reading the file ended the process.
+var errEnded = errors.New("reading it ended the process")
+
+// outcome tells a crash, which leaves a trace of the goroutines, from everything else that
+// may end a process, such as an interrupt.
+func outcome(err error, stderr *bytes.Buffer) error {
+	first, rest, _ := strings.Cut(stderr.String(), "\n")
+	if err != nil && strings.Contains(rest, "\ngoroutine ") {
+		return fmt.Errorf("%w (%s)", errEnded, first)
+	}
+	if err != nil && first != "" {
+		return fmt.Errorf("%w: %s", err, first)
+	}
+	return err
+}
+
+const (
+	// stackLimit is far more than a sound store needs, and ends a walk in circles
+	// before it takes a gigabyte.
+	stackLimit = 16 << 20
+	// heapLimit does the same for cursors, whose stacks are slices.
+	heapLimit = 256 << 20
+)
 
 // Verify is what the process of a Verifier does: it verifies the store at path, or its
-// pages alone, and prints what it found.
-func Verify(path string, pages bool, stdout io.Writer) error {
+// pages alone, and prints what it found; or it writes what can be read.
+func Verify(path, what string, stdout io.Writer) error {
 	debug.SetMaxStack(stackLimit)
-	verify := store.Verify
-	if pages {
-		verify = store.VerifyPages
-	}
+	go limitHeap()
 	var found verified
 	var err error
-	if found.Report, err = verify(path); err != nil {
+	switch what {
+	case all:
+		found.Report, err = store.Verify(path)
+	case pages:
+		found.Report, err = store.VerifyPages(path)
+	default:
+		out := gob.NewEncoder(stdout)
+		return store.ReadDamaged(path, strings.Split(what, ","), func(r store.Record) error { return out.Encode(r) })
+	}
+	if err != nil {
 		found.Err = err.Error()
 	}
 	return json.NewEncoder(stdout).Encode(found)
+}
+
+func limitHeap() {
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	for range time.Tick(10 * time.Millisecond) {
+		if metrics.Read(heap); heap[0].Value.Uint64() > heapLimit {
+			panic("pages lead in a circle")
+		}
+	}
 }

@@ -26,7 +26,7 @@ const verifyArgument = "verify-store"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) >= 3 && os.Args[1] == verifyArgument {
-		if err := maintain.Verify(os.Args[len(os.Args)-1], os.Args[2] == "--pages", os.Stdout); err != nil {
+		if err := maintain.Verify(os.Args[len(os.Args)-1], os.Args[2], os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -297,7 +297,7 @@ func TestOnlyAStoreThatNobodyHasOpen(t *testing.T) {
 	missing, foreign, locked := filepath.Join(dir, "none.db"), filepath.Join(dir, "text"), filepath.Join(dir, "locked.db")
 	require.NoError(t, os.WriteFile(foreign, []byte(strings.Repeat("not a store\n", 1000)), 0o600))
 	open(t, locked)
-	for path, want := range map[string]string{missing: "no such file", foreign: "no bbolt database", locked: "HTTP API"} {
+	for path, want := range map[string]string{missing: "no such file", foreign: "no store of numwatch", locked: "HTTP API"} {
 		_, err := verifier(t).Check(t.Context(), path)
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, path)

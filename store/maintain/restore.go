@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"numwatch/store"
+	"numwatch/store/internal/dbfile"
 )
 
 // ErrDamaged is returned for a backup that is not restored because it is
@@ -52,13 +53,11 @@ func swap(path, fresh string) (aside string, err error) {
 		_, err = replace(path, fresh)
 		return "", err
 	}
-	s, err := store.Open(path, store.Options{})
-	if errors.Is(err, store.ErrLocked) {
+	lock, err := dbfile.Lock(path, true)
+	if err != nil {
 		return "", err
 	}
-	if err == nil { // a damaged one is replaced as well
-		defer func() { err = errors.Join(err, s.Close()) }()
-	}
+	defer lock.Close()
 	aside = path + ".before-restore"
 	if earlier, err := os.Stat(aside); err == nil && os.SameFile(earlier, present) {
 		if err := os.Remove(aside); err != nil { // a restore was interrupted
@@ -67,15 +66,23 @@ func swap(path, fresh string) (aside string, err error) {
 	} else if err == nil {
 		return "", fmt.Errorf("%s exists from an earlier restore: move it away first", aside)
 	}
-	if err := os.Link(path, aside); err != nil {
-		if err := copyFile(aside, path); err != nil { // a file system without links
-			return "", fmt.Errorf("keeping the present store: %w", err)
-		}
+	return aside, keepAside(path, fresh, aside)
+}
+
+// keepAside puts the file fresh in the place of the one at path, which stays as aside.
+// There is a file at path all the time.
+func keepAside(path, fresh, aside string) error {
+	err := os.Link(path, aside)
+	if err != nil && !errors.Is(err, os.ErrExist) { // a file system without links
+		err = copyFile(aside, path)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the present store: %w", err)
 	}
 	if _, err := replace(path, fresh); err != nil {
-		return aside, fmt.Errorf("putting the backup in place: %w", err)
+		return fmt.Errorf("putting the new store in place: %w", err)
 	}
-	return aside, nil
+	return nil
 }
 
 func copyFile(to, from string) error {

@@ -3,6 +3,7 @@
 package dbfile
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -20,3 +21,15 @@ func KeepOwner(file *os.File, like os.FileInfo) error {
 // unlock gives up the lock on a file that bbolt has mapped and will not unmap:
 // closing alone would leave it locked as long as the map exists.
 func unlock(file *os.File) error { return syscall.Flock(int(file.Fd()), syscall.LOCK_UN) }
+
+func lock(file *os.File, exclusive bool) error {
+	how := syscall.LOCK_SH
+	if exclusive {
+		how = syscall.LOCK_EX
+	}
+	err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return ErrLocked
+	}
+	return err
+}

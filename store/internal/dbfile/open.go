@@ -31,6 +31,7 @@ type Access struct {
 	Create   bool
 	NoSync   bool // the caller syncs once at the end
 	Headroom bool // map more than the file holds, for a store that grows
+	Damaged  bool // ReadOnly, as far as it can be read: not even the freelist is looked at
 }
 
 // Open opens and locks the database at path. Damage is an error, never a
@@ -41,7 +42,7 @@ func Open(path string, a Access) (*bolt.DB, *os.File, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("opening store %s: %w", path, Explain(err))
 		}
-		if isAt(file, path) {
+		if IsAt(file, path) {
 			return db, file, nil
 		}
 		// Compacting replaced the file while this process waited for the lock:
@@ -58,7 +59,7 @@ func openOnce(path string, a Access) (db *bolt.DB, file *os.File, err error) {
 		Timeout:         a.Timeout,
 		ReadOnly:        a.ReadOnly,
 		NoSync:          a.NoSync,
-		PreLoadFreelist: true,
+		PreLoadFreelist: !a.Damaged,
 		FreelistType:    bolt.FreelistMapType,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			if !a.Create {
@@ -78,10 +79,10 @@ func openOnce(path string, a Access) (db *bolt.DB, file *os.File, err error) {
 	err = Guard(func() error {
 		var err error
 		if db, err = bolt.Open(path, fileMode, o); err != nil {
-			if strings.HasPrefix(err.Error(), "file size too small") {
-				return &Damage{"the file is cut short"}
-			}
 			return err
+		}
+		if a.Damaged {
+			return nil
 		}
 		return checkLength(db, file)
 	})
@@ -94,7 +95,18 @@ func openOnce(path string, a Access) (db *bolt.DB, file *os.File, err error) {
 		// bbolt panicked: on an error it would have closed the file.
 		err = errors.Join(err, unlock(file), file.Close())
 	}
-	return nil, nil, err
+	return nil, nil, asDamage(err)
+}
+
+func asDamage(err error) error {
+	switch {
+	case strings.HasPrefix(err.Error(), "file size too small"):
+		return &Damage{"the file is cut short"}
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
+		return &Damage{"it is no bbolt database, or its first pages are damaged"}
+	default:
+		return err
+	}
 }
 
 // mapSize leaves room to grow: bbolt cannot enlarge its map while a reader, a
@@ -126,17 +138,41 @@ func checkLength(db *bolt.DB, file *os.File) error {
 	})
 }
 
-func isAt(file *os.File, path string) bool {
+// IsAt reports whether the path still names the file.
+func IsAt(file *os.File, path string) bool {
 	a, errA := file.Stat()
 	b, errB := os.Stat(path)
 	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// Lock opens the file at path and locks it until that is closed: from everybody, or only
+// from those who would write. It does not look at what the file holds.
+func Lock(path string, exclusive bool) (*os.File, error) {
+	mode := os.O_RDONLY
+	if exclusive {
+		mode = os.O_RDWR
+	}
+	file, err := os.OpenFile(path, mode, 0)
+	if err == nil {
+		err = lock(file, exclusive)
+	}
+	if err == nil && !IsAt(file, path) {
+		err = ErrLocked // whoever had it has replaced it
+	}
+	if err != nil {
+		if file != nil {
+			err = errors.Join(err, file.Close())
+		}
+		return nil, fmt.Errorf("locking store %s: %w", path, Explain(err))
+	}
+	return file, nil
 }
 
 // Damage is what is found broken in the file itself.
 type Damage struct{ What string }
 
 func (d *Damage) Error() string {
-	return d.What + ": stop numwatch, look at it with `numwatch db check`, and restore a backup"
+	return d.What + ": look at it with `numwatch db check`; numwatch recovers what can be read when it starts"
 }
 
 // Guard turns into an error that is a Damage what bbolt does about a damaged page: it
@@ -191,8 +227,6 @@ func adviceOn(err error) string {
 	case errors.Is(err, ErrLocked):
 		return "it is locked by another process: is another numwatch running? " +
 			"A running bot's store is read through its HTTP API (numwatch status, numwatch db backup)"
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
-		return "it is no bbolt database, or its first pages are damaged: check the path, or restore a backup"
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf("user %d must be allowed to read and write the file and its directory", os.Getuid())
 	case errors.Is(err, syscall.EROFS):
