@@ -186,17 +186,17 @@ func (a *Alert) Recovered() bool {
 }
 
 // Annotations is a short mark of what is shown with an alert and raises no revision:
-// who takes care of it, and what holds it back. Alerts with the same mark show
-// the same; it is empty where there is nothing of the kind.
+// who takes care of it, what holds it back, and what causes it. Alerts with the same
+// mark show the same; it is empty where there is nothing of the kind.
 func (a *Alert) Annotations() string {
-	if a.Ack == nil && len(a.HeldBy) == 0 {
+	if a.Ack == nil && len(a.HeldBy) == 0 && a.Change.Reason == "" {
 		return ""
 	}
 	h := fnv.New64a()
 	if a.Ack != nil {
 		fmt.Fprintf(h, "%d %q", a.Ack.At.UnixNano(), a.Ack.By)
 	}
-	fmt.Fprintf(h, "%q", a.HeldBy)
+	fmt.Fprintf(h, "%q%q%q", a.HeldBy, a.Change.Code, a.Change.Reason)
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 

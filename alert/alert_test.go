@@ -84,7 +84,8 @@ func TestAlertSurvivesJSON(t *testing.T) {
 
 func TestSinkReportIsAChange(t *testing.T) {
 	r := alert.SinkReport{Component: "slack:ops", Value: phone.Parked, Code: "is_archived", Reason: "the channel is archived"}
-	c := r.Change(phone.OK)
+	condition := r.Condition()
+	c := condition.Change(phone.OK)
 	require.Equal(t, phone.Worse, c.Direction)
 	require.Equal(t, phone.OfBot, c.Subject.Kind())
 	require.Equal(t, "is_archived", c.Code)

@@ -122,16 +122,9 @@ type SinkReport struct {
 	At        time.Time
 }
 
-// Change returns the report as a change, old being the value before.
-func (r *SinkReport) Change(old string) phone.Change {
-	return phone.Change{
-		Subject:   phone.Subject{Component: r.Component},
-		Field:     phone.Sink,
-		Old:       old,
-		New:       r.Value,
-		Direction: phone.Sink.Direction(old, r.Value),
-		SeenAt:    r.At,
-		Code:      r.Code,
-		Reason:    r.Reason,
+// Condition returns the report as a condition.
+func (r *SinkReport) Condition() phone.Condition {
+	return phone.Condition{
+		Subject: phone.Subject{Component: r.Component}, Field: phone.Sink, Value: r.Value, Code: r.Code, Reason: r.Reason, Since: r.At,
 	}
 }

@@ -169,9 +169,8 @@ type Silence struct {
 	Reason string    `json:"reason,omitempty"`
 	From   time.Time `json:"from"`
 	Until  time.Time `json:"until"`
-	// Warned: people were told that it is about to run out.
-	Warned bool `json:"warned,omitempty"`
 }
 
-// SilenceHold is what HeldBy calls a silence.
+// SilenceHold is what HeldBy calls a silence, before its id; and so is the part of the
+// bot called that the silence is to the rules.
 const SilenceHold = "silence:"

@@ -11,8 +11,8 @@ import (
 )
 
 // Field names one watched value of a subject. The fields up to IsOfficial are
-// those of a number in an answer of ChatappSyncPhoneNumber; Presence, Poll and
-// Sink are numwatch's own and go through the rules like the others.
+// those of a number in an answer of ChatappSyncPhoneNumber; the others are
+// numwatch's own and go through the rules like these.
 type Field uint8
 
 // The fields of a number, in the order in which they are shown and stored. The
@@ -33,25 +33,28 @@ const (
 
 	Presence // of a number, called "Number": APPEARED, MISSING, MOVED
 	Poll     // of a space or an account: OK, FAILING, DENIED; of an account also CLOCK_OFF
-	Sink     // of the bot: OK, PARKED
+	Sink     // of a part of the bot, as those that follow: OK, PARKED
+	Rules    // of the rules file: OK, NOISY, REFUSED
+	Silence  // of a silence: OK, ENDING
+	Spaces   // of the list of an account's spaces: OK, MISSING
 )
 
 // NumberFields is how many fields an answer holds for a number.
 const NumberFields = int(IsOfficial) + 1
 
-const fieldCount = int(Sink) + 1
+const fieldCount = int(Spaces) + 1
 
 var fieldNames = [fieldCount]string{
 	"VerifiedName", "Status", "QualityRating", "CodeVerificationStatus",
 	"NewNameStatus", "NameStatus", "MessagingLimitTier", "StatusQueue",
 	"UpQueue", "StatusCallbackUrl", "UpCallbackUrl", "IsOfficial",
-	"Number", "Poll", "Sink",
+	"Number", "Poll", "Sink", "Rules", "Silence", "Spaces",
 }
 
-// Values of Presence, Poll and Sink.
+// Values of numwatch's own fields.
 const (
 	Appeared = "APPEARED" // the number is in the space's list
-	Missing  = "MISSING"  // it was confirmed missing from the list
+	Missing  = "MISSING"  // it was confirmed missing from the list; watched spaces are missing from theirs
 	Moved    = "MOVED"    // it is now in another space's list
 
 	OK       = "OK"
@@ -59,6 +62,9 @@ const (
 	Failing  = "FAILING"   // several polls in a row failed
 	Denied   = "DENIED"    // the cloud refuses to answer
 	Parked   = "PARKED"    // a sink or channel that cannot be delivered to
+	Noisy    = "NOISY"     // the new rules send many more messages than those before
+	Refused  = "REFUSED"   // the rules file is not valid: the rules before it stay in force
+	Ending   = "ENDING"    // the silence is about to end, and alerts under it fire
 )
 
 // String returns the name used in YAML, JSON, pages and NATS subjects.
@@ -71,6 +77,9 @@ func (f Field) String() string {
 
 // OfNumber reports whether the API answers f for a number.
 func (f Field) OfNumber() bool { return int(f) < NumberFields }
+
+// OfBot reports whether f is a field of a part of the bot.
+func (f Field) OfBot() bool { return f >= Sink }
 
 // IsURL reports whether f holds a callback URL, which may carry a token: show
 // it through Redact.

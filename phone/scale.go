@@ -62,6 +62,9 @@ var scales = [fieldCount]*scale{
 	Presence:   {steps: [][]string{{Appeared}, {Missing}}, off: []string{Moved, ""}},
 	Poll:       {steps: [][]string{{OK}, {ClockOff}, {Failing}, {Denied}}, off: []string{""}},
 	Sink:       {steps: [][]string{{OK}, {Parked}}, off: []string{""}},
+	Rules:      {steps: [][]string{{OK}, {Noisy}, {Refused}}, off: []string{""}},
+	Silence:    {steps: [][]string{{OK}, {Ending}}, off: []string{""}},
+	Spaces:     {steps: [][]string{{OK}, {Missing}}, off: []string{""}},
 }
 
 var nameScale = &scale{

@@ -78,13 +78,13 @@ type Change struct {
 	MovedFrom string `json:"moved_from,omitempty"`
 	// AwaySince is when a number that is back in the space was last listed there.
 	AwaySince time.Time `json:"away_since,omitzero"`
-	// Code and Reason tell why a poll failed or a sink is parked.
+	// Code and Reason tell why a poll failed, a sink is parked, rules are refused.
 	Code   string `json:"code,omitempty"`
 	Reason string `json:"reason,omitempty"`
 }
 
 // Condition is the present value of a subject that is not a number: a space or
-// account that fails to answer, a sink that is parked.
+// account that fails to answer, a sink that is parked, rules that are refused.
 type Condition struct {
 	Subject Subject   `json:"subject"`
 	Field   Field     `json:"field"`
@@ -92,4 +92,12 @@ type Condition struct {
 	Code    string    `json:"code,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 	Since   time.Time `json:"since"`
+}
+
+// Change returns the condition as a change from a value before it.
+func (c *Condition) Change(old string) Change {
+	return Change{
+		Subject: c.Subject, Field: c.Field, Old: old, New: c.Value, Direction: c.Field.Direction(old, c.Value),
+		SeenAt: c.Since, Code: c.Code, Reason: c.Reason,
+	}
 }

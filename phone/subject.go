@@ -52,13 +52,13 @@ const (
 )
 
 // Subject is what a change is about: a number, a space, an account, or a part
-// of the bot (a sink or channel). Unused members are empty. It compares with ==
+// of the bot (a sink or channel, the rules, a silence, a list of spaces). Unused members are empty. It compares with ==
 // and serves as a map key.
 type Subject struct {
 	Account     string `json:"account,omitempty"`
 	Space       string `json:"space,omitempty"`
 	PhoneNumber string `json:"number,omitempty"`
-	Component   string `json:"part,omitempty"` // of the bot: "nats", "slack", "slack:ops"
+	Component   string `json:"part,omitempty"` // of the bot: "nats", "slack:ops", "rules", "silence:<id>", "spaces:<account>"
 }
 
 // SubjectOf returns the subject for a number of a space.

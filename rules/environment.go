@@ -24,7 +24,7 @@ type environment struct {
 	SpaceId string
 	Labels  map[string]string
 
-	Code, Reason string // why a poll failed, a sink is parked
+	Code, Reason string // why a poll failed, a sink is parked, rules are refused
 	Part         string // of the bot
 	Baseline     bool   // first sight of the space
 

@@ -71,7 +71,24 @@ func (e *evaluation) evaluate(r *fieldRule) {
 		e.out = append(e.out, e.resolved(*a, e.changeOf(r.field, v)))
 	case v != a.Change.New:
 		e.changeValue(r, *a, e.changeOf(r.field, v))
+	case e.explained(r.field):
+		e.changeReason(r, *a)
 	}
+}
+
+// explained reports whether the field kept its value, and only what caused it changed.
+func (e *evaluation) explained(f phone.Field) bool {
+	c := e.change(f)
+	return c != nil && c.Old == c.New
+}
+
+// changeReason has an open alert say what is wrong now. That is no transition.
+func (e *evaluation) changeReason(r *fieldRule, a alert.Alert) {
+	now := e.change(r.field)
+	c := a.Change
+	c.SeenAt, c.Code, c.Reason = now.SeenAt, now.Code, now.Reason
+	e.render(r, &a, c)
+	e.out = append(e.out, a)
 }
 
 // decide returns the clause that keeps a rule from opening an alert or, where
@@ -231,7 +248,7 @@ func (e *evaluation) changeOf(f phone.Field, v string) phone.Change {
 	return still
 }
 
-const fieldCount = int(phone.Sink) + 1
+const fieldCount = int(phone.Spaces) + 1
 
 // index finds the rules that a change may concern without looking at the
 // others: of a thousand rules, most wait for a value that a field does not have.

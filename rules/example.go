@@ -84,10 +84,10 @@ func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert 
 		Field: w.field, Old: old, New: value, Direction: w.field.Direction(old, value),
 		SeenAfter: now, SeenAt: now, Reason: "a drill: nothing has happened",
 	}
-	switch w.field {
-	case phone.Sink:
+	switch {
+	case w.field.OfBot():
 		c.Subject = phone.Subject{Component: drillPart}
-	case phone.Poll:
+	case w.field == phone.Poll:
 		c.Subject = phone.Subject{Account: space.Account, Space: drillPart}
 	default:
 		n := ExampleNumber(DrillNumber, "numwatch drill", w.field, value)

@@ -113,9 +113,9 @@ func absent(f phone.Field, name string) bool {
 	case isField && other.OfNumber(), name == "PhoneNumber":
 		return !f.OfNumber() && f != phone.Presence
 	case name == "Space", name == "SpaceId", name == "Account":
-		return f == phone.Sink
+		return f.OfBot()
 	case name == "Part":
-		return f != phone.Sink
+		return !f.OfBot()
 	case name == "Code", name == "Reason":
 		return f.OfNumber() || f == phone.Presence
 	default:

@@ -11,7 +11,6 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/rulelab/backtest"
-	"numwatch/notify/card"
 	"numwatch/phone"
 	"numwatch/rules"
 	"numwatch/store"
@@ -22,12 +21,12 @@ import (
 // both would have sent for the events of the last week. It is safe for
 // concurrent use.
 type backtests struct {
-	events   *store.Store
-	space    func(phone.SpaceKey) phone.Space
-	note     func(context.Context, alert.Notice) error
-	announce func(mark card.Mark, text string)
-	log      *slog.Logger
-	wake     chan struct{}
+	events *store.Store
+	space  func(phone.SpaceKey) phone.Space
+	note   func(context.Context, alert.Notice) error
+	noisy  func(ctx context.Context, set *rules.Set, reason string) // reports new rules that send many more messages
+	log    *slog.Logger
+	wake   chan struct{}
 
 	mu       sync.Mutex
 	old, new *rules.Set // to be compared; nil: nothing
@@ -94,7 +93,7 @@ func (b *backtests) run(ctx context.Context) error {
 		case err != nil:
 			b.log.Warn("the new rules could not be back-tested", "err", err)
 		default:
-			b.publish(ctx, now, d)
+			b.publish(ctx, now, set, d)
 		}
 	}
 }
@@ -134,8 +133,8 @@ func (b *backtests) compare(ctx context.Context, now time.Time, old, set *rules.
 }
 
 // publish tells what new rules change: in the log, as an event, on the pages, and
-// in Slack where people will notice.
-func (b *backtests) publish(ctx context.Context, now time.Time, d backtest.Difference) {
+// to the rules themselves where people will notice.
+func (b *backtests) publish(ctx context.Context, now time.Time, set *rules.Set, d backtest.Difference) {
 	text := d.String()
 	b.mu.Lock()
 	b.last = &api.Compared{At: now, Text: capitalised(text)}
@@ -153,8 +152,7 @@ func (b *backtests) publish(ctx context.Context, now time.Time, d backtest.Diffe
 			louder = append(louder, d.Lines[i].String())
 		}
 	}
-	b.announce(warning, fmt.Sprintf("the new rules.yaml sends many more messages. %s, it would have sent, old → new: %s",
-		capitalised(d.Span()), strings.Join(louder[:min(len(louder), 10)], "; ")))
+	b.noisy(ctx, set, fmt.Sprintf("%s, it would have sent, old → new: %s", capitalised(d.Span()), strings.Join(louder[:min(len(louder), 10)], "; ")))
 }
 
 func capitalised(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -24,6 +24,7 @@ import (
 	"numwatch/internal/watch"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
+	"numwatch/phone"
 	"numwatch/poller/health"
 	"numwatch/store"
 )
@@ -68,7 +69,7 @@ type Bot struct {
 	files     *filewatch.Watcher
 
 	rereadFiles   chan struct{}
-	announcements chan announcement
+	announcements chan string
 }
 
 // New reads the rules and opens what the bot needs. The store comes before all
@@ -77,7 +78,7 @@ func New(o Options) (*Bot, error) {
 	b := &Bot{
 		o: o, config: o.Config, log: o.Log, started: time.Now(), registry: prometheus.NewRegistry(),
 		directory: watch.NewDirectory(), files: filewatch.New(o.Log),
-		rereadFiles: make(chan struct{}, 1), announcements: make(chan announcement, maxAnnouncements),
+		rereadFiles: make(chan struct{}, 1), announcements: make(chan string, maxAnnouncements),
 	}
 	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, open := range []func() error{
@@ -109,7 +110,7 @@ func (b *Bot) Close() error {
 }
 
 func (b *Bot) openRules() error {
-	b.rules = &rulesFile{path: b.o.RulesFile, log: b.log, note: b.note, announce: b.announce}
+	b.rules = &rulesFile{path: b.o.RulesFile, log: b.log, note: b.note, report: b.report}
 	if err := b.rules.load(); err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func (b *Bot) openStore() (err error) {
 		return err
 	}
 	b.backtests = &backtests{
-		events: b.store, space: b.directory.Space, note: b.note, announce: b.announce, log: b.log, wake: make(chan struct{}, 1),
+		events: b.store, space: b.directory.Space, note: b.note, noisy: b.rules.noisy, log: b.log, wake: make(chan struct{}, 1),
 	}
 	b.rules.backtest = b.backtests.request
 	b.view, err = view.New(b.store)
@@ -179,6 +180,9 @@ func (b *Bot) longestWait(name string) time.Duration {
 
 // note writes a notice to the bot's log of events.
 func (b *Bot) note(ctx context.Context, n alert.Notice) error { return b.loop.Note(ctx, n) }
+
+// report gives a part of the bot a condition, by which the rules judge it.
+func (b *Bot) report(ctx context.Context, now phone.Condition) error { return b.loop.Report(ctx, now) }
 
 // PageURL is where the pages are.
 func (b *Bot) PageURL() string { return "http://" + b.listener.Addr().String() + "/" }

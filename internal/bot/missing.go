@@ -10,10 +10,14 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/notify/card"
+	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/web/api"
 )
+
+// spacesComponent is the list of an account's spaces as a part of the bot, before the
+// account's name.
+const spacesComponent = "spaces:"
 
 func watchlistName(account string) string { return filepath.Join("spaces", account) }
 
@@ -61,31 +65,69 @@ func (a *account) publishMissing() {
 	a.missing.Store(m)
 }
 
-// tellMissing tells people that the lists lack spaces, and how that ended.
+// tellMissing logs that the lists lack spaces and how that ended, and reports to the
+// rules how it is now.
 func (b *Bot) tellMissing(ctx context.Context, a *account, began, returned, gone []phone.Space) {
 	if len(began) > 0 {
-		missing := a.watched.lacking()
-		until := a.watched.until().UTC().Format("15:04 UTC")
 		b.log.Warn("many watched spaces are missing from the list of spaces; they stay watched for an hour, unless somebody accepts the loss",
-			"account", a.name, "missing", len(missing), "spaces", len(a.watched.spaces), "until", until)
-		b.tellSpaces(ctx, "spaces-missing", warning, fmt.Sprintf("The list of spaces of account %s lacks %d of %s: %s. "+
-			"They are watched until %s. If they are really gone: numwatch spaces accept %[1]s",
-			a.name, len(missing), phone.Count(len(a.watched.spaces), "space"), titles(missing), until))
+			"account", a.name, "missing", len(a.watched.lacking()), "spaces", len(a.watched.spaces), "until", a.watched.until().UTC())
+		b.noteSpaces(ctx, "spaces-missing", a.lack())
 	}
+	ended := ""
 	if len(returned) > 0 {
 		b.log.Info("missing spaces are listed again", "account", a.name, "spaces", len(returned))
-		b.tellSpaces(ctx, "spaces-returned", resolved, fmt.Sprintf("The list of spaces of account %s names %s again: %s.",
-			a.name, phone.Count(len(returned), "missing space"), titles(returned)))
+		ended = fmt.Sprintf("The list of spaces of account %s names %s again: %s.",
+			a.name, phone.Count(len(returned), "missing space"), titles(returned))
+		b.noteSpaces(ctx, "spaces-returned", ended)
 	}
 	if len(gone) > 0 {
 		b.log.Warn("missing spaces are no longer watched", "account", a.name, "spaces", len(gone))
-		b.tellSpaces(ctx, "spaces-dropped", warning, fmt.Sprintf("The list of spaces of account %s still lacks %s. No longer watched: %s.",
-			a.name, phone.Count(len(gone), "space"), titles(gone)))
+		ended = fmt.Sprintf("The list of spaces of account %s still lacks %s. No longer watched: %s.",
+			a.name, phone.Count(len(gone), "space"), titles(gone))
+		b.noteSpaces(ctx, "spaces-dropped", ended)
+	}
+	if lack := a.lack(); lack != "" {
+		b.reportSpaces(ctx, a.name, phone.Missing, lack)
+	} else {
+		b.reportSpaces(ctx, a.name, phone.OK, ended)
 	}
 }
 
-func (b *Bot) tellSpaces(ctx context.Context, kind string, mark card.Mark, text string) {
-	b.announce(mark, text)
+// lack says which spaces the lists of an account lack; "" where they lack none.
+func (a *account) lack() string {
+	missing := a.watched.lacking()
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The list of spaces of account %s lacks %d of %s: %s. They are watched until %s. If they are really gone: numwatch spaces accept %[1]s",
+		a.name, len(missing), phone.Count(len(a.watched.spaces), "space"), titles(missing), a.watched.until().UTC().Format("15:04 UTC"))
+}
+
+func (b *Bot) reportSpaces(ctx context.Context, account, value, reason string) {
+	err := b.report(ctx, phone.Condition{
+		Subject: phone.Subject{Component: spacesComponent + account}, Field: phone.Spaces, Value: value, Reason: reason, Since: time.Now(),
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		b.log.Warn("the state of the list of spaces could not be stored", "account", account, "err", err)
+	}
+}
+
+// endListsOfOthers ends what is reported of the lists of accounts that left the configuration
+// while the bot was not running.
+func (b *Bot) endListsOfOthers(ctx context.Context) error {
+	conditions, err := b.store.Conditions()
+	if err != nil {
+		return fmt.Errorf("reading the conditions: %w", err)
+	}
+	for _, c := range conditions {
+		if name, _ := strings.CutPrefix(c.Subject.Component, spacesComponent); c.Field == phone.Spaces && b.account(name) == nil {
+			b.reportSpaces(ctx, name, phone.OK, watch.AccountLeftReason)
+		}
+	}
+	return nil
+}
+
+func (b *Bot) noteSpaces(ctx context.Context, kind, text string) {
 	if err := b.note(ctx, alert.Notice{Kind: kind, Text: text}); err != nil && !errors.Is(err, context.Canceled) {
 		b.log.Warn("the event about missing spaces could not be logged", "err", err)
 	}
@@ -118,11 +160,12 @@ func (b *Bot) acceptSpaces(ctx context.Context, name, by string) (int, error) {
 	if len(gone) == 0 {
 		return 0, fmt.Errorf("%w: no watched space is missing from the lists of account %s", alert.ErrRejected, name)
 	}
+	text := fmt.Sprintf("%s accepted that account %s no longer has %s: %s", by, a.name, phone.Count(len(gone), "space"), titles(gone))
+	b.reportSpaces(ctx, a.name, phone.OK, text)
 	if err := b.watchListed(ctx, a); err != nil {
 		return 0, err
 	}
 	b.log.Info("missing spaces were accepted as gone", "account", a.name, "spaces", len(gone), "by", by)
-	text := fmt.Sprintf("%s accepted that account %s no longer has %s: %s", by, a.name, phone.Count(len(gone), "space"), titles(gone))
 	if err := b.note(ctx, alert.Notice{Kind: "spaces-accepted", Text: text}); err != nil {
 		return 0, err
 	}

@@ -31,7 +31,7 @@ func TestMissingSpacesAreDroppedAfterAnHour(t *testing.T) {
 		require.NoError(t, b.updateSpaces(t.Context(), a))
 		require.Len(t, b.directory.All(), 12)
 		require.Len(t, a.missing.Load().Spaces, 11)
-		require.Contains(t, (<-b.announcements).text, "The list of spaces of account main lacks 11 of 12 spaces: Customer 2, ")
+		require.Contains(t, listCondition(t, b).Reason, "The list of spaces of account main lacks 11 of 12 spaces: Customer 2, ")
 
 		time.Sleep(missingFor - time.Second)
 		synctest.Wait()
@@ -40,7 +40,7 @@ func TestMissingSpacesAreDroppedAfterAnHour(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, numbered(1, 1), b.directory.All())
 		require.Nil(t, a.missing.Load())
-		require.Contains(t, (<-b.announcements).text, "The list of spaces of account main still lacks 11 spaces. No longer watched: Customer 2, ")
+		require.Nil(t, listCondition(t, b), "the alert is over")
 		require.Equal(t, []string{"spaces-missing", "spaces-dropped"}, noticesOf(t, b.store))
 	})
 }
@@ -48,9 +48,7 @@ func TestMissingSpacesAreDroppedAfterAnHour(t *testing.T) {
 // watchingBot is as much of a bot as watches the spaces of one account.
 func watchingBot(t *testing.T, spaces int) (*Bot, *account) {
 	b := &Bot{
-		config: &config.Config{}, log: slog.New(slog.DiscardHandler), directory: watch.NewDirectory(),
-		announcements: make(chan announcement, maxAnnouncements),
-	}
+		config: &config.Config{}, log: slog.New(slog.DiscardHandler), directory: watch.NewDirectory()}
 	var err error
 	b.store, err = store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
 	require.NoError(t, err)
@@ -80,6 +78,18 @@ func watchingBot(t *testing.T, spaces int) (*Bot, *account) {
 	return b, a
 }
 
+// listCondition is what is reported of the account's list; nil where nothing is wrong.
+func listCondition(t *testing.T, b *Bot) *phone.Condition {
+	conditions, err := b.store.Conditions()
+	require.NoError(t, err)
+	if len(conditions) == 0 {
+		return nil
+	}
+	require.Equal(t, phone.Subject{Component: "spaces:main"}, conditions[0].Subject)
+	require.Equal(t, phone.Missing, conditions[0].Value)
+	return &conditions[0]
+}
+
 // noticesOf lists the kinds of what the bot said of its spaces.
 func noticesOf(t *testing.T, s *store.Store) (kinds []string) {
 	events, err := s.ReadLog(s.FirstSeq(), 100)
@@ -102,10 +112,27 @@ func TestOnlyMissingSpacesCanBeAccepted(t *testing.T) {
 		require.ErrorIs(t, err, alert.ErrRejected)
 		a.listed = numbered(3, 4)
 		require.NoError(t, b.updateSpaces(t.Context(), a))
+		require.NotNil(t, listCondition(t, b))
 		dropped, err := b.acceptSpaces(t.Context(), "main", "ada")
 		require.NoError(t, err)
 		require.Equal(t, 10, dropped)
+		require.Nil(t, listCondition(t, b))
 		require.Equal(t, numbered(3, 4), b.directory.All())
 		require.False(t, b.directory.Has(phone.SpaceKey{Account: "main", ID: "1"}))
+	})
+}
+
+// What is missing from a list that is configured no more will never come back.
+func TestTheListOfAnAccountThatLeftIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, a := watchingBot(t, 12)
+		a.listed = numbered(1, 1)
+		require.NoError(t, b.updateSpaces(t.Context(), a))
+		require.NoError(t, b.endListsOfOthers(t.Context()))
+		require.NotNil(t, listCondition(t, b))
+		b.accounts = nil
+		require.NoError(t, b.endListsOfOthers(t.Context()))
+		require.Nil(t, listCondition(t, b))
+		b.accounts = []*account{a}
 	})
 }

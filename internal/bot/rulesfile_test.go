@@ -19,7 +19,6 @@ import (
 	"numwatch/diff"
 	"numwatch/internal/filewatch"
 	"numwatch/internal/watch"
-	"numwatch/notify/card"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/rules"
@@ -60,7 +59,7 @@ type reloading struct {
 func startReloading(t *testing.T, path string) *reloading {
 	r := &reloading{t: t}
 	r.file = &rulesFile{
-		path: path, log: slog.New(slog.DiscardHandler), announce: func(card.Mark, string) {}, backtest: func(_, _ *rules.Set) {},
+		path: path, log: slog.New(slog.DiscardHandler), report: func(context.Context, phone.Condition) error { return nil }, backtest: func(_, _ *rules.Set) {},
 		note: func(_ context.Context, n alert.Notice) error { r.refused.Add(1); return nil },
 	}
 	require.NoError(t, r.file.load())
@@ -237,8 +236,9 @@ func TestRulesChangeWhileChangesStreamIn(t *testing.T) {
 // recordedFile is a rulesFile that notes what it hands on.
 type recordedFile struct {
 	rulesFile
-	applied, noted, announced int
-	compared                  []string // the first rule of the old set and of the new one
+	applied, noted int
+	reported       []string // how the file is
+	compared       []string // the first rule of the old set and of the new one
 }
 
 func newRecordedFile(t *testing.T) *recordedFile {
@@ -247,9 +247,12 @@ func newRecordedFile(t *testing.T) *recordedFile {
 	require.NoError(t, os.WriteFile(path, []byte(rulesOfVersion(0)), 0o600))
 	r.rulesFile = rulesFile{
 		path: path, log: slog.New(slog.DiscardHandler),
-		apply:    func(context.Context, *rules.Set) error { r.applied++; return nil },
-		note:     func(context.Context, alert.Notice) error { r.noted++; return nil },
-		announce: func(card.Mark, string) { r.announced++ },
+		apply: func(context.Context, *rules.Set) error { r.applied++; return nil },
+		note:  func(context.Context, alert.Notice) error { r.noted++; return nil },
+		report: func(_ context.Context, c phone.Condition) error {
+			r.reported = append(r.reported, c.Value+" "+c.Code+" "+c.Reason)
+			return nil
+		},
 		backtest: func(old, set *rules.Set) {
 			r.compared = append(r.compared, old.Rules()[0].Name+" "+set.Rules()[0].Name)
 		},
@@ -264,24 +267,41 @@ func (r *recordedFile) takeText(text string) error {
 
 func noHits(string, time.Time) api.Hits { return api.Hits{} }
 
-func TestRefusedRulesAreAnnouncedOnce(t *testing.T) {
+func TestRefusedRulesAreReported(t *testing.T) {
 	r := newRecordedFile(t)
+	last := func() string { return r.reported[len(r.reported)-1] }
 	require.Error(t, r.takeText("version: 2"))
 	require.Error(t, r.takeText("version: 2"))
-	require.Equal(t, 1, r.announced, "it is bad in the same way")
+	require.Equal(t, 1, r.noted, "it is bad in the same way")
+	require.Equal(t, `REFUSED invalid rules.yaml:1:1: the file lacks the key "rules"`, strings.Split(last(), ", and ")[0], "no folder, no drawing")
 	require.Error(t, r.takeText("version: 3\nrules: x"))
-	require.Equal(t, 2, r.announced, "it is bad in another way")
-	require.Equal(t, r.announced, r.noted)
+	require.Equal(t, 2, r.noted, "it is bad in another way")
 	require.Zero(t, r.applied, "nothing live is touched by a bad file")
 	require.NotEmpty(t, r.status(noHits).Refused.Problems)
 	require.Equal(t, "left-0", r.inForce().Rules()[0].Name)
 
 	require.NoError(t, r.takeText(rulesOfVersion(0)))
 	require.Nil(t, r.status(noHits).Refused)
+	require.Equal(t, "OK  the file is valid", last())
 	require.Error(t, r.takeText("version: 2"))
-	require.Equal(t, 3, r.announced, "a good file came between")
-	require.ErrorIs(t, r.take(t.Context(), nil, os.ErrNotExist), os.ErrNotExist)
+	require.Equal(t, 3, r.noted, "a good file came between")
+	_, err := os.ReadFile(r.path + "x")
+	require.ErrorIs(t, r.take(t.Context(), nil, err), os.ErrNotExist)
 	require.Contains(t, r.status(noHits).Refused.Text, "reading the rules: ")
+	require.Equal(t, "REFUSED unreadable reading the rules: open rules.yamlx: no such file or directory", last())
+}
+
+func TestOnlyRulesInForceAreNoisy(t *testing.T) {
+	r := newRecordedFile(t)
+	r.noisy(t.Context(), r.set, "10 → 100")
+	require.Equal(t, []string{"NOISY  10 → 100"}, r.reported)
+	old := r.set
+	require.NoError(t, r.takeText(rulesOfVersion(1)))
+	r.noisy(t.Context(), old, "10 → 100")
+	require.Equal(t, "OK  the file is valid", r.reported[len(r.reported)-1], "others are in force")
+	require.Error(t, r.takeText("version: 2"))
+	r.noisy(t.Context(), r.set, "10 → 100")
+	require.Contains(t, r.reported[len(r.reported)-1], "REFUSED", "what is refused is worse")
 }
 
 func TestOnlyRulesThatChangedAreCompared(t *testing.T) {

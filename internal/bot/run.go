@@ -120,6 +120,10 @@ func (b *Bot) restore(ctx context.Context) error {
 	if err := b.loop.Started(ctx); err != nil {
 		return err
 	}
+	if err := b.endListsOfOthers(ctx); err != nil {
+		return err
+	}
+	b.rules.begin(ctx)
 	return b.note(ctx, alert.Notice{Kind: "start", Text: b.o.Version + " started"})
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/watch"
-	"numwatch/notify/card"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/rules"
@@ -87,7 +86,7 @@ type messenger struct{ b *Bot }
 func (s messenger) Update(alerts []alert.Alert)         { s.b.slack.Update(alerts) }
 func (s messenger) BaselineDone(account string)         { s.b.slack.BaselineDone(account) }
 func (s messenger) Channels(channelsOf []rules.Channel) { s.b.slack.SetChannels(channels(channelsOf)) }
-func (s messenger) Notice(text string)                  { s.b.announce(critical, text) }
+func (s messenger) Notice(text string)                  { s.b.announce(text) }
 
 func channels(set []rules.Channel) []slack.Channel {
 	out := make([]slack.Channel, len(set))
@@ -97,28 +96,16 @@ func channels(set []rules.Channel) []slack.Channel {
 	return out
 }
 
-// announcement is a text for every channel beside all alerts: for what people
-// must hear even where nothing can be stored.
-type announcement struct {
-	mark card.Mark
-	text string
-}
-
-var (
-	critical = card.Mark{Word: "Critical", Color: card.Red}
-	warning  = card.Mark{Word: "Warning", Color: card.Yellow}
-	resolved = card.Mark{Word: "Resolved", Color: card.Green}
-)
-
 const (
 	maxAnnouncements = 16 // that wait
-	announceWithin   = 20 * time.Second
+	announceWithin   = 10 * time.Minute
 )
 
-// announce posts a text to every channel. It does not block.
-func (b *Bot) announce(mark card.Mark, text string) {
+// announce posts a text to every channel beside all alerts: what people must hear
+// although nothing can be stored. It does not block.
+func (b *Bot) announce(text string) {
 	select {
-	case b.announcements <- announcement{mark, text}:
+	case b.announcements <- text:
 	default:
 		b.log.Warn("a notice was dropped: too many wait already", "text", text)
 	}
@@ -130,16 +117,16 @@ func (b *Bot) postAnnouncements(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case a := <-b.announcements:
-			if err := b.postAnnouncement(ctx, a); err != nil {
+		case text := <-b.announcements:
+			if err := b.postAnnouncement(ctx, text); err != nil {
 				b.log.Warn("a notice could not be posted", "err", err)
 			}
 		}
 	}
 }
 
-func (b *Bot) postAnnouncement(ctx context.Context, a announcement) error {
+func (b *Bot) postAnnouncement(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, announceWithin)
 	defer cancel()
-	return b.slack.Announce(ctx, a.mark, a.text)
+	return b.slack.Announce(ctx, text)
 }

@@ -44,7 +44,7 @@ func DidYouMean(word string, known []string) string {
 		return fmt.Sprintf("did you mean %q?", best)
 	case len(known) == 0:
 		return ""
-	case len(known) <= 16:
+	case len(known) <= 20:
 		return "one of " + strings.Join(known, ", ")
 	default:
 		return "for example " + strings.Join(known[:8], ", ")

@@ -30,7 +30,7 @@ func TestDidYouMean(t *testing.T) {
 	require.Equal(t, `did you mean "timeout"?`, diagnostic.DidYouMean("timout", []string{"timeout"}))
 	require.Equal(t, "one of a, b", diagnostic.DidYouMean("something", []string{"a", "b"}))
 	require.Equal(t, "for example x1, x2, x3, x4, x5, x6, x7, x8", diagnostic.DidYouMean("something",
-		[]string{"x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17"}))
+		[]string{"x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21"}))
 	require.Empty(t, diagnostic.DidYouMean("something", nil))
 }
 

@@ -19,7 +19,6 @@ type batch struct {
 	states     map[phone.SpaceKey]*phone.SpaceState // of this batch, ahead of the store; nil: the space is forgotten
 	appeared   map[string][]phone.SpaceKey          // by number: the spaces where this batch saw it first
 	roundsOver []string                             // accounts
-	notices    []string                             // for people, once the commit is on disk
 }
 
 func (l *Loop) newBatch(now time.Time) *batch {

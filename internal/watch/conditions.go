@@ -1,11 +1,13 @@
 package watch
 
 import (
-	"numwatch/alert"
+	"context"
+
 	"numwatch/phone"
+	"numwatch/rules"
 )
 
-// conditions are the stored ones: of spaces, accounts and sinks that are not OK.
+// conditions are the stored ones: of spaces, accounts and parts of the bot that are not OK.
 type conditions map[phone.Subject]phone.Condition
 
 func newConditions(stored []phone.Condition) conditions {
@@ -62,12 +64,38 @@ func (t *batch) findBlind() {
 	}
 }
 
-// sinkReported commits the Sink of a component where it changed.
-func (t *batch) sinkReported(r *alert.SinkReport) {
-	old := t.l.conditions.value(phone.Subject{Component: r.Component})
-	if old != r.Value {
-		t.become(r.Change(old))
+// Report commits the condition of a part of the bot.
+func (l *Loop) Report(ctx context.Context, now phone.Condition) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
+		t.reported(now)
+		return nil
+	})
+}
+
+// reported commits the condition of a part of the bot where it is news, and reports
+// whether its value is. A sink stands for itself: it reports again and again how many
+// alerts wait, which is no news.
+func (t *batch) reported(now phone.Condition) bool {
+	old := t.l.conditions.value(now.Subject)
+	before := t.l.conditions[now.Subject]
+	switch {
+	case old != now.Value:
+		t.become(now.Change(old))
+		return true
+	case now.Value != phone.OK && now.Field != phone.Sink && (now.Code != before.Code || now.Reason != before.Reason):
+		t.explain(now)
 	}
+	return false
+}
+
+// explain commits another reason for a condition. Its value is the same, so that
+// the log has no change; what people see of the alert does.
+func (t *batch) explain(now phone.Condition) {
+	c := now.Change(now.Value)
+	now.Since = t.l.conditions[now.Subject].Since
+	t.l.conditions.set(now)
+	t.commit.Conditions = append(t.commit.Conditions, now)
+	t.judge(rules.Seen{Changes: []phone.Change{c}})
 }
 
 // become commits a change of a subject that is not a number, and its condition.

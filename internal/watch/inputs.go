@@ -50,7 +50,7 @@ func (l *Loop) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 			}
 		}
 		if r.Sink != nil {
-			t.sinkReported(r.Sink)
+			t.reported(r.Sink.Condition())
 		}
 		if r.Cursor == nil {
 			return nil
@@ -114,6 +114,7 @@ func (l *Loop) Started(ctx context.Context) error {
 		t.forgetUnlisted()
 		t.judge(rules.Reloaded{})
 		t.updateHolds()
+		t.endLostSilences()
 		l.started = true
 		l.o.Messenger.Channels(l.rules.Channels())
 		return nil

@@ -264,9 +264,6 @@ func (l *Loop) commit(ctx context.Context, t *batch) error {
 	if len(t.commit.Events) > 0 {
 		l.o.Wake()
 	}
-	for _, text := range t.notices {
-		l.o.Messenger.Notice(text)
-	}
 	for _, account := range t.roundsOver {
 		l.o.Messenger.BaselineDone(account)
 	}

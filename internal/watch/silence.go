@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/phone"
 )
 
-// warnBefore is how long before its end people are warned of a silence under which
-// alerts still fire.
+// warnBefore is how long before its end a silence under which alerts still fire is
+// reported.
 const warnBefore = 15 * time.Minute
 
 // Silence starts a silence and returns it with its id. It needs an end, a matcher
@@ -54,11 +55,17 @@ func (l *Loop) EndSilence(ctx context.Context, id, by string) error {
 	return err
 }
 
-func (t *batch) matches(m *alert.Matcher, a *alert.Alert) bool {
-	if len(m.Labels) == 0 {
-		return m.Matches(a, nil)
+// covers reports whether a silence holds back an alert: any that it matches, except
+// the one which says that it ends.
+func (t *batch) covers(s *alert.Silence, a *alert.Alert) bool {
+	if a.Subject.Component == alert.SilenceHold+s.ID {
+		return false
 	}
-	return m.Matches(a, t.l.o.Directory.Space(a.Subject.SpaceKey()).Labels)
+	var labels map[string]string
+	if len(s.Match.Labels) > 0 {
+		labels = t.l.o.Directory.Space(a.Subject.SpaceKey()).Labels
+	}
+	return s.Match.Matches(a, labels)
 }
 
 // heldBy returns what holds the alert back, with the silences as they now are. Where
@@ -67,7 +74,7 @@ func (t *batch) heldBy(a *alert.Alert) []string {
 	held := slices.DeleteFunc(slices.Clone(a.HeldBy), func(h string) bool { return strings.HasPrefix(h, alert.SilenceHold) })
 	for _, s := range t.l.silences {
 		id := alert.SilenceHold + s.ID
-		if t.matches(&s.Match, a) || slices.Contains(a.HeldBy, id) && t.l.mayBeListed(a.Subject.SpaceKey()) {
+		if t.covers(&s, a) || slices.Contains(a.HeldBy, id) && t.l.mayBeListed(a.Subject.SpaceKey()) {
 			held = append(held, id)
 		}
 	}
@@ -85,7 +92,7 @@ func (t *batch) updateHolds() { t.changeHolds(t.heldBy) }
 // hold has a new silence hold back what it matches.
 func (t *batch) hold(s *alert.Silence) {
 	t.changeHolds(func(a *alert.Alert) []string {
-		if !t.matches(&s.Match, a) {
+		if !t.covers(s, a) {
 			return a.HeldBy
 		}
 		held := append(slices.Clone(a.HeldBy), alert.SilenceHold+s.ID)
@@ -118,36 +125,69 @@ func (t *batch) changeHolds(heldBy func(*alert.Alert) []string) {
 	}
 }
 
-// expireSilences ends the silences whose time is over, and warns before that where
-// alerts under them still fire.
+// expireSilences ends the silences whose time is over, and reports those that are about
+// to end while alerts under them fire.
 func (t *batch) expireSilences() {
 	for _, s := range t.l.silences {
-		switch {
-		case !t.now.Before(s.Until):
+		if !t.now.Before(s.Until) {
 			t.endSilence(&s, "expired")
-		case !s.Warned && s.Until.Sub(t.now) <= warnBefore && s.Until.Sub(s.From) > warnBefore:
-			t.warnOfEnd(s)
+			continue
+		}
+		ending := t.ending(&s)
+		if t.reported(ending) && ending.Value == phone.Ending {
+			t.notice(alert.Notice{Kind: "silence-ending", Text: ending.Reason})
 		}
 	}
 }
 
-func (t *batch) warnOfEnd(s alert.Silence) {
+// ending is how a silence stands, as a condition for the rules. A short one ends
+// before anybody has forgotten it.
+func (t *batch) ending(s *alert.Silence) phone.Condition {
 	firing := 0
+	if s.Until.Sub(t.now) <= warnBefore && s.Until.Sub(s.From) > warnBefore {
+		firing = t.firingOnlyUnder(s)
+	}
+	if firing == 0 {
+		return t.conditionOf(s, phone.OK, "nothing that another silence does not hold back still fires under it")
+	}
+	fire := "fires"
+	if firing > 1 {
+		fire = "fire"
+	}
+	return t.conditionOf(s, phone.Ending, fmt.Sprintf("The silence of %s by %s ends at %s, and %s under it still %s",
+		s.Match.String(), s.By, s.Until.UTC().Format("15:04 UTC"), phone.Count(firing, "alert"), fire))
+}
+
+func (t *batch) conditionOf(s *alert.Silence, value, reason string) phone.Condition {
+	return phone.Condition{
+		Subject: phone.Subject{Component: alert.SilenceHold + s.ID}, Field: phone.Silence, Value: value, Reason: reason, Since: t.now,
+	}
+}
+
+// endLostSilences ends what is reported of silences that are no more: their records were
+// damaged.
+func (t *batch) endLostSilences() {
+	for subject, c := range t.l.conditions {
+		id, _ := strings.CutPrefix(subject.Component, alert.SilenceHold)
+		if _, known := t.l.silences[id]; c.Field == phone.Silence && !known {
+			t.reported(t.conditionOf(&alert.Silence{ID: id}, phone.OK, "it is unknown"))
+		}
+	}
+}
+
+// firingOnlyUnder counts the alerts that fire and that no silence holds back for longer.
+func (t *batch) firingOnlyUnder(s *alert.Silence) (firing int) {
 	for a := range t.l.state.All() {
-		if a.State == alert.Firing && t.matches(&s.Match, &a) {
+		held := slices.Contains(a.HeldBy, alert.SilenceHold+s.ID)
+		longer := slices.ContainsFunc(a.HeldBy, func(hold string) bool {
+			id, _ := strings.CutPrefix(hold, alert.SilenceHold)
+			return t.l.silences[id].Until.After(s.Until)
+		})
+		if a.State == alert.Firing && held && !longer {
 			firing++
 		}
 	}
-	s.Warned = true
-	t.l.silences[s.ID] = s
-	t.commit.Silences = append(t.commit.Silences, s)
-	if firing == 0 {
-		return
-	}
-	text := fmt.Sprintf("The silence of %s by %s expires at %s, and %d alerts under it are still firing.",
-		s.Match.String(), s.By, s.Until.UTC().Format("15:04 UTC"), firing)
-	t.notice(alert.Notice{Kind: "silence-ending", Text: text})
-	t.notices = append(t.notices, text)
+	return firing
 }
 
 func (t *batch) endSilence(s *alert.Silence, how string) {
@@ -155,5 +195,6 @@ func (t *batch) endSilence(s *alert.Silence, how string) {
 	t.commit.DropSilences = append(t.commit.DropSilences, s.ID)
 	t.commit.Silences = slices.DeleteFunc(t.commit.Silences, func(o alert.Silence) bool { return o.ID == s.ID })
 	t.release(s)
+	t.reported(t.conditionOf(s, phone.OK, "it "+how))
 	t.notice(alert.Notice{Kind: "silence-ended", Text: fmt.Sprintf("the silence of %s by %s (%s) %s", s.Match.String(), s.By, s.ID, how)})
 }

@@ -42,20 +42,80 @@ func TestASilenceHoldsBackWhatItMatchesUntilItEnds(t *testing.T) {
 
 		b = start(t, path)
 		require.Equal(t, []string{"silence:" + s.ID}, restrict(b, "1")["banned"], "it is known over the restart")
-		time.Sleep(110 * time.Minute)
-		notices := b.messenger.told()
-		require.Len(t, notices, 1, "people hear before it runs out, once")
-		require.Contains(t, notices[0], "2 alerts under it are still firing")
 		b.messenger.said()
+		time.Sleep(110 * time.Minute)
+		require.Equal(t, []string{"blind main opened", "ending silence:" + s.ID + " opened"}, b.messenger.said(), "people hear before it ends, once")
+		require.Contains(t, b.summary("ending"), "and 2 alerts under it still fire")
 		time.Sleep(11 * time.Minute)
 		require.Empty(t, restrict(b, "1")["banned"])
-		require.Len(t, b.messenger.told(), 1)
-		require.Len(t, b.messenger.said(), 2, "what still fires is shown now")
+		said := b.messenger.said()
+		require.Contains(t, said, "ending silence:"+s.ID+" resolved")
+		require.Len(t, said, 3, "what still fires is shown now")
 		silences, err := b.store.Silences()
 		require.NoError(t, err)
 		require.Empty(t, silences)
 		require.Contains(t, b.log(), "silenced")
 		require.Contains(t, b.log(), "silence-ended")
+		b.stop()
+	})
+}
+
+// summary is what the open alert of a rule says; "" where none is open.
+func (b *bench) summary(rule string) string {
+	b.t.Helper()
+	for _, a := range b.open() {
+		if a.Rule == rule {
+			return a.Summary.Plain()
+		}
+	}
+	return ""
+}
+
+func TestASilenceIsReportedWhileAlertsWouldComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "db")
+		b := start(t, path)
+		silence := func(m alert.Matcher, length time.Duration) {
+			_, err := b.loop.Silence(t.Context(), alert.Silence{Match: m, By: "ada", Until: time.Now().Add(length)})
+			require.NoError(t, err)
+		}
+		b.poll("1", number("86", "BANNED", "GREEN"))
+		silence(alert.Matcher{Severity: "critical,warning"}, 2*time.Hour)
+		time.Sleep(105*time.Minute + 2*time.Second)
+		require.Contains(t, b.summary("ending"), "and 1 alert under it still fires")
+		require.Empty(t, b.held()["ending"], "no silence holds back the word of its own end")
+		b.messenger.said()
+		b.poll("1", number("86", "BANNED", "RED"))
+		time.Sleep(2 * time.Second)
+		require.Contains(t, b.summary("ending"), "and 2 alerts under it still fire", "the number is that of now")
+		require.NotContains(t, b.log(), "ending worse")
+		b.stop()
+
+		b = start(t, path)
+		time.Sleep(2 * time.Second)
+		require.Contains(t, b.summary("ending"), "2 alerts", "it is known over the restart")
+		silence(alert.Matcher{Rule: "banned"}, 12*time.Hour)
+		time.Sleep(2 * time.Second)
+		require.Contains(t, b.summary("ending"), "1 alert", "another silence holds back the rest for longer")
+		b.poll("1", number("86", "BANNED", "GREEN"))
+		time.Sleep(2 * time.Second)
+		require.Empty(t, b.summary("ending"), "nothing comes back")
+		b.poll("1", number("86", "BANNED", "RED"))
+		time.Sleep(2 * time.Second)
+		require.NotEmpty(t, b.summary("ending"))
+		b.stop()
+	})
+}
+
+// Whoever sets a silence of minutes has not forgotten it.
+func TestAShortSilenceIsNotReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		b.poll("1", number("86", "BANNED", "GREEN"))
+		_, err := b.loop.Silence(t.Context(), alert.Silence{Match: alert.Matcher{Rule: "banned"}, By: "ada", Until: time.Now().Add(15 * time.Minute)})
+		require.NoError(t, err)
+		time.Sleep(14 * time.Minute)
+		require.Empty(t, b.summary("ending"))
 		b.stop()
 	})
 }

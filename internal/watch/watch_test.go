@@ -40,6 +40,8 @@ rules:
   - {name: missing, on: Number, to: [MISSING], severity: high, summary: "{PhoneNumber} is gone"}
   - {name: blind, on: Poll, to: [FAILING, DENIED], severity: high, summary: "{Space} is {New}: {Code}"}
   - {name: parked, on: Sink, to: [PARKED], severity: high, summary: "{Part} is {New}"}
+  - {name: refused, on: Rules, to: [REFUSED], severity: high, summary: "{Reason}"}
+  - {name: ending, on: Silence, to: [ENDING], severity: warning, summary: "{Reason}"}
 `
 
 // messenger remembers what it was told.
@@ -486,6 +488,41 @@ func TestTheBotTellsOfItsSinks(t *testing.T) {
 	parked.Value = phone.OK
 	require.NoError(t, b.loop.Record(context.Background(), alert.DeliveryUpdate{Sink: &parked}))
 	require.Equal(t, []string{"parked slack:ops resolved"}, b.messenger.said())
+}
+
+// An editor saves one broken file after the other.
+func TestWhatIsWrongWithTheRulesIsThatOfNow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	b := start(t, path)
+	report := func(value, reason string) {
+		require.NoError(t, b.loop.Report(t.Context(), phone.Condition{
+			Subject: phone.Subject{Component: "rules"}, Field: phone.Rules, Value: value, Reason: reason, Since: time.Now(),
+		}))
+	}
+	report(phone.OK, "")
+	report(phone.Refused, "line 1")
+	require.Equal(t, []string{"refused rules opened"}, b.messenger.said())
+	before := b.open()[0]
+	report(phone.Refused, "line 2")
+	report(phone.Refused, "line 2")
+	require.Equal(t, []string{"refused rules opened"}, b.messenger.said(), "once, and it is no transition")
+	now := b.open()[0]
+	require.Equal(t, "line 2", now.Summary.Plain())
+	require.Equal(t, before.Revision, now.Revision)
+	require.NotEqual(t, before.Annotations(), now.Annotations(), "messages show another text")
+	require.Equal(t, phone.OK, now.Change.Old)
+	b.stop()
+
+	b = start(t, path)
+	conditions, err := b.store.Conditions()
+	require.NoError(t, err)
+	require.Equal(t, "line 2", conditions[0].Reason)
+	b.messenger.said()
+	report(phone.OK, "the file is valid")
+	require.Equal(t, []string{"refused rules resolved"}, b.messenger.said())
+	conditions, err = b.store.Conditions()
+	require.NoError(t, err)
+	require.Empty(t, conditions)
 }
 
 func TestReceiptsAreStored(t *testing.T) {

@@ -50,8 +50,9 @@ func everyEvent() []alert.Event {
 	}
 	taken := firing(4)
 	taken.Ack, taken.HeldBy = &alert.Ack{By: "ann", At: noon}, []string{"silence:s-1"}
+	parked := reported.Condition()
 	events := []alert.Event{changeEvent(1), alertEvent(firing(1)), alertEvent(resolved(firing(1), noon)), alertEvent(taken)}
-	for _, c := range []phone.Change{reported.Change(phone.OK), first, poll, account, gone} {
+	for _, c := range []phone.Change{parked.Change(phone.OK), first, poll, account, gone} {
 		a := firing(5)
 		a.Subject, a.Field, a.Change = c.Subject, c.Field, c
 		events = append(events, alert.Event{Kind: alert.KindChange, Change: c}, alertEvent(a))

@@ -1,15 +1,19 @@
 package jetstream
 
 import (
+	"context"
 	"io"
 	"math/rand/v2"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"numwatch/alert"
 	"numwatch/phone"
 )
 
@@ -71,6 +75,32 @@ func TestNATSOrderOverAConnectionThatBreaks(t *testing.T) {
 	b.start(o)
 	require.Eventually(t, func() bool { return b.sink.Status().Cursor == 2000 }, 3*soon, time.Millisecond)
 	b.requireOnceInOrder(b.published(2000))
+}
+
+// reports remembers what a sink reported.
+type reports []alert.SinkReport
+
+func (r *reports) Record(_ context.Context, u alert.DeliveryUpdate) error {
+	*r = append(*r, *u.Sink)
+	return nil
+}
+
+// A server that is updated is away for less.
+func TestAnOutageIsReportedAfterTwoMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told reports
+		n := New(Options{Log: newMemory(), Recorder: &told})
+		began := time.Now()
+		for failures := 0; len(told) == 0; failures++ {
+			require.Less(t, time.Since(began), 3*time.Minute)
+			n.failed(t.Context(), nats.ErrNoServers, failures)
+		}
+		require.False(t, told[0].At.Before(began.Add(2*time.Minute)))
+		told[0].At = time.Time{}
+		require.Equal(t, alert.SinkReport{
+			Component: "nats", Value: phone.Parked, Code: "unavailable", Reason: nats.ErrNoServers.Error(),
+		}, told[0])
+	})
 }
 
 func TestNATSNoticesAnOutageWhileIdle(t *testing.T) {

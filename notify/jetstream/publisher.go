@@ -21,11 +21,13 @@ import (
 )
 
 const (
-	component   = "nats"
-	parkAfter   = 10 * time.Second
-	backoffMin  = 200 * time.Millisecond
-	backoffMax  = 15 * time.Second
-	behindAfter = 5 * time.Minute
+	component       = "nats"
+	codeUnavailable = "unavailable"
+	codeBehind      = "behind"
+	parkAfter       = 2 * time.Minute // a server that is updated is away for less
+	backoffMin      = 200 * time.Millisecond
+	backoffMax      = 15 * time.Second
+	behindAfter     = 5 * time.Minute
 )
 
 // Options configures the cursor over the log.
@@ -257,7 +259,7 @@ func (p *Publisher) failed(ctx context.Context, err error, failures int) {
 	}
 	p.setError(err)
 	if now.Sub(p.failing) >= p.patient {
-		p.state.Park(ctx, "", err.Error())
+		p.state.Park(ctx, codeUnavailable, err.Error())
 	}
 	select {
 	case <-ctx.Done():
@@ -299,7 +301,7 @@ func (p *Publisher) checkAge(ctx context.Context, oldest time.Time) {
 	switch {
 	case !p.behind && !oldest.IsZero() && age > p.slow:
 		p.behind = true
-		p.state.Park(ctx, "behind", fmt.Sprintf("nats accepts events more slowly than they arrive: %d are waiting, the first since %s",
+		p.state.Park(ctx, codeBehind, fmt.Sprintf("nats accepts events more slowly than they arrive: %d are waiting, the first since %s",
 			p.lag(), oldest.UTC().Format("2006-01-02 15:04 UTC")))
 	case p.behind && (oldest.IsZero() || age < p.slow/2):
 		p.behind = false

@@ -23,10 +23,10 @@ const (
 	metadataEvent = "numwatch_message"
 	pageSize      = 200
 	maxPages      = 50
-	lookBack      = time.Minute     // clocks differ
-	listPage      = 999             // channels asked for at once: as many as Slack gives
-	listFor       = time.Minute     // how long a list of channels serves
-	listGap       = 5 * time.Minute // after which a list that was left halfway is begun anew
+	lookBack      = 15 * time.Minute // this machine's clock may be ahead of Slack's
+	listPage      = 999              // channels asked for at once: as many as Slack gives
+	listFor       = time.Minute      // how long a list of channels serves
+	listGap       = 5 * time.Minute  // after which a list that was left halfway is begun anew
 )
 
 // API posts through Slack's Web API. It never retries: one dropped answer

@@ -168,7 +168,7 @@ func (p *planner) place(c *channelState, a *alert.Alert, w wait) bool {
 
 // wanted reports whether an alert is to be shown in a channel that does not yet.
 func wanted(c *channelState, a *alert.Alert) bool {
-	return a.Notified > 0 && len(a.HeldBy) == 0 && slices.Contains(a.Channels, c.name)
+	return a.Notified > 0 && len(a.HeldBy) == 0 && slices.Contains(a.Channels, c.name) && !ownSink(c.name, a.Subject)
 }
 
 // replace places the alerts of a message that is no more.

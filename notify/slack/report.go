@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -120,11 +121,9 @@ func (w *channelWorker) postFailed(ctx context.Context, call string, conf Channe
 // every failure.
 func (w *channelWorker) pause(asked time.Duration) {
 	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
-	if asked == 0 {
-		asked = notify.Backoff(max(w.failures-1, 0), retryFirst, retryMax)
-	}
-	w.state().postAt = later(w.state().postAt, time.Now().Add(asked))
+	failures := w.failures
+	w.s.mu.Unlock()
+	w.s.delay(w.name, cmp.Or(asked, notify.Backoff(max(failures-1, 0), retryFirst, retryMax)))
 }
 
 // refused parks what an error concerns: all of Slack, or the channel, unless the
@@ -211,6 +210,12 @@ func (s *Sink) findings(now time.Time) (reports []alert.SinkReport) {
 
 func ours(part string) bool {
 	return part == component || part == SocketComponent || strings.HasPrefix(part, component+":")
+}
+
+// ownSink reports whether an alert is about the very channel, or all of Slack: who reads
+// it there knows that it works again.
+func ownSink(channel string, s phone.Subject) bool {
+	return s.Component == component || s.Component == component+":"+channel
 }
 
 // over says why a component is no longer parked that did not report so itself.

@@ -14,6 +14,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -223,23 +224,61 @@ func (s *Sink) RetryDead(ctx context.Context, id string) error {
 	return nil
 }
 
-// Announce posts a text to every channel at once, beside all records: for what
-// people must hear when the store fails. It returns what failed.
-func (s *Sink) Announce(ctx context.Context, m card.Mark, text string) error {
+// Announce posts a text to every channel, beside all records: for what people must
+// hear when the store fails. It takes its turn in each of them, and tries again until
+// ctx ends. It returns what failed.
+func (s *Sink) Announce(ctx context.Context, text string) error {
 	s.mu.Lock()
 	channels := s.channels
 	s.mu.Unlock()
-	var failed []error
-	for _, c := range channels {
-		target, err := s.o.Poster.Resolve(ctx, c.Slack)
-		if err == nil {
-			_, err = s.o.Poster.Post(ctx, Outgoing{Channel: c.Name, Target: target, Card: &card.Card{Mark: m, Title: text}})
-		}
-		if err != nil {
-			failed = append(failed, fmt.Errorf("channel %s: %w", c.Name, err))
-		}
+	failed := make([]error, len(channels))
+	var running sync.WaitGroup
+	for i, c := range channels {
+		running.Go(func() {
+			if err := s.announceIn(ctx, c, text); err != nil {
+				failed[i] = fmt.Errorf("channel %s: %w", c.Name, err)
+			}
+		})
 	}
+	running.Wait()
 	return errors.Join(failed...)
+}
+
+// announceIn posts to one channel, twice rather than not at all.
+func (s *Sink) announceIn(ctx context.Context, c Channel, text string) error {
+	out := Outgoing{Channel: c.Name, Card: &card.Card{Mark: card.Mark{Word: "Critical", Color: card.Red}, Title: text}}
+	var err error
+	for failures := 0; ; failures++ {
+		if !sleep(ctx, s.turn(c.Name)) {
+			return errors.Join(ctx.Err(), err)
+		}
+		if out.Target, err = s.o.Poster.Resolve(ctx, c.Slack); err == nil {
+			_, err = s.o.Poster.Post(ctx, out)
+		}
+		e := asPostError(err)
+		if err == nil || e.Class != Transient {
+			return err
+		}
+		s.delay(c.Name, cmp.Or(e.RetryAfter, notify.Backoff(failures, retryFirst, retryMax)))
+	}
+}
+
+// turn takes the next post of a channel, and returns how long it is until then.
+func (s *Sink) turn(channel string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, c := time.Now(), s.plan.channel(channel)
+	at := later(now, later(s.blocked, c.postAt))
+	c.postAt = at.Add(s.pace.Post)
+	return at.Sub(now)
+}
+
+// delay lets a channel post nothing for a while.
+func (s *Sink) delay(channel string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.plan.channel(channel)
+	c.postAt = later(c.postAt, time.Now().Add(d))
 }
 
 // wakeAll is called with the lock held.

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -247,10 +248,71 @@ func TestSlackSurvivesARecorderThatFails(t *testing.T) {
 func TestSlackAnnounces(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
-		require.NoError(t, d.sink.Announce(t.Context(), card.Mark{Word: "Critical", Color: card.Red}, "The store cannot be written: disk full"))
+		require.NoError(t, d.sink.Announce(t.Context(), "The store cannot be written: disk full"))
 		require.Contains(t, d.messages()[0].Text, "disk full")
 		require.Empty(t, d.memory.keptMessages())
 	})
+}
+
+// Slack takes a post a second, is overloaded, and is away.
+func TestSlackAnnouncesInTurnUntilItIsPosted(t *testing.T) {
+	withRig(t, func(t *testing.T, d *rig) {
+		d.start(opsChannel)
+		d.update(alerttest.Firing(1))
+		d.after(100 * time.Millisecond)
+		require.Len(t, d.messages(), 1)
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.RateLimited, RetryAfter: 30 * time.Second, Method: slacksim.PostMessage, Count: 1})
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Drop, Method: slacksim.PostMessage, Count: 3})
+		began := time.Now()
+		require.NoError(t, d.sink.Announce(t.Context(), "The store cannot be written: disk full"))
+		require.Len(t, d.messages(), 2)
+		require.Contains(t, d.messages()[1].Text, "disk full")
+		require.Greater(t, time.Since(began), 30*time.Second, "Slack said how long to wait")
+
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.ServerError, Method: slacksim.PostMessage})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		require.ErrorIs(t, d.sink.Announce(ctx, "Out of date by then"), context.DeadlineExceeded)
+		d.sim.SetChannel(slacksim.Channel{ID: "C0000000001", Name: "wa-ops", Archived: true})
+		require.ErrorContains(t, d.sink.Announce(t.Context(), "Nobody to hear it"), "channel ops: slack conversations.history: is_archived")
+	})
+}
+
+// A machine's clock may be minutes off.
+func TestSlackFindsAMessageByAnyClock(t *testing.T) {
+	for _, ahead := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		withRig(t, func(t *testing.T, d *rig) {
+			d.sim = slacksim.New(slacksim.Config{
+				Token: simToken, Channels: []slacksim.Channel{{ID: "C0000000001", Name: "wa-ops"}}, Clock: func() time.Time { return time.Now().Add(-ahead) },
+			})
+			d.sim.Inject(slacksim.Fault{Kind: slacksim.Drop, Applied: true, Method: slacksim.PostMessage, Count: 1})
+			d.start(opsChannel)
+			d.update(alerttest.Firing(1))
+			d.after(time.Minute)
+			require.Len(t, d.messages(), 1, "ahead by %s", ahead)
+			d.requireShown("ops")
+		})
+	}
+}
+
+func TestAChannelIsNotToldOfItself(t *testing.T) {
+	for part, posts := range map[string][2]int{
+		"slack:ops":              {0, 1},
+		"slack":                  {0, 0},
+		"slack:ops:dead-letters": {1, 1},
+		"slack-socket":           {1, 1},
+		"nats":                   {1, 1},
+	} {
+		withRig(t, func(t *testing.T, d *rig) {
+			d.start(append(slices.Clone(opsChannel), Channel{Name: "gold", Slack: "C0000000002"}))
+			a := alerttest.Firing(1)
+			a.Subject, a.Field, a.Channels = phone.Subject{Component: part}, phone.Sink, []string{"gold", "ops"}
+			a.Change.Subject, a.Change.Field = a.Subject, a.Field
+			d.update(a)
+			d.after(time.Minute)
+			require.Equal(t, posts, [2]int{len(d.messages()), len(d.sim.Messages("C0000000002"))}, part)
+		})
+	}
 }
 
 // Over a real connection, every way to fail has its class.

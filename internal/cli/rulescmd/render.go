@@ -105,10 +105,10 @@ func (c *RenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 
 // subject puts a number, a space or a part of the bot into the change.
 func (c *RenderCommand) subject(change *phone.Change, space phone.Space) error {
-	switch change.Field {
-	case phone.Sink:
+	switch {
+	case change.Field.OfBot():
 		change.Subject = phone.Subject{Component: cmp.Or(c.Set["Part"], "slack:ops")}
-	case phone.Poll:
+	case change.Field == phone.Poll:
 		change.Subject = phone.Subject{Account: space.Account, Space: space.ID}
 	default:
 		n, err := c.number(change)

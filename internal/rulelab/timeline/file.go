@@ -1,7 +1,9 @@
 package timeline
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"numwatch/diff"
@@ -67,7 +69,7 @@ type step struct {
 	fail   *failure
 	heal   bool
 	leave  bool
-	sink   *sink
+	report *phone.Condition // of a part of the bot
 	expect expectations
 }
 
@@ -76,9 +78,6 @@ type failure struct {
 	code, message string
 	status        int
 }
-
-// sink is what a sink reports.
-type sink struct{ part, value, code, reason string }
 
 // everySpace stands for all spaces of a test.
 const everySpace = "all"
@@ -238,7 +237,10 @@ func (r reader) step(n *node) step {
 		yamldoc.Optional("fail", func(n *node) { s.fail = r.failure(n) }),
 		yamldoc.Optional("heal", r.Flag("heal", &s.heal)),
 		yamldoc.Optional("leave", r.Flag("leave", &s.leave)),
-		yamldoc.Optional("sink", func(n *node) { s.sink = r.sink(n) }),
+		yamldoc.Optional("sink", func(n *node) { s.report = r.condition(n, phone.Sink) }),
+		yamldoc.Optional("rules", func(n *node) { s.report = r.condition(n, phone.Rules) }),
+		yamldoc.Optional("silence", func(n *node) { s.report = r.condition(n, phone.Silence) }),
+		yamldoc.Optional("listing", func(n *node) { s.report = r.condition(n, phone.Spaces) }),
 		yamldoc.Optional("expect", func(n *node) { s.expect = r.expectations(n) }),
 	)
 	if s.after > maxPass {
@@ -262,19 +264,21 @@ func (r reader) failure(n *node) *failure {
 	return out
 }
 
-func (r reader) sink(n *node) *sink {
-	s := &sink{}
-	r.Object(n, "sink",
-		yamldoc.Required("part", r.word("part", &s.part)),
+// condition reads how a part of the bot is.
+func (r reader) condition(n *node, f phone.Field) *phone.Condition {
+	c := &phone.Condition{Field: f}
+	values := slices.DeleteFunc(f.Values(), func(v string) bool { return v == "" })
+	r.Object(n, "a condition",
+		yamldoc.Required("part", r.word("part", &c.Subject.Component)),
 		yamldoc.Required("value", func(n *node) {
-			if s.value = phone.Sink.Canonical(n.Text); s.value != phone.OK && s.value != phone.Parked {
-				r.FailAt(n, "", "a sink is OK or PARKED")
+			if c.Value = f.Canonical(n.Text); !slices.Contains(values, c.Value) {
+				r.FailAt(n, "", "%s is %s", f, strings.Join(values, " or "))
 			}
 		}),
-		yamldoc.Optional("code", r.word("code", &s.code)),
-		yamldoc.Optional("reason", r.word("reason", &s.reason)),
+		yamldoc.Optional("code", r.word("code", &c.Code)),
+		yamldoc.Optional("reason", r.word("reason", &c.Reason)),
 	)
-	return s
+	return c
 }
 
 // node is a piece of the file.

@@ -95,9 +95,10 @@ func (s *simulation) play(ctx context.Context, st *step) error {
 			}
 		}
 	}
-	if k := st.sink; k != nil {
-		report := &alert.SinkReport{Component: k.part, Value: k.value, Code: k.code, Reason: k.reason, At: s.now}
-		if err := s.loop.Record(ctx, alert.DeliveryUpdate{Sink: report}); err != nil {
+	if st.report != nil {
+		now := *st.report
+		now.Since = s.now
+		if err := s.loop.Report(ctx, now); err != nil {
 			return err
 		}
 	}

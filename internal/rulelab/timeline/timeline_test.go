@@ -167,7 +167,7 @@ func TestBadFiles(t *testing.T) {
 		{"version: 1\ntests:\n- {name: x, steps: [{after: -5m}]}", "t.yaml:3:29: after is no duration"},
 		{"version: 1\ntests:\n- {name: x, steps: [{after: 100d}]}", "a step may let at most 60 days pass"},
 		{"version: 1\ntests:\n- {name: x, start: today, steps: []}", "t.yaml:3:20: start must be a time like"},
-		{"version: 1\ntests:\n- {name: x, steps: [{sink: {part: nats, value: BROKEN}}]}", "t.yaml:3:48: a sink is OK or PARKED"},
+		{"version: 1\ntests:\n- {name: x, steps: [{sink: {part: nats, value: BROKEN}}]}", "t.yaml:3:48: Sink is OK or PARKED"},
 		{"version: 1\ntests:\n- {name: x, steps: [{fail: {code: A, status: 1}}]}", "t.yaml:3:46: status must be a number from 200 to 599"},
 		{"version: 1\ntests:\n- {name: x, steps: [{heal: yes}]}", "t.yaml:3:28: heal must be true or false"},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: nothing}]}", "t.yaml:3:30: expectations must be a list"},
