@@ -273,8 +273,9 @@ func TestSlackAnnouncesInTurnUntilItIsPosted(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		require.ErrorIs(t, d.sink.Announce(ctx, "Out of date by then"), context.DeadlineExceeded)
+		d.sim.ClearFaults()
 		d.sim.SetChannel(slacksim.Channel{ID: "C0000000001", Name: "wa-ops", Archived: true})
-		require.ErrorContains(t, d.sink.Announce(t.Context(), "Nobody to hear it"), "channel ops: slack conversations.history: is_archived")
+		require.ErrorContains(t, d.sink.Announce(t.Context(), "Nobody to hear it"), "channel ops: slack chat.postMessage: is_archived")
 	})
 }
 
