@@ -27,7 +27,7 @@ import (
 // number can come from one alert only. The rule without a channel speaks on NATS.
 const crashRules = `
 version: 1
-defaults: {reopen_within: 1h}
+defaults: {reopen_within: 1h, settle_after: 3s}
 channels:
   quality: {slack: C0000000001, mention: ["<!subteam^S012>"]}
   status:  {slack: C0000000002}
