@@ -3,6 +3,8 @@ package jetstream
 import (
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 )
@@ -24,4 +26,23 @@ func TestCheckNATS(t *testing.T) {
 	require.Contains(t, said, "fits")
 	_, err = Check(t.Context(), Login{URL: "nats://127.0.0.1:1"}, o.Stream)
 	require.ErrorContains(t, err, "connecting to nats at nats://127.0.0.1:1")
+}
+
+func TestCheckNATSReadsAsTheBotDoes(t *testing.T) {
+	s := demanding(t, func(o *server.Options) {
+		o.Users = []*server.User{{Username: "admin", Password: "a"}, {Username: "bot", Password: "b", Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Allow: []string{"numwatch.>", "$JS.API.STREAM.INFO.NUMWATCH", "$JS.API.DIRECT.GET.NUMWATCH.>"}},
+		}}}
+	})
+	admin, err := nats.Connect(addressed("nats://admin:a@", s))
+	require.NoError(t, err)
+	defer admin.Close()
+	js, err := jetstream.New(admin)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), StreamOptions{Name: "NUMWATCH"}.config())
+	require.NoError(t, err)
+	_, err = Check(t.Context(), Login{URL: addressed("nats://bot:b@", s)}, StreamOptions{Name: "NUMWATCH"})
+	require.ErrorContains(t, err, "may publish to $JS.API.STREAM.MSG.GET.NUMWATCH")
+	_, err = Check(t.Context(), Login{URL: addressed("nats://admin:a@", s)}, StreamOptions{Name: "NUMWATCH"})
+	require.NoError(t, err)
 }

@@ -16,21 +16,21 @@ import (
 // a node becomes leader that lacks what another had acknowledged; so can a
 // server whose disk was not synced, or a copy that was put back. A message that
 // aged or was deleted leaves a gap, and the sequence goes on behind it.
-func (p *Publisher) lostItsEnd(ctx context.Context, at *position, info *jetstream.StreamInfo) (bool, error) {
-	if info.State.LastSeq < at.last.Sequence {
+func (p *Publisher) lostItsEnd(ctx context.Context, read reader, info *jetstream.StreamInfo, last alert.StreamMessage) (bool, error) {
+	if info.State.LastSeq < last.Sequence {
 		return true, nil
 	}
-	if at.last.Sequence == 0 {
+	if last.Sequence == 0 {
 		return false, nil
 	}
-	m, err := at.read.get(ctx, getRequest{Seq: at.last.Sequence})
+	m, err := read.get(ctx, getRequest{Seq: last.Sequence})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading message %d of stream %s: %w", at.last.Sequence, p.o.Stream.Name, err)
+		return false, fmt.Errorf("reading message %d of stream %s: %w", last.Sequence, p.o.Stream.Name, err)
 	}
-	return m.id != p.o.Renderer.ID(at.last.Event), nil
+	return m.id != p.o.Renderer.ID(last.Event), nil
 }
 
 // rewind goes back to where the stream is sound and asks for each event from

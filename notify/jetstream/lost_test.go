@@ -3,15 +3,18 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -42,7 +45,11 @@ func (b *rig) putBack(files string) {
 
 // heard returns options with which the rig hears what is logged and counted.
 func (b *rig) heard() (Options, *lines, func() float64) {
-	o, said, registry := b.options(), new(lines), prometheus.NewRegistry()
+	login := Login{}
+	if b.server != nil {
+		login.URL = b.server.URL()
+	}
+	o, said, registry := b.optionsFor(login), new(lines), prometheus.NewRegistry()
 	o.Logger, o.Registerer = slog.New(slog.NewTextHandler(said, nil)), registry
 	return o, said, func() float64 {
 		families, err := registry.Gather()
@@ -148,6 +155,36 @@ func TestStreamLosesItsEndAndNothingHappens(t *testing.T) {
 	b.requireOnceInOrder(b.published(100))
 }
 
+// Another bot on the same stream publishes in place of what was lost.
+func TestStreamLosesItsEndAndAnotherBotFillsIt(t *testing.T) {
+	b := newRig(t)
+	b.stream(nil)
+	o, said, lost := b.heard()
+	n := New(o)
+	n.lookAfter = 0
+	b.add(b.mixed(100, 10)...)
+	b.run(n)
+	b.caughtUp()
+	files := b.copied()
+	b.add(b.mixed(50, 10)...)
+	b.caughtUp()
+	b.outlast()
+	b.putBack(files)
+	for i := range 80 {
+		id := fmt.Sprintf("aaaaaa-%012d", i+1)
+		_, err := b.js.PublishMsg(t.Context(), &nats.Msg{Subject: "numwatch.v1.bot.start", Header: nats.Header{"Nats-Msg-Id": {id}, headerAcked: {"0"}}})
+		require.NoError(t, err)
+	}
+	b.add(b.mixed(50, 10)...)
+	b.caughtUp()
+	ours := slices.DeleteFunc(b.published(280), func(m *jetstream.RawStreamMsg) bool {
+		return strings.HasPrefix(m.Header.Get("Nats-Msg-Id"), "aaaaaa-")
+	})
+	b.requireOnceInOrder(ours)
+	require.Contains(t, said.String(), saysLost)
+	require.EqualValues(t, 50, lost())
+}
+
 // The bot is away while the stream loses its end.
 func TestStreamLosesItsEndWhileTheBotIsAway(t *testing.T) {
 	for name, left := range map[string]int{"some is left": 100, "nothing is left": 0} {
@@ -225,22 +262,22 @@ func TestCrashesAfterTheStreamLostItsEnd(t *testing.T) {
 	go func() { done <- n.Run(ctx) }()
 	b.caughtUp()
 	files := b.copied()
-	b.add(each(50, 1500)...)
-	require.Eventually(t, func() bool { return b.log.keptCursor().Seq == 1550 }, soon, time.Millisecond)
+	b.add(each(50, 600)...)
+	require.Eventually(t, func() bool { return b.log.keptCursor().Seq == 650 }, soon, time.Millisecond)
 	b.putBack(files)
 	w.mute.Store(true)
-	b.add(each(1550, 100)...)
+	b.add(each(650, 100)...)
 	b.published(150)
 	b.dies(n)
 	cancel()
 	<-done // what a dead process returns tells nothing
 	crashes := 0
-	for ; b.log.keptCursor().Seq < 1650; crashes++ {
+	for ; b.log.keptCursor().Seq < 750; crashes++ {
 		b.outlast()
-		b.crashes(rand.N(800))
+		b.crashes(rand.N(400))
 	}
 	require.Greater(t, crashes, 2)
-	b.requireOnceInOrder(b.published(1650))
+	b.requireOnceInOrder(b.published(750))
 }
 
 // crashes publishes until the process dies, at a point, or all is stored.
@@ -260,7 +297,7 @@ func (b *rig) crashes(left int) {
 	}
 	b.log.mu.Lock()
 	b.log.kept = func(r alert.DeliveryUpdate) {
-		if r.Cursor != nil && r.Cursor.Seq == 1650 {
+		if r.Cursor != nil && r.Cursor.Seq == 750 {
 			cancel()
 		}
 	}

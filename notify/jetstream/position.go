@@ -66,7 +66,7 @@ func (p *Publisher) locate(ctx context.Context, s jetstream.Stream, read reader)
 		return nil, fmt.Errorf("stream %s holds event %s, and this store ends at %d: the store is an old copy; restore it with a new epoch, or set nats.stream to a new one",
 			p.o.Stream.Name, last.id, end)
 	}
-	lost, err := p.lostItsEnd(ctx, at, info)
+	lost, err := p.lostItsEnd(ctx, read, info, at.last)
 	switch {
 	case err != nil:
 		return nil, err

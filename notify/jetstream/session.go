@@ -127,6 +127,7 @@ func (s *session) idle(ctx context.Context) error {
 		if !s.js.Conn().IsConnected() {
 			return nats.ErrDisconnected
 		}
+		return s.look(ctx) // it may have another leader
 	}
 	if time.Since(since) < s.p.lookAfter {
 		return nil
@@ -136,7 +137,11 @@ func (s *session) idle(ctx context.Context) error {
 
 func (s *session) look(ctx context.Context) error {
 	info, err := s.at.state(ctx)
-	if err == nil && info.State.LastSeq < s.last.Sequence {
+	if err != nil {
+		return err
+	}
+	lost, err := s.p.lostItsEnd(ctx, s.at.read, info, s.last)
+	if lost {
 		return errWentBack
 	}
 	return err
