@@ -337,3 +337,35 @@ func liveOn(t *testing.T, path string, log []alert.Event) (code string, anew int
 	}
 	return code, len(first)
 }
+
+// A bot that meets damaged pages while it works ends. What it started with is recovered by the
+// next start, which polls everything again.
+func TestPagesDamagedWhileTheBotWorks(t *testing.T) {
+	sound, _ := soundStore(t)
+	path := filepath.Join(t.TempDir(), "db")
+	require.NoError(t, os.WriteFile(path, sound, 0o600))
+	synctest.Test(t, func(t *testing.T) {
+		l := startLife(t, path)
+		require.NoError(t, l.failed)
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		require.NoError(t, err)
+		_, err = file.WriteAt(make([]byte, len(sound)/2), 2*pageSize)
+		require.NoError(t, err)
+		require.NoError(t, file.Close())
+		for i := range corruptedSpaces {
+			l.poll(i, fleetOf(i)[1:])
+		}
+		l.stop()
+		require.True(t, store.Corrupt(l.failed), "%v", l.failed)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		l := startLife(t, path)
+		for i := range corruptedSpaces {
+			l.poll(i, fleetOf(i))
+		}
+		l.stop()
+		require.NoError(t, l.failed)
+		code, _ := l.damage.problem()
+		require.Equal(t, codeRecovered, code)
+	})
+}

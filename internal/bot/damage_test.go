@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
+	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/store"
 )
@@ -87,4 +89,48 @@ func TestLostStoreIsTold(t *testing.T) {
 		cancel()
 		synctest.Wait()
 	})
+}
+
+// A recovery is told like damaged records, together with those, and then the store need not
+// remember it: the next start has nothing to tell, which ends the alert.
+func TestRecoveryIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, told := newDamage(slog.New(slog.DiscardHandler)), &toldDamage{}
+		d.recovered = "The file of the store was damaged."
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { require.NoError(t, d.run(ctx, told, told.note, told.forget)) }()
+		synctest.Wait()
+		require.Equal(t, []string{"store PARKED store_recovered"}, told.sinks)
+		require.Equal(t, []string{"record-damaged: The file of the store was damaged."}, told.notices)
+		require.Equal(t, 1, told.forgotten)
+		d.found(store.DamagedError{Bucket: "log", Key: "7"})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Len(t, told.sinks, 1, "the alert is open already")
+		require.Contains(t, told.notices[1], "was damaged. 1 record of the store found damaged and set aside (log: 1).")
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// After a recovery NATS continues within what could be read: a cursor behind its end would
+// hold back new events, and without one all of the history would be published again.
+func TestCursorAfterARecovery(t *testing.T) {
+	for stored, want := range map[string]uint64{`{"seq":2}`: 2, `{"seq":9}`: 3, "": 3} {
+		s, err := store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
+		require.NoError(t, err)
+		c := &store.Commit{Checkpoints: map[string][]byte{store.RecoveredCheckpoint: []byte("recovered")}}
+		if stored != "" {
+			c.Checkpoints[watch.CursorCheckpoint] = []byte(stored)
+		}
+		for seq := range uint64(3) {
+			c.Events = append(c.Events, alert.Event{Seq: seq + 1, Kind: alert.KindBot, Notice: &alert.Notice{Kind: "start"}})
+		}
+		require.NoError(t, s.Commit(c))
+		require.NoError(t, newDamage(slog.New(slog.DiscardHandler)).takeRecovered(s))
+		cursor, err := storedCursor(s)
+		require.NoError(t, err)
+		require.Equal(t, want, cursor.Seq, stored)
+		require.NoError(t, s.Close())
+	}
 }

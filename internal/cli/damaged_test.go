@@ -89,3 +89,53 @@ func TestDamagedRecordsDoNotStopTheBot(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, known.Numbers, state.Numbers)
 }
+
+// Damaged pages do not stop the bot either: it polls every space, says what was lost, and the
+// next start ends the alert.
+func TestDamagedPagesDoNotStopTheBot(t *testing.T) {
+	asked, dir := restartTestbed(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(damageRules), 0o600))
+	path := filepath.Join(dir, "data", "numwatch.db")
+	everySpace := func() bool {
+		_, spaces := asked.all()
+		times := map[string]int{}
+		for _, id := range spaces {
+			times[id]++
+		}
+		return len(times) == restartSpaces
+	}
+	live(t, dir, everySpace)
+	epochs := map[string]bool{}
+	for _, want := range []string{"store-damaged opened", "store-damaged resolved"} {
+		if want == "store-damaged opened" {
+			storetest.ZeroRoot(t, path, "log")
+		}
+		restarted := time.Now()
+		live(t, dir, func() bool {
+			for _, at := range asked.last() {
+				if at.Before(restarted.Add(time.Second)) {
+					return false
+				}
+			}
+			return true
+		})
+		s, err := store.Open(path, store.Options{})
+		require.NoError(t, err)
+		epochs[s.Epoch()] = true
+		events, err := s.ReadLog(1, 1000)
+		require.NoError(t, err)
+		var last string
+		for _, e := range events {
+			if e.Kind == alert.KindAlert {
+				last = e.Alert.Rule + " " + e.Alert.Transition.String()
+			}
+			require.False(t, e.Kind == alert.KindChange && e.Change.Subject.PhoneNumber != "" && !e.Change.Baseline, "a false change: %v", e.Change)
+		}
+		require.Equal(t, want, last)
+		require.NoError(t, s.Close())
+	}
+	require.Len(t, epochs, 1, "one recovery")
+	kept, err := filepath.Glob(path + ".damaged-*Z")
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+}

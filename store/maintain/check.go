@@ -89,15 +89,15 @@ const (
 	// stackLimit is far more than a sound store needs, and ends a walk in circles
 	// before it takes a gigabyte.
 	stackLimit = 16 << 20
-	// heapLimit does the same for cursors, whose stacks are slices.
-	heapLimit = 256 << 20
+	// heapLimit does the same for reading a damaged store with cursors, whose stacks are
+	// slices. The check keeps a list of all pages, and has no such limit.
+	heapLimit = 64 << 20
 )
 
 // Verify is what the process of a Verifier does: it verifies the store at path, or its
 // pages alone, and prints what it found; or it writes what can be read.
 func Verify(path, what string, stdout io.Writer) error {
 	debug.SetMaxStack(stackLimit)
-	go limitHeap()
 	var found verified
 	var err error
 	switch what {
@@ -106,6 +106,7 @@ func Verify(path, what string, stdout io.Writer) error {
 	case pages:
 		found.Report, err = store.VerifyPages(path)
 	default:
+		go limitHeap()
 		out := gob.NewEncoder(stdout)
 		return store.ReadDamaged(path, strings.Split(what, ","), func(r store.Record) error { return out.Encode(r) })
 	}

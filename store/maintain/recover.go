@@ -68,8 +68,11 @@ func (v Verifier) replaceDamaged(path, problem string) (done string, err error) 
 		return "", err
 	}
 	r, err := store.NewRecovery(fresh)
+	if errors.Is(err, store.ErrLocked) {
+		return "", err // somebody else recovers the store
+	}
 	if err != nil {
-		return "", err
+		return "", errors.Join(err, removeFile(fresh))
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405Z")

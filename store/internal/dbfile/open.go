@@ -231,7 +231,8 @@ func adviceOn(err error) string {
 		return fmt.Sprintf("user %d must be allowed to read and write the file and its directory", os.Getuid())
 	case errors.Is(err, syscall.EROFS):
 		return "the file system is read-only: choose another store.path, or mount it for writing"
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG),
+		strings.Contains(err.Error(), "file resize error"): // in which bbolt has no cause
 		return "there is no room: free some on the disk"
 	case errors.Is(err, syscall.EISDIR):
 		return "the path must name a file"
