@@ -24,6 +24,9 @@ const rulesFile = `
 version: 1
 rules:
   - {name: quality-red, on: QualityRating, to: [RED], severity: critical, summary: "{PhoneNumber} is RED", action: "Pause marketing."}
+  - {name: status-blocked, on: Status, to: [RESTRICTED], severity: critical, summary: "{PhoneNumber} is {New}"}
+  - {name: status-disconnected, on: Status, to: [DISCONNECTED], severity: critical, summary: "{PhoneNumber} is {New}"}
+  - {name: routing-changed, on: UpCallbackUrl, once: true, severity: high, summary: "{Field} of {PhoneNumber} changed", action: "Set it back."}
 `
 
 // bot is numwatch from the result of a poll to the stream, without the cloud
@@ -92,10 +95,11 @@ func (b *bot) spaces() (all []phone.Space) {
 }
 
 // see has the number polled, with a rating.
-func (b *bot) see(number, rating string) {
-	n := phone.Number{PhoneNumber: number}
-	n.Set(phone.Status, "CONNECTED")
-	n.Set(phone.QualityRating, rating)
+func (b *bot) see(number, rating string) { b.seeAs(number, phone.QualityRating, rating) }
+
+// seeAs has the number polled, with all well but one field.
+func (b *bot) seeAs(number string, f phone.Field, value string) {
+	n := rules.ExampleNumber(number, "Acme", f, value)
 	snap := &phone.Snapshot{
 		Space: phone.SpaceKey{Account: "main", ID: "of-" + number}, Numbers: []phone.Number{n}, At: time.Now(), RequestId: "R",
 	}

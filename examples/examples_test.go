@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"numwatch/phone"
 )
 
 const soon = 20 * time.Second
@@ -81,6 +83,19 @@ func TestPauserLearnsHowThingsStandAtItsStart(t *testing.T) {
 	b.published()
 	lines, _ = start(t, []string{"NATS_URL=" + b.url}, build(t, "pauser"))
 	requireLines(t, lines, "pause 8613800000001: 8613800000001 is RED")
+}
+
+// A number that goes from bad to worse has never been well.
+func TestPauserDoesNotResumeWhatAnotherAlertBlocks(t *testing.T) {
+	b := startBot(t)
+	b.see("8613800000001", "GREEN")
+	lines, _ := start(t, []string{"NATS_URL=" + b.url}, build(t, "pauser"))
+	b.seeAs("8613800000001", phone.Status, "RESTRICTED")
+	requireLines(t, lines, "pause 8613800000001: 8613800000001 is RESTRICTED")
+	b.seeAs("8613800000001", phone.Status, "DISCONNECTED")
+	b.see("8613800000001", "RED") // it is connected, in the same poll
+	b.see("8613800000001", "GREEN")
+	requireLines(t, lines, "pause 8613800000001: 8613800000001 is RESTRICTED", "resume 8613800000001")
 }
 
 func requireLines(t *testing.T, lines func() []string, want ...string) {
@@ -154,6 +169,25 @@ func TestTicketsAreOpenedOnceAndClosed(t *testing.T) {
 	for _, ticket := range d.tickets {
 		require.Contains(t, []string{"Pause marketing.", "recovered, now GREEN"}, ticket["text"])
 		require.Contains(t, ticket["title"], "critical: 861380000000")
+	}
+}
+
+func TestANoticeOpensATicket(t *testing.T) {
+	b := startBot(t)
+	b.seeAs("8613800000001", phone.UpCallbackUrl, "https://hooks.acme.example/up")
+	b.seeAs("8613800000001", phone.UpCallbackUrl, "https://evil.example/x")
+	b.published()
+	d := &desk{tickets: map[string]map[string]string{}}
+	server := httptest.NewServer(d)
+	defer server.Close()
+	start(t, []string{"NATS_URL=" + b.url, "TICKETS_URL=" + server.URL + "/tickets"}, build(t, "tickets"))
+	require.Eventually(t, func() bool { return d.count("open") == 1 }, soon, 5*time.Millisecond)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ticket := range d.tickets {
+		require.Equal(t, map[string]string{
+			"status": "open", "title": "high: UpCallbackUrl of 8613800000001 changed", "text": "Set it back.",
+		}, ticket)
 	}
 }
 

@@ -27,7 +27,7 @@ type event struct {
 	Data struct {
 		Drill bool `json:"drill"`
 		Alert struct {
-			ID, Rule, Severity, State, Summary, Action, Closing string
+			ID, Severity, Transition, State, Summary, Action, Closing string
 		} `json:"alert"`
 	} `json:"data"`
 }
@@ -39,11 +39,12 @@ type ticket struct {
 	Text   string `json:"text"`
 }
 
-// putTicket puts a ticket under the alert's id: a second call changes nothing.
+// putTicket puts a ticket under the alert's id: a second call changes nothing. A notice
+// opens and ends in one event; its ticket is closed by whoever has dealt with it.
 func putTicket(ctx context.Context, tickets string, e *event) error {
 	a := e.Data.Alert
 	t := ticket{Status: "open", Title: a.Severity + ": " + a.Summary, Text: a.Action}
-	if a.State != "firing" {
+	if a.State != "firing" && a.Transition != "opened" {
 		t.Status, t.Text = "closed", a.Closing
 	}
 	body, err := json.Marshal(t)

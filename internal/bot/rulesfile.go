@@ -154,7 +154,7 @@ func (f *rulesFile) mistake(cause error) (code, reason string) {
 	first.File, first.Source = name, ""
 	reason = first.Error()
 	if more := len(problems) - 1; more > 0 {
-		reason += fmt.Sprintf(", and %s more", phone.Count(more, "mistake"))
+		reason += ", and " + phone.Count(more, "more mistake")
 	}
 	return codeInvalid, reason
 }
