@@ -166,6 +166,7 @@ func writeNumber(w *writer, c *phone.Change, s phone.Subject, show func(phone.Fi
 
 func writeAlert(w *writer, a *alert.Alert) {
 	w.text("id", a.ID)
+	w.text("incident", a.Incident)
 	w.text("rule", a.Rule)
 	w.text("severity", a.Severity.String())
 	w.text("transition", a.Transition.String())
@@ -173,6 +174,9 @@ func writeAlert(w *writer, a *alert.Alert) {
 	w.moment("since", a.Since)
 	w.count("revision", a.Revision)
 	w.count("openings", uint64(a.Openings))
+	if a.Flapping {
+		w.flag("flapping", true)
+	}
 	w.texts("held_by", a.HeldBy)
 	if a.Ack == nil {
 		w.null("ack")
@@ -183,6 +187,7 @@ func writeAlert(w *writer, a *alert.Alert) {
 		})
 	}
 	w.some("closing", a.Closing)
+	w.some("title", a.Title.Plain())
 	w.text("summary", a.Summary.Plain())
 	w.some("action", a.Action.Plain())
 	w.some("runbook", a.Runbook)

@@ -65,6 +65,11 @@ func everyEvent() []alert.Event {
 		}
 		events = append(events, alertEvent(a))
 	}
+	flapping := firing(7)
+	flapping.Title, flapping.Flapping, flapping.Transition = alert.Text{"quality RED"}, true, alert.Reopened
+	settled := resolved(firing(7), noon)
+	settled.Title, settled.Transition = flapping.Title, alert.Settled
+	events = append(events, alertEvent(flapping), alertEvent(settled))
 	for _, kind := range botKinds {
 		events = append(events, alert.Event{Kind: alert.KindBot, Notice: &alert.Notice{Kind: kind, Text: "line 3: …"}})
 	}
@@ -126,11 +131,17 @@ func TestEventIsAsDesigned(t *testing.T) {
 			"UpCallbackUrl":"https://hooks.example.com/wa?token=secret"},
 		"field":"QualityRating","old":"YELLOW","new":"RED","direction":"worse",
 		"seen_after":"2026-11-23T11:57:00Z","seen_at":"2026-11-23T12:00:00Z","request_id":"R-1","baseline":false,"drill":false,"late":true,
-		"alert":{"id":"a-54fead1736ea4448","rule":"quality-red","severity":"critical","transition":"opened","state":"firing",
+		"alert":{"id":"a-54fead1736ea4448","incident":"i-54fead1736ea4448","rule":"quality-red","severity":"critical","transition":"opened","state":"firing",
 			"since":"2026-11-23T12:00:00Z","revision":1,"openings":1,"held_by":[],"ack":null,
 			"summary":"Quality of 8613800000001 (Shop 1) fell from YELLOW to RED",
 			"action":"Pause marketing and find the blocked or reported templates.","runbook":"https://wiki.example.com/wa/quality"}}}`,
 		string(raw))
+	e.Alert.Title, e.Alert.Flapping, e.Alert.Transition = alert.Text{"quality ", "RED"}, true, alert.Settled
+	var got struct {
+		Data struct{ Alert map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(r.Render(&e, noon), &got))
+	require.Subset(t, got.Data.Alert, map[string]any{"title": "quality RED", "flapping": true, "transition": "settled"})
 	seq, ours := r.seq(r.ID(4211))
 	require.True(t, ours)
 	require.EqualValues(t, 4211, seq)

@@ -132,13 +132,15 @@ func changeEvent(i int) alert.Event {
 func firing(i int) alert.Alert {
 	c := change(i)
 	k := alert.Key{Rule: "quality-red", Subject: c.Subject, Field: c.Field}
-	return alert.Alert{
+	a := alert.Alert{
 		ID: alert.ID(k, noon), Rule: k.Rule, Severity: alert.Critical, Subject: c.Subject, Field: c.Field, State: alert.Firing,
 		Change: c, Before: "YELLOW", Transition: alert.Opened, Revision: 1, Notified: 1, Since: noon, Changed: noon, Openings: 1,
 		Summary: alert.Text{"Quality of ", c.Subject.PhoneNumber, " (", c.Number.Get(phone.VerifiedName), ") fell from ", "YELLOW", " to ", "RED"},
 		Action:  alert.Text{"Pause marketing and find the blocked or reported templates."}, Runbook: "https://wiki.example.com/wa/quality",
 		Channels: []string{"ops"},
 	}
+	a.Incident = a.NewIncident()
+	return a
 }
 
 func alertEvent(a alert.Alert) alert.Event {
