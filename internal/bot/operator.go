@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/notify"
 	"numwatch/notify/slack"
 	"numwatch/phone"
 )
@@ -88,7 +89,7 @@ func (b *Bot) makeButtons() {
 		return
 	}
 	b.buttons = slack.NewButtons(slack.ButtonsOptions{
-		Sink: b.slack, API: slack.NewAPI(c.BotToken.Reveal(), c.APIURL), Operator: operator{b.loop},
+		Sink: b.slack, API: slack.NewAPI(c.BotToken.Reveal(), c.APIURL, notify.NewTransport()), Operator: operator{b.loop},
 		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Logger: b.log,
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/watch"
+	"numwatch/notify"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/rules"
@@ -75,7 +76,7 @@ func (b *Bot) makeSlack() error {
 // poster is Slack where there is a token, and else the terminal.
 func (b *Bot) poster() slack.Poster {
 	if c := b.config.Slack; !c.BotToken.Empty() {
-		return slack.NewAPI(c.BotToken.Reveal(), c.APIURL)
+		return slack.NewAPI(c.BotToken.Reveal(), c.APIURL, notify.NewTransport())
 	}
 	return slack.NewConsole(b.o.Terminal, b.o.Coloured)
 }

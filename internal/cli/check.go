@@ -14,6 +14,7 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/internal/diagnostic"
+	"numwatch/notify"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
@@ -203,7 +204,7 @@ func (l *checklist) slack(ctx context.Context, cfg *config.Config, set *rules.Se
 	}
 	ctx, cancel := context.WithTimeout(ctx, slackWithin)
 	defer cancel()
-	api := slack.NewAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL)
+	api := slack.NewAPI(cfg.Slack.BotToken.Reveal(), cfg.Slack.APIURL, notify.NewTransport())
 	who, err := api.Check(ctx)
 	l.note("slack", "the token belongs to "+who, err)
 	if err != nil {

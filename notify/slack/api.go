@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"numwatch/notify"
 	"numwatch/notify/card"
 
 	"github.com/slack-go/slack"
@@ -43,11 +42,7 @@ type API struct {
 }
 
 // NewAPI returns a Poster for a bot token. URL is empty for Slack itself.
-func NewAPI(token, url string) *API {
-	return newAPI(token, url, notify.NewTransport())
-}
-
-func newAPI(token, url string, transport http.RoundTripper) *API {
+func NewAPI(token, url string, transport http.RoundTripper) *API {
 	o := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: slackTimeout, Transport: transport})}
 	if url != "" {
 		o = append(o, slack.OptionAPIURL(strings.TrimSuffix(url, "/")+"/"))

@@ -15,7 +15,7 @@ import (
 // A strict workspace takes every text that a customer may choose.
 func TestSlackTakesHostileText(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
-		api := newAPI(simToken, "http://slack.test/api/", direct{slacksim.New(slacksim.Config{
+		api := NewAPI(simToken, "http://slack.test/api/", direct{slacksim.New(slacksim.Config{
 			Token: simToken, Channels: []slacksim.Channel{{ID: "C0000000001", Name: "wa-ops"}},
 			Limits: slacksim.Limits{Posts: slacksim.Rate{Max: -1}, Update: slacksim.Rate{Max: -1}},
 		})})

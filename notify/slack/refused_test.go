@@ -130,7 +130,7 @@ func TestAHistoryThatFailsParksNothing(t *testing.T) {
 // they were posted.
 func TestMessagesAreLookedForWhereTheyWerePosted(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
-		api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
+		api := NewAPI(simToken, "http://slack.test/api/", direct{d.sim})
 		for i, target := range []string{"C0000000001", "C0000000002"} {
 			a := inSpace(alerttest.Firing(i), i)
 			d.update(a)

@@ -93,7 +93,7 @@ func onALargeWorkspace(t *testing.T, test func(t *testing.T, sim *slacksim.Serve
 			c.Channels = append(c.Channels, slacksim.Channel{ID: fmt.Sprintf("C%010d", i), Name: fmt.Sprintf("ch-%d", i)})
 		}
 		sim := slacksim.New(c)
-		test(t, sim, newAPI(simToken, "http://slack.test/api/", direct{sim}))
+		test(t, sim, NewAPI(simToken, "http://slack.test/api/", direct{sim}))
 	})
 }
 

@@ -68,7 +68,7 @@ func withRig(t *testing.T, test func(t *testing.T, d *rig)) {
 
 func (d *rig) start(channels []Channel) {
 	o := Options{
-		Poster: newAPI(simToken, "http://slack.test/api/", direct{d.sim}), State: d.memory, Recorder: d.memory, Channels: channels,
+		Poster: NewAPI(simToken, "http://slack.test/api/", direct{d.sim}), State: d.memory, Recorder: d.memory, Channels: channels,
 		Space: alerttest.Space, Link: "https://numwatch.example.com", Trace: d.count, Buttons: d.buttons,
 	}
 	if d.between != nil {

@@ -33,7 +33,7 @@ func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 				}
 				d.memory.putMessages(m)
 				if applied {
-					api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
+					api := NewAPI(simToken, "http://slack.test/api/", direct{d.sim})
 					card := testCards().Message([]alert.Alert{a}, time.Now(), true)
 					_, err := api.Post(t.Context(), Outgoing{ID: m.ID, Target: m.Target, Card: card})
 					require.NoError(t, err)
@@ -325,7 +325,7 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	transport := notify.NewTransport()
-	api := newAPI(simToken, server.URL+"/api", transport)
+	api := NewAPI(simToken, server.URL+"/api", transport)
 	cases := []struct {
 		fault   slacksim.Fault
 		want    Class
@@ -374,7 +374,7 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 
 func TestSlackResolvesNames(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
-		api := newAPI(simToken, "http://slack.test/api/", direct{d.sim})
+		api := NewAPI(simToken, "http://slack.test/api/", direct{d.sim})
 		id, err := api.Resolve(t.Context(), "#wa-gold")
 		require.NoError(t, err)
 		require.Equal(t, "C0000000002", id)

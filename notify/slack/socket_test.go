@@ -21,6 +21,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/notify"
 	"numwatch/notify/card"
 	"numwatch/phone"
 )
@@ -164,7 +165,7 @@ func newHotline(t *testing.T, operators ...string) *hotline {
 	taken := alerttest.Firing(3)
 	taken.Ack = &alert.Ack{By: "Bo", At: alerttest.Noon}
 	alerts := []alert.Alert{alerttest.Firing(1), alerttest.Firing(2), alerttest.Resolved(alerttest.Firing(4), alerttest.Noon), alerttest.Resolved(alerttest.Firing(5), alerttest.Noon), taken}
-	api := NewAPI("xoxb-S3CRET", h.server.URL+"/api/")
+	api := NewAPI("xoxb-S3CRET", h.server.URL+"/api/", notify.NewTransport())
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.memory.put(alerts...)
 	h.memory.putMessages(message("m-1", alerts[:3]...), message("m-2", alerts[3]), message("m-3", taken))
