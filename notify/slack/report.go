@@ -71,6 +71,7 @@ func (w *channelWorker) worked(ctx context.Context, l lane, call string) {
 	}
 	if l == posting {
 		w.failures, w.failingSince = 0, time.Time{}
+		w.s.postedAt = time.Now()
 	}
 	w.s.mu.Unlock()
 	now := time.Now()
@@ -105,6 +106,7 @@ func (w *channelWorker) postFailed(ctx context.Context, call string, conf Channe
 		w.s.log.Warn("posting to slack fails", "channel", w.name, "err", err)
 	}
 	stuck := now.Sub(w.failingSince) > stuckAfter
+	all := now.Sub(w.s.postedAt) > stuckAfter // no channel can be posted to: it is Slack
 	w.s.mu.Unlock()
 	e := asPostError(err)
 	if e.Class != Transient {
@@ -112,7 +114,11 @@ func (w *channelWorker) postFailed(ctx context.Context, call string, conf Channe
 		return
 	}
 	if stuck {
-		w.s.report(ctx, w.parked(e))
+		r := w.parked(e)
+		if all {
+			r.Component = component
+		}
+		w.s.report(ctx, r)
 	}
 	w.pause(e.RetryAfter)
 }
@@ -184,10 +190,11 @@ func (s *Sink) findings(now time.Time) (reports []alert.SinkReport) {
 		reports = append(reports, alert.SinkReport{Component: component, Value: phone.Parked, Code: code, Reason: fmt.Sprintf(format, args...)})
 	}
 	since := now.Add(-waitsTooLong)
+	away := slices.ContainsFunc(s.o.State.Conditions(), func(c phone.Condition) bool { return c.Subject.Component == component })
 	for _, channel := range s.channels {
 		name, c := component+":"+channel.Name, s.plan.channel(channel.Name)
 		configured[name] = true
-		if n, first := s.plan.overdue(c, since); n > 0 {
+		if n, first := s.plan.overdue(c, since); n > 0 && !away {
 			found(name, codeWaiting, "%s waiting to be shown, the first for %s; %s",
 				phone.Count(n, "alert"), phone.Span(now.Sub(first)), s.lately(channel.Name, now))
 		}

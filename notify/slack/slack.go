@@ -125,6 +125,7 @@ type Sink struct {
 	workers  map[string]*channelWorker
 	budget   *budget
 	blocked  time.Time // no call before this: the token is refused
+	postedAt time.Time // the last time that any channel could be posted to
 }
 
 // New returns a sink that does nothing until Run.
