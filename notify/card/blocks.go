@@ -96,7 +96,7 @@ func (b *blockWriter) section(text string) {
 // context shows the facts and the links, each kind in small print.
 func (b *blockWriter) context(c *Card) {
 	var texts []string
-	if word := c.Mark.severity(); word != "" {
+	if word := c.Mark.severity(); word != "" && (len(c.Facts) > 0 || len(c.Lines) == 0) { // else the lines say it
 		texts = append(texts, "*Severity* "+word)
 	}
 	for _, f := range c.Facts {
@@ -192,7 +192,7 @@ func (b *blockWriter) lines(c *Card) {
 		section, size = nil, 0
 	}
 	for _, l := range c.Lines {
-		text := l.Mark.sign() + " " + l.Mark.Word + "  " + Mrkdwn(l.Text, maxLine)
+		text := l.Mark.sign() + " *" + l.Mark.Word + "*  " + Mrkdwn(l.Text, maxLine)
 		n := utf8.RuneCountInString(text) + 1
 		if b.used+size+n > maxAll-2*maxFooter-maxFact {
 			break

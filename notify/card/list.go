@@ -62,9 +62,18 @@ func endings(incidents []*incident) (closed []ending) {
 }
 
 // listTitle names the critical ones, whatever else the list holds: it is all that
-// a notification shows.
-func (c *Maker) listTitle(incidents []*incident) string {
-	worst, where := critical(incidents), c.where(incidents)
+// a notification shows. It names as many as a heading has room for.
+func (c *Maker) listTitle(incidents []*incident) (title string) {
+	for named := maxNamed; named > 0; named-- {
+		if title = c.naming(incidents, named); utf8.RuneCountInString(title)+len("🔴 ") <= maxHeader {
+			break
+		}
+	}
+	return title
+}
+
+func (c *Maker) naming(incidents []*incident, named int) string {
+	worst, where := critical(incidents), c.where(incidents, named)
 	switch {
 	case incidents[0].over():
 		text := subjects(incidents) + where
@@ -77,9 +86,9 @@ func (c *Maker) listTitle(incidents []*incident) string {
 	case len(worst) == 1:
 		return c.named(worst[0].head()) + others(incidents, worst) + where
 	case len(worst) == len(incidents):
-		return c.names(worst) + where + ": " + what(worst)
+		return c.names(worst, named) + where + ": " + what(worst)
 	default:
-		return c.names(worst) + ": " + what(worst) + others(incidents, worst) + where
+		return c.names(worst, named) + ": " + what(worst) + others(incidents, worst) + where
 	}
 }
 
@@ -118,18 +127,18 @@ func subjects(incidents []*incident) string {
 }
 
 // names begins a title with the first of what it is about.
-func (c *Maker) names(incidents []*incident) string {
+func (c *Maker) names(incidents []*incident, named int) string {
 	names := make([]string, len(incidents))
 	for i, in := range incidents {
 		names[i] = c.who(in.head())
 	}
-	return enumerated(names)
+	return enumerated(names, named)
 }
 
 // enumerated joins the first of some names, and counts the others.
-func enumerated(names []string) string {
-	if more := len(names) - maxNamed; more > 0 {
-		names = append(slices.Clone(names[:maxNamed]), phone.Grouped(more)+" more")
+func enumerated(names []string, named int) string {
+	if more := len(names) - named; more > 0 {
+		names = append(slices.Clone(names[:named]), phone.Grouped(more)+" more")
 	}
 	last := len(names) - 1
 	if last < 1 {
@@ -140,7 +149,7 @@ func enumerated(names []string) string {
 
 // where says what all incidents of a list have in common: their space, or that
 // the first polls of some spaces found them.
-func (c *Maker) where(incidents []*incident) string {
+func (c *Maker) where(incidents []*incident, named int) string {
 	seen := map[phone.SpaceKey]bool{}
 	var titles []string
 	for _, in := range incidents {
@@ -155,7 +164,7 @@ func (c *Maker) where(incidents []*incident) string {
 	}
 	switch {
 	case firstLook(incidents):
-		return " in the first look at " + enumerated(titles)
+		return " in the first look at " + enumerated(titles, named)
 	case len(seen) == 1:
 		return " of " + titles[0]
 	default:
@@ -176,7 +185,7 @@ func what(incidents []*incident) string {
 			kinds = append(kinds, kind)
 		}
 	}
-	return enumerated(kinds)
+	return enumerated(kinds, maxNamed)
 }
 
 // kind is what a list calls an incident, without its subject.

@@ -52,7 +52,7 @@ func (c *Maker) Reply(changed, all []alert.Alert) *Card {
 		card.Mark = Mark{"Update", first.mark().Color}
 		card.Title = tallyOf(list, func(n news) Mark { return c.told(n).Mark }).text(" of " + phone.Grouped(len(whole)))
 		if worst := critical(incidentsIn(list)); len(worst) > 0 {
-			card.Title = c.names(worst) + ": " + card.Title
+			card.Title = c.names(worst, maxNamed) + ": " + card.Title
 		}
 	}
 	card.Title = drill(first.incident) + card.Title
@@ -171,9 +171,9 @@ func (c *Maker) Reminder(due, all []alert.Alert, now time.Time) *Card {
 	first := remind(list[0])
 	card := &Card{Mark: Mark{"Still open", first.Mark.Color}, Title: first.Text}
 	if len(list) > 1 {
-		card.Title = phone.Grouped(len(list)) + " of " + subjects(whole) + c.where(whole)
+		card.Title = phone.Grouped(len(list)) + " of " + subjects(whole) + c.where(whole, maxNamed)
 		if worst := critical(incidentsIn(list)); len(worst) > 0 {
-			card.Title = c.names(worst) + ": " + card.Title
+			card.Title = c.names(worst, maxNamed) + ": " + card.Title
 		}
 		card.enumerate(list, remind)
 	}

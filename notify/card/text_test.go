@@ -32,7 +32,7 @@ func spans(s string) []string {
 }
 
 // ownLink is a link that the rule or the bot itself may show.
-var ownLink = regexp.MustCompile(`^https://(wiki\.example\.com/wa/quality\|Runbook|numwatch\.example\.com/[\w/?=&;.#%~+$:@-]*\|[A-Za-z ]+|business\.facebook\.com/wa/manage/phone-numbers/\|WhatsApp Manager)$`)
+var ownLink = regexp.MustCompile(`^https://(wiki\.example\.com/wa/\w+\|Runbook|numwatch\.example\.com/[\w/?=&;.#%~+$:@-]*\|[A-Za-z ]+|business\.facebook\.com/wa/manage/phone-numbers/\|WhatsApp Manager)$`)
 
 // requireHarmless checks a text that Slack parses, which the rule, the channel
 // and the clock alone may have put syntax into.
@@ -193,7 +193,7 @@ func TestListsCountWhatTheyDoNotShow(t *testing.T) {
 	card := testCards().Message(many, alerttest.Noon, true)
 	raw, err := json.Marshal(card.Blocks())
 	require.NoError(t, err)
-	listed := strings.Count(string(raw), "Critical  8613")
+	listed := strings.Count(string(raw), "*Critical*  8613")
 	require.Greater(t, listed, maxListed, "critical ones, as far as a message has room")
 	require.Contains(t, string(raw), "and "+phone.Grouped(3000-listed)+" more")
 	require.Contains(t, string(raw), "8613800000000 Shop 0, 8613800000001 Shop 1, 8613800000002 Shop 2 and 2,997 more of Acme: QualityRating RED")

@@ -1,0 +1,196 @@
+package card
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/slack-go/slack"
+	"github.com/stretchr/testify/require"
+)
+
+// pictureVariable names a folder for the pictures that docs/slack.md shows; without it
+// none are kept.
+const pictureVariable = "NUMWATCH_SCREENSHOTS"
+
+//go:embed testdata/states.html
+var statesPage string
+
+// drawn is a state as the page draws it.
+type drawn struct {
+	Name    string
+	Reply   bool
+	Blocks  []drawnBlock
+	Buttons []Button
+}
+
+type drawnBlock struct {
+	Kind  string
+	Texts []template.HTML
+}
+
+func draw1(s shown) drawn {
+	d := drawn{Name: s.name, Reply: s.reply, Buttons: s.card.Buttons}
+	for _, b := range s.card.Blocks() {
+		block := drawnBlock{Kind: string(b.BlockType())}
+		switch b := b.(type) {
+		case *slack.HeaderBlock:
+			block.Texts = []template.HTML{drawText(b.Text)}
+		case *slack.SectionBlock:
+			block.Texts = []template.HTML{drawText(b.Text)}
+		case *slack.ContextBlock:
+			for _, e := range b.ContextElements.Elements {
+				block.Texts = append(block.Texts, drawText(e.(*slack.TextBlockObject)))
+			}
+		}
+		d.Blocks = append(d.Blocks, block)
+	}
+	return d
+}
+
+var (
+	boldText   = regexp.MustCompile(`(^|[\s(])\*([^*\n]+)\*`)
+	italicText = regexp.MustCompile(`(^|[\s(])_([^_\n]+(?:\w_\w[^_\n]*)*)_([\s:.,]|$)`)
+	linkText   = regexp.MustCompile(`<(https?://[^|>]+)\|([^>]+)>`)
+	dateText   = regexp.MustCompile(`<!date\^\d+\^[^|]+\|([^>]+)>`)
+	signs      = map[string]string{"🔴": "#e01e3c", "🟠": "#f2952f", "🟡": "#eec200", "🔵": "#3b88fd", "🟢": "#2bac76", "⚪": "#b8bbc0"}
+)
+
+// drawText is a text object as HTML. Signs are drawn, as not every machine has a
+// font with colours.
+func drawText(o *slack.TextBlockObject) template.HTML {
+	text := o.Text
+	if o.Type == slack.PlainTextType {
+		text = template.HTMLEscapeString(text)
+	} else {
+		text = dateText.ReplaceAllString(text, "$1")
+		text = strings.ReplaceAll(text, "<!subteam^S012>", "[on call]")
+		text = linkText.ReplaceAllString(text, `<a href="$1">$2</a>`)
+		text = boldText.ReplaceAllString(text, "$1<b>$2</b>")
+		text = italicText.ReplaceAllString(text, "$1<em>$2</em>$3")
+		text = strings.ReplaceAll(text, "[on call]", "<mark>@wa-oncall</mark>")
+	}
+	for sign, color := range signs {
+		text = strings.ReplaceAll(text, sign, `<i class="dot" style="background:`+color+`"></i>`)
+	}
+	return template.HTML(strings.ReplaceAll(text, "\n", "<br>"))
+}
+
+func TestStatesAreDrawn(t *testing.T) {
+	page := template.Must(template.New("states").Parse(statesPage))
+	var all []drawn
+	for _, s := range states() {
+		if s.name == "one fact" {
+			s.card.Mention = []string{"<!subteam^S012>"}
+		}
+		all = append(all, draw1(s))
+	}
+	for _, look := range []string{"light", "dark"} {
+		t.Run(look, func(t *testing.T) {
+			var html bytes.Buffer
+			require.NoError(t, page.Execute(&html, map[string]any{"Look": look, "States": all}))
+			require.Equal(t, len(all), strings.Count(html.String(), "<figure>"))
+			require.NotContains(t, html.String(), "&lt;http", "a link of a message is a link")
+			picture := photograph(t, html.Bytes())
+			require.Equal(t, 1120, picture.Bounds().Dx(), "nothing is wider than the page")
+			if folder := os.Getenv(pictureVariable); folder != "" {
+				require.NoError(t, os.MkdirAll(folder, 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(folder, "slack-"+look+".png"), compact(t, picture), 0o644))
+			}
+		})
+	}
+}
+
+// photograph opens a page in Chromium, where there is one.
+func photograph(t *testing.T, html []byte) image.Image {
+	t.Helper()
+	program := chromium(t)
+	path := filepath.Join(t.TempDir(), "states.html")
+	require.NoError(t, os.WriteFile(path, html, 0o644))
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Headless,
+	}
+	for _, name := range []string{"disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage", "hide-scrollbars"} {
+		options = append(options, chromedp.Flag(name, true))
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+	defer cancel()
+	ctx, cancel = chromedp.NewContext(ctx)
+	defer cancel()
+	defer func() { _ = chromedp.Cancel(ctx) }() // waits until the browser has let go of its folder
+	bounded, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	require.NoError(t, chromedp.Do(bounded, chromedp.EmulateViewport(1120, 900), chromedp.Navigate("file://"+path), chromedp.WaitReady("body")))
+	raw, err := chromedp.Run(bounded, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
+	picture, err := png.Decode(bytes.NewReader(raw))
+	require.NoError(t, err)
+	return picture
+}
+
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{os.Getenv("NUMWATCH_CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); name != "" && err == nil {
+			return path
+		}
+	}
+	t.Skip("there is no Chromium")
+	return ""
+}
+
+// apart is how much the colours of a compact picture differ at least.
+const apart = 4 << 13
+
+func distance(x, y color.Color) (sum int) {
+	r1, g1, b1, _ := x.RGBA()
+	r2, g2, b2, _ := y.RGBA()
+	for _, d := range []int{int(r1) - int(r2), int(g1) - int(g2), int(b1) - int(b2)} {
+		sum += max(d, -d)
+	}
+	return sum
+}
+
+// compact is the picture as a PNG of a dozen colours: those of the signs, and of
+// others that differ the ones that are used most.
+func compact(t *testing.T, picture image.Image) []byte {
+	t.Helper()
+	count := map[color.Color]int{}
+	b := picture.Bounds()
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			count[picture.At(x, y)]++
+		}
+	}
+	colors := slices.SortedFunc(maps.Keys(count), func(x, y color.Color) int {
+		return cmp.Or(cmp.Compare(count[y], count[x]), cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)))
+	})
+	palette := color.Palette{color.RGBA{224, 30, 60, 255}, color.RGBA{242, 149, 47, 255}, color.RGBA{238, 194, 0, 255}, color.RGBA{43, 172, 118, 255}} // signs
+	for _, c := range colors {
+		if len(palette) < 12 && distance(palette[palette.Index(c)], c) > apart {
+			palette = append(palette, c)
+		}
+	}
+	small := image.NewPaletted(b, palette)
+	draw.Draw(small, b, picture, b.Min, draw.Src)
+	var out bytes.Buffer
+	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small))
+	return out.Bytes()
+}
