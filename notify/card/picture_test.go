@@ -109,7 +109,7 @@ func TestStatesAreDrawn(t *testing.T) {
 			require.Equal(t, len(all), strings.Count(html.String(), "<figure>"))
 			require.NotContains(t, html.String(), "&lt;http", "a link of a message is a link")
 			picture := photograph(t, html.Bytes())
-			require.Equal(t, 1120, picture.Bounds().Dx(), "nothing is wider than the page")
+			require.Equal(t, 1040, picture.Bounds().Dx(), "nothing is wider than the page")
 			if folder := os.Getenv(pictureVariable); folder != "" {
 				require.NoError(t, os.MkdirAll(folder, 0o755))
 				require.NoError(t, os.WriteFile(filepath.Join(folder, "slack-"+look+".png"), compact(t, picture), 0o644))
@@ -137,7 +137,7 @@ func photograph(t *testing.T, html []byte) image.Image {
 	defer func() { _ = chromedp.Cancel(ctx) }() // waits until the browser has let go of its folder
 	bounded, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	require.NoError(t, chromedp.Do(bounded, chromedp.EmulateViewport(1120, 900), chromedp.Navigate("file://"+path), chromedp.WaitReady("body")))
+	require.NoError(t, chromedp.Do(bounded, chromedp.EmulateViewport(1040, 900), chromedp.Navigate("file://"+path), chromedp.WaitReady("body")))
 	raw, err := chromedp.Run(bounded, chromedp.FullScreenshot(100))
 	require.NoError(t, err)
 	picture, err := png.Decode(bytes.NewReader(raw))
@@ -157,7 +157,7 @@ func chromium(t *testing.T) string {
 }
 
 // apart is how much the colours of a compact picture differ at least.
-const apart = 4 << 13
+const apart = 6 << 13
 
 func distance(x, y color.Color) (sum int) {
 	r1, g1, b1, _ := x.RGBA()
@@ -184,7 +184,7 @@ func compact(t *testing.T, picture image.Image) []byte {
 	})
 	palette := color.Palette{color.RGBA{224, 30, 60, 255}, color.RGBA{242, 149, 47, 255}, color.RGBA{238, 194, 0, 255}, color.RGBA{43, 172, 118, 255}} // signs
 	for _, c := range colors {
-		if len(palette) < 12 && distance(palette[palette.Index(c)], c) > apart {
+		if len(palette) < 10 && distance(palette[palette.Index(c)], c) > apart {
 			palette = append(palette, c)
 		}
 	}

@@ -106,7 +106,7 @@ func TestPlanWaitsForTheFirstRound(t *testing.T) {
 	a = b.post(now, whenever)
 	require.Equal(t, post, a.kind)
 	require.Len(t, a.alerts, 20)
-	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1, 8613800000010 Shop 10 and 17 more in the first look at Acme, Acme, Acme and 17 more: QualityRating RED", testCards().Message(a.alerts, now, true).Title)
+	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1 and 18 more in the first look at Acme, Acme and 18 more: QualityRating RED", testCards().Message(a.alerts, now, true).Title)
 	b.posted(a, "m2", now)
 	b.requireIdle(t, now)
 }

@@ -169,7 +169,7 @@ func TestSlackTellsAsResolvedWhatResolvedDuringTheOutage(t *testing.T) {
 					said.WriteString(texts(t, m.Blocks) + "\n")
 				}
 				for i, a := range all {
-					good := regexp.MustCompile(`Resolved(: |  )` + a.Subject.PhoneNumber).MatchString(said.String())
+					good := regexp.MustCompile(`Resolved(: |\*  )` + a.Subject.PhoneNumber).MatchString(said.String())
 					require.Equal(t, i < 25, good, "%s in\n%s", a.Subject.PhoneNumber, said.String())
 					require.Contains(t, said.String(), a.Subject.PhoneNumber)
 				}
