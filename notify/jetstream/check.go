@@ -48,9 +48,12 @@ func Check(ctx context.Context, login Login, stream StreamOptions) (string, erro
 	case err != nil:
 		return "", err
 	}
-	_, err = reader{nc, stream.Name}.get(ctx, getRequest{LastFor: SubjectAll})
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return "", fmt.Errorf("reading the last message of stream %s: %w", stream.Name, err)
+	read, err := newReader(nc, stream.Name)
+	if err != nil {
+		return "", err
+	}
+	if _, err := read.lastOn(ctx, SubjectAll); err != nil {
+		return "", err
 	}
 	return fmt.Sprintf("%s answers; stream %s fits", login.where(), stream.Name), nil
 }

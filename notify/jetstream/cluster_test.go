@@ -114,7 +114,8 @@ func TestReadsOfAClusterAreNeverStale(t *testing.T) {
 		t.Skip("a cluster takes seconds to start")
 	}
 	js := newCluster(t).stream(0, 1, 2)
-	read := reader{js.Conn(), "NUMWATCH"}
+	read, err := newReader(js.Conn(), "NUMWATCH")
+	require.NoError(t, err)
 	for i := range 500 {
 		subject := fmt.Sprintf("numwatch.v1.bot.n%d", i)
 		var last jetstream.PubAckFuture
@@ -124,7 +125,7 @@ func TestReadsOfAClusterAreNeverStale(t *testing.T) {
 			require.NoError(t, err)
 		}
 		ack := <-last.Ok()
-		m, err := read.get(t.Context(), getRequest{LastFor: subject})
+		m, err := read.lastOn(t.Context(), subject)
 		require.NoError(t, err)
 		require.Equal(t, ack.Sequence, m.sequence)
 	}

@@ -2,8 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,14 +21,8 @@ func (p *Publisher) lostItsEnd(ctx context.Context, read reader, info *jetstream
 	if last.Sequence == 0 {
 		return false, nil
 	}
-	m, err := read.get(ctx, getRequest{Seq: last.Sequence})
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading message %d of stream %s: %w", last.Sequence, p.o.Stream.Name, err)
-	}
-	return m.id != p.o.Renderer.ID(last.Event), nil
+	m, err := read.at(ctx, last.Sequence)
+	return m.sequence != 0 && m.id != p.o.Renderer.ID(last.Event), err
 }
 
 // rewind goes back to where the stream is sound and asks for each event from
@@ -68,9 +60,9 @@ func (p *Publisher) rewind(ctx context.Context, at *position, info *jetstream.St
 // everything may be lost.
 func (p *Publisher) soundUpTo(ctx context.Context, at *position, state jetstream.StreamState) (uint64, error) {
 	for seq, step := state.LastSeq, uint64(1); seq > 0; step *= 2 {
-		m, err := at.read.get(ctx, getRequest{Seq: seq, NextFor: SubjectAll})
-		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return 0, fmt.Errorf("looking for what stream %s lost, at message %d: %w", p.o.Stream.Name, seq, err)
+		m, err := at.read.at(ctx, seq)
+		if err != nil {
+			return 0, err
 		}
 		if _, ours := p.o.Renderer.seq(m.id); ours && m.acked < at.last.Acked {
 			return m.acked, nil

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -56,9 +55,9 @@ func (p *Publisher) locate(ctx context.Context, s jetstream.Stream, read reader)
 	if p.cursor.Stream.Equal(info.Created) && p.cursor.Last.Epoch == p.o.Renderer.Epoch {
 		at.last = p.cursor.Last
 	}
-	last, err := read.get(ctx, getRequest{LastFor: SubjectAll})
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, fmt.Errorf("reading the last message of stream %s: %w", p.o.Stream.Name, err)
+	last, err := read.lastOn(ctx, SubjectAll)
+	if err != nil {
+		return nil, err
 	}
 	end := p.o.Log.LastSeq()
 	seq, ours := p.o.Renderer.seq(last.id)
@@ -120,9 +119,9 @@ func (at *position) holds(ctx context.Context, r *Renderer, e *alert.Event) (boo
 	subject := Subject(e)
 	last, asked := at.held[subject]
 	if !asked {
-		m, err := at.read.get(ctx, getRequest{LastFor: subject})
-		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return false, fmt.Errorf("asking stream %s for the last message on %s: %w", at.read.stream, subject, err)
+		m, err := at.read.lastOn(ctx, subject)
+		if err != nil {
+			return false, err
 		}
 		last, _ = r.seq(m.id)
 		at.held[subject] = last

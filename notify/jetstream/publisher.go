@@ -233,7 +233,11 @@ func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
-	at, err := p.locate(ctx, stream, reader{nc, p.o.Stream.Name})
+	read, err := newReader(nc, p.o.Stream.Name)
+	if err != nil {
+		return err
+	}
+	at, err := p.locate(ctx, stream, read)
 	if err != nil {
 		return err
 	}

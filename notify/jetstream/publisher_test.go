@@ -102,7 +102,9 @@ func TestNATSAsksOnlyWhereThereIsDoubt(t *testing.T) {
 			b.outlast()
 			var asked atomic.Int64
 			_, err := b.js.Conn().Subscribe("$JS.API.STREAM.MSG.GET.NUMWATCH", func(m *nats.Msg) {
-				var r getRequest
+				var r struct {
+					LastFor string `json:"last_by_subj"`
+				}
 				if json.Unmarshal(m.Data, &r) == nil && r.LastFor != "" && r.LastFor != SubjectAll {
 					asked.Add(1)
 				}
