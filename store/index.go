@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
@@ -78,19 +79,22 @@ func (w *writer) rebuildIndex() (err error) {
 	if w.buckets[numbers], err = w.tx.CreateBucket(numbers.name()); err != nil {
 		return err
 	}
+	var keys [][]byte
 	c := w.buckets[spaces].Cursor()
-	for key, stored := c.First(); key != nil && err == nil; key, stored = c.Next() {
+	for key, stored := c.First(); key != nil; key, stored = c.Next() {
 		space, problem := parseSpaceKey(key)
 		value, damaged := unseal(spaces, key, stored)
 		if problem != nil || damaged != nil {
 			continue
 		}
 		eachStored(value, func(n *StoredNumber) bool {
-			err = w.putIndex(string(n.PhoneNumber()), space)
-			return err == nil
+			keys = append(keys, indexKey(string(n.PhoneNumber()), space))
+			return true
 		})
 	}
-	return err
+	// In order: until the commit they are one long list, in which others would be moved.
+	slices.SortFunc(keys, bytes.Compare)
+	return eachKey(keys, func(key []byte) error { return w.put(numbers, key, seal(nil, 0, numbers, key)) })
 }
 
 // CheckIndex reads the index, and the next commit makes it anew if it is not what the

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -235,6 +236,10 @@ func (r *Recovery) Add(record Record) error {
 }
 
 func (r *Recovery) flush() error {
+	// In order: bbolt takes far longer for keys that come from the end.
+	slices.SortStableFunc(r.batch, func(a, b Record) int {
+		return cmp.Or(strings.Compare(a.Part, b.Part), bytes.Compare(a.Key, b.Key))
+	})
 	err := r.update(func(w *writer) error {
 		for _, record := range r.batch {
 			b := bucketOf(record.Part)

@@ -4,6 +4,7 @@
 package maintain
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/gob"
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime/debug"
 	"runtime/metrics"
@@ -89,15 +91,19 @@ const (
 	// stackLimit is far more than a sound store needs, and ends a walk in circles
 	// before it takes a gigabyte.
 	stackLimit = 16 << 20
-	// heapLimit does the same for reading a damaged store with cursors, whose stacks are
-	// slices. The check keeps a list of all pages, and has no such limit.
+	// heapLimit, and a share of the size of the file for lists of its pages, does the same for
+	// cursors, whose stacks are slices, and for pages that claim to be longer than the file.
 	heapLimit = 64 << 20
+	heapShare = 8
 )
 
 // Verify is what the process of a Verifier does: it verifies the store at path, or its
 // pages alone, and prints what it found; or it writes what can be read.
 func Verify(path, what string, stdout io.Writer) error {
 	debug.SetMaxStack(stackLimit)
+	if info, err := os.Stat(path); err == nil {
+		go limitHeap(heapLimit + uint64(info.Size()/heapShare))
+	}
 	var found verified
 	var err error
 	switch what {
@@ -106,9 +112,7 @@ func Verify(path, what string, stdout io.Writer) error {
 	case pages:
 		found.Report, err = store.VerifyPages(path)
 	default:
-		go limitHeap()
-		out := gob.NewEncoder(stdout)
-		return store.ReadDamaged(path, strings.Split(what, ","), func(r store.Record) error { return out.Encode(r) })
+		return writeRecords(path, strings.Split(what, ","), stdout)
 	}
 	if err != nil {
 		found.Err = err.Error()
@@ -116,11 +120,23 @@ func Verify(path, what string, stdout io.Writer) error {
 	return json.NewEncoder(stdout).Encode(found)
 }
 
-func limitHeap() {
+func writeRecords(path string, parts []string, stdout io.Writer) error {
+	buffer := bufio.NewWriterSize(stdout, 64<<10)
+	out := gob.NewEncoder(buffer)
+	return store.ReadDamaged(path, parts, func(r store.Record) error {
+		err := out.Encode(r)
+		if r.End {
+			err = errors.Join(err, buffer.Flush())
+		}
+		return err
+	})
+}
+
+func limitHeap(bytes uint64) {
 	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	for range time.Tick(10 * time.Millisecond) {
-		if metrics.Read(heap); heap[0].Value.Uint64() > heapLimit {
-			panic("pages lead in a circle")
+		if metrics.Read(heap); heap[0].Value.Uint64() > bytes {
+			panic("pages lead in a circle, or are longer than the file")
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (v Verifier) Compact(ctx context.Context, path string) (before, after int64
 		return 0, 0, err
 	}
 	if !report.OK() {
-		return 0, 0, fmt.Errorf("compacting store %s: it is damaged (%s): restore a backup", path, report.Problems[0])
+		return 0, 0, fmt.Errorf("compacting store %s: it is damaged (%s): numwatch run recovers what can be read; or restore a backup", path, report.Problems[0])
 	}
 	src, file, err := dbfile.Open(path, dbfile.Access{})
 	if err != nil {

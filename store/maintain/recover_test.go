@@ -246,6 +246,15 @@ func TestRecoverOfABranchWithAnotherKey(t *testing.T) {
 	require.Equal(t, 400, spacesIn(t, s))
 }
 
+// The check would list every page that a page claims to be long.
+func TestRecoverOfAPageThatClaimsToBeLongerThanTheFile(t *testing.T) {
+	path, _ := sample(t)
+	leaves, _ := usedPages(t, path, "main\x00")
+	change(t, path, leaves[:1], func(page []byte) { binary.NativeEndian.PutUint32(page[12:], 1<<30) })
+	_, s := requireRecovered(t, path)
+	require.Equal(t, 400, spacesIn(t, s))
+}
+
 // At whatever moment a recovery is killed, there is a store, and the next one works.
 func TestRecoverAfterAKill(t *testing.T) {
 	self, err := os.Executable()
