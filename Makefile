@@ -51,6 +51,7 @@ soak: ## the long tests: 500 kills, 1,000 corrupted stores and thousands of faul
 	$(SOAK) NUMWATCH_SOAK_ROUNDS=5000 $(GO) test -count=1 -timeout 1h -run RandomFaults ./notify/...
 	$(SOAK) $(GO) test -count=50 -timeout 1h -run 'FaultMatrix|FaultsOfEveryEffect|NATSCrashes|NATSOrder|NATSOutage' ./notify/...
 	$(SOAK) NUMWATCH_SOAK_WORLDS=3000 $(GO) test -count=1 -timeout 1h -run NeverStaysSlow ./poller/ratelimit
+	$(SOAK) NUMWATCH_SOAK_TIMELINES=1000000 $(GO) test -count=1 -timeout 4h -run WhatPeopleHeard ./internal/rulelab/backtest
 	$(SOAK) NUMWATCH_SOAK_STORES=1000 $(GO) test -count=1 -timeout 1h -run TestCorruptedStores ./internal/bot
 	$(SOAK) NUMWATCH_SOAK_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKilled|TestStopped' ./internal/cli
 

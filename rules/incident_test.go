@@ -200,3 +200,36 @@ func (w *testbed) restart() {
 	}
 	w.st = rules.NewState(stored)
 }
+
+func TestWhatFlapsSilencesNothingWorse(t *testing.T) {
+	w := newTestbed(t, red+`
+  - {name: yellow, on: QualityRating, to: [YELLOW], severity: warning, summary: x}
+`)
+	for range 3 {
+		w.later(time.Minute).see(phone.QualityRating, "GREEN")
+		w.later(time.Minute).see(phone.QualityRating, "YELLOW")
+	}
+	out := w.later(time.Minute).see(phone.QualityRating, "RED")
+	require.Equal(t, []string{"red opened", "yellow resolved"}, transitions(out))
+	require.True(t, notified(out[0]), "critical")
+	require.False(t, notified(out[1]))
+	out = w.later(15 * time.Minute).tick()
+	require.Equal(t, []string{"yellow settled"}, transitions(out))
+}
+
+func TestWhatFlappingSilencedIsToldInTheEnd(t *testing.T) {
+	w := newTestbed(t, red+`
+  - {name: yellow, on: QualityRating, to: [YELLOW], severity: warning, summary: x}
+`)
+	for range 3 {
+		w.later(time.Minute).see(phone.QualityRating, "GREEN")
+		w.later(time.Minute).see(phone.QualityRating, "RED")
+	}
+	out := w.later(time.Minute).see(phone.QualityRating, "YELLOW")
+	require.Equal(t, []string{"yellow opened", "red resolved"}, transitions(out))
+	require.Zero(t, out[0].Notified)
+	out = w.later(15 * time.Minute).tick()
+	require.Equal(t, []string{"red settled", "yellow opened"}, transitions(out))
+	require.True(t, notified(out[1]), "it is still open")
+	require.Equal(t, uint64(1), out[1].Revision, "which is no transition")
+}

@@ -183,7 +183,7 @@ type fieldOf struct {
 // flap is a field that changes to and fro, of which people hear no more until it has
 // stayed as it is for a while.
 type flap struct {
-	alert *alert.Alert // the one that is Flapping
+	alert *alert.Alert // the worst one that is Flapping
 	last  *alert.Alert // on the field, of all that moved
 }
 
@@ -197,6 +197,8 @@ func (s *State) noteFlap(a *alert.Alert) {
 		return
 	case f == nil:
 		return
+	case a.Flapping && a.Severity < f.alert.Severity:
+		f.alert = a
 	case f.alert.ID == a.ID && !a.Flapping:
 		delete(s.flapping, k)
 		return

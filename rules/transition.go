@@ -221,7 +221,8 @@ func dropped(a alert.Alert) alert.Alert {
 // field is flapping.
 func (s *step) transition(a *alert.Alert, to alert.State, t alert.Transition) {
 	move(a, to, t, s.now)
-	if s.state.flapping[fieldOf{a.Subject, a.Field}] == nil {
+	f := s.state.flapping[fieldOf{a.Subject, a.Field}]
+	if f == nil || a.Severity < f.alert.Severity { // what is worse than what flaps is heard
 		a.Notified = a.Revision
 	}
 }
@@ -231,9 +232,10 @@ func move(a *alert.Alert, to alert.State, t alert.Transition, now time.Time) {
 	a.Revision++
 }
 
-// settle tells how fields that flapped have stayed for long enough.
+// settle tells how fields that flapped have stayed for long enough: by the alert that
+// flapped, and by others on the field of which not all was told.
 func (s *step) settle() {
-	for _, f := range s.state.flapping {
+	for k, f := range s.state.flapping {
 		if s.now.Sub(f.last.Changed) < s.set.settleAfter {
 			continue
 		}
@@ -242,5 +244,29 @@ func (s *step) settle() {
 		move(&a, a.State, alert.Settled, s.now)
 		a.Notified = a.Revision
 		s.out = append(s.out, a)
+		for _, other := range s.lastOf(k) {
+			o := *other
+			if o.ID == a.ID || !o.Flapping && (o.Notified == o.Revision || o.Transition == alert.Opened && o.State.Closed()) {
+				continue // a notice that was not given is of no use now
+			}
+			o.Flapping, o.Notified = false, o.Revision
+			s.out = append(s.out, o)
+		}
 	}
+}
+
+// lastOf returns the last alert of each rule on a field of a subject.
+func (s *step) lastOf(k fieldOf) (all []*alert.Alert) {
+	for i := range s.set.fieldRules {
+		r := &s.set.fieldRules[i]
+		if r.field != k.Field {
+			continue
+		}
+		if a := s.state.openOf(r.Name, k.Subject, k.Field); a != nil {
+			all = append(all, a)
+		} else if a := s.state.closed[alert.Key{Rule: r.Name, Subject: k.Subject, Field: k.Field}]; a != nil {
+			all = append(all, a)
+		}
+	}
+	return all
 }
