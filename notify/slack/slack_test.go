@@ -81,6 +81,26 @@ func TestSlackSoundsGoodOnlyWhereItIs(t *testing.T) {
 	})
 }
 
+// A rules file that stays broken in another way is no news, but its message is up to date.
+func TestSlackShowsTheLatestReason(t *testing.T) {
+	withRig(t, func(t *testing.T, d *rig) {
+		d.start(opsChannel)
+		a := alerttest.Firing(1)
+		a.Subject, a.Field = phone.Subject{Component: "rules"}, phone.Rules
+		a.Change = phone.Change{Subject: a.Subject, Field: a.Field, Old: phone.OK, New: phone.Refused, Reason: "line 12"}
+		a.Summary = alert.Text{"rules.yaml is rejected: ", "line 12", ""}
+		d.update(a)
+		d.after(10 * time.Second)
+		a.Change.Reason, a.Summary = "line 14", alert.Text{"rules.yaml is rejected: ", "line 14", ""}
+		d.update(a)
+		d.after(10 * time.Second)
+		require.Len(t, d.messages(), 1)
+		require.Contains(t, d.messages()[0].Text, "line 14")
+		require.Empty(t, d.messages()[0].Replies)
+		d.requireShown("ops")
+	})
+}
+
 func TestSlackForgetsWhatIsOver(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
 		d.start(opsChannel)
