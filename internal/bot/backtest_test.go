@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,6 +50,21 @@ rules: [{name: quality, on: QualityRating, to: [TO], severity: info, summary: x}
 	require.NoError(t, err)
 	require.Equal(t, "quality: 0 → 300 messages in #wa-ops", d.Lines[0].String())
 	require.True(t, d.Large())
+
+	var told []string
+	b.log, b.note = slog.New(slog.DiscardHandler), func(_ context.Context, n alert.Notice) error {
+		told = append(told, n.Kind)
+		return nil
+	}
+	set := parse("YELLOW")
+	b.noisy = func(_ context.Context, noisy *rules.Set, reason string) {
+		require.Same(t, set, noisy)
+		told = append(told, reason)
+	}
+	b.publish(t.Context(), now, set, d)
+	require.Equal(t, []string{
+		"rules-backtested", "In the last 7 days, it would have sent, old → new: quality: 0 → 300 messages in #wa-ops",
+	}, told)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
