@@ -249,6 +249,10 @@ func (f Field) Recovered(before, now string) bool {
 	return d == Better || d == Sideways
 }
 
+// Rests reports whether a value says that there is nothing to judge, for example that no
+// rename is under way. It opens no alert, as values off the scale, but ends one.
+func (f Field) Rests(value string) bool { return f == NewNameStatus && value == "NONE" }
+
 // best is the first value of the field's scale; "" of a text field.
 func (f Field) best() string {
 	if !f.IsEnum() {

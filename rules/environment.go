@@ -2,6 +2,7 @@ package rules
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"numwatch/alert"
@@ -15,6 +16,7 @@ type environment struct {
 	PhoneNumber string
 
 	Old, New         string // values of Field
+	Was              string // "(was GREEN)", empty where that says nothing
 	Field, Direction string
 	Severity         string
 	Since            string // when the alert opened, or its condition began
@@ -27,6 +29,11 @@ type environment struct {
 	Code, Reason string // why a poll failed, a sink is parked, rules are refused
 	Part         string // of the bot
 	Baseline     bool   // first sight of the space
+
+	MovedFrom    string // the title of the space that the number came from
+	Returned     bool   // the number was in the space before
+	Away         string // for how long it was gone
+	NameApproved bool   // a new name of the number was approved, see nameApproved
 
 	VerifiedName           string
 	Status                 string
@@ -61,12 +68,12 @@ func (e *environment) member(name string) reflect.Value {
 }
 
 // setSubject fills in what belongs to the subject, as it is now.
-func (e *environment) setSubject(space phone.Space, s phone.Subject, n *phone.Number) {
+func (e *environment) setSubject(in *Seen, s phone.Subject, n *phone.Number) {
 	*e = environment{
-		PhoneNumber: s.PhoneNumber, Account: s.Account, SpaceId: s.Space, Labels: space.Labels, Part: s.Component,
+		PhoneNumber: s.PhoneNumber, Account: s.Account, SpaceId: s.Space, Labels: in.Space.Labels, Part: s.Component,
 	}
 	if s.Space != "" {
-		e.Space = space.Title()
+		e.Space = in.Space.Title()
 	}
 	if n == nil {
 		return
@@ -75,14 +82,50 @@ func (e *environment) setSubject(space phone.Space, s phone.Subject, n *phone.Nu
 	for f, v := range n.All() {
 		members.Field(fieldMembers[f]).SetString(v)
 	}
+	e.NameApproved = nameApproved(e.NewNameStatus, in.Changes)
 }
 
 // setChange fills in what belongs to the change.
-func (e *environment) setChange(c *phone.Change, severity alert.Severity, since time.Time) {
+func (e *environment) setChange(in *Seen, c *phone.Change, severity alert.Severity, since time.Time) {
 	e.Old, e.New, e.Field = c.Old, c.New, c.Field.String()
+	e.Was = wasText(c.Field, c.Old, c.New)
 	e.Direction, e.Severity = c.Direction.String(), severity.String()
 	e.Since = since.UTC().Format("2006-01-02 15:04 UTC")
 	e.Code, e.Reason, e.Baseline = c.Code, c.Reason, c.Baseline
+	if e.MovedFrom = c.MovedFrom; c.MovedFrom == in.From.ID {
+		e.MovedFrom = in.From.Title()
+	}
+	e.Returned, e.Away = !c.AwaySince.IsZero(), away(c)
+}
+
+// wasText says what a value was before, in brackets. Where nothing was known, and where
+// it did not move, there is nothing to say.
+func wasText(f phone.Field, old, now string) string {
+	if old == "" || old == now || f.IsEnum() && (old == "UNKNOWN" || old == "NA" || old == "NONE") {
+		return ""
+	}
+	return "(was " + f.Shown(old) + ")"
+}
+
+// away says for how long a number that is back was gone; nothing of others.
+func away(c *phone.Change) string {
+	if c.AwaySince.IsZero() {
+		return ""
+	}
+	return phone.Span(c.SeenAt.Sub(c.AwaySince))
+}
+
+// nameApproved reports whether a rename was approved: NewNameStatus says so, or it went
+// back to rest in this poll, after an approval or a review. A name that was refused
+// does not come into use.
+func nameApproved(status string, changes []phone.Change) bool {
+	if !phone.NewNameStatus.Rests(status) {
+		rank, ranked := phone.NewNameStatus.Rank(status)
+		return ranked && rank == 0
+	}
+	return slices.ContainsFunc(changes, func(c phone.Change) bool {
+		return c.Field == phone.NewNameStatus && c.Field.Direction(c.Old, "EXPIRED") == phone.Worse
+	})
 }
 
 // shown returns the environment as people may see it: URLs without what may be

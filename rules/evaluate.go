@@ -135,7 +135,7 @@ func (e *evaluation) decideOpen(r *fieldRule, a *alert.Alert) (Clause, *conditio
 		return Life, nil
 	}
 	switch {
-	case !known, offScale(r.field, v) && !r.namesValue(v):
+	case !known, offScale(r.field, v) && !r.field.Rests(v) && !r.namesValue(v):
 		return Value, nil
 	case !r.stillApplies(a, v):
 		return To, nil
@@ -164,7 +164,7 @@ func (e *evaluation) decideWhere(r *fieldRule, c *phone.Change, open *alert.Aler
 		since = open.Since
 	}
 	e.fill()
-	e.env.setChange(c, r.Severity, since)
+	e.env.setChange(&e.in, c, r.Severity, since)
 	for _, condition := range r.where {
 		if !condition.isTrue(&e.state.vm, &e.env) {
 			return Where, condition
@@ -176,7 +176,7 @@ func (e *evaluation) decideWhere(r *fieldRule, c *phone.Change, open *alert.Aler
 func (e *evaluation) fill() {
 	if !e.filled {
 		e.filled = true
-		e.env.setSubject(e.in.Space, e.subject, e.number)
+		e.env.setSubject(&e.in, e.subject, e.number)
 	}
 }
 

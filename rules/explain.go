@@ -79,7 +79,7 @@ func (e *evaluation) verdict(r *fieldRule) Verdict {
 	}
 	c := e.changeOf(r.field, v.Value)
 	e.fill()
-	e.env.setChange(&c, r.Severity, e.now)
+	e.env.setChange(&e.in, &c, r.Severity, e.now)
 	for _, ch := range r.channels {
 		h := ChannelVerdict{Channel: ch.Name, Notified: ch.where == nil || ch.where.isTrue(&e.state.vm, &e.env)}
 		if !h.Notified {

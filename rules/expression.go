@@ -196,6 +196,9 @@ func (c *checker) identifier(n *ast.IdentifierNode) {
 	if f, ok := phone.ParseField(n.Value); ok && f.OfNumber() {
 		c.x.depends = c.x.depends.With(f)
 	}
+	if n.Value == "NameApproved" {
+		c.x.depends = c.x.depends.With(phone.NewNameStatus)
+	}
 	if n.Value == "$env" {
 		c.refuse(n, "name the value", "$env")
 	}

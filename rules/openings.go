@@ -116,6 +116,8 @@ func absent(f phone.Field, name string) bool {
 		return f.OfBot()
 	case name == "Part":
 		return !f.OfBot()
+	case name == "MovedFrom", name == "Away":
+		return f != phone.Presence
 	case name == "Code", name == "Reason":
 		return f.OfNumber() || f == phone.Presence
 	default:

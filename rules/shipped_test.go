@@ -35,6 +35,7 @@ func TestShippedRules(t *testing.T) {
 	for _, r := range set.Rules() {
 		require.NotEmpty(t, r.Summary, r.Name)
 		require.NotEmpty(t, r.Action, r.Name)
+		require.True(t, r.Title != "" || !r.On[0].OfNumber() && r.On[0] != phone.Presence, "%s: what a list of its numbers is called", r.Name)
 		require.Contains(t, r.Channels, "ops", r.Name)
 		require.Equal(t, r.Severity == alert.Critical, slices.Contains(r.Channels, "oncall"), "%s: who is critical wakes somebody", r.Name)
 	}
@@ -61,16 +62,18 @@ func TestShippedRulesSayWhatOperatorsNeed(t *testing.T) {
 		{phone.Status, "CONNECTED", "UNVERIFIED", "registration-lost", alert.High, alert.Firing},
 		{phone.Status, "CONNECTED", "DELETED", "number-deleted", alert.High, alert.Ended},
 		{phone.Status, "CONNECTED", "MIGRATED", "number-deleted", alert.High, alert.Ended},
-		{phone.Presence, "APPEARED", "MISSING", "number-missing", alert.High, alert.Ended},
+		{phone.Presence, "APPEARED", "MISSING", "number-missing", alert.High, alert.Firing},
 		{phone.QualityRating, "GREEN", "RED", "quality-red", alert.Critical, alert.Firing},
 		{phone.QualityRating, "YELLOW", "RED", "quality-red", alert.Critical, alert.Firing},
 		{phone.QualityRating, "GREEN", "YELLOW", "quality-yellow", alert.Warning, alert.Firing},
+		{phone.QualityRating, "RED", "YELLOW", "quality-yellow", alert.Warning, alert.Firing},
 		{phone.MessagingLimitTier, "TIER_10K", "TIER_1K", "limit-lowered", alert.Warning, alert.Firing},
 		{phone.MessagingLimitTier, "TIER_1K", "TIER_10K", "limit-raised", alert.Info, alert.Ended},
 		{phone.NameStatus, "APPROVED", "DECLINED", "name-rejected", alert.High, alert.Firing},
 		{phone.NameStatus, "PENDING_REVIEW", "REJECTED", "name-rejected", alert.High, alert.Firing},
 		{phone.NameStatus, "APPROVED", "EXPIRED", "name-expired", alert.Warning, alert.Firing},
 		{phone.NewNameStatus, "PENDING_REVIEW", "DECLINED", "name-rejected", alert.High, alert.Firing},
+		{phone.NewNameStatus, "PENDING_REVIEW", "APPROVED", "name-approved", alert.Info, alert.Ended},
 		{phone.CodeVerificationStatus, "VERIFIED", "REJECTED", "verification-lost", alert.High, alert.Firing},
 		{phone.CodeVerificationStatus, "VERIFIED", "REVOKED", "verification-lost", alert.High, alert.Firing},
 		{phone.CodeVerificationStatus, "VERIFIED", "MORE_INFORMATION_REQUESTED", "verification-needs-information", alert.Warning, alert.Firing},
@@ -128,7 +131,7 @@ func TestShippedRulesWatchNumwatch(t *testing.T) {
 	}
 	a := one(t, poll(phone.Subject{Account: "main", Space: "293"}, phone.Poll, phone.Failing))
 	require.Equal(t, "space-blind", a.Rule)
-	require.Equal(t, "numwatch cannot poll Acme (293): FAILING, Forbidden.RAM", a.Summary.Plain())
+	require.Equal(t, "numwatch cannot poll Acme: FAILING, Forbidden.RAM", a.Summary.Plain())
 	a = one(t, poll(phone.Subject{Account: "main"}, phone.Poll, phone.Denied))
 	require.Equal(t, "account-blind", a.Rule)
 	require.Equal(t, []string{"oncall", "ops"}, a.Channels)

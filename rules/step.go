@@ -16,7 +16,24 @@ type Input interface{ input() }
 // Seen is all the changes of one subject that one poll brought.
 type Seen struct {
 	Space   phone.Space // that the subject is in; of accounts and the bot, as far as there is one
+	From    phone.Space // that the number came from, of one that moved
 	Changes []phone.Change
+}
+
+// NewSeen returns the input of changes, with the spaces as they are described.
+func NewSeen(changes []phone.Change, describe func(phone.SpaceKey) phone.Space) Seen {
+	if len(changes) == 0 {
+		return Seen{}
+	}
+	first := &changes[0]
+	in := Seen{Space: phone.Space{SpaceKey: first.Subject.SpaceKey()}, Changes: changes}
+	if in.Space.ID != "" {
+		in.Space = describe(in.Space.SpaceKey)
+	}
+	if first.MovedFrom != "" {
+		in.From = describe(phone.SpaceKey{Account: first.Subject.Account, ID: first.MovedFrom})
+	}
+	return in
 }
 
 // Tick says that time has passed.

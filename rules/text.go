@@ -21,6 +21,9 @@ const (
 	separators = " .,:;" // around what is left out
 )
 
+// optionalHoles are left out where they are empty.
+var optionalHoles = []string{"Code", "Reason", "Was", "MovedFrom", "Away", "VerifiedName"}
+
 // texts is a compiled title, summary or action.
 type texts struct {
 	byValue map[string]*text // by the values, canonical, that have one of their own
@@ -115,11 +118,15 @@ func (t *text) render(m *vm.VM, e *environment) alert.Text {
 
 // empty fills a hole that has no value, between its literals. Not every failure
 // has a code or a reason: that is left out with the punctuation before it, or behind it
-// at the start.
+// at the start, and with brackets around it.
 func (h *hole) empty(around alert.Text) {
 	if !h.optional {
 		around[1] = emptyHole
 		return
+	}
+	before, opens := strings.CutSuffix(around[0], "(")
+	if after, closes := strings.CutPrefix(around[2], ")"); opens && closes {
+		around[0], around[2] = before, after
 	}
 	if around[0] == "" {
 		around[2] = strings.TrimLeft(around[2], separators)
@@ -179,7 +186,7 @@ func (c *compiler) compileText(t Text, fields []phone.Field) *text {
 func (c *compiler) compileHole(t Text, start int, source string, fields []phone.Field) hole {
 	name := strings.TrimSpace(source)
 	if i := slices.Index(names, name); i >= 0 && reflect.TypeFor[environment]().Field(i).Type.Kind() == reflect.String {
-		return hole{member: i, optional: name == "Code" || name == "Reason"}
+		return hole{member: i, optional: slices.Contains(optionalHoles, name)}
 	}
 	x := expression{compiler: c, text: t, offset: runes(t.Value[:start]), source: source, fields: fields}
 	program := x.compile(expr.AsAny())

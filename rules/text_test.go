@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,6 +34,9 @@ func TestTexts(t *testing.T) {
 		`{SpaceId} {Account} {Since} {PhoneNumber}`:  {"", "293", " ", "main", " ", "2026-11-23 08:00 UTC", " ", "8613800001111", ""},
 		`{ {"a": New}["a"] }`:                        {"", "RED", ""},
 		`{int(VerifiedName)} {split(New, "")[9]}`:    {"", "(error)", " ", "(error)", ""},
+		`{New}: it {Was}.`:                           {"", "RED", ": it ", "(was GREEN)", "."},
+		`{New} from {MovedFrom}, {Away}.`:            {"", "RED", " from", "", "", "", "."},
+		`{Returned} {NameApproved}`:                  {"", "false", " ", "false", ""},
 		`{Baseline} {Part} {Reason}`:                 {"", "false", " ", "(none)", "", "", ""},
 		`{any(["R"], {New startsWith #}) ? 1.5 : 2}`: {"", "1.5", ""},
 	} {
@@ -43,6 +47,44 @@ func TestTexts(t *testing.T) {
 			require.Equal(t, want, one(t, w.see(phone.QualityRating, "RED")).Summary)
 		})
 	}
+}
+
+// What a value was before is left out where that says nothing.
+func TestWas(t *testing.T) {
+	for old, want := range map[string]string{"CONNECTED": "BANNED (was CONNECTED)", "": "BANNED", "UNKNOWN": "BANNED", "NA": "BANNED", "BANNED": "BANNED"} {
+		w := newTestbed(t, "  - {name: a, on: Status, to: [BANNED], severity: high, summary: '{New} {Was}'}")
+		w.number.Set(phone.Status, "BANNED")
+		a := one(t, w.step(rules.Seen{Space: w.space, Changes: []phone.Change{w.change(phone.Status, old, "BANNED")}}))
+		require.Equal(t, want, a.Summary.Plain(), old)
+	}
+	w := newTestbed(t, "  - {name: a, on: StatusCallbackUrl, once: true, severity: high, summary: '{New} {Was}'}")
+	require.NotContains(t, one(t, w.see(phone.StatusCallbackUrl, "https://b.example/")).Summary.Plain(), "s3cret")
+}
+
+// A number that appeared may have come from another space, or back.
+func TestNumbersThatMovedOrAreBack(t *testing.T) {
+	w := newTestbed(t, `
+  - {name: all, on: Number, to: [APPEARED], once: true, severity: high, summary: "{MovedFrom}/{Returned}/{Away}"}
+  - {name: back, on: Number, to: [APPEARED], once: true, where: Returned and MovedFrom == "", severity: high, summary: x}
+`)
+	appeared := w.change(phone.Presence, "", phone.Appeared)
+	see := func(c phone.Change) []alert.Alert {
+		w.later(2 * time.Hour)
+		return w.step(rules.NewSeen([]phone.Change{c}, func(k phone.SpaceKey) phone.Space {
+			return phone.Space{SpaceKey: k, Name: map[string]string{"294": "Globex"}[k.ID]}
+		}))
+	}
+	require.Equal(t, "/false/", one(t, see(appeared)).Summary.Plain())
+	moved := appeared
+	moved.MovedFrom = "294"
+	require.Equal(t, "Globex/false/", one(t, see(moved)).Summary.Plain())
+	moved.MovedFrom = "295"
+	require.Equal(t, "295/false/", one(t, see(moved)).Summary.Plain(), "a space without a name")
+	back := appeared
+	back.Old, back.AwaySince = phone.Missing, back.SeenAt.Add(-12*time.Second)
+	out := see(back)
+	require.Equal(t, []string{"all opened", "back opened"}, transitions(out))
+	require.Equal(t, "/true/12 s", out[0].Summary.Plain())
 }
 
 // A text may differ by the value that the alert is about, and changes with it.

@@ -120,7 +120,7 @@ func (e *evaluation) changeValue(r *fieldRule, a alert.Alert, c phone.Change) {
 func (e *evaluation) render(r *fieldRule, a *alert.Alert, c phone.Change) {
 	a.Change = c
 	e.fill()
-	e.env.setChange(&c, a.Severity, a.Since)
+	e.env.setChange(&e.in, &c, a.Severity, a.Since)
 	shown := e.env.shown(r.field)
 	a.Title = r.title.of(c.New).render(&e.state.vm, shown)
 	a.Summary, a.Action = r.summary.of(c.New).render(&e.state.vm, shown), r.action.of(c.New).render(&e.state.vm, shown)
@@ -190,18 +190,21 @@ func (s *step) resolved(a alert.Alert, c phone.Change) alert.Alert {
 	if a.State == alert.Pending {
 		return dropped(a)
 	}
-	a.Closing = becameText(&a, c.New)
+	a.Closing = becameText(&a, &c)
 	a.Change = c
 	s.transition(&a, alert.Resolved, alert.WasResolved)
 	return a
 }
 
-func becameText(a *alert.Alert, to string) string {
+func becameText(a *alert.Alert, c *phone.Change) string {
+	to := c.New
 	now := a.Field.Shown(to)
 	if to == "" {
 		now = emptyValue
 	}
 	switch {
+	case c.Field == phone.Presence && !c.AwaySince.IsZero():
+		return "back after " + away(c)
 	case a.Change.New == to:
 		return "still " + now + ", but the rule no longer applies"
 	case a.Field.IsEnum() && a.Field.Recovered(a.Before, to):

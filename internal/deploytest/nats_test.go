@@ -65,7 +65,7 @@ func TestServerOfYourOwn(t *testing.T) {
 	})
 	t.Run("programs", func(t *testing.T) {
 		w.env = append(w.env, "NATS_URL="+asConsumer)
-		want := map[string]string{"open": `1 open: firing: Quality of 8613800001111`, "worker": `numwatch\.v1\.alert\.critical\.quality-red`}
+		want := map[string]string{"open": `1 open: firing: Quality RED: 8613800001111`, "worker": `numwatch\.v1\.alert\.critical\.quality-red`}
 		for name, program := range programs(t) {
 			p := w.launch(t, program)
 			says(t, p.out, want[name])

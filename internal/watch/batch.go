@@ -51,12 +51,12 @@ func (t *batch) judge(in rules.Input) {
 }
 
 // changed logs the changes of one subject and judges them.
-func (t *batch) changed(space phone.Space, changes []phone.Change) {
+func (t *batch) changed(changes []phone.Change) {
 	for _, c := range changes {
 		t.l.o.Metrics.change(c)
 		t.event(alert.Event{Kind: alert.KindChange, Change: c})
 	}
-	t.judge(rules.Seen{Space: space, Changes: changes})
+	t.judge(rules.NewSeen(changes, t.l.o.Directory.Space))
 }
 
 func (t *batch) notice(n alert.Notice) {

@@ -105,9 +105,5 @@ func (t *batch) become(c phone.Change) {
 	}
 	t.l.conditions.set(condition)
 	t.commit.Conditions = append(t.commit.Conditions, condition)
-	space := phone.Space{SpaceKey: c.Subject.SpaceKey()}
-	if c.Subject.Kind() == phone.OfSpace {
-		space = t.l.o.Directory.Space(c.Subject.SpaceKey())
-	}
-	t.changed(space, []phone.Change{c})
+	t.changed([]phone.Change{c})
 }

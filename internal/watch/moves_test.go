@@ -28,7 +28,7 @@ func TestANumberThatMovesAndComesBack(t *testing.T) {
 		time.Sleep(sickFor)
 		require.Equal(r, []string{"main/well-1/12015550000 Number MOVED→APPEARED sick"}, r.changes()[known+2:])
 		for _, e := range r.told(began) {
-			require.Equal(r, "number-appeared", e.Alert.Rule)
+			require.Equal(r, "number-moved", e.Alert.Rule)
 		}
 	})
 }

@@ -47,13 +47,12 @@ func (t *batch) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outc
 	if old == nil {
 		out.Changes = 0 // a first sight says nothing about how often a space changes
 	}
-	space := l.o.Directory.Space(snap.Space)
 	for start := 0; start < len(changes); {
 		end := start + 1
 		for end < len(changes) && changes[end].Subject == changes[start].Subject {
 			end++
 		}
-		t.changed(space, changes[start:end])
+		t.changed(changes[start:end])
 		start = end
 	}
 	return out, nil

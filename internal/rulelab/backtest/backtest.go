@@ -118,15 +118,10 @@ func (r *Replay) judgeGroup() {
 		return
 	}
 	r.advance(r.at)
-	c := &r.group[0]
-	space := phone.Space{SpaceKey: c.Subject.SpaceKey()}
-	if c.Subject.Space != "" {
-		space = r.o.Space(space.SpaceKey)
-	}
-	if c.Baseline {
+	if c := &r.group[0]; c.Baseline {
 		r.first[c.Subject.Account] = r.now
 	}
-	r.step(rules.Seen{Space: space, Changes: r.group})
+	r.step(rules.NewSeen(r.group, r.o.Space))
 	r.group = nil
 }
 

@@ -217,7 +217,7 @@ func (x *Explainer) number(k phone.SpaceKey, phoneNumber string) (Number, error)
 		}
 	}
 	if now.Number != nil {
-		_, decisions := Decide(x.Rules, rules.NewState(stored), rules.Seen{Space: x.Space(k), Changes: []phone.Change{now}}, now.SeenAt)
+		_, decisions := Decide(x.Rules, rules.NewState(stored), rules.NewSeen([]phone.Change{now}, x.Space), now.SeenAt)
 		out.Decisions = slices.DeleteFunc(redactedDecisions(decisions), func(d Decision) bool { return !d.Field.OfNumber() })
 		out.Number = now.Number.Redacted()
 	}

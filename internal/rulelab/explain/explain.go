@@ -120,7 +120,7 @@ func (x *Explainer) change(e *alert.Event) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	moved, decisions := Decide(x.Rules, state, rules.Seen{Space: x.Space(e.Subject().SpaceKey()), Changes: judged.changes}, judged.at)
+	moved, decisions := Decide(x.Rules, state, rules.NewSeen(judged.changes, x.Space), judged.at)
 	if judged.at.Before(t.at) {
 		for _, a := range moved {
 			if t.has(&a) { // others that wait may have opened at another time

@@ -61,6 +61,7 @@ func aspects() []aspect {
 		{"part", value, nil, func(a *alert.Alert) string { return a.Subject.Component }},
 		{"channels", set, nil, func(a *alert.Alert) string { return list(a.Channels) }},
 		{"held_by", set, nil, func(a *alert.Alert) string { return list(a.HeldBy) }},
+		{"title", part, nil, func(a *alert.Alert) string { return a.Title.Plain() }},
 		{"text", part, nil, func(a *alert.Alert) string { return a.Summary.Plain() }},
 		{"action", part, nil, func(a *alert.Alert) string { return a.Action.Plain() }},
 		{"closing", part, nil, func(a *alert.Alert) string { return a.Closing }},
@@ -71,7 +72,7 @@ func aspects() []aspect {
 
 // transitions are the words for what happens to an alert.
 func transitions() (names []string) {
-	for t := alert.Opened; t <= alert.Reopened; t++ {
+	for t := alert.Opened; t <= alert.Settled; t++ {
 		names = append(names, t.String())
 	}
 	return append(names, pending, held, released, escalated)
