@@ -183,6 +183,8 @@ func (f *rulesFile) reportAs(ctx context.Context, value, code, reason string) {
 	}
 }
 
+func (f *rulesFile) settleAfter() time.Duration { return f.inForce().SettleAfter() }
+
 // keepClosed is how long the rules in force need alerts that have closed.
 func (f *rulesFile) keepClosed() time.Duration { return f.inForce().KeepClosed() }
 

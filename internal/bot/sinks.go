@@ -66,7 +66,7 @@ func (b *Bot) otherEpoch(epoch string) {
 func (b *Bot) makeSlack() error {
 	b.slack = slack.New(slack.Options{
 		Poster: b.poster(), State: b.view, Recorder: b.loop, Channels: channels(b.rules.set.Channels()),
-		Space: b.directory.Space, Link: b.config.HTTP.PublicURL, Buttons: b.config.Slack.Buttons(), Keep: b.rules.keepClosed,
+		Space: b.directory.Space, Link: b.config.HTTP.PublicURL, Buttons: b.config.Slack.Buttons(), Keep: b.rules.keepClosed, Settle: b.rules.settleAfter,
 		Logger: b.log, Registerer: b.registry, Trace: b.o.Trace,
 	})
 	b.makeButtons()

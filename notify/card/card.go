@@ -79,7 +79,7 @@ type Maker struct {
 	Link    string                                // public address of the pages; may be empty
 	// SettleAfter is how long a flapping alert stays as it is until it is told of
 	// again; 0: not said.
-	SettleAfter time.Duration
+	SettleAfter func() time.Duration
 }
 
 // severityMark is the mark of what is open, or of a notice.
@@ -101,11 +101,11 @@ func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 // Message is the card of a message that shows all alerts of some incidents. At is
 // when it was posted: what opened long before, or was over by then, says so.
 func (c *Maker) Message(alerts []alert.Alert, at time.Time, _ bool) *Card {
-	if all := incidentsOf(alerts); len(all) > 1 {
+	all := incidentsOf(alerts)
+	if len(all) > 1 {
 		return c.list(all, at)
-	} else {
-		return c.single(all[0], at)
 	}
+	return c.single(all[0], at)
 }
 
 func drill(in *incident) string {

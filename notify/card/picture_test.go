@@ -46,7 +46,7 @@ type drawnBlock struct {
 	Texts []template.HTML
 }
 
-func draw1(s shown) drawn {
+func drawState(s shown) drawn {
 	d := drawn{Name: s.name, Reply: s.reply, Buttons: s.card.Buttons}
 	for _, b := range s.card.Blocks() {
 		block := drawnBlock{Kind: string(b.BlockType())}
@@ -100,7 +100,7 @@ func TestStatesAreDrawn(t *testing.T) {
 		if s.name == "one fact" {
 			s.card.Mention = []string{"<!subteam^S012>"}
 		}
-		all = append(all, draw1(s))
+		all = append(all, drawState(s))
 	}
 	for _, look := range []string{"light", "dark"} {
 		t.Run(look, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 )
 
 func testCards() *Maker {
-	return &Maker{Space: alerttest.Space, Link: "https://numwatch.example.com", SettleAfter: 15 * time.Minute}
+	return &Maker{Space: alerttest.Space, Link: "https://numwatch.example.com", SettleAfter: func() time.Duration { return 15 * time.Minute }}
 }
 
 func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {

@@ -91,7 +91,9 @@ func (c *Maker) told(n news) Line {
 	var texts []string
 	for _, a := range n.changed {
 		if Over(a) {
-			continue
+			if a = n.successor(a); a == nil {
+				continue
+			}
 		}
 		word, text := c.happened(n.incident, a)
 		mark.Word = cmp.Or(mark.Word, word)
@@ -107,6 +109,17 @@ func (c *Maker) told(n news) Line {
 		texts = append(texts, "still open: "+n.stands(func(a *alert.Alert) string { return state(a.Field, a.Change.New) }))
 	}
 	return Line{mark, who + ": " + strings.Join(texts, "; ")}
+}
+
+// successor is the open alert that goes on with the field of one that closed, nil if
+// there is none or it is news of its own.
+func (n news) successor(closed *alert.Alert) *alert.Alert {
+	for _, a := range n.open {
+		if a.Field == closed.Field && !slices.ContainsFunc(n.changed, func(other *alert.Alert) bool { return other.ID == a.ID }) {
+			return a
+		}
+	}
+	return nil
 }
 
 // end says how the incident ended, and of what flapped that it has stayed so.

@@ -204,6 +204,7 @@ func states() []shown {
 		{"worse", c.Reply([]alert.Alert{worse}, []alert.Alert{worse}), true, "Worse: 12015550118 Northwind Parcels: BANNED, was RESTRICTED"},
 		{"joined", c.Reply([]alert.Alert{banned(0, minute)}, []alert.Alert{red(0, 0), banned(0, minute)}), true, "Now also: 12015550118 Northwind Parcels: BANNED, was CONNECTED"},
 		{"better", c.Reply([]alert.Alert{connectedTo("RATE_LIMITED"), limited}, []alert.Alert{connectedTo("RATE_LIMITED"), limited}), true, "Better: 12015550118 Northwind Parcels: RATE_LIMITED, was BANNED"},
+		{"better, where the other alert is not told", c.Reply([]alert.Alert{connectedTo("RATE_LIMITED")}, []alert.Alert{connectedTo("RATE_LIMITED"), limited}), true, "Better: 12015550118 Northwind Parcels: RATE_LIMITED, was BANNED"},
 		{"not better", c.Reply([]alert.Alert{connectedTo("DISCONNECTED"), disconnected()}, []alert.Alert{connectedTo("DISCONNECTED"), disconnected()}), true, "Now: 12015550118 Northwind Parcels: DISCONNECTED, was BANNED"},
 		{"one fact over", c.Reply([]alert.Alert{green}, []alert.Alert{banned(0, 0), green}), true, "Better: 12015550118 Northwind Parcels: QualityRating GREEN again, was RED; still open: BANNED"},
 		{"the end", c.Reply([]alert.Alert{green}, []alert.Alert{green}), true, "Resolved: 12015550118 Northwind Parcels recovered after 41 min: QualityRating GREEN (was RED)"},

@@ -118,10 +118,10 @@ func (c *Maker) flapping(a *alert.Alert) string {
 		bad = a.Change.Old
 	}
 	text := fmt.Sprintf("%d times %s in %s", n, value(a.Field, bad), phone.Span(a.Flaps[n-1].Sub(a.Flaps[0])))
-	if c.SettleAfter > 0 {
-		text += "; next word when it stays for " + phone.Span(c.SettleAfter)
+	if c.SettleAfter == nil || c.SettleAfter() <= 0 {
+		return text
 	}
-	return text
+	return text + "; next word when it stays for " + phone.Span(c.SettleAfter())
 }
 
 // valueSince is since when the field has its value: a number that was restricted

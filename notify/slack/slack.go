@@ -102,6 +102,7 @@ type Options struct {
 	Space    func(phone.SpaceKey) phone.Space
 	Link     string               // public address of the pages; may be empty
 	Buttons  bool                 // somebody hears when they are pressed: see NewButtons
+	Settle   func() time.Duration // how long a flapping alert must stay as it is to be told of again; nil: not said
 	Keep     func() time.Duration // how long closed alerts must stay in reach, beyond two hours; nil: no longer
 
 	Logger     *slog.Logger          // nil: none
@@ -140,7 +141,7 @@ func New(o Options) *Sink {
 		o.Keep = func() time.Duration { return 0 }
 	}
 	s := &Sink{
-		o: o, cards: card.Maker{Space: o.Space, Silence: o.State.Silence, Link: o.Link}, log: o.Logger,
+		o: o, cards: card.Maker{Space: o.Space, Silence: o.State.Silence, Link: o.Link, SettleAfter: o.Settle}, log: o.Logger,
 		metrics: newMetrics(o.Registerer), pace: o.Poster.Pace(), changed: notify.NewSignal(), channels: o.Channels,
 		plan: newPlanner(o.State, names(o.Channels), time.Now()), workers: make(map[string]*channelWorker),
 	}
