@@ -63,7 +63,7 @@ rules: [{name: quality, on: QualityRating, to: [TO], severity: info, summary: x}
 	}
 	b.publish(t.Context(), now, set, d)
 	require.Equal(t, []string{
-		"rules-backtested", "In the last 7 days, it would have sent, old → new: quality: 0 → 300 messages in #wa-ops",
+		"rules-backtested", "In the last 4 days, it would have sent, old → new: quality: 0 → 300 messages in #wa-ops",
 	}, told)
 
 	ctx, cancel := context.WithCancel(t.Context())
