@@ -206,8 +206,11 @@ type Ack struct {
 	At time.Time `json:"at"`
 }
 
+// IncidentPrefix begins the ids of incidents, and of nothing else.
+const IncidentPrefix = "i-"
+
 // NewIncident returns the id of the incident that begins with the alert.
-func (a *Alert) NewIncident() string { return "i-" + strings.TrimPrefix(a.ID, "a-") }
+func (a *Alert) NewIncident() string { return IncidentPrefix + strings.TrimPrefix(a.ID, "a-") }
 
 // ID derives an alert's id from its key and the time at which it first opened,
 // so that judging the same input again gives the same id.

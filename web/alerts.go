@@ -2,10 +2,12 @@ package web
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 
 	"numwatch/alert"
@@ -25,6 +27,7 @@ const (
 type selection struct {
 	State      string
 	Severities []alert.Severity
+	Incident   string
 	Rule       string
 	Account    string
 	Space      string
@@ -34,7 +37,7 @@ type selection struct {
 
 func (p *params) selection() selection {
 	return selection{
-		State: p.oneOf("state", stateOpen, stateFiring, stateClosed, stateAll), Severities: p.severities(),
+		State: p.oneOf("state", stateOpen, stateFiring, stateClosed, stateAll), Severities: p.severities(), Incident: p.text("incident"),
 		Rule: p.text("rule"), Account: p.text("account"), Space: p.text("space"), Number: p.text("number"), Text: p.text("q"),
 	}
 }
@@ -42,7 +45,7 @@ func (p *params) selection() selection {
 func (c *selection) has(a *alert.Alert) bool {
 	is := func(wanted, v string) bool { return wanted == "" || wanted == v }
 	return isIn(c.State, a) && (len(c.Severities) == 0 || slices.Contains(c.Severities, a.Severity)) &&
-		is(c.Rule, a.Rule) && is(c.Account, a.Subject.Account) && is(c.Space, a.Subject.Space) &&
+		is(c.Incident, a.Incident) && is(c.Rule, a.Rule) && is(c.Account, a.Subject.Account) && is(c.Space, a.Subject.Space) &&
 		is(c.Number, a.Subject.PhoneNumber)
 }
 
@@ -60,8 +63,7 @@ func isIn(state string, a *alert.Alert) bool {
 	}
 }
 
-// selected returns the alerts of a selection: those that are open first, of
-// these the worst, and of these the newest.
+// selected returns the alerts of a selection, in order.
 func (s *site) selected(c selection) []*alert.Alert {
 	var alerts []*alert.Alert
 	text := strings.ToLower(strings.TrimSpace(c.Text))
@@ -70,13 +72,19 @@ func (s *site) selected(c selection) []*alert.Alert {
 			alerts = append(alerts, a)
 		}
 	}
-	slices.SortFunc(alerts, func(a, b *alert.Alert) int {
-		if x, y := a.State.Closed(), b.State.Closed(); x || y {
-			return cmp.Or(compareBool(x, y), b.Changed.Compare(a.Changed), cmp.Compare(a.ID, b.ID))
-		}
-		return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.Since.Compare(a.Since), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(alerts, compareAlerts)
 	return alerts
+}
+
+// incidentOf names the incident of an alert; one that is pending stands for itself.
+func incidentOf(a *alert.Alert) string { return cmp.Or(a.Incident, a.ID) }
+
+// compareAlerts puts those that are open first, of these the worst, and of these the newest.
+func compareAlerts(a, b *alert.Alert) int {
+	if x, y := a.State.Closed(), b.State.Closed(); x || y {
+		return cmp.Or(compareBool(x, y), b.Changed.Compare(a.Changed), cmp.Compare(a.ID, b.ID))
+	}
+	return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.Since.Compare(a.Since), cmp.Compare(a.ID, b.ID))
 }
 
 // searchable is what a search looks for a text in.
@@ -100,9 +108,10 @@ func (s *site) render(a *alert.Alert) api.Alert {
 		Baseline: a.Baseline, Drill: a.Drill, Code: c.Code, Reason: shown(c.Reason),
 		Number: redacted(c.Number),
 		Alert: api.Detail{
-			ID: a.ID, Rule: a.Rule, Severity: a.Severity, Transition: a.Transition, State: a.State,
-			Since: a.Since, Changed: a.Changed, Closing: shown(a.Closing), Channels: append([]string{}, a.Channels...), Revision: a.Revision, Openings: a.Openings, HeldBy: append([]string{}, a.HeldBy...), Ack: a.Ack,
-			Summary: a.Summary.Render(shown), Action: a.Action.Render(shown), Runbook: a.Runbook,
+			ID: a.ID, Incident: a.Incident, Rule: a.Rule, Severity: a.Severity, Transition: a.Transition, State: a.State,
+			Since: a.Since, Changed: a.Changed, Closing: shown(a.Closing), Channels: append([]string{}, a.Channels...),
+			Revision: a.Revision, Openings: a.Openings, Flapping: a.Flapping, HeldBy: append([]string{}, a.HeldBy...), Ack: a.Ack,
+			Title: a.Title.Render(shown), Summary: a.Summary.Render(shown), Action: a.Action.Render(shown), Runbook: a.Runbook,
 		},
 	}
 	if a.Subject.Space != "" {
@@ -176,164 +185,44 @@ func (s *site) postDrill(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) ack(r *http.Request, by string) (any, error) {
-	return s.rendered(s.Operator.Ack(r.Context(), r.PathValue("id"), by))
+	return s.decide(r, by, s.Operator.Ack)
 }
 
 func (s *site) unack(r *http.Request, by string) (any, error) {
-	return s.rendered(s.Operator.Unack(r.Context(), r.PathValue("id"), by))
+	return s.decide(r, by, s.Operator.Unack)
 }
 
-func (s *site) rendered(a alert.Alert, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return s.render(&a), nil
-}
-
-type alertsPage struct {
-	States     []link
-	Severities choice
-	Rules      choice
-	Selection  selection
-	Rows       []alertRow
-	Pager      pager
-	Who        string // decides, as last time
-	Silences   []silenceRow
-}
-
-func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
-	params := paramsOf(r)
-	c := params.selection()
-	wanted := c.State
-	c.State = stateAll
-	all := s.selected(c)
-	c.State = wanted
-	in := func(state string) []*alert.Alert {
-		return slices.DeleteFunc(slices.Clone(all), func(a *alert.Alert) bool { return !isIn(state, a) })
-	}
-	rows, turns := paged(params, in(wanted))
-	body := alertsPage{
-		Who: nameOf(r), Silences: s.silenceRows(),
-		Selection:  c,
-		Severities: choose("severity", "Severity", "any", alert.Severities(), params.list("severity")...),
-		Rules:      choose("rule", "Rule", "any", s.rulesWithAlerts(), c.Rule),
-		Pager:      turns,
-	}
-	for _, one := range []struct{ state, text string }{
-		{stateOpen, "Open"}, {stateClosed, "Recently closed"}, {stateAll, "All"},
-	} {
-		body.States = append(body.States, link{
-			Text: one.text, Href: with(params.values, "state", one.state), Here: wanted == one.state, Count: len(in(one.state)),
-		})
-	}
-	for _, a := range rows {
-		row := s.alertRow(a)
-		row.Told = s.told([]*alert.Alert{a})
-		row.Decide = !a.State.Closed()
-		body.Rows = append(body.Rows, row)
-	}
-	s.page(w, r, "alerts", "Alerts", body, params.wrong...)
-}
-
-func (s *site) rulesWithAlerts() (names []string) {
-	for _, a := range s.View.Alerts() {
-		names = append(names, a.Rule)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// alertRow is an alert on a page.
-type alertRow struct {
-	*alert.Alert
-	Tone            tone
-	Number, Name    string
-	Path            string // of the number's page, from the root
-	Space, Account  string
-	Old, New        string
-	Summary, Action string
-	Closing, Notes  string
-	Told            []api.Told
-	Decide          bool   // it can be acknowledged and silenced here
-	Silence         string // where it is silenced until a time
-}
-
-func (s *site) alertRow(a *alert.Alert) alertRow {
-	row := alertRow{
-		Alert: a, Tone: severityTone(a.Severity), Number: text(a.Subject.PhoneNumber), Account: text(a.Subject.Account),
-		Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
-		Summary: a.Summary.Render(text), Action: a.Action.Render(text), Closing: text(a.Closing), Notes: s.notes(a),
-	}
-	match := alert.MatchSubject(a.Rule, a.Subject)
-	row.Silence = "silences?" + matchQuery(&match).Encode()
-	if a.State.Closed() {
-		row.Tone = off
-	}
-	if a.Change.Number != nil {
-		row.Name = text(a.Change.Number.Get(phone.VerifiedName))
-	}
-	switch a.Subject.Kind() {
-	case phone.OfNumber:
-		row.Path = numberPath(a.Subject)
-		row.Space = text(s.Space(a.Subject.SpaceKey()).Title())
-	case phone.OfSpace:
-		row.Space = text(s.Space(a.Subject.SpaceKey()).Title())
-	case phone.OfAccount:
-		row.Space = "the whole account"
-	case phone.OfBot:
-		row.Space = "numwatch " + text(a.Subject.Component)
-	}
-	return row
-}
-
-// notes tells what a reader must know beside the change.
-func (s *site) notes(a *alert.Alert) string {
-	var notes []string
-	if a.State == alert.Pending {
-		notes = append(notes, "pending: not for long enough yet")
-	}
-	if a.Ack != nil {
-		notes = append(notes, "acknowledged by "+text(a.Ack.By)+" at "+clock(a.Ack.At))
-	}
-	if len(a.HeldBy) > 0 {
-		notes = append(notes, "held by "+text(strings.Join(s.holds(a.HeldBy), ", ")))
-	}
-	if a.Openings > 1 {
-		notes = append(notes, "opened "+strconv.Itoa(a.Openings)+" times")
-	}
-	if a.Baseline {
-		notes = append(notes, "found by the first poll")
-	}
-	if a.Drill {
-		notes = append(notes, "DRILL")
-	}
-	if a.Change.Reason != "" {
-		notes = append(notes, text(a.Change.Reason))
-	}
-	return strings.Join(notes, " · ")
-}
-
-// holds names what holds an alert back; of a silence, who and until when.
-func (s *site) holds(by []string) (names []string) {
-	for _, name := range by {
-		if id, ok := strings.CutPrefix(name, alert.SilenceHold); ok {
-			name = "a silence that has ended"
-			if one, ok := s.View.Silence(id); ok {
-				name = "a silence of " + one.By + " until " + clock(one.Until)
-			}
+// decide does something with the alert that a path names, or with every open alert of
+// the incident.
+func (s *site) decide(r *http.Request, by string, do func(ctx context.Context, id, by string) (alert.Alert, error)) (any, error) {
+	id := r.PathValue("id")
+	if len(s.View.AlertsOf(id)) == 0 {
+		a, err := do(r.Context(), id, by)
+		if err != nil {
+			return nil, err
 		}
-		names = append(names, name)
+		return s.render(&a), nil
 	}
-	return names
+	list := api.AlertList{Alerts: []api.Alert{}}
+	for _, open := range s.openOf(id) {
+		a, err := do(r.Context(), open.ID, by)
+		if errors.Is(err, alert.ErrRejected) || errors.Is(err, alert.ErrNotFound) {
+			continue // it has closed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		list.Alerts = append(list.Alerts, s.render(&a))
+	}
+	if list.Total = len(list.Alerts); list.Total == 0 {
+		return nil, fmt.Errorf("%w: incident %s is over", alert.ErrRejected, id)
+	}
+	return list, nil
 }
 
-func messageTone(state alert.MessageState) tone {
-	switch state {
-	case alert.Sending:
-		return watch
-	case alert.Dead:
-		return dire
-	default:
-		return good
-	}
+// openOf returns the open alerts of an incident, the worst first.
+func (s *site) openOf(incident string) []*alert.Alert {
+	open := slices.DeleteFunc(slices.Clone(s.View.AlertsOf(incident)), func(a *alert.Alert) bool { return a.State.Closed() })
+	slices.SortFunc(open, compareAlerts)
+	return open
 }

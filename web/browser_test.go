@@ -173,7 +173,7 @@ func TestFormInABrowser(t *testing.T) {
 // once.
 func TestDecisionsInABrowser(t *testing.T) {
 	b := busyBot()
-	address, id := serveTown(t, b), b.alerts[0].ID
+	address, id := serveTown(t, b), b.alerts[0].Incident
 	tab := openTab(t)
 	button := func(what string) string { return `button[formaction="./alerts/` + id + "/" + what + `"]` }
 	done := func(says string) {

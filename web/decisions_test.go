@@ -46,6 +46,63 @@ func TestDecisionsThroughTheAPI(t *testing.T) {
 	require.Len(t, b.silences, 1)
 }
 
+// With an incident's id, it is done to all of its open alerts.
+func TestIncidentsThroughTheAPI(t *testing.T) {
+	b := busyBot()
+	h := New(b.options(t))
+	id := b.alerts[1].Incident
+	ask := func(method, path string, code int) (list api.AlertList) {
+		t.Helper()
+		r := request{method: method, path: "/api/v1/alerts" + path}
+		if method != "GET" {
+			r.body = `{"by":"Ada"}`
+		}
+		w := r.to(h)
+		require.Equal(t, code, w.Code, w.Body.String())
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &list))
+		return list
+	}
+	rules := func(list api.AlertList) (all []string) {
+		require.Len(t, list.Alerts, list.Total)
+		for _, a := range list.Alerts {
+			require.Equal(t, id, a.Alert.Incident)
+			all = append(all, a.Alert.Rule)
+		}
+		return all
+	}
+	require.Equal(t, []string{"status-banned", "quality-yellow", "limit-lowered"}, rules(ask("GET", "?state=all&incident="+id, 200)))
+	open := ask("GET", "?incident="+id, 200)
+	require.Equal(t, []string{"status-banned", "quality-yellow"}, rules(open))
+	require.True(t, open.Alerts[1].Alert.Flapping)
+
+	acked := ask("POST", "/"+id+"/ack", 200)
+	require.Equal(t, []string{"status-banned", "quality-yellow"}, rules(acked))
+	for _, a := range acked.Alerts {
+		require.Equal(t, "Ada", a.Alert.Ack.By)
+	}
+	for _, a := range ask("DELETE", "/"+id+"/ack", 200).Alerts {
+		require.Nil(t, a.Alert.Ack)
+	}
+	over := b.alerts[slices.IndexFunc(b.alerts, func(a alert.Alert) bool { return a.State.Closed() })].Incident
+	ask("POST", "/"+over+"/ack", 422)
+	ask("POST", "/i-none/ack", 404)
+	b.refuse = errDisk
+	ask("POST", "/"+id+"/ack", 503)
+}
+
+// A silence of an incident is of what is open on it: what else opens is heard of.
+func TestSilenceOfAnIncidentOnThePage(t *testing.T) {
+	b := busyBot()
+	h := New(b.options(t))
+	banned := b.alerts[1]
+	w := request{path: "/alerts/" + banned.Incident + "/silence"}.post("by=Ada&for=1h").to(h)
+	require.Equal(t, "../../alerts?done=silenced", w.Header().Get("Location"))
+	require.Equal(t, alert.MatchSubject("status-banned,quality-yellow", banned.Subject), b.silences[0].Match)
+	body := request{path: "/silences?" + matchQuery(&b.silences[0].Match).Encode()}.to(h).Body.String()
+	require.Contains(t, body, "covers 2 open alerts now")
+	require.Contains(t, body, "status-banned or quality-yellow")
+}
+
 func TestDrillThroughTheAPI(t *testing.T) {
 	b := busyBot()
 	h := New(b.options(t))
@@ -189,7 +246,7 @@ func TestDecisionsOnThePages(t *testing.T) {
 	b := busyBot()
 	h := New(b.options(t))
 	first := b.alerts[0]
-	path := "/alerts/" + first.ID
+	path := "/alerts/" + first.Incident
 	w := request{path: path + "/ack", header: map[string]string{"Referer": "http://x/alerts?severity=critical&done=gone"}}.post("by=+Ada%0a").to(h)
 	require.Equal(t, 303, w.Code)
 	require.Equal(t, "../../alerts?done=acked&severity=critical", w.Header().Get("Location"))
@@ -201,7 +258,7 @@ func TestDecisionsOnThePages(t *testing.T) {
 	body := request{path: "/alerts", header: map[string]string{"Cookie": "numwatch-name=%3Cb%3EAda"}}.to(h).Body.String()
 	require.Contains(t, body, `value="&lt;b&gt;Ada"`)
 	require.Contains(t, body, "acknowledged by Ada at 2026-11-23 12:00 UTC")
-	require.Contains(t, body, `formaction="./alerts/`+first.ID+`/unack"`)
+	require.Contains(t, body, `formaction="./alerts/`+first.Incident+`/unack"`)
 	ask := func(path, fields, location string) {
 		t.Helper()
 		w := request{path: path}.post(fields).to(h)

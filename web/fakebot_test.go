@@ -404,11 +404,17 @@ func (b *bot) trouble() {
 	closed.State, closed.Transition, closed.Changed, closed.Closing = alert.Resolved, alert.WasResolved, noon.Add(-19*time.Minute), "recovered: now GREEN"
 
 	b.alerts = append(b.alerts, alert.Alert{
-		ID: "a-sink", Rule: "sink-parked", Severity: alert.Critical, State: alert.Firing, Field: phone.Sink, Subject: phone.Subject{Component: "slack:gold"},
+		ID: "a-sink", Incident: "i-sink", Rule: "sink-parked", Severity: alert.Critical, State: alert.Firing, Field: phone.Sink, Subject: phone.Subject{Component: "slack:gold"},
 		Since: noon.Add(-14 * time.Minute), Changed: noon.Add(-14 * time.Minute), Transition: alert.Opened, Revision: 1, Openings: 1,
 		Change:  phone.Change{Old: phone.OK, New: phone.Parked, Direction: phone.Worse, Code: "channel_not_found", Reason: "channel_not_found: invite the bot into the channel", SeenAt: noon.Add(-14 * time.Minute)},
 		Summary: alert.Text{"numwatch cannot deliver through ", "slack:gold"}, Action: alert.Text{"Nothing is lost: what waits goes out once it works again."},
 	})
+	// The number that is banned has more wrong with it, and had.
+	yellow := b.befall(17, "quality-yellow", alert.Warning, phone.QualityRating, "GREEN", "YELLOW", 12*time.Minute)
+	yellow.Incident, yellow.Flapping, yellow.Openings = b.alerts[1].Incident, true, 3
+	limit := b.befall(17, "limit-lowered", alert.Warning, phone.MessagingLimitTier, "TIER_1K", "TIER_10K", 50*time.Minute)
+	limit.State, limit.Transition, limit.Changed, limit.Closing = alert.Resolved, alert.WasResolved, noon.Add(-9*time.Minute), "recovered, now TIER_10K"
+	limit.Incident = b.alerts[1].Incident
 	b.status.Accounts[0].Discovery = &api.DiscoveryStatus{
 		Spaces: len(customers), At: noon.Add(-3 * time.Hour),
 		Error: "account main: NoPermission: see https://x.example.com/?a=TOPSECRET; grant the RAM user or role the action cams:ListInstance",
@@ -465,6 +471,9 @@ func (b *bot) befall(i int, rule string, severity alert.Severity, f phone.Field,
 
 func (b *bot) deliveries() {
 	for i, a := range b.alerts {
+		if a.Incident != a.NewIncident() {
+			continue // its incident has a message
+		}
 		for j, channel := range a.Channels {
 			b.messages = append(b.messages, alert.Message{
 				ID: fmt.Sprintf("m-%d-%d", i, j), Channel: channel, Target: "C0123456789", State: alert.Posted, At: a.Since.Add(2 * time.Second),
@@ -474,7 +483,7 @@ func (b *bot) deliveries() {
 	}
 	b.messages = append(b.messages, alert.Message{
 		ID: "m-dead", Channel: "gold", State: alert.Dead, At: noon.Add(-40 * time.Minute), Reason: "invalid_blocks: https://hooks.example.com/?token=TOPSECRET",
-		Alerts: []alert.ShownAlert{{Alert: b.alerts[1].ID, Incident: b.alerts[1].Incident, Revision: 1}, {Alert: "a-forgotten", Revision: 1}},
+		Alerts: []alert.ShownAlert{{Alert: b.alerts[1].ID, Incident: b.alerts[1].Incident, Revision: 1}, {Alert: "a-forgotten", Incident: "i-forgotten", Revision: 1}},
 	})
 	b.status.Sinks = []api.SinkStatus{
 		{Name: "nats", State: "OK"},

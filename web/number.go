@@ -90,7 +90,7 @@ type numberPage struct {
 	Complete       bool
 	Timeline       timeline
 	Fields         []fieldRow
-	Alerts         []alertRow
+	Incidents      []incidentRow
 	Told           []api.Told
 	Events         []eventRow
 	Older          string
@@ -142,9 +142,7 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	}
 	body.Timeline = newTimeline(n, events, now)
 	body.Fields = fieldRows(n, events, now)
-	for _, a := range alerts {
-		body.Alerts = append(body.Alerts, s.alertRow(a))
-	}
+	body.Incidents = s.incidentRows(byIncident(alerts))
 	body.Told = s.told(alerts)
 	if before > 0 {
 		if events, err = s.View.History(about, before, rowsPerPage); err != nil {

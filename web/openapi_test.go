@@ -220,12 +220,12 @@ func TestAlertsList(t *testing.T) {
 		}
 		return names
 	}
-	require.Len(t, rules(""), 11)
-	require.Len(t, rules("state=all"), 12)
-	require.Equal(t, []string{"quality-red"}, rules("state=closed"))
+	require.Len(t, rules(""), 12)
+	require.Len(t, rules("state=all"), 14)
+	require.Equal(t, []string{"limit-lowered", "quality-red"}, rules("state=closed"))
 	require.Equal(t, []string{"sink-parked", "status-banned"}, slices.Sorted(slices.Values(rules("severity=critical&limit=2&offset=1"))))
-	require.Len(t, rules("severity=high,warning"), 7)
+	require.Len(t, rules("severity=high,warning"), 8)
 	require.Equal(t, []string{"status-banned"}, rules("rule=status-banned"))
 	require.Equal(t, []string{"name-rejected"}, rules("q=pasar"))
-	require.Equal(t, []string{"status-banned"}, rules("number="+b.alerts[1].Subject.PhoneNumber))
+	require.Equal(t, []string{"status-banned", "quality-yellow"}, rules("number="+b.alerts[1].Subject.PhoneNumber))
 }

@@ -21,8 +21,9 @@ func (s *site) getStatus(w http.ResponseWriter, _ *http.Request) {
 // status is what the bot reports, with what the handler itself knows.
 func (s *site) status() api.Status {
 	status := api.Status{
-		Version: s.Version, Started: s.Started, NotReady: s.notReady(), Accounts: s.accounts(), Sinks: s.sinks(), Store: s.Store(), Alerts: s.firing(),
+		Version: s.Version, Started: s.Started, NotReady: s.notReady(), Accounts: s.accounts(), Sinks: s.sinks(), Store: s.Store(),
 	}
+	status.Alerts, status.Incidents = s.firing()
 	status.Ready = status.NotReady == ""
 	status.Fleet = s.fleet(status.Accounts)
 	return status
@@ -36,18 +37,28 @@ func (s *site) notReady() string {
 	return ""
 }
 
-// firing counts the alerts by severity; every severity is there.
-func (s *site) firing() map[string]int {
-	counts := map[string]int{}
+// firing counts the alerts by severity, and their incidents by the worst alert of each;
+// every severity is there.
+func (s *site) firing() (alerts, incidents map[string]int) {
+	alerts, incidents = map[string]int{}, map[string]int{}
 	for _, name := range alert.Severities() {
-		counts[name] = 0
+		alerts[name], incidents[name] = 0, 0
 	}
+	worst := map[string]alert.Severity{}
 	for _, a := range s.View.Alerts() {
-		if a.State == alert.Firing {
-			counts[a.Severity.String()]++
+		if a.State != alert.Firing {
+			continue
+		}
+		alerts[a.Severity.String()]++
+		id := incidentOf(a)
+		if known, ok := worst[id]; !ok || a.Severity < known {
+			worst[id] = a.Severity
 		}
 	}
-	return counts
+	for _, severity := range worst {
+		incidents[severity.String()]++
+	}
+	return alerts, incidents
 }
 
 // accounts is how the accounts are, fit to be shown. It takes milliseconds with
@@ -88,12 +99,12 @@ func (s *site) fleet(accounts []api.AccountStatus) api.FleetStatus {
 	return f
 }
 
-// maxAlerts is how many alerts the overview shows in full.
-const maxAlerts = 10
+// maxIncidents is how many incidents the overview shows.
+const maxIncidents = 10
 
 type overview struct {
 	Severities []link
-	Alerts     []alertRow
+	Incidents  []incidentRow
 	More       int
 	Rules      []link // which speak, where not all alerts are shown
 	Fleet      api.FleetStatus
@@ -131,18 +142,17 @@ type accountRow struct {
 func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
 	now, status := s.Now(), s.status()
 	firing := s.selected(selection{State: stateFiring})
+	incidents := byIncident(firing)
 	o := overview{
 		Fleet: status.Fleet, Matrix: newMatrix(status.Fleet), Chart: s.chart(r, now), Sinks: sinkRows(status.Sinks),
-		More: max(len(firing)-maxAlerts, 0),
+		More: max(len(incidents)-maxIncidents, 0),
 	}
 	for i, name := range alert.Severities() {
 		o.Severities = append(o.Severities, link{
-			Text: name, Count: status.Alerts[name], Href: "alerts?state=firing&severity=" + name, Tone: severityTone(alert.Severity(i)),
+			Text: name, Count: status.Incidents[name], Href: "alerts?state=firing&severity=" + name, Tone: severityTone(alert.Severity(i)),
 		})
 	}
-	for _, a := range firing[:len(firing)-o.More] {
-		o.Alerts = append(o.Alerts, s.alertRow(a))
-	}
+	o.Incidents = s.incidentRows(incidents[:len(incidents)-o.More])
 	if o.More > 0 {
 		o.Rules = byRule(firing)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -29,7 +30,7 @@ func parsePages() map[string]*template.Template {
 	functions := template.FuncMap{
 		"text": text, "labels": labelTexts, "since": since, "span": span, "grouped": phone.Grouped, "many": phone.Count, "escape": url.PathEscape,
 		"severity": severityTone, "message": messageTone, "state": spaceTone, "worst": worstText, "mark": newHeading,
-		"tab": newTab, "row": newAlertView, "silences": newSilencesView, "failing": newFailingRow, "problem": newProblemRow,
+		"tab": newTab, "row": newIncidentView, "other": newOtherView, "silences": newSilencesView, "failing": newFailingRow, "problem": newProblemRow,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html"))
 	pages := map[string]*template.Template{}
@@ -62,9 +63,9 @@ type page struct {
 
 // What parts of pages are given.
 type (
-	alertView struct {
+	incidentView struct {
 		page
-		Row  alertRow
+		Row  incidentRow
 		Long bool // with what is to be done
 	}
 	silencesView struct {
@@ -75,7 +76,14 @@ type (
 
 func newHeading(t tone, text string) heading { return heading{text, t} }
 
-func newAlertView(p page, row alertRow, long bool) alertView { return alertView{p, row, long} }
+func newIncidentView(p page, row incidentRow, long bool) incidentView {
+	return incidentView{p, row, long}
+}
+
+// newOtherView is of another alert of the incident.
+func newOtherView(v incidentView, row alertRow) incidentView {
+	return incidentView{v.page, incidentRow{alertRow: row}, false}
+}
 
 func newSilencesView(p page, rows []silenceRow) silencesView { return silencesView{p.Root, rows} }
 
@@ -90,7 +98,8 @@ func newTab(p page, name, path, text string) link {
 
 // frame fills in what all pages share.
 func (s *site) frame(r *http.Request, name, title string) page {
-	now, firing, stored := s.Now(), s.firing(), s.Store()
+	now, stored := s.Now(), s.Store()
+	_, firing := s.firing()
 	p := page{
 		Root: root(r), Name: name, Title: title, Worst: good,
 		NotReady: s.notReady(), Done: outcomes[r.URL.Query().Get("done")],
@@ -254,4 +263,56 @@ func named(w http.ResponseWriter, r *http.Request) (string, error) {
 		Name: nameCookie, Value: url.QueryEscape(by), Path: "/", MaxAge: int(nameFor.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 	return by, nil
+}
+
+const (
+	maxStreams = 100
+	calm       = time.Second      // between two events
+	still      = 15 * time.Second // after which pages are refreshed though nothing happened: times and rates move
+)
+
+// live tells a page, by server-sent events, when it has to be read again. What
+// the event says is only that; whoever may read the page reads it.
+func (s *site) live(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		w.Header().Set("Retry-After", "30")
+		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
+		return
+	}
+	control := http.NewResponseController(w)
+	// A stream has no end. Not every connection has deadlines; those of this
+	// server have.
+	_ = control.SetReadDeadline(time.Time{})
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // or nginx keeps events until there are many
+	changed := s.View.Changed()
+	for event := fmt.Sprintf("retry: %d\n\n", (2 * time.Second).Milliseconds()); ; event = "event: changed\ndata:\n\n" {
+		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := io.WriteString(w, event); err != nil || control.Flush() != nil {
+			return // nobody listens any more
+		}
+		if !s.pause(r, calm, nil) || !s.pause(r, still, changed) {
+			return
+		}
+		changed = s.View.Changed()
+	}
+}
+
+// pause waits for a time or a change, and reports false when the stream ends.
+func (s *site) pause(r *http.Request, d time.Duration, changed <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-changed:
+		return true
+	case <-r.Context().Done():
+		return false
+	case <-s.Ending:
+		return false
+	}
 }

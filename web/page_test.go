@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -28,7 +29,7 @@ func TestPages(t *testing.T) {
 	b := busyBot()
 	h := New(b.options(t))
 	wants := map[string][]string{
-		"overview": {"4 critical, 3 high", "All 11 alerts", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
+		"overview": {"4 critical, 3 high", "All 11 incidents", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
 		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
 		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space"},
 		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "notified", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
@@ -51,6 +52,36 @@ func TestPages(t *testing.T) {
 		require.Equal(t, 1, strings.Count(body, "<h1"), name)
 		require.Equal(t, 1, strings.Count(body, "aria-current=\"page\""), name)
 	}
+}
+
+// An incident is one entry: its worst open alert, then the others, then what is over.
+func TestIncidentsOnThePages(t *testing.T) {
+	b := busyBot()
+	h := New(b.options(t))
+	banned := b.alerts[1]
+	for _, path := range []string{"/alerts", "/alerts?state=all", "/alerts?state=all&rule=limit-lowered&number=" + banned.Subject.PhoneNumber, "/alerts?state=all&incident=" + banned.Incident, "/" + numberPath(banned.Subject), "/"} {
+		body := request{path: path}.to(h).Body.String()
+		if i := strings.Index(body, `<ul class="alerts card">`); i >= 0 {
+			body = body[i:]
+		}
+		entry := body[strings.Index(body, ">BANNED</bdi>"):]
+		entry = entry[:strings.Index(entry, "<p class=\"when\">")]
+		require.Contains(t, body, ">BANNED</bdi>", path)
+		yellow, limit := strings.Index(entry, "flapping"), strings.Index(entry, "recovered, now TIER_10K")
+		require.Positive(t, yellow, path)
+		require.Greater(t, limit, yellow, "%s: what is over comes last", path)
+	}
+	alerts := request{path: "/alerts?rule=quality-yellow"}.to(h).Body.String()
+	require.Contains(t, alerts, "1–3 of 3", "the incident that the rule has a part in, and two others")
+	require.Contains(t, request{path: "/alerts?state=closed"}.to(h).Body.String(), "1–1 of 1", "an incident is over once all of its alerts are")
+	body := request{path: "/alerts"}.to(h).Body.String()
+	require.Contains(t, body, `<button form="decide" formaction="./alerts/`+banned.Incident+`/ack">`, "of two open alerts only one is acknowledged")
+	require.Equal(t, 1, strings.Count(body, banned.Incident+"/ack"))
+
+	var status api.Status
+	require.NoError(t, json.Unmarshal(request{path: "/api/v1/status"}.to(h).Body.Bytes(), &status))
+	require.Equal(t, map[string]int{"critical": 4, "high": 3, "warning": 5, "info": 0}, status.Alerts)
+	require.Equal(t, map[string]int{"critical": 4, "high": 3, "warning": 4, "info": 0}, status.Incidents)
 }
 
 func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
@@ -147,8 +178,8 @@ func TestPagesAreBounded(t *testing.T) {
 	}
 	h := New(b.options(t))
 	body := request{path: "/"}.to(h).Body.String()
-	require.Equal(t, maxAlerts, strings.Count(body, `class="alert dire"`))
-	require.Contains(t, body, "All 5,000 alerts")
+	require.Equal(t, maxIncidents, strings.Count(body, `class="alert dire"`))
+	require.Contains(t, body, "All 5,000 incidents")
 	body = request{path: "/alerts?page=3"}.to(h).Body.String()
 	require.Equal(t, rowsPerPage, strings.Count(body, `class="alert dire"`))
 	require.Contains(t, body, "101–150 of 5,000")

@@ -113,17 +113,18 @@ func (s *site) endSilence(r *http.Request, by string) (any, error) {
 	return struct{}{}, s.Operator.EndSilence(r.Context(), r.PathValue("id"), by)
 }
 
-// silenceAlert silences one rule about one subject, for a time that the form says.
-func (s *site) silenceAlert(r *http.Request, by string) (any, error) {
+// silenceIncident silences what is open of an incident, for a time that the form says.
+func (s *site) silenceIncident(r *http.Request, by string) (any, error) {
 	length, err := lengthOf(r.PostFormValue("for"))
 	if err != nil {
 		return nil, err
 	}
-	a, ok := s.View.Alert(r.PathValue("id"))
-	if !ok || a.State.Closed() {
-		return nil, fmt.Errorf("%w: alert %s", alert.ErrNotFound, r.PathValue("id"))
+	id := r.PathValue("id")
+	alerts := s.alertsOfIncident(id)
+	if !slices.ContainsFunc(alerts, func(a *alert.Alert) bool { return !a.State.Closed() }) {
+		return nil, fmt.Errorf("%w: %s", alert.ErrNotFound, id)
 	}
-	return s.makeSilence(r.Context(), api.SilenceRequest{Match: alert.MatchSubject(a.Rule, a.Subject), For: length, By: by})
+	return s.makeSilence(r.Context(), api.SilenceRequest{Match: matchOpen(alerts), For: length, By: by})
 }
 
 func lengthOf(text string) (api.Seconds, error) {
@@ -203,7 +204,7 @@ type typedField struct{ Name, Label, Hint, Value string }
 type preview struct {
 	Match string
 	Total int
-	Rows  []alertRow
+	Rows  []incidentRow
 }
 
 func (s *site) silenceRows() (rows []silenceRow) {
@@ -305,7 +306,7 @@ func (s *site) preview(m *alert.Matcher) *preview {
 	found := s.covered(m)
 	out := &preview{Match: text(m.String()), Total: len(found)}
 	for _, a := range part(found, 0, rowsPerPage) {
-		out.Rows = append(out.Rows, s.alertRow(a))
+		out.Rows = append(out.Rows, incidentRow{alertRow: s.alertRow(a)})
 	}
 	return out
 }

@@ -134,7 +134,7 @@ func (s *site) routes() []route {
 		{"POST /alerts/name", g.Page(s.byForm("named", func(*http.Request, string) (any, error) { return nil, nil }))},
 		{"POST /alerts/{id}/ack", g.Page(s.byForm("acked", s.ack))},
 		{"POST /alerts/{id}/unack", g.Page(s.byForm("unacked", s.unack))},
-		{"POST /alerts/{id}/silence", g.Page(s.byForm("silenced", s.silenceAlert))},
+		{"POST /alerts/{id}/silence", g.Page(s.byForm("silenced", s.silenceIncident))},
 		{"POST /rules/reload", g.Page(s.reloadForm)},
 		{"POST /delivery/retry", g.Page(s.retryByForm("retried", s.retryParked))},
 		{"POST /delivery/dead/{id}/retry", g.Page(s.retryByForm("posted", s.retryDead))},

@@ -40,6 +40,7 @@ type Space struct {
 // Detail is what is said about an alert itself.
 type Detail struct {
 	ID         string           `json:"id"`
+	Incident   string           `json:"incident,omitempty"` // empty of a pending alert
 	Rule       string           `json:"rule"`
 	Severity   alert.Severity   `json:"severity"`
 	Transition alert.Transition `json:"transition"`
@@ -50,14 +51,16 @@ type Detail struct {
 	Channels   []string         `json:"channels"`
 	Revision   uint64           `json:"revision"`
 	Openings   int              `json:"openings"`
+	Flapping   bool             `json:"flapping,omitempty"`
 	HeldBy     []string         `json:"held_by"`
 	Ack        *alert.Ack       `json:"ack"`
+	Title      string           `json:"title,omitempty"`
 	Summary    string           `json:"summary"`
 	Action     string           `json:"action,omitempty"`
 	Runbook    string           `json:"runbook,omitempty"`
 }
 
-// AlertList is the answer of /api/v1/alerts.
+// AlertList is the answer of /api/v1/alerts, and to who acknowledges an incident.
 type AlertList struct {
 	Total  int     `json:"total"` // of all that match
 	Alerts []Alert `json:"alerts"`

@@ -16,7 +16,9 @@ type Status struct {
 	Sinks    []SinkStatus    `json:"sinks"`
 	Store    StoreStatus     `json:"store"`
 	Alerts   map[string]int  `json:"alerts"` // firing, by severity; every severity is there
-	Fleet    FleetStatus     `json:"fleet"`
+	// Incidents counts the incidents of those alerts, each by the worst of its own.
+	Incidents map[string]int `json:"incidents"`
+	Fleet     FleetStatus    `json:"fleet"`
 }
 
 // FleetStatus is how many numbers there are, and how they are.

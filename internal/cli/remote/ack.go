@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
@@ -28,10 +29,10 @@ type AckCommand struct {
 	asking
 	person
 	Undo bool   `help:"Withdraw the acknowledgement."`
-	ID   string `arg:"" help:"The alert's id, such as a-7f31c0de00112233, as numwatch alerts lists it."`
+	ID   string `arg:"" help:"The id of an alert, such as a-7f31c0de00112233, or of an incident, such as i-7f31c0de00112233, for all of its open alerts; numwatch alerts lists them."`
 }
 
-// Run acknowledges an alert.
+// Run acknowledges an alert, or those of an incident.
 func (c *AckCommand) Run(ctx context.Context, p *command.Program) error {
 	by, err := c.name(p)
 	if err != nil {
@@ -41,8 +42,17 @@ func (c *AckCommand) Run(ctx context.Context, p *command.Program) error {
 	if c.Undo {
 		method, did = http.MethodDelete, "acknowledgement withdrawn by "
 	}
+	path, asked := "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", api.ByRequest{By: by}
+	said := func(alerts ...api.Alert) {
+		p.Printf("%s%s\n", did, alert.Plain(by))
+		for _, a := range alerts {
+			p.Printf("%s\n", command.Hanging(a.Alert.ID+"  ", alert.Plain(a.Alert.Rule+": "+a.Alert.Summary)))
+		}
+	}
+	if strings.HasPrefix(c.ID, alert.IncidentPrefix) {
+		var list api.AlertList
+		return c.ask(ctx, p, method, path, asked, &list, func() { said(list.Alerts...) })
+	}
 	var a api.Alert
-	return c.ask(ctx, p, method, "/api/v1/alerts/"+url.PathEscape(c.ID)+"/ack", api.ByRequest{By: by}, &a, func() {
-		p.Printf("%s%s\n%s\n", did, alert.Plain(by), command.Hanging(a.Alert.ID+"  ", alert.Plain(a.Alert.Rule+": "+a.Alert.Summary)))
-	})
+	return c.ask(ctx, p, method, path, asked, &a, func() { said(a) })
 }

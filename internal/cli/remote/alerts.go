@@ -18,6 +18,7 @@ type AlertsCommand struct {
 	asking
 	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (recently) or all."`
 	Severity []string `placeholder:"NAME" help:"Only these: critical, high, warning, info."`
+	Incident string   `placeholder:"ID" help:"Only of this incident: all that is wrong with one number, space, account or part of the bot."`
 	Rule     string   `placeholder:"NAME" help:"Only of this rule."`
 	Account  string   `placeholder:"NAME" help:"Only of this account."`
 	Space    string   `placeholder:"ID" help:"Only of this space."`
@@ -29,7 +30,7 @@ type AlertsCommand struct {
 // Run lists alerts, the worst first.
 func (c *AlertsCommand) Run(ctx context.Context, p *command.Program) error {
 	q := c.query()
-	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
+	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "incident", c.Incident, "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
 	var list api.AlertList
 	return c.ask(ctx, p, http.MethodGet, "/api/v1/alerts?"+q.Encode(), nil, &list, func() {
 		if len(list.Alerts) > 0 {
@@ -48,16 +49,40 @@ func set(q url.Values, pairs ...string) {
 	}
 }
 
+// printAlerts prints a table. It has the incidents where several alerts share one:
+// elsewhere they would say no more than the alerts.
 func printAlerts(p *command.Program, alerts []api.Alert) {
+	header := []string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}
+	shared := shareIncidents(alerts)
+	if shared {
+		header = append(header, "INCIDENT")
+	}
 	var rows [][]string
 	for i := range alerts {
 		a := &alerts[i]
-		rows = append(rows, []string{
+		row := []string{
 			a.Alert.ID, a.Alert.Severity.String(), phone.Span(time.Since(a.Alert.Since)), command.Cell(a.Alert.Rule, 18), command.Cell(about(a), 16),
 			command.Cell(cmp.Or(a.New, "(empty)"), 14), command.Cell(marks(a), 12),
-		})
+		}
+		if shared {
+			row = append(row, a.Alert.Incident)
+		}
+		rows = append(rows, row)
 	}
-	p.PrintTable([]string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}, rows)
+	p.PrintTable(header, rows)
+}
+
+// shareIncidents reports whether several of the alerts are of one incident.
+func shareIncidents(alerts []api.Alert) bool {
+	seen := map[string]bool{"": false} // those that are pending share none
+	for i := range alerts {
+		id := alerts[i].Alert.Incident
+		if seen[id] {
+			return true
+		}
+		seen[id] = id != ""
+	}
+	return false
 }
 
 // about names an alert's subject.
@@ -80,6 +105,9 @@ func marks(a *api.Alert) string {
 	}
 	if a.Alert.State != alert.Firing {
 		words = append(words, a.Alert.State.String())
+	}
+	if a.Alert.Flapping {
+		words = append(words, "flapping")
 	}
 	if a.Alert.Ack != nil {
 		words = append(words, "ack "+a.Alert.Ack.By)

@@ -46,12 +46,23 @@ func printStatus(p *command.Program, s *api.Status) {
 	for _, name := range alert.Severities() {
 		p.Printf("  %d %s", s.Alerts[name], name)
 	}
+	alerts, incidents := sum(s.Alerts), sum(s.Incidents)
+	if incidents < alerts {
+		p.Printf("  (%s in %s)", phone.Count(alerts, "alert"), phone.Count(incidents, "incident"))
+	}
 	p.Printf("\nstore:   %s, %.1f MB\n\n", phone.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
 	if s.Store.Problem != "" {
 		p.Printf("%s\n\n", command.Hanging("store:   ", alert.Plain(s.Store.Problem)))
 	}
 	printAccounts(p, s.Accounts)
 	printSinks(p, s.Sinks)
+}
+
+func sum(counts map[string]int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
 }
 
 func printAccounts(p *command.Program, accounts []api.AccountStatus) {
