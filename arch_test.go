@@ -111,7 +111,7 @@ func allowed() map[string][]string {
 	arrows["notify/slack"] = slices.Concat(vocabulary, []string{"notify", "notify/card"})
 	arrows["internal/rulelab/backtest"] = append(slices.Clone(vocabulary), "rules", "internal/watch", "notify/slack")
 	arrows["internal/rulelab/explain"] = append(slices.Clone(vocabulary), "rules", "store")
-	arrows["internal/rulelab/timeline"] = slices.Concat(vocabulary, []string{"rules", "diff", "store", "poller", "poller/cams", "poller/health", "internal/watch", "internal/yamldoc", "internal/diagnostic"})
+	arrows["internal/rulelab/timeline"] = slices.Concat(vocabulary, []string{"rules", "diff", "store", "poller", "poller/cams", "poller/health", "internal/watch", "notify/slack", "internal/yamldoc", "internal/diagnostic"})
 	arrows["store"] = append(slices.Clone(vocabulary), "store/internal/dbfile")
 	arrows["store/maintain"] = append(slices.Clone(vocabulary), "store", "store/internal/dbfile")
 	arrows["store/storetest"] = []string{}

@@ -2,10 +2,16 @@ package timeline
 
 import (
 	"slices"
+	"time"
 
 	"numwatch/alert"
+	"numwatch/notify/slack"
 	"numwatch/rules"
 )
+
+// sentWithin is how much later what a step causes is in Slack: a channel takes a message
+// a second.
+const sentWithin = 10 * time.Second
 
 // What can happen to an alert beside its transitions. Pending and held are
 // silent: they fail no test that does not expect them.
@@ -33,11 +39,23 @@ func (v *event) title() string {
 type events struct {
 	alerts map[string]alert.Alert // by id, as last seen
 	list   []event                // since the last take
+	slack  *slack.Simulation
+	sent   []slack.Notification // since the last take
+	now    func() time.Time
+}
+
+func newEvents(set *rules.Set, now func() time.Time) *events {
+	var channels []string
+	for _, c := range set.Channels() {
+		channels = append(channels, c.Name)
+	}
+	return &events{alerts: map[string]alert.Alert{}, slack: slack.NewSimulation(channels, now()), now: now}
 }
 
 // Update adds what happened.
 func (e *events) Update(alerts []alert.Alert) {
 	for _, a := range alerts {
+		e.slack.Update(a, e.now())
 		if what := whatHappened(e.alerts[a.ID], a); what != "" {
 			e.list = append(e.list, event{what, a})
 		}
@@ -64,14 +82,21 @@ func whatHappened(old, a alert.Alert) string {
 	}
 }
 
+// BaselineDone has what the first round of an account found shown.
+func (e *events) BaselineDone(account string) { e.slack.BaselineDone(account, e.now()) }
+
+// pass lets Slack be sent what is due.
+func (e *events) pass(until time.Time) { e.sent = append(e.sent, e.slack.Until(until)...) }
+
 // Tests are not about what else a messenger is told.
 
-func (e *events) BaselineDone(string)      {}
 func (e *events) Notice(string)            {}
 func (e *events) Channels([]rules.Channel) {}
 
-func (e *events) take() []event {
-	list := e.list
-	e.list = nil
-	return list
+// take returns what happened since the last time, and what Slack was sent.
+func (e *events) take() ([]event, []slack.Notification) {
+	e.pass(e.now().Add(sentWithin))
+	list, sent := e.list, e.sent
+	e.list, e.sent = nil, nil
+	return list, sent
 }

@@ -153,6 +153,11 @@ func (f *File) unknownNames(set *rules.Set) diagnostic.Problems {
 		for _, s := range t.steps {
 			all = append(all, s.expect.list...)
 			r.known(s.space, "space", spaces)
+			if s.slack != nil {
+				for _, n := range s.slack.nodes {
+					r.known(n, "channel", channels)
+				}
+			}
 		}
 		for _, e := range all {
 			r.known(e.rule, "rule", names)

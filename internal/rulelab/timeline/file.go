@@ -71,6 +71,7 @@ type step struct {
 	leave  bool
 	report *phone.Condition // of a part of the bot
 	expect expectations
+	slack  *sent // nil: not looked at
 }
 
 // failure is the error with which the space's polls are answered.
@@ -242,6 +243,7 @@ func (r reader) step(n *node) step {
 		yamldoc.Optional("silence", func(n *node) { s.report = r.condition(n, phone.Silence) }),
 		yamldoc.Optional("listing", func(n *node) { s.report = r.condition(n, phone.Spaces) }),
 		yamldoc.Optional("expect", func(n *node) { s.expect = r.expectations(n) }),
+		yamldoc.Optional("slack", func(n *node) { s.slack = r.sent(n) }),
 	)
 	if s.after > maxPass {
 		r.FailAt(n, "", "a step may let at most 60 days pass")

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"numwatch/alert"
 	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
@@ -31,8 +30,9 @@ type simulation struct {
 
 func newSimulation(set *rules.Set, f *File, t *test) (*simulation, error) {
 	sim := &simulation{
-		events: &events{alerts: map[string]alert.Alert{}}, health: map[string]*health.Account{}, every: f.polling.every, now: t.start,
+		health: map[string]*health.Account{}, every: f.polling.every, now: t.start,
 	}
+	sim.events = newEvents(set, func() time.Time { return sim.now })
 	for _, s := range t.spaces {
 		c := newCloudSpace(s, f.usual)
 		sim.cloud = append(sim.cloud, c)
@@ -118,6 +118,7 @@ func (s *simulation) pass(ctx context.Context, d time.Duration) error {
 		if err := s.loop.Tick(ctx); err != nil {
 			return err
 		}
+		s.events.pass(s.now)
 		if s.now.Before(end) && s.now.Sub(s.polled) >= s.every {
 			if err := s.poll(ctx); err != nil {
 				return err

@@ -64,8 +64,9 @@ func (f *File) runTest(ctx context.Context, set *rules.Set, t *test) (Result, er
 		cancel()
 		<-ended // its error went to the input that failed
 	}()
-	check := func(step string, at yamldoc.Position, want expectations) {
-		if text := compare(want, sim.events.take()); text != "" {
+	check := func(step string, at yamldoc.Position, want expectations, slack *sent) {
+		got, messages := sim.events.take()
+		if text := compare(want, got) + slack.compare(messages); text != "" {
 			now := sim.now.UTC().Format("Mon 2006-01-02 15:04:05")
 			r.Failures = append(r.Failures, fmt.Sprintf("%s:%d: %s, at %s:\n%s", f.name, at.Line, step, now, text))
 		}
@@ -73,12 +74,12 @@ func (f *File) runTest(ctx context.Context, set *rules.Set, t *test) (Result, er
 	if err := sim.baseline(ctx); err != nil {
 		return r, err
 	}
-	check("the baseline", t.name.At, t.baseline)
+	check("the baseline", t.name.At, t.baseline, nil)
 	for i := range t.steps {
 		if err := sim.play(ctx, &t.steps[i]); err != nil {
 			return r, err
 		}
-		check(fmt.Sprintf("step %d", i+1), t.steps[i].at, t.steps[i].expect)
+		check(fmt.Sprintf("step %d", i+1), t.steps[i].at, t.steps[i].expect, t.steps[i].slack)
 	}
 	return r, nil
 }

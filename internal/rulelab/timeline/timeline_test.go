@@ -248,3 +248,34 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatSlackIsSent(t *testing.T) {
+	const steps = `
+  - set: {QualityRating: RED}
+    expect: [{rule: red, transition: opened}]
+    slack: {ops: post, gold: []}
+  - set: {Status: BANNED}
+    expect: [{rule: banned, transition: opened}]
+    slack: {ops: reply}
+  - set: {Status: CONNECTED, QualityRating: GREEN}
+    expect: any
+    slack: {ops: [reply]}
+  - set: {QualityRating: RED}
+    expect: any
+    slack: {ops: broadcast}
+  - slack: {}
+`
+	r := run(t, steps)
+	require.Empty(t, r.Failures)
+	r = run(t, strings.Replace(steps, "slack: {ops: broadcast}", "slack: {ops: [reply], oncall: post}", 1))
+	require.Len(t, r.Failures, 1)
+	require.Contains(t, r.Failures[0], "slack, channel oncall: expected [post]  (line 17), got []")
+	require.Contains(t, r.Failures[0], "slack, channel ops: expected [reply]  (line 17), got [broadcast]")
+
+	_, err := Parse("t.yaml", []byte("version: 1\ntests:\n- name: it\n  steps:\n  - slack: {ops: posts}\n"))
+	require.ErrorContains(t, err, `unknown way to tell people "posts"`)
+	f, err := Parse("t.yaml", []byte("version: 1\ntests:\n- name: it\n  steps:\n  - slack: {opps: post}\n"))
+	require.NoError(t, err)
+	_, err = f.Run(t.Context(), testRules(t), func(string) bool { return true })
+	require.ErrorContains(t, err, `unknown channel "opps"`)
+}
