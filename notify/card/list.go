@@ -1,7 +1,6 @@
 package card
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -240,12 +239,9 @@ func advice(incidents []*incident) (list []Advice) {
 // counts says how many incidents there are of each kind, if not all are alike. A
 // first look also says how many numbers may turn RED next.
 func counts(incidents []*incident) string {
-	var parts []string
-	if t := tallyOf(incidents, (*incident).mark); len(t.words) > 1 {
-		parts = append(parts, t.text(""))
-	}
-	if !firstLook(incidents) {
-		return strings.Join(parts, "")
+	parts := tally(incidents, (*incident).mark, "")
+	if len(parts) == 1 {
+		parts = nil
 	}
 	yellow := 0
 	for _, in := range incidents {
@@ -253,12 +249,8 @@ func counts(incidents []*incident) string {
 			yellow++
 		}
 	}
-	switch yellow {
-	case 0:
-	case 1:
-		parts = append(parts, "1 number is YELLOW")
-	default:
-		parts = append(parts, phone.Grouped(yellow)+" numbers are YELLOW")
+	if yellow > 0 && firstLook(incidents) {
+		parts = append(parts, phone.Count(yellow, "number")+" YELLOW")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -294,29 +286,20 @@ func (c *Maker) lines(in *incident, advised string, at time.Time) (lines []Line)
 	return lines
 }
 
-// tally counts by a word, in the order in which the words first came.
-type tally struct {
-	words []string
-	n     map[string]int
-}
-
-func tallyOf[T any](list []T, mark func(T) Mark) *tally {
-	t := &tally{n: make(map[string]int)}
+// tally counts by the words of marks, in the order in which these first came. The
+// first count says of how many.
+func tally[T any](list []T, mark func(T) Mark, of string) (parts []string) {
+	var words []string
+	n := make(map[string]int)
 	for _, one := range list {
 		word := strings.ToLower(mark(one).Word)
-		if t.n[word]++; t.n[word] == 1 {
-			t.words = append(t.words, word)
+		if n[word]++; n[word] == 1 {
+			words = append(words, word)
 		}
 	}
-	return t
-}
-
-// text joins the counts; the first says of how many.
-func (t *tally) text(of string) string {
-	parts := make([]string, len(t.words))
-	for i, word := range t.words {
-		parts[i] = fmt.Sprintf("%s%s %s", phone.Grouped(t.n[word]), of, word)
+	for _, word := range words {
+		parts = append(parts, phone.Grouped(n[word])+of+" "+word)
 		of = ""
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }

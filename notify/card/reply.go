@@ -50,7 +50,7 @@ func (c *Maker) Reply(changed, all []alert.Alert) *Card {
 	card := &Card{Mark: listMark(whole), Title: c.listTitle(whole)}
 	if !whole[0].over() {
 		card.Mark = Mark{"Update", first.mark().Color}
-		card.Title = tallyOf(list, func(n news) Mark { return c.told(n).Mark }).text(" of " + phone.Grouped(len(whole)))
+		card.Title = strings.Join(tally(list, func(n news) Mark { return c.told(n).Mark }, " of "+phone.Grouped(len(whole))), ", ")
 		if worst := critical(incidentsIn(list)); len(worst) > 0 {
 			card.Title = c.names(worst, maxNamed) + ": " + card.Title
 		}
