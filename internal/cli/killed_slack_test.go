@@ -196,8 +196,8 @@ func titleOf(a *alert.Alert) string {
 	case s.PhoneNumber != "":
 		return s.PhoneNumber
 	case s.Space != "":
-		return "Space " + s.Space + " (" + s.Account + ")"
+		return s.Space
 	default:
-		return "Account " + s.Account
+		return s.Account
 	}
 }

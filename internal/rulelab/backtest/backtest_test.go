@@ -150,7 +150,7 @@ func TestMessagesAreGroupedAsInSlack(t *testing.T) {
 		add(monday, fmt.Sprintf("86%d", n), "GREEN", "RED")
 	}
 	add(monday.Add(time.Hour), "860", "RED", "GREEN")               // a reply
-	add(monday.Add(80*time.Minute), "860", "GREEN", "RED")          // reopened: a reply
+	add(monday.Add(80*time.Minute), "860", "GREEN", "RED")          // reopened: a broadcast
 	add(monday.Add(90*time.Minute), "860", "RED", "GREEN")          // a reply
 	add(monday.Add(5*time.Hour), "860", "GREEN", "RED")             // a new message
 	add(monday.Add(5*time.Hour+time.Minute), "869", "GREEN", "RED") // another
@@ -158,10 +158,11 @@ func TestMessagesAreGroupedAsInSlack(t *testing.T) {
 	report := r.Report(monday.Add(6 * time.Hour))
 	require.Equal(t, 8, report.Alerts)
 	require.Equal(t, 3, report.Messages)
-	require.Equal(t, 3, report.Replies)
+	require.Equal(t, 1, report.Broadcasts)
+	require.Equal(t, 2, report.Replies)
 	red := report.Rules[0]
 	require.Equal(t, RuleCount{
-		Rule: "red", Opened: 7, Reopened: 1, Resolved: 2, Open: 6, Messages: 3, Replies: 3,
+		Rule: "red", Opened: 7, Reopened: 1, Resolved: 2, Open: 6, Messages: 3, Broadcasts: 1, Replies: 2,
 		Channels: map[string]int{"ops": 3},
 	}, red)
 	require.Equal(t, "#wa-ops", report.Channels[2].Title())

@@ -10,15 +10,16 @@ import (
 // Report is what rules would have said of a stretch of the log. Times and days
 // are in UTC.
 type Report struct {
-	Name     string    `json:"name"`
-	Since    time.Time `json:"since"` // or when the log begins, if that is later
-	Until    time.Time `json:"until"`
-	Events   int       `json:"events"`  // records of the log
-	Changes  int       `json:"changes"` // of which changes
-	Alerts   int       `json:"alerts"`  // openings and reopenings
-	Messages int       `json:"messages"`
-	Replies  int       `json:"replies"`   // in the threads of messages: what became of alerts
-	Reminds  int       `json:"reminders"` // there, too: what is still open
+	Name       string    `json:"name"`
+	Since      time.Time `json:"since"` // or when the log begins, if that is later
+	Until      time.Time `json:"until"`
+	Events     int       `json:"events"`  // records of the log
+	Changes    int       `json:"changes"` // of which changes
+	Alerts     int       `json:"alerts"`  // openings and reopenings
+	Messages   int       `json:"messages"`
+	Broadcasts int       `json:"broadcasts"` // replies that the whole channel sees
+	Replies    int       `json:"replies"`    // others, in the threads of messages: what became of alerts
+	Reminds    int       `json:"reminders"`  // there, too: what is still open
 
 	Rules    []RuleCount    `json:"rules"`    // every rule, by name
 	Channels []ChannelCount `json:"channels"` // every channel, by name
@@ -30,30 +31,32 @@ type Report struct {
 // RuleCount is what one rule did. A message that several rules share counts for
 // each of them.
 type RuleCount struct {
-	Rule     string         `json:"rule"`
-	Severity alert.Severity `json:"severity"`
-	Opened   int            `json:"opened"`
-	Reopened int            `json:"reopened"`
-	Worse    int            `json:"worse"`
-	Resolved int            `json:"resolved"`
-	Ended    int            `json:"ended"`
-	Held     int            `json:"held"` // openings that something held back from Slack
-	Open     int            `json:"open"` // firing at the end
-	Messages int            `json:"messages"`
-	Replies  int            `json:"replies"`
-	Reminds  int            `json:"reminders"`
-	Channels map[string]int `json:"channels"` // messages by channel
+	Rule       string         `json:"rule"`
+	Severity   alert.Severity `json:"severity"`
+	Opened     int            `json:"opened"`
+	Reopened   int            `json:"reopened"`
+	Worse      int            `json:"worse"`
+	Resolved   int            `json:"resolved"`
+	Ended      int            `json:"ended"`
+	Held       int            `json:"held"` // openings that something held back from Slack
+	Open       int            `json:"open"` // firing at the end
+	Messages   int            `json:"messages"`
+	Broadcasts int            `json:"broadcasts"`
+	Replies    int            `json:"replies"`
+	Reminds    int            `json:"reminders"`
+	Channels   map[string]int `json:"channels"` // messages by channel
 }
 
 // ChannelCount is what one channel got.
 type ChannelCount struct {
-	Channel  string `json:"channel"`
-	Slack    string `json:"slack"`
-	Messages int    `json:"messages"`
-	Replies  int    `json:"replies"`
-	Reminds  int    `json:"reminders"`
-	Most     int    `json:"most"`              // messages on the busiest day
-	MostOn   string `json:"most_on,omitempty"` // that day
+	Channel    string `json:"channel"`
+	Slack      string `json:"slack"`
+	Messages   int    `json:"messages"`
+	Broadcasts int    `json:"broadcasts"`
+	Replies    int    `json:"replies"`
+	Reminds    int    `json:"reminders"`
+	Most       int    `json:"most"`              // messages on the busiest day
+	MostOn     string `json:"most_on,omitempty"` // that day
 }
 
 // Title is how people call the channel: as in Slack, where it is a name there.
@@ -66,11 +69,12 @@ func (c *ChannelCount) Title() string {
 
 // DayCount is what happened on one day.
 type DayCount struct {
-	Day      string         `json:"day"`
-	Alerts   map[string]int `json:"alerts"` // by severity
-	Messages int            `json:"messages"`
-	Replies  int            `json:"replies"`
-	Channels map[string]int `json:"channels"` // messages by channel
+	Day        string         `json:"day"`
+	Alerts     map[string]int `json:"alerts"` // by severity
+	Messages   int            `json:"messages"`
+	Broadcasts int            `json:"broadcasts"`
+	Replies    int            `json:"replies"`
+	Channels   map[string]int `json:"channels"` // messages by channel
 }
 
 // SubjectCount is a number, space or part of the bot that made noise.

@@ -110,34 +110,34 @@ func (t Table) Cells() [][]Cell {
 }
 
 func rulesTable(r *Report) Table {
-	t := Table{"Rules", []string{"RULE", "SEVERITY", "ALERTS", "OPEN", "MESSAGES", "REPLIES", "REMIND"}, nil, 4}
+	t := Table{"Rules", []string{"RULE", "SEVERITY", "ALERTS", "OPEN", "MESSAGES", "BROADCAST", "REPLIES", "REMIND"}, nil, 4}
 	open := 0
 	for _, c := range r.Rules {
 		open += c.Open
-		t.Rows = append(t.Rows, append([]string{c.Rule, c.Severity.String()}, counts(c.Opened+c.Reopened, c.Open, c.Messages, c.Replies, c.Reminds)...))
+		t.Rows = append(t.Rows, append([]string{c.Rule, c.Severity.String()}, counts(c.Opened+c.Reopened, c.Open, c.Messages, c.Broadcasts, c.Replies, c.Reminds)...))
 	}
-	t.Rows = append(t.Rows, append([]string{"(all)", ""}, counts(r.Alerts, open, r.Messages, r.Replies, r.Reminds)...))
+	t.Rows = append(t.Rows, append([]string{"(all)", ""}, counts(r.Alerts, open, r.Messages, r.Broadcasts, r.Replies, r.Reminds)...))
 	return t
 }
 
 func channelsTable(r *Report) Table {
-	t := Table{"Channels", []string{"CHANNEL", "MESSAGES", "REPLIES", "REMIND", "BUSIEST", "DAY"}, nil, 1}
+	t := Table{"Channels", []string{"CHANNEL", "MESSAGES", "BROADCAST", "REPLIES", "REMIND", "BUSIEST", "DAY"}, nil, 1}
 	for i := range r.Channels {
 		c := &r.Channels[i]
-		t.Rows = append(t.Rows, append([]string{c.Title()}, append(counts(c.Messages, c.Replies, c.Reminds, c.Most), c.MostOn)...))
+		t.Rows = append(t.Rows, append([]string{c.Title()}, append(counts(c.Messages, c.Broadcasts, c.Replies, c.Reminds, c.Most), c.MostOn)...))
 	}
 	return t
 }
 
 func daysTable(r *Report) Table {
-	t := Table{"Days", []string{"DAY", "ALERTS", "MESSAGES", "REPLIES"}, nil, 1}
+	t := Table{"Days", []string{"DAY", "ALERTS", "MESSAGES", "BROADCAST", "REPLIES"}, nil, 1}
 	for _, d := range r.Days {
 		alerts := 0
 		for _, n := range d.Alerts {
 			alerts += n
 		}
-		if alerts+d.Messages+d.Replies > 0 {
-			t.Rows = append(t.Rows, append([]string{d.Day}, counts(alerts, d.Messages, d.Replies)...))
+		if alerts+d.Messages+d.Broadcasts+d.Replies > 0 {
+			t.Rows = append(t.Rows, append([]string{d.Day}, counts(alerts, d.Messages, d.Broadcasts, d.Replies)...))
 		}
 	}
 	return t

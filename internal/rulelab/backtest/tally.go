@@ -115,7 +115,11 @@ func (t *tally) message(m *slack.Notification) {
 	case m.Remind:
 		t.Reminds++
 		c.Reminds++
-	case m.Means != slack.Post:
+	case m.Means == slack.Broadcast:
+		t.Broadcasts++
+		c.Broadcasts++
+		d.Broadcasts++
+	case m.Means == slack.Reply:
 		t.Replies++
 		c.Replies++
 		d.Replies++
@@ -143,7 +147,9 @@ func (r *RuleCount) message(m *slack.Notification) {
 	switch {
 	case m.Remind:
 		r.Reminds++
-	case m.Means != slack.Post:
+	case m.Means == slack.Broadcast:
+		r.Broadcasts++
+	case m.Means == slack.Reply:
 		r.Replies++
 	default:
 		r.Messages++
