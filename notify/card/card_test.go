@@ -41,6 +41,16 @@ func TestCardSaysWhatIsLate(t *testing.T) {
 	require.Contains(t, made.Lines[1].Text, "QualityRating GREEN, was RED (after 1 min), opened and resolved meanwhile")
 }
 
+func TestCardSaysThatANumberIsBack(t *testing.T) {
+	a := alerttest.Firing(1)
+	a.Field, a.Before, a.Change.Old, a.Change.New = phone.Presence, phone.Appeared, phone.Appeared, phone.Missing
+	a = alerttest.Resolved(a, alerttest.Noon.Add(12*time.Minute))
+	a.Change.New, a.Change.AwaySince, a.Closing = phone.Appeared, alerttest.Noon.Add(-10*time.Minute), "back after 22 min"
+	want := a.Subject.PhoneNumber + " Shop 1 is back after 22 min"
+	require.Contains(t, testCards().Message([]alert.Alert{a}, alerttest.Noon, false).Title, want)
+	require.Contains(t, testCards().Reply([]alert.Alert{a}, []alert.Alert{a}).Title, want)
+}
+
 func TestCardNeverShowsACallbackToken(t *testing.T) {
 	a := alerttest.Firing(1)
 	a.Field = phone.UpCallbackUrl

@@ -177,6 +177,9 @@ func (e ending) outcome() string {
 
 // ended says how an incident ended and after how long.
 func (in *incident) ended() string {
+	if a := in.closed[0].last; a.Field == phone.Presence && a.Recovered() && !a.Change.AwaySince.IsZero() {
+		return " is " + a.Closing // back after …
+	}
 	begin, end := in.lasted()
 	text := " after " + phone.Span(end.Sub(begin)) + ": " + in.closed[0].now() + " (was " + in.closed[0].was() + ")"
 	if in.mark().Color == Green {

@@ -24,7 +24,7 @@ type RenderCommand struct {
 	Field string            `placeholder:"FIELD" help:"Which of the rule's fields changes (default: the first)."`
 	Old   *string           `help:"The value before (default: one for which the rule opens)."`
 	New   *string           `help:"The value after (default: one for which the rule opens)."`
-	Set   map[string]string `placeholder:"FIELD=VALUE" help:"Set a field of the number, or PhoneNumber, Account, Space, SpaceId, Code, Reason, Part."`
+	Set   map[string]string `placeholder:"FIELD=VALUE" help:"Set a field of the number, or PhoneNumber, Account, Space, SpaceId, MovedFrom, Code, Reason, Part."`
 	Label map[string]string `placeholder:"KEY=VALUE" help:"A label of the space."`
 	command.Output
 }
@@ -97,6 +97,7 @@ func (c *RenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 	change := phone.Change{
 		Field: f, Old: old, New: now, Direction: f.Direction(old, now),
 		SeenAfter: time.Now().Add(-3 * time.Minute), SeenAt: time.Now(), RequestId: "90E6A2B1-0000-0000-0000-000000000000",
+		MovedFrom: c.Set["MovedFrom"],
 	}
 	err = c.subject(&change, in.Space)
 	in.Changes = []phone.Change{change}
@@ -128,7 +129,7 @@ func (c *RenderCommand) number(change *phone.Change) (phone.Number, error) {
 		case ok && f == change.Field: // --new says what that becomes
 		case ok && f.OfNumber():
 			n.Set(f, v)
-		case !slices.Contains([]string{"PhoneNumber", "Account", "Space", "SpaceId", "Code", "Reason", "Part"}, name):
+		case !slices.Contains([]string{"PhoneNumber", "Account", "Space", "SpaceId", "MovedFrom", "Code", "Reason", "Part"}, name):
 			return n, command.UsageError("--set knows no " + name)
 		}
 	}
