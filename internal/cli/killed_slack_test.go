@@ -173,13 +173,24 @@ func metadataID(v *slacksim.Version) string {
 // shownLines are the lines of a message's blocks, without the signs of colour
 // before them.
 func shownLines(blocks json.RawMessage) (lines []string) {
+	type text struct{ Text string }
 	var all []struct {
-		Text *struct{ Text string }
+		Type     string
+		Text     *text
+		Elements []json.RawMessage // texts in a context, buttons elsewhere
 	}
 	if json.Unmarshal(blocks, &all) != nil {
 		return nil
 	}
 	for _, b := range all {
+		if b.Type == "context" {
+			for _, e := range b.Elements {
+				var fact text
+				if json.Unmarshal(e, &fact) == nil {
+					lines = append(lines, fact.Text)
+				}
+			}
+		}
 		if b.Text == nil {
 			continue
 		}

@@ -264,6 +264,9 @@ func (c *Maker) lines(in *incident, advised string, at time.Time) (lines []Line)
 		for _, e := range in.closed {
 			texts = append(texts, e.outcome())
 		}
+		for _, a := range in.notices {
+			texts = append(texts, move(a))
+		}
 		text := who + strings.Join(texts, "; ") + " (after " + phone.Span(end.Sub(begin)) + ")"
 		return []Line{{in.mark(), comma(text, meanwhile(end, in.mark(), at))}}
 	}

@@ -241,6 +241,13 @@ func disconnected() alert.Alert {
 	return opened(0, "status-disconnected", alert.Critical, phone.Status, "BANNED", "DISCONNECTED", 41*minute)
 }
 
+// A notice is shown beside what is over, in a list as well.
+func TestListsShowNoticesOfWhatIsOver(t *testing.T) {
+	queue := notice(opened(0, "routing-changed", alert.High, phone.UpQueue, "q-1", "q-2", 0))
+	made := testCards().Message([]alert.Alert{connectedTo("CONNECTED"), queue, banned(1, 0)}, alerttest.Noon, false)
+	require.Equal(t, "12015550118 Northwind Parcels: CONNECTED again, was BANNED; UpQueue q-1 → q-2 (after 41 min)", made.Lines[1].Text)
+}
+
 func TestStates(t *testing.T) {
 	var all strings.Builder
 	p := NewPrinter(&all, false)
