@@ -90,6 +90,15 @@ func TestIncidentsThroughTheAPI(t *testing.T) {
 	ask("POST", "/"+id+"/ack", 503)
 }
 
+// A message that somebody has deleted is called so.
+func TestMessagesThatAreGone(t *testing.T) {
+	b := busyBot()
+	b.messages[0].State = alert.Gone
+	h := New(b.options(t))
+	require.Contains(t, request{path: "/api/v1/alerts/" + b.alerts[0].ID}.to(h).Body.String(), `"state": "gone"`)
+	require.Contains(t, request{path: "/alerts"}.to(h).Body.String(), b.messages[0].Channel+" (gone)")
+}
+
 // A silence of an incident is of what is open on it: what else opens is heard of.
 func TestSilenceOfAnIncidentOnThePage(t *testing.T) {
 	b := busyBot()

@@ -215,7 +215,7 @@ func largeNumber(i, j int) phone.Number {
 }
 
 // happened adds ten changes of one number of the roster, and for every fifth
-// space an alert and its message.
+// space an incident of two alerts with its message.
 func happened(c *store.Commit, r *phone.SpaceState, last uint64, at time.Time) {
 	n := r.Numbers[7].Number
 	subject := phone.SubjectOf(r.Space, n.PhoneNumber)
@@ -236,8 +236,12 @@ func happened(c *store.Commit, r *phone.SpaceState, last uint64, at time.Time) {
 		Summary: alert.Text{"Quality of ", n.PhoneNumber, " fell"},
 	}
 	a.ID = alert.ID(a.Key(), at)
+	a.Incident = a.NewIncident()
 	add(alert.Event{Kind: alert.KindAlert, Alert: &a})
-	c.Alerts = append(c.Alerts, a)
+	joined := a
+	joined.Rule, joined.Severity = "quality-low", alert.High
+	joined.ID = alert.ID(joined.Key(), at)
+	c.Alerts = append(c.Alerts, a, joined)
 	c.Messages = append(c.Messages, alert.Message{
 		ID: "m" + a.ID, Channel: "ops", State: alert.Posted, At: at, Alerts: []alert.ShownAlert{{Alert: a.ID, Incident: a.Incident, Revision: 1, NotifiedRevision: 1}},
 	})
