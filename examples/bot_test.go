@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 const rulesFile = `
 version: 1
+defaults: {settle_after: 1s}
 rules:
   - {name: quality-red, on: QualityRating, to: [RED], severity: critical, summary: "{PhoneNumber} is RED", action: "Pause marketing."}
   - {name: status-blocked, on: Status, to: [RESTRICTED], severity: critical, summary: "{PhoneNumber} is {New}"}
@@ -105,6 +107,16 @@ func (b *bot) seeAs(number string, f phone.Field, value string) {
 	}
 	_, err := b.loop.Deliver(b.t.Context(), poller.Result{Space: snap.Space, Snapshot: snap, At: snap.At})
 	require.NoError(b.t, err)
+}
+
+// settled waits until an alert has stopped flapping.
+func (b *bot) settled() {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		events, err := b.store.ReadLog(1, 1000)
+		require.NoError(b.t, err)
+		return slices.ContainsFunc(events, func(e alert.Event) bool { return e.Alert != nil && e.Alert.Transition == alert.Settled })
+	}, soon, 5*time.Millisecond)
 }
 
 // published waits until the stream has all.

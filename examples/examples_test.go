@@ -191,6 +191,23 @@ func TestANoticeOpensATicket(t *testing.T) {
 	}
 }
 
+// That a notice has settled is no reason to close its ticket.
+func TestSettlingClosesNoTicket(t *testing.T) {
+	b := startBot(t)
+	for _, path := range []string{"a", "b", "a", "b"} {
+		b.seeAs("8613800000001", phone.UpCallbackUrl, "https://hooks.acme.example/"+path)
+	}
+	b.settled()
+	b.see("8613800000002", "RED") // the last event
+	b.published()
+	d := &desk{tickets: map[string]map[string]string{}}
+	server := httptest.NewServer(d)
+	defer server.Close()
+	start(t, []string{"NATS_URL=" + b.url, "TICKETS_URL=" + server.URL + "/tickets"}, build(t, "tickets"))
+	require.Eventually(t, func() bool { return d.count("open")+d.count("closed") == 4 }, soon, 5*time.Millisecond)
+	require.Equal(t, 4, d.count("open"), "three notices, and what is RED")
+}
+
 func TestArchiveHasEveryEventOnce(t *testing.T) {
 	b := startBot(t)
 	path := filepath.Join(t.TempDir(), "events.jsonl")

@@ -90,6 +90,10 @@ func run(ctx context.Context, natsURL, tickets string) error {
 			_ = m.Term() // a drill, or not an event: no retry can help
 			return
 		}
+		if e.Data.Alert.Transition == "settled" { // it changes no state
+			_ = m.Ack()
+			return
+		}
 		if err := putTicket(ctx, tickets, &e); err != nil {
 			log.Printf("alert %s: %v; retrying", e.Data.Alert.ID, err)
 			_ = m.NakWithDelay(time.Second)
