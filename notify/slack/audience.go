@@ -98,6 +98,13 @@ func (in *incident) joined(a *alert.Alert, enough alert.Severity) volume {
 	return byReply
 }
 
+// joinedUnheard reports whether an alert is open of which people were told nothing, as
+// it mattered less than others: a reply about these says that there is more.
+func (in *incident) joinedUnheard(i int) bool {
+	a, s := in.alerts[i], &in.shown[i]
+	return a.State == alert.Firing && !s.NotifiedOpen && a.Notified > s.NotifiedRevision && len(a.HeldBy) == 0 && slices.Contains(a.Channels, in.channel)
+}
+
 // moved is for what people know to be open.
 func (in *incident) moved(a *alert.Alert) volume {
 	switch {

@@ -373,7 +373,7 @@ func (p *planner) reply(m *alert.Message) action {
 				out.loud = out.loud || in.volume(i) == byBroadcast
 				out.changed = append(out.changed, *a)
 				out.told = append(out.told, in.told(i))
-			} else if in.over() {
+			} else if in.over() || in.joinedUnheard(i) {
 				out.told = append(out.told, in.told(i))
 			}
 		}
