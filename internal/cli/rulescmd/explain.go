@@ -184,6 +184,9 @@ func (w *report) alert(a *explain.Alert) {
 	w.line("%s  %s, %s", x.ID, x.Severity.String(), x.State.String())
 	w.text("  ", fmt.Sprintf("%s on %s of %s", x.Rule, x.Field, x.Subject))
 	w.text("  ", x.Summary.Plain())
+	if x.Incident != "" {
+		w.line("  incident %s", x.Incident)
+	}
 	if x.Ack != nil {
 		w.line("  acknowledged by %s at %s: no reminders, no escalation", x.Ack.By, x.Ack.At.UTC().Format("2006-01-02 15:04 UTC"))
 	}
