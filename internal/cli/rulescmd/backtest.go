@@ -30,12 +30,12 @@ type BacktestCommand struct {
 // Help says what is counted.
 func (c *BacktestCommand) Help() string {
 	return `The log is replayed through the rules as the bot judges, and messages are
-planned as for Slack: alerts of one rule on one space from one poll share a
-message; an alert that reopens soon continues in its old message; the end of an
-alert is a reply in its thread; alerts that wait for a full channel are combined
-into one message. Acknowledgements, silences and rejections by Slack are not
-replayed. Live state is not touched: a running bot provides a copy of its store,
-which is removed afterwards.`
+planned as for Slack: an incident is one message in each channel, incidents that
+begin in one poll of one space share a message, what gets worse or comes back is
+a reply that the whole channel sees, and what gets better or ends a quiet one;
+what waits for a full channel is combined into one message. Acknowledgements,
+silences and rejections by Slack are not replayed. Live state is not touched: a
+running bot provides a copy of its store, which is removed afterwards.`
 }
 
 // Run replays the log and prints what the rules would have said.
