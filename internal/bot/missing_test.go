@@ -48,7 +48,8 @@ func TestMissingSpacesAreDroppedAfterAnHour(t *testing.T) {
 // watchingBot is as much of a bot as watches the spaces of one account.
 func watchingBot(t *testing.T, spaces int) (*Bot, *account) {
 	b := &Bot{
-		config: &config.Config{}, log: slog.New(slog.DiscardHandler), directory: watch.NewDirectory()}
+		config: &config.Config{}, log: slog.New(slog.DiscardHandler), directory: watch.NewDirectory(),
+	}
 	var err error
 	b.store, err = store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
 	require.NoError(t, err)
