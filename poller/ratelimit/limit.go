@@ -186,7 +186,10 @@ func (l *Limit) block(until time.Time) { l.blocked = latest(l.blocked, until) }
 
 // stepUp goes one level up when the present one has been held long enough.
 func (l *Limit) stepUp(now time.Time) {
-	held := now.Sub(l.moved)
+	held, patience := now.Sub(l.moved), l.patience
+	if l.at == 1 {
+		patience *= 2 // the last step wins least
+	}
 	switch {
 	case l.at > l.half:
 		l.tryHigher(now)
@@ -195,7 +198,7 @@ func (l *Limit) stepUp(now time.Time) {
 		return
 	case l.probing && held >= proof:
 		l.patience = max(l.patience/2, minPatience)
-	case l.probing || held < l.patience:
+	case l.probing || held < patience:
 		return
 	}
 	l.move(now, max(l.at-1, 0))
