@@ -27,13 +27,13 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 		return
 	}
 	m := alert.Message{ID: newID("m-"), Channel: w.name, Target: target, State: alert.Sending, At: time.Now()}
-	w.reserve(&m, alerts)
+	alerts = w.reserve(&m, alerts)
 	defer w.release(m.ID)
 	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
 		w.pause(0)
 		return
 	}
-	w.listed(alerts)
+	w.listed(&m)
 	content := w.content(alerts, &m, true, conf)
 	ts, plain, err := w.send(ctx, Outgoing{ID: m.ID, Target: m.Target, Card: content})
 	m.Plain = plain
@@ -65,20 +65,23 @@ func (w *channelWorker) content(alerts []alert.Alert, m *alert.Message, fresh bo
 
 func isOpen(a alert.Alert) bool { return !card.Over(&a) }
 
-// reserve has a new message show alerts, and takes it from the other lanes.
-func (w *channelWorker) reserve(m *alert.Message, alerts []alert.Alert) {
+// reserve has a new message show the incidents of alerts as they are now, and takes it
+// from the other lanes.
+func (w *channelWorker) reserve(m *alert.Message, alerts []alert.Alert) []alert.Alert {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	m.Alerts = w.s.plan.firstShown(m.Channel, alerts)
+	alerts = w.s.plan.whole(alerts)
+	m.Alerts = firstShown(m.Channel, alerts)
 	w.s.plan.message(m).busy = true
+	return alerts
 }
 
-// listed lets alerts no longer wait: a message lists them.
-func (w *channelWorker) listed(alerts []alert.Alert) {
+// listed lets alerts no longer wait: a message lists them, or they have joined it.
+func (w *channelWorker) listed(m *alert.Message) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	for i := range alerts {
-		delete(w.state().waiting, alerts[i].ID)
+	for _, a := range w.s.plan.members(m) {
+		delete(w.state().waiting, a.ID)
 	}
 }
 

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -416,12 +417,13 @@ func (p *planner) members(m *alert.Message) (all []alert.Alert) {
 }
 
 // firstShown is how a new message shows these alerts, all those of their incidents.
-func (p *planner) firstShown(channel string, alerts []alert.Alert) (list []alert.ShownAlert) {
-	m := &alert.Message{Channel: channel}
+func firstShown(channel string, alerts []alert.Alert) (list []alert.ShownAlert) {
+	byIncident := make(map[string][]*alert.Alert)
 	for i := range alerts {
-		m.Alerts = append(m.Alerts, alert.ShownAlert{Alert: alerts[i].ID, Incident: alerts[i].Incident})
+		byIncident[alerts[i].Incident] = append(byIncident[alerts[i].Incident], &alerts[i])
 	}
-	for _, in := range p.incidents(m) {
+	for _, id := range slices.Sorted(maps.Keys(byIncident)) {
+		in := newIncident(channel, byIncident[id], nil)
 		for i := range in.alerts {
 			list = append(list, in.posted(i))
 		}

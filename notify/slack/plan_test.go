@@ -54,7 +54,7 @@ func (p *paper) put(m alert.Message) {
 // posted does what a post that succeeds does.
 func (p *paper) posted(a action, id string, at time.Time) *alert.Message {
 	m := alert.Message{ID: id, Channel: "ops", Target: "C1", TS: id, State: alert.Posted, At: at}
-	m.Alerts = p.firstShown("ops", a.alerts)
+	m.Alerts = firstShown("ops", a.alerts)
 	p.put(m)
 	got, _ := p.state.messages.Get(id)
 	return got

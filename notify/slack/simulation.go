@@ -112,7 +112,7 @@ func (r *Simulation) tell(channel string, a action, now time.Time) Notification 
 	for i := range a.alerts {
 		delete(r.plan.channel(channel).waiting, a.alerts[i].ID)
 	}
-	r.put(m, r.plan.firstShown(channel, a.alerts))
+	r.put(m, firstShown(channel, a.alerts))
 	return Notification{At: now, Channel: channel, Means: Post, Alerts: a.alerts}
 }
 
