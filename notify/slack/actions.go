@@ -176,7 +176,24 @@ func (w *channelWorker) giveUpReply(ctx context.Context, m alert.Message, err er
 		w.invalidate(ctx, m)
 		return
 	}
-	w.replied(ctx, m)
+	if !m.NoReplies {
+		w.replied(ctx, m)
+		return
+	}
+	m.Alerts, m.Reply = unheard(&m), nil
+	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.replace([]*alert.Message{&m}) // what nobody has heard of is posted
+	}
+}
+
+// unheard returns what a message shows whose thread took no reply: people know to be open
+// only what they knew before.
+func unheard(m *alert.Message) []alert.ShownAlert {
+	list := afterReply(m, m.Reply.Alerts, m.Reply.At)
+	for i := range list {
+		list[i].NotifiedOpen = list[i].NotifiedOpen && slices.ContainsFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == list[i].Alert && s.NotifiedOpen })
+	}
+	return list
 }
 
 // edit brings a message up to date. It may be repeated at will, so nothing is

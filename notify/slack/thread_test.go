@@ -25,7 +25,7 @@ type threadless struct {
 }
 
 func (p *threadless) Post(ctx context.Context, m Outgoing) (string, error) {
-	if m.Thread != "" && (!p.onlyFirst || p.first == "" || p.first == m.Thread) {
+	if m.Thread != "" && p.code != "" && (!p.onlyFirst || p.first == "" || p.first == m.Thread) {
 		p.first = m.Thread
 		return "", classifyReply("chat.postMessage", slack.SlackErrorResponse{Err: p.code})
 	}
@@ -79,6 +79,69 @@ func TestSlackGoesOnBesideALockedThread(t *testing.T) {
 		d.after(time.Minute)
 		require.Contains(t, d.messages()[0].Text, "Resolved")
 		require.NotEqual(t, phone.Parked, d.memory.condition("slack:ops"))
+	})
+}
+
+// Something critical that joins, or comes back after its end was told, is posted anew
+// where its message's thread is locked: an edit would notify nobody.
+func TestWhatMattersIsPostedWhereTheThreadIsLocked(t *testing.T) {
+	for name, then := range map[string]func(d *rig, p *threadless, a alert.Alert){
+		"another joins": func(d *rig, p *threadless, a alert.Alert) {
+			p.code = "restricted_action_thread_locked"
+			d.update(blockedBeside(a))
+		},
+		"it comes back": func(d *rig, p *threadless, a alert.Alert) {
+			a = alerttest.Resolved(a, time.Now())
+			d.update(a)
+			d.after(10 * time.Second)
+			p.code = "restricted_action_thread_locked"
+			a.State, a.Transition, a.Changed = alert.Firing, alert.Reopened, time.Now()
+			a.Revision, a.Notified = 3, 3
+			d.update(a)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRig(t, func(t *testing.T, d *rig) {
+				p := &threadless{onlyFirst: true}
+				d.between = func(o *Options) { p.Poster, o.Poster = o.Poster, p }
+				d.start(opsChannel)
+				a := alerttest.Firing(1)
+				d.update(a)
+				d.after(10 * time.Second)
+				then(d, p, a)
+				d.after(time.Minute)
+				require.Len(t, d.messages(), 2)
+				require.Contains(t, d.messages()[1].Text, "critical")
+			})
+		})
+	}
+}
+
+// What flaps is not posted again and again where the thread is locked, but once it settles.
+func TestWhatFlapsIsPostedOnceWhereTheThreadIsLocked(t *testing.T) {
+	withRig(t, func(t *testing.T, d *rig) {
+		d.between = func(o *Options) {
+			o.Poster = &threadless{Poster: o.Poster, code: "restricted_action_thread_locked", onlyFirst: true}
+		}
+		d.start(opsChannel)
+		a := alerttest.Firing(1)
+		d.update(a)
+		d.after(10 * time.Second)
+		a = alerttest.Resolved(a, time.Now())
+		d.update(a)
+		d.after(10 * time.Second)
+		a.State, a.Transition, a.Changed, a.Flapping = alert.Firing, alert.Reopened, time.Now(), true
+		a.Revision++
+		d.update(a)
+		d.after(time.Minute)
+		require.Len(t, d.messages(), 1)
+		require.NotContains(t, d.messages()[0].Text, "Resolved")
+		a.Transition, a.Changed, a.Flapping = alert.Settled, time.Now(), false
+		a.Revision++
+		a.Notified = a.Revision
+		d.update(a)
+		d.after(time.Minute)
+		require.Len(t, d.messages(), 2)
 	})
 }
 
