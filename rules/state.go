@@ -209,3 +209,13 @@ func (s *State) noteFlap(a *alert.Alert) {
 		f.last = a
 	}
 }
+
+// flappingOn returns the alerts that flap on a field.
+func (s *State) flappingOn(k fieldOf) (all []*alert.Alert) {
+	for _, a := range s.all {
+		if a.Flapping && a.Subject == k.Subject && a.Field == k.Field {
+			all = append(all, a)
+		}
+	}
+	return all
+}

@@ -76,6 +76,7 @@ func (s *Set) Step(state *State, in Input, now time.Time) []alert.Alert {
 	case Reloaded:
 		st.reloaded()
 	}
+	st.settleEnded()
 	if _, ok := in.(Reloaded); ok || s.anyHeld {
 		st.updateHolds(in)
 	}

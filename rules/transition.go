@@ -247,15 +247,41 @@ func (s *step) settle() {
 		move(&a, a.State, alert.Settled, s.now)
 		a.Notified = a.Revision
 		s.out = append(s.out, a)
-		for _, other := range s.lastOf(k) {
+		for _, other := range append(s.lastOf(k), s.state.flappingOn(k)...) {
 			o := *other
-			if o.ID == a.ID || !o.Flapping && (o.Notified == o.Revision || o.Transition == alert.Opened && o.State.Closed()) {
+			if s.moved(o.ID) || !o.Flapping && (o.Notified == o.Revision || o.Transition == alert.Opened && o.State.Closed()) {
 				continue // a notice that was not given is of no use now
 			}
 			o.Flapping, o.Notified = false, o.Revision
 			s.out = append(s.out, o)
 		}
 	}
+}
+
+// settleEnded lets nothing flap on a field of which an alert ended: nothing more may come
+// of the field that they could wait for.
+func (s *step) settleEnded() {
+	if len(s.state.flapping) == 0 {
+		return
+	}
+	for i := range s.out {
+		k := fieldOf{s.out[i].Subject, s.out[i].Field}
+		if s.out[i].Transition != alert.WasEnded || s.state.flapping[k] == nil {
+			continue
+		}
+		for _, other := range s.state.flappingOn(k) {
+			if !s.moved(other.ID) {
+				o := *other
+				o.Flapping, o.Notified = false, o.Revision
+				s.out = append(s.out, o)
+			}
+		}
+	}
+}
+
+// moved reports whether the step has an alert already.
+func (s *step) moved(id string) bool {
+	return slices.ContainsFunc(s.out, func(a alert.Alert) bool { return a.ID == id })
 }
 
 // lastOf returns the last alert of each rule on a field of a subject.
