@@ -62,6 +62,20 @@ func newIncident(channel string, alerts []*alert.Alert, shown map[string]alert.S
 // over reports whether people are to be told that the incident has ended.
 func (in *incident) over() bool { return in.unended && !in.open && !in.flapping }
 
+// owesEnd reports whether only what was told of an alert says that the end of the incident,
+// which goes on, is to be told. Of what is open then, people in the channel were told nothing.
+func (in *incident) owesEnd(i int) bool {
+	if !in.open || !in.shown[i].IncidentOpen {
+		return false
+	}
+	for j, a := range in.alerts {
+		if a.State == alert.Firing && in.shown[j].IncidentOpen {
+			return false
+		}
+	}
+	return true
+}
+
 // volume is how people are to be told of what became of an alert since they were last.
 // The channel's last word on an incident must be true: what gets worse, or comes back
 // after its end was told, is heard by everybody.

@@ -250,9 +250,9 @@ func (p *planner) unconfirmed(c *channelState, before time.Time) (n int, first t
 // expired lists the closed alerts whose end every channel has seen and that are
 // closed for longer than keep, and the messages that then show nothing.
 func (p *planner) expired(now time.Time, keep time.Duration) (alerts []string, messages []*alert.Message) {
-	going := make(map[string]bool)
+	going, needed := make(map[string]bool), p.needed()
 	for _, a := range p.state.Alerts() {
-		if a.State.Closed() && now.Sub(a.Changed) > keep && p.seen(a) {
+		if a.State.Closed() && !a.Flapping && now.Sub(a.Changed) > keep && !needed[a.ID] && !p.missed(a) {
 			going[a.ID] = true
 			alerts = append(alerts, a.ID)
 		}
@@ -271,30 +271,32 @@ func (p *planner) expired(now time.Time, keep time.Duration) (alerts []string, m
 	return alerts, messages
 }
 
-// seen reports whether nothing is left to be shown of a closed alert.
-func (p *planner) seen(a *alert.Alert) bool {
+// missed reports whether a channel is still to be shown an alert.
+func (p *planner) missed(a *alert.Alert) bool {
 	for _, c := range p.channels {
 		if c.active && wanted(c, a) && !p.listed(c, a) {
-			return false
+			return true
 		}
 	}
-	for _, m := range p.state.MessagesOf(a.Incident) {
-		if p.channel(m.Channel).active && !p.shows(m, a) {
-			return false
-		}
-	}
-	return !a.Flapping
+	return false
 }
 
-// shows reports whether a message shows a closed alert as it is, and people were told.
-func (p *planner) shows(m *alert.Message, a *alert.Alert) bool {
-	if m.State != alert.Posted || m.Reply != nil {
-		return m.State == alert.Dead || m.State == alert.Gone
-	}
-	for _, in := range p.incidents(m) {
-		if i := slices.Index(in.alerts, a); i >= 0 {
-			return !needsReply(m, in, i) && (m.NoEdits || !differs(m, in.shown[i], a))
+// needed returns the ids of closed alerts that a message does not show as they are, of
+// which people were not told, or without which the end of their incident would not be.
+func (p *planner) needed() map[string]bool {
+	needed := make(map[string]bool)
+	for _, m := range p.state.Messages() {
+		if m.State == alert.Dead || m.State == alert.Gone || !p.channel(m.Channel).active {
+			continue
+		}
+		unsure := m.State == alert.Sending || m.Reply != nil
+		for _, in := range p.incidents(m) {
+			for i, a := range in.alerts {
+				if unsure || needsReply(m, in, i) || !m.NoEdits && differs(m, in.shown[i], a) || in.owesEnd(i) {
+					needed[a.ID] = true
+				}
+			}
 		}
 	}
-	return true
+	return needed
 }
