@@ -1,7 +1,6 @@
 package alert
 
 import (
-	"slices"
 	"time"
 
 	"numwatch/phone"
@@ -55,11 +54,14 @@ type Message struct {
 
 // Incidents returns the ids of the incidents that the message shows.
 func (m *Message) Incidents() (ids []string) {
+	seen := make(map[string]bool, len(m.Alerts))
 	for i := range m.Alerts {
-		ids = append(ids, m.Alerts[i].Incident)
+		if id := m.Alerts[i].Incident; !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	return ids
 }
 
 // ShownAlert is an alert of a message with the revision that the message shows, and

@@ -37,15 +37,17 @@ func (p *planner) incidents(m *alert.Message) []*incident {
 	for _, s := range m.Alerts {
 		shown[s.Alert] = s
 	}
-	var all []*incident
-	for _, id := range m.Incidents() {
-		all = append(all, newIncident(m.Channel, p.state.AlertsOf(id), shown))
+	ids := m.Incidents()
+	all, room := make([]*incident, len(ids)), make([]incident, len(ids))
+	for i, id := range ids {
+		all[i] = &room[i]
+		room[i] = newIncident(m.Channel, p.state.AlertsOf(id), shown)
 	}
 	return all
 }
 
-func newIncident(channel string, alerts []*alert.Alert, shown map[string]alert.ShownAlert) *incident {
-	in := &incident{channel: channel, alerts: alerts, notified: nothingOpen}
+func newIncident(channel string, alerts []*alert.Alert, shown map[string]alert.ShownAlert) incident {
+	in := incident{channel: channel, alerts: alerts, notified: nothingOpen}
 	for _, a := range alerts {
 		s := shown[a.ID]
 		in.shown = append(in.shown, s)

@@ -78,7 +78,8 @@ type channelState struct {
 
 // messageState is the work on one message.
 type messageState struct {
-	dirty     bool      // it may differ from its alerts
+	dirty     bool      // what it needs is to be found out anew
+	needs     needs     // as last found out
 	busy      bool      // a lane works on it
 	uncertain bool      // how an edit ended is not known: it may show what no longer holds
 	editAt    time.Time // no edit before this
@@ -195,6 +196,8 @@ type needs struct {
 	remindAt            time.Time
 }
 
+func (n *needs) work() bool { return n.locate || n.reply || n.edit }
+
 func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
 	if m.State == alert.Dead || m.State == alert.Gone {
 		return n
@@ -264,7 +267,7 @@ type candidate struct {
 // candidates are the messages that differ from their alerts, oldest first.
 func (p *planner) candidates(c *channelState) (all []candidate) {
 	for id, w := range c.messages {
-		if !w.dirty || w.busy {
+		if w.busy || !w.dirty && !w.needs.work() {
 			continue
 		}
 		m, known := p.state.Message(id)
@@ -272,10 +275,12 @@ func (p *planner) candidates(c *channelState) (all []candidate) {
 			delete(c.messages, id)
 			continue
 		}
-		n := p.needs(m, w)
-		w.remindAt = n.remindAt
-		if w.dirty = n.locate || n.reply || n.edit; w.dirty {
-			all = append(all, candidate{n, w, m})
+		if w.dirty {
+			w.needs, w.dirty = p.needs(m, w), false
+			w.remindAt = w.needs.remindAt
+		}
+		if w.needs.work() {
+			all = append(all, candidate{w.needs, w, m})
 		}
 	}
 	slices.SortFunc(all, func(x, y candidate) int {
