@@ -222,14 +222,17 @@ func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
 // are nothing to be told in a thread.
 func differs(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
 	if m.NoEdits { // its thread is all that shows it
-		return a.Revision > max(s.Revision, s.NotifiedRevision)
+		return a.Notified > max(s.Revision, s.NotifiedRevision)
 	}
 	return a.Revision > s.Revision || s.Annotations != a.Annotations()
 }
 
-// needsReply reports whether an alert is to be told in the message's thread.
+// needsReply reports whether an alert is to be told in the message's thread. Where the
+// message takes no edits that is all there is, but for what is held back.
 func needsReply(m *alert.Message, in *incident, i int) bool {
-	return !m.NoReplies && (in.volume(i) > byEdit || m.NoEdits && differs(m, in.shown[i], in.alerts[i]))
+	a := in.alerts[i]
+	instead := m.NoEdits && differs(m, in.shown[i], a) && (card.Over(a) || len(a.HeldBy) == 0)
+	return !m.NoReplies && (in.volume(i) > byEdit || instead)
 }
 
 // remindAt is when people are to be reminded of an alert; zero: not. What is

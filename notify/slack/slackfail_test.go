@@ -154,12 +154,13 @@ func TestSlackRepliesWhereItMayNotEdit(t *testing.T) {
 		d.update(a)
 		d.after(time.Second)
 		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "edit_window_closed", Method: slacksim.Update})
-		a.Revision, a.Transition, a.Change.Old, a.Change.New = 2, alert.GotBetter, "RED", "YELLOW"
-		d.update(a)
+		b := blockedBeside(a)
+		b.Severity = alert.Warning // of which an edit is enough
+		d.update(b)
 		d.after(time.Minute)
 		m := d.messages()[0]
 		require.Len(t, m.Replies, 1)
-		require.Contains(t, m.Replies[0].Text, "Better: 8613800000001 Shop 1: QualityRating YELLOW, was RED")
+		require.Contains(t, m.Replies[0].Text, "8613800000001 Shop 1: BANNED, was CONNECTED")
 		d.requireShown("ops")
 	})
 }
