@@ -76,6 +76,8 @@ type ShownAlert struct {
 	// people were told.
 	NotifiedOpen bool `json:"told_open,omitempty"`
 	IncidentOpen bool `json:"incident_open,omitempty"`
+	// NotifiedValue is the value of which people were told, of a field that is an enum.
+	NotifiedValue string `json:"told_value,omitempty"`
 	// At is when a reply told of it last, or reminded of it; zero: the post did.
 	At time.Time `json:"at,omitzero"`
 }

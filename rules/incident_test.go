@@ -141,6 +141,17 @@ func TestFlappingIsOfOneField(t *testing.T) {
 	require.True(t, notified(one(t, w.see(phone.Status, "BANNED"))))
 }
 
+func TestAWorseValueIsToldWhileItFlaps(t *testing.T) {
+	w := newTestbed(t, blocked)
+	for range 3 {
+		w.later(time.Minute).see(phone.Status, "CONNECTED")
+		w.later(time.Minute).see(phone.Status, "RESTRICTED")
+	}
+	a := one(t, w.later(time.Minute).see(phone.Status, "BANNED"))
+	require.True(t, a.Flapping)
+	require.True(t, notified(a))
+}
+
 func TestNoticesFlap(t *testing.T) {
 	w := newTestbed(t, `
   - {name: up, on: MessagingLimitTier, direction: better, once: true, severity: info, summary: x}

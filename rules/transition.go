@@ -60,6 +60,7 @@ func (s *step) fire(a alert.Alert) {
 	}
 	a.ID, a.Incident, a.Revision, a.Notified = last.ID, last.Incident, last.Revision, last.Notified
 	a.Since, a.Openings = s.now, last.Openings+1
+	s.incidentOf, s.incident = a.Subject, a.Incident
 	a.Channels, a.Drill = union(last.Channels, a.Channels), last.Drill
 	s.opens(&a, last, alert.Firing, alert.Reopened)
 }
@@ -225,7 +226,7 @@ func dropped(a alert.Alert) alert.Alert {
 func (s *step) transition(a *alert.Alert, to alert.State, t alert.Transition) {
 	move(a, to, t, s.now)
 	f := s.state.flapping[fieldOf{a.Subject, a.Field}]
-	if f == nil || a.Severity < f.alert.Severity { // what is worse than what flaps is heard
+	if f == nil || a.Severity < f.alert.Severity || t == alert.GotWorse { // what is worse than what flaps is heard
 		a.Notified = a.Revision
 	}
 }

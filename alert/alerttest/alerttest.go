@@ -76,6 +76,6 @@ func Space(k phone.SpaceKey) phone.Space {
 func Shown(a alert.Alert) alert.ShownAlert {
 	open := a.State == alert.Firing
 	return alert.ShownAlert{
-		Alert: a.ID, Incident: a.Incident, Revision: a.Revision, NotifiedRevision: a.Revision, NotifiedOpen: open, IncidentOpen: open,
+		Alert: a.ID, Incident: a.Incident, Revision: a.Revision, NotifiedRevision: a.Revision, NotifiedOpen: open, IncidentOpen: open, NotifiedValue: a.Change.New,
 	}
 }

@@ -332,7 +332,7 @@ func afterReply(m *alert.Message, told []alert.ShownAlert, at time.Time) []alert
 			i, list = len(list), append(list, alert.ShownAlert{Alert: t.Alert, Incident: t.Incident})
 		}
 		s := &list[i]
-		s.NotifiedRevision, s.NotifiedOpen, s.IncidentOpen, s.At = t.NotifiedRevision, t.NotifiedOpen, t.IncidentOpen, at
+		s.NotifiedRevision, s.NotifiedOpen, s.IncidentOpen, s.NotifiedValue, s.At = t.NotifiedRevision, t.NotifiedOpen, t.IncidentOpen, t.NotifiedValue, at
 		if m.NoEdits {
 			s.Revision = max(s.Revision, t.NotifiedRevision)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/notify/card"
+	"numwatch/phone"
 )
 
 // volume is how people are told of an alert that a message shows: an edit notifies
@@ -96,7 +97,7 @@ func (in *incident) volume(i int) volume {
 	case a.State.Closed(): // a notice
 		return in.joined(a, alert.High)
 	case s.NotifiedOpen:
-		return in.moved(a)
+		return moved(a, s.NotifiedValue)
 	default:
 		if v := in.joined(a, alert.Critical); v == byBroadcast || a.Severity <= alert.High || s.NotifiedRevision > 0 {
 			return max(v, byReply)
@@ -121,12 +122,16 @@ func (in *incident) joinedUnheard(i int) bool {
 	return a.State == alert.Firing && !s.NotifiedOpen && a.Notified > s.NotifiedRevision && len(a.HeldBy) == 0 && slices.Contains(a.Channels, in.channel)
 }
 
-// moved is for what people know to be open.
-func (in *incident) moved(a *alert.Alert) volume {
+// moved is for what people know to be open, with the value of which they were told:
+// what happened since may have been more than the last transition.
+func moved(a *alert.Alert, told string) volume {
+	direction := a.Field.Direction(told, a.Change.New)
 	switch {
-	case a.Transition == alert.GotWorse, a.Flapping, a.Transition == alert.Settled && a.Severity <= alert.High:
+	case a.Flapping, a.Transition == alert.Settled && a.Severity <= alert.High, direction == phone.Worse:
 		return byBroadcast
-	case a.Transition == alert.Reopened: // and nobody heard that it had closed
+	case a.Transition == alert.GotWorse && direction != phone.Better && told != a.Change.New:
+		return byBroadcast
+	case a.Transition == alert.Reopened && direction != phone.Better: // and nobody heard that it had closed
 		return byEdit
 	default:
 		return byReply
@@ -136,9 +141,13 @@ func (in *incident) moved(a *alert.Alert) volume {
 // told is what is to be noted of an alert that people are told of now.
 func (in *incident) told(i int) alert.ShownAlert {
 	a := in.alerts[i]
-	return alert.ShownAlert{
+	s := alert.ShownAlert{
 		Alert: a.ID, Incident: a.Incident, NotifiedRevision: a.Revision, NotifiedOpen: a.State == alert.Firing, IncidentOpen: in.open,
 	}
+	if a.Field.IsEnum() { // others have no better and worse, and may hold tokens
+		s.NotifiedValue = a.Change.New
+	}
+	return s
 }
 
 // posted is how a new message shows the alert. People are not told by it of what is held

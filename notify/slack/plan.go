@@ -205,9 +205,9 @@ func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
 	if m.State == alert.Sending || m.Reply != nil {
 		return needs{locate: true}
 	}
-	n.edit = w.uncertain && !m.NoEdits
 	for _, in := range p.incidents(m) {
 		for i, a := range in.alerts {
+			n.edit = n.edit || w.uncertain && !m.NoEdits
 			n.reply = n.reply || needsReply(m, in, i)
 			n.edit = n.edit || !m.NoEdits && differs(m, in.shown[i], a)
 			if at := remindAt(m, in.shown[i], a); !at.IsZero() && (n.remindAt.IsZero() || at.Before(n.remindAt)) {

@@ -204,6 +204,9 @@ func (p *planner) groups(c *channelState) map[groupKey]*group {
 }
 
 func (p *planner) before(c *channelState, a, b *alert.Alert) bool {
+	if a.Baseline != b.Baseline { // the first round may take long
+		return b.Baseline
+	}
 	return cmp.Or(c.waiting[a.ID].since.Compare(c.waiting[b.ID].since), cmp.Compare(a.ID, b.ID)) < 0
 }
 
