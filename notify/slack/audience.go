@@ -1,7 +1,9 @@
 package slack
 
 import (
+	"maps"
 	"slices"
+	"time"
 
 	"numwatch/alert"
 	"numwatch/notify/card"
@@ -178,4 +180,62 @@ func lists(m *alert.Message, a *alert.Alert) bool {
 	default:
 		return true
 	}
+}
+
+// reply tells in a message's thread what is new. The end of an incident is told of all
+// of it.
+func (p *planner) reply(m *alert.Message) action {
+	out := action{kind: reply, messages: []*alert.Message{m}, alerts: p.members(m)}
+	for _, in := range p.incidents(m) {
+		news, before := false, len(out.told)
+		for i, a := range in.alerts {
+			if needsReply(m, in, i) {
+				news = true
+				out.loud = out.loud || in.volume(i) == byBroadcast
+				out.changed = append(out.changed, *a)
+				out.told = append(out.told, in.told(i))
+			} else if in.over() || in.joinedUnheard(i) {
+				out.told = append(out.told, in.told(i))
+			}
+		}
+		if !news {
+			out.told = out.told[:before]
+		}
+	}
+	card.SortWorstFirst(out.changed)
+	return out
+}
+
+// reminder reminds of the alerts for which it is time, and of those for which it soon
+// will be.
+func (p *planner) reminder(m *alert.Message, now time.Time) action {
+	out := action{kind: reply, remind: true, messages: []*alert.Message{m}, alerts: p.members(m)}
+	for _, in := range p.incidents(m) {
+		for i, a := range in.alerts {
+			at := remindAt(m, in.shown[i], a)
+			if at.IsZero() || at.Add(-a.RemindEvery/10).After(now) {
+				continue
+			}
+			out.loud = out.loud || a.Severity == alert.Critical
+			out.changed = append(out.changed, *a)
+			out.told = append(out.told, in.told(i))
+		}
+	}
+	card.SortWorstFirst(out.changed)
+	return out
+}
+
+// firstShown is how a new message shows these alerts, all those of their incidents.
+func firstShown(channel string, alerts []alert.Alert) (list []alert.ShownAlert) {
+	byIncident := make(map[string][]*alert.Alert)
+	for i := range alerts {
+		byIncident[alerts[i].Incident] = append(byIncident[alerts[i].Incident], &alerts[i])
+	}
+	for _, id := range slices.Sorted(maps.Keys(byIncident)) {
+		in := newIncident(channel, byIncident[id], nil)
+		for i := range in.alerts {
+			list = append(list, in.posted(i))
+		}
+	}
+	return list
 }
