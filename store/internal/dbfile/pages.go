@@ -24,13 +24,13 @@ const (
 	maxKeyLen  = 1 << 15 // bbolt takes no longer ones
 )
 
-// CheckPages finds what bbolt's own check, which comes first, does not look at. A damaged
+// CheckPages finds what bbolt's own check does not look at, or cannot bear. A damaged
 // meta page: bbolt takes the other one, which may be a commit older, and sequences
-// would come twice. And a branch that has another key for a page than that page begins with:
+// would come twice. A branch that has another key for a page than that page begins with:
 // the first write to the page would leave the branch with two entries for it, one of which
-// leads to whatever comes there next.
+// leads to whatever comes there next. And pages that lead in a circle, which have no end.
 func CheckPages(tx *bolt.Tx, file io.ReaderAt) error {
-	p := pages{file, int64(tx.DB().Info().PageSize)}
+	p := pages{file, int64(tx.DB().Info().PageSize), map[int64]bool{}}
 	for page := range int64(2) {
 		meta, err := p.read(page*p.size+headerLen, metaEnd+8-headerLen)
 		if err != nil {
@@ -41,6 +41,9 @@ func CheckPages(tx *bolt.Tx, file io.ReaderAt) error {
 		if sum.Sum64() != binary.NativeEndian.Uint64(meta[metaEnd-headerLen:]) {
 			return &Damage{fmt.Sprintf("page %d is damaged", page)}
 		}
+	}
+	if _, err := p.firstKey(int64(tx.Cursor().Bucket().RootPage())); err != nil {
+		return err
 	}
 	return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
 		if b.RootPage() == 0 {
@@ -55,6 +58,7 @@ func CheckPages(tx *bolt.Tx, file io.ReaderAt) error {
 type pages struct {
 	file io.ReaderAt
 	size int64
+	seen map[int64]bool
 }
 
 func (p *pages) read(at, length int64) ([]byte, error) {
@@ -68,6 +72,10 @@ func (p *pages) read(at, length int64) ([]byte, error) {
 // firstKey returns the key that a page begins with, nil if it is empty. In a branch each
 // key must be that of the page it stands for.
 func (p *pages) firstKey(page int64) (first []byte, err error) {
+	if p.seen[page] {
+		return nil, &Damage{fmt.Sprintf("two places lead to page %d", page)}
+	}
+	p.seen[page] = true
 	start := page * p.size
 	header, err := p.read(start, headerLen)
 	if err != nil {
