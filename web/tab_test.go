@@ -3,35 +3,17 @@ package web
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
+
+	"numwatch/internal/browsertest"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
-
-// chromiumVariable names the program of the browser tests; without it, it is
-// looked for on PATH.
-const chromiumVariable = "NUMWATCH_CHROMIUM"
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{os.Getenv(chromiumVariable), "chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if name == "" {
-			continue
-		}
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	require.Fail(t, "there is no Chromium: run tools/chromium.sh, or install it (Debian: apt-get install chromium), or name one in "+chromiumVariable)
-	return ""
-}
 
 type step = chromedp.Action[chromedp.Void]
 
@@ -43,19 +25,8 @@ type tab struct {
 }
 
 func openTab(t *testing.T) *tab {
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Headless,
-	}
-	for _, name := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage", "hide-scrollbars"} {
-		options = append(options, chromedp.Flag(name, true))
-	}
-	ctx, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	b := &tab{ctx: ctx}
-	require.NoError(t, chromedp.Listen(ctx, b.hear))
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // waits until the browser has let go of its folder
+	b := &tab{ctx: browsertest.Open(t)}
+	require.NoError(t, chromedp.Listen(b.ctx, b.hear))
 	return b
 }
 

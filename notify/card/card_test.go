@@ -66,3 +66,23 @@ func TestCardNeverShowsACallbackToken(t *testing.T) {
 		require.NotContains(t, fmt.Sprint(*single, *list, *told), "token=")
 	}
 }
+
+// What does not fit a line of a list takes a line for each fact.
+func TestListCutsNoFactOff(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		alerts := []alert.Alert{red(1, 0)}
+		fields := []phone.Field{phone.Status, phone.QualityRating, phone.MessagingLimitTier, phone.NameStatus, phone.StatusQueue, phone.CodeVerificationStatus}
+		for _, f := range fields {
+			a := opened(0, "rule-"+f.String(), alert.Warning, f, "GOOD", "A_RATHER_LONG_VALUE", 0)
+			if over {
+				a = became(a, alert.WasResolved, "ANOTHER_RATHER_LONG_VALUE", 4*minute)
+			}
+			alerts = append(alerts, a)
+		}
+		text, err := testCards().Message(alerts, alerttest.Noon, true).BlockKit()
+		require.NoError(t, err)
+		for _, a := range alerts[1:] {
+			require.Regexp(t, a.Field.String()+" (GOOD → )?"+a.Change.New, string(text))
+		}
+	}
+}

@@ -255,37 +255,39 @@ func counts(incidents []*incident) string {
 	return strings.Join(parts, ", ")
 }
 
-// lines tell of one incident of a list: in one line if that takes it.
-func (c *Maker) lines(in *incident, advised string, at time.Time) (lines []Line) {
-	who := c.who(in.head()) + ": "
-	if in.over() {
-		begin, end := in.lasted()
-		var texts []string
-		for _, e := range in.closed {
-			texts = append(texts, e.outcome())
-		}
-		for _, a := range in.notices {
-			texts = append(texts, move(a))
-		}
-		text := who + strings.Join(texts, "; ") + " (after " + phone.Span(end.Sub(begin)) + ")"
-		return []Line{{in.mark(), comma(text, meanwhile(end, in.mark(), at))}}
-	}
-	var texts []string
+// lines tell of one incident of a list: in one line if that takes it, else in
+// one for each fact, so that none is cut off.
+func (c *Maker) lines(in *incident, advised string, at time.Time) []Line {
+	who, tail := c.who(in.head())+": ", ""
+	var facts, endings []Line
 	for _, a := range slices.Concat(in.open, in.notices) {
-		text := move(a) + c.again(a) + cause(a, advised)
-		if at.Sub(a.Since) > alert.LateAfter {
-			text += ", since " + UTC(a.Since)
+		text := move(a)
+		if !in.over() {
+			text += c.again(a) + cause(a, advised)
+			if at.Sub(a.Since) > alert.LateAfter {
+				text += ", since " + UTC(a.Since)
+			}
 		}
-		texts = append(texts, text)
-		lines = append(lines, Line{severityMark(a.Severity), who + text})
+		facts = append(facts, Line{severityMark(a.Severity), text})
 	}
 	for _, e := range in.closed {
-		texts = append(texts, e.outcome())
-		lines = append(lines, Line{endMark([]ending{e}), who + e.outcome()})
+		endings = append(endings, Line{endMark([]ending{e}), e.outcome()})
 	}
-	if together := who + strings.Join(texts, "; "); utf8.RuneCountInString(together) <= maxLine {
+	lines := slices.Concat(facts, endings)
+	if in.over() {
+		begin, end := in.lasted()
+		lines = slices.Concat(endings, facts)
+		tail = comma(" (after "+phone.Span(end.Sub(begin))+")", meanwhile(end, in.mark(), at))
+	}
+	texts := make([]string, len(lines))
+	for i := range lines {
+		texts[i] = lines[i].Text
+		lines[i].Text = who + texts[i]
+	}
+	if together := who + strings.Join(texts, "; ") + tail; utf8.RuneCountInString(together) <= maxLine {
 		return []Line{{in.mark(), together}}
 	}
+	lines[len(lines)-1].Text += tail
 	return lines
 }
 

@@ -13,13 +13,14 @@ import (
 	"image/png"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"numwatch/internal/browsertest"
 
 	"github.com/chromedp/chromedp"
 	"github.com/slack-go/slack"
@@ -118,24 +119,12 @@ func TestStatesAreDrawn(t *testing.T) {
 	}
 }
 
-// photograph opens a page in Chromium, where there is one.
+// photograph opens a page in Chromium.
 func photograph(t *testing.T, html []byte) image.Image {
 	t.Helper()
-	program := chromium(t)
 	path := filepath.Join(t.TempDir(), "states.html")
 	require.NoError(t, os.WriteFile(path, html, 0o644))
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Headless,
-	}
-	for _, name := range []string{"disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage", "hide-scrollbars"} {
-		options = append(options, chromedp.Flag(name, true))
-	}
-	ctx, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
-	defer func() { _ = chromedp.Cancel(ctx) }() // waits until the browser has let go of its folder
-	bounded, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	bounded, cancel := context.WithTimeout(browsertest.Open(t), 2*time.Minute)
 	defer cancel()
 	require.NoError(t, chromedp.Do(bounded, chromedp.EmulateViewport(1040, 900), chromedp.Navigate("file://"+path), chromedp.WaitReady("body")))
 	raw, err := chromedp.Run(bounded, chromedp.FullScreenshot(100))
@@ -143,17 +132,6 @@ func photograph(t *testing.T, html []byte) image.Image {
 	picture, err := png.Decode(bytes.NewReader(raw))
 	require.NoError(t, err)
 	return picture
-}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{os.Getenv("NUMWATCH_CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil {
-			return path
-		}
-	}
-	t.Skip("there is no Chromium")
-	return ""
 }
 
 // apart is how much the colours of a compact picture differ at least.

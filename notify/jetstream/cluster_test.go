@@ -110,13 +110,14 @@ func (c *cluster) stream(nodes ...int) jetstream.JetStream {
 // Whichever node a client is connected to, it reads what was acknowledged a
 // moment ago. Of direct gets, some in a hundred miss it.
 func TestReadsOfAClusterAreNeverStale(t *testing.T) {
+	bursts := 500
 	if testing.Short() {
-		t.Skip("a cluster takes seconds to start")
+		bursts = 100
 	}
 	js := newCluster(t).stream(0, 1, 2)
 	read, err := newReader(js.Conn(), "NUMWATCH")
 	require.NoError(t, err)
-	for i := range 500 {
+	for i := range bursts {
 		subject := fmt.Sprintf("numwatch.v1.bot.n%d", i)
 		var last jetstream.PubAckFuture
 		for range 20 {
@@ -134,9 +135,6 @@ func TestReadsOfAClusterAreNeverStale(t *testing.T) {
 // Two nodes of a cluster are put back to what they were, and the third, which
 // has everything, is gone: the others become leaders without the end.
 func TestClusterLosesTheEndOfTheStream(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a cluster takes seconds to start")
-	}
 	c := newCluster(t)
 	b := &rig{t: t, log: newMemory(), js: c.stream(0, 1, 2)}
 	t.Cleanup(func() { b.stopSink() })

@@ -92,6 +92,17 @@ func each(first, n int) []alert.Event {
 	return events
 }
 
+// newLosing returns a rig with a stream that will lose its end, and a publisher that looks
+// at the stream before the next event if that comes so long after the last.
+func newLosing(t *testing.T, lookAfter time.Duration) (b *rig, n *Publisher, said *lines, lost func() float64) {
+	b = newRig(t)
+	b.stream(nil)
+	o, said, lost := b.heard()
+	n = New(o)
+	n.lookAfter = lookAfter
+	return b, n, said, lost
+}
+
 // A stream loses its last messages while the bot is connected and idle, which an
 // acknowledgement shows, or a look before the next event. As much is published
 // then as was lost, or less, or more.
@@ -108,12 +119,8 @@ func TestStreamLosesItsEndWhileConnected(t *testing.T) {
 		"everything is lost, and a look": {left: 0, lost: 100, then: 60, looks: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newRig(t)
-			b.stream(nil)
+			b, n, said, lost := newLosing(t, time.Hour)
 			some := func(from, n int) []alert.Event { return each(from, n) }
-			o, said, lost := b.heard()
-			n := New(o)
-			n.lookAfter = time.Hour
 			if c.looks { // nothing new stands before what was lost, so that each number's order is kept
 				n.lookAfter = 0
 				some = func(_, n int) []alert.Event { return b.mixed(n, 10) }
@@ -138,11 +145,7 @@ func TestStreamLosesItsEndWhileConnected(t *testing.T) {
 
 // A quiet bot looks at the stream now and then.
 func TestStreamLosesItsEndAndNothingHappens(t *testing.T) {
-	b := newRig(t)
-	b.stream(nil)
-	o, said, _ := b.heard()
-	n := New(o)
-	n.lookAfter = 0
+	b, n, said, _ := newLosing(t, 0)
 	b.add(b.mixed(50, 5)...)
 	b.run(n)
 	b.caughtUp()
@@ -157,11 +160,7 @@ func TestStreamLosesItsEndAndNothingHappens(t *testing.T) {
 
 // Another bot on the same stream publishes in place of what was lost.
 func TestStreamLosesItsEndAndAnotherBotFillsIt(t *testing.T) {
-	b := newRig(t)
-	b.stream(nil)
-	o, said, lost := b.heard()
-	n := New(o)
-	n.lookAfter = 0
+	b, n, said, lost := newLosing(t, 0)
 	b.add(b.mixed(100, 10)...)
 	b.run(n)
 	b.caughtUp()
