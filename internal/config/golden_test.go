@@ -1,7 +1,6 @@
 package config
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,9 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/internal/diagnostic"
+	"numwatch/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 var (
 	goldenEnviron = []string{"EMPTY=", "FIVE=5", "KEY_ID=LTAI"}
@@ -33,13 +31,7 @@ func TestMalformedFiles(t *testing.T) {
 			require.Error(t, problems)
 			require.NotContains(t, strings.ReplaceAll(problems.Error(), "TOPSECRET_NOT_SET", ""), "TOPSECRET")
 
-			golden := strings.TrimSuffix(name, ".yaml") + ".golden"
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(problems.Error()+"\n"), 0o644))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			require.Equal(t, string(want), problems.Error()+"\n")
+			golden.Equal(t, strings.TrimSuffix(name, ".yaml")+".golden", problems.Error()+"\n")
 		})
 	}
 }

@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"numwatch/internal/golden"
+
 	"github.com/stretchr/testify/require"
 )
 
 const reference = "../../docs/configuration.md"
 
 // The tables of the reference are written from the settings that the reader
-// reads: go test ./internal/config -run Reference -update.
+// reads: NUMWATCH_GOLDEN=write go test ./internal/config -run Reference.
 func TestReference(t *testing.T) {
 	r := newReader("config.yaml", nil, nil, noFiles)
 	var c Config
@@ -22,10 +24,7 @@ func TestReference(t *testing.T) {
 	page := string(text)
 	page = replaceTable(t, page, "accounts", rows("accounts[].", r.accountSettings(&a)))
 	page = replaceTable(t, page, "settings", rows("", r.settings(&c)))
-	if *update {
-		require.NoError(t, os.WriteFile(reference, []byte(page), 0o644))
-	}
-	require.Equal(t, page, string(text), "run go test ./internal/config -run Reference -update")
+	golden.Equal(t, reference, page)
 }
 
 // replaceTable puts a table between the page's markers.

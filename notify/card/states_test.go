@@ -2,8 +2,6 @@ package card
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/internal/golden"
 	"numwatch/phone"
 )
 
@@ -263,18 +262,5 @@ func TestStates(t *testing.T) {
 	}
 	require.NotContains(t, all.String(), "(none)")
 	require.NotContains(t, all.String(), "RED → RED")
-	golden(t, "states.golden", all.String())
-}
-
-// golden compares with a file; NUMWATCH_GOLDEN=write makes it anew.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("NUMWATCH_GOLDEN") == "write" {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got)
+	golden.Equal(t, "testdata/states.golden", all.String())
 }

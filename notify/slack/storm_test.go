@@ -2,8 +2,6 @@ package slack
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -15,6 +13,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/internal/golden"
 	slacksim "numwatch/internal/sim/slack"
 )
 
@@ -213,7 +212,7 @@ func TestSlackDownForThreeDays(t *testing.T) {
 		require.Empty(t, d.messages()[0].Edits)
 		require.Len(t, d.sim.Messages("C0000000002"), 1)
 		require.Len(t, d.messages(), 1)
-		golden(t, "three-days.golden", "#wa-gold\n\n"+d.sim.Messages("C0000000002")[0].Text+"\n\n#wa-ops\n\n"+d.messages()[0].Text+"\n")
+		golden.Equal(t, "testdata/three-days.golden", "#wa-gold\n\n"+d.sim.Messages("C0000000002")[0].Text+"\n\n#wa-ops\n\n"+d.messages()[0].Text+"\n")
 	})
 }
 
@@ -243,17 +242,4 @@ func threeDays(d *rig) {
 		}
 		d.after(time.Hour)
 	}
-}
-
-// golden compares with a file; NUMWATCH_GOLDEN=write makes it anew.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("NUMWATCH_GOLDEN") == "write" {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got)
 }

@@ -1,7 +1,6 @@
 package rulefile_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,10 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/internal/diagnostic"
+	"numwatch/internal/golden"
 	"numwatch/rules/rulefile"
 )
-
-var update = flag.Bool("update", false, "write what the malformed files give as golden")
 
 // Each malformed file under testdata/bad has beside it what Load says of it:
 // every problem, with its place, the line and a caret.
@@ -29,13 +27,7 @@ func TestMalformedFiles(t *testing.T) {
 			require.Nil(t, set)
 			var problems diagnostic.Problems
 			require.ErrorAs(t, err, &problems)
-			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(err.Error()+"\n"), 0o644))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			require.Equal(t, string(want), problems.Error()+"\n")
+			golden.Equal(t, strings.TrimSuffix(file, ".yaml")+".golden", problems.Error()+"\n")
 		})
 	}
 }
