@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,77 @@ func TestAnIncidentLivesOnAfterWaiting(t *testing.T) {
 	w.later(30*time.Minute).see(phone.Status, "PAUSED")
 	slow := one(t, w.later(2*time.Hour).tick())
 	require.Equal(t, a.Incident, slow.Incident, "its condition came true within reopen_within")
+}
+
+// Where a reopening waits, another incident may begin: the alert opens anew, in that one.
+func TestAnAlertReopensOnlyInTheIncidentThatLives(t *testing.T) {
+	const slow = "  - {name: slow, on: Status, to: [PAUSED], for: 2h, severity: high, summary: x}\n"
+	for name, test := range map[string]struct {
+		between  func(w *testbed)
+		want     string
+		sameness func(t require.TestingT, expected, actual any, msgAndArgs ...any)
+	}{
+		"nothing else opens": {func(*testbed) {}, "slow reopened", require.Equal},
+		"another opens within reopen_within": {func(w *testbed) {
+			w.see(phone.QualityRating, "RED")
+		}, "slow reopened", require.Equal},
+		"another opens later": {func(w *testbed) {
+			w.later(time.Hour).see(phone.QualityRating, "RED")
+		}, "slow opened", require.NotEqual},
+		"another opens later, and closes": {func(w *testbed) {
+			w.later(time.Hour).see(phone.QualityRating, "RED")
+			w.later(time.Minute).see(phone.QualityRating, "GREEN")
+		}, "slow opened", require.NotEqual},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTestbed(t, red+slow)
+			w.see(phone.Status, "PAUSED")
+			first := one(t, w.later(2*time.Hour).tick())
+			w.see(phone.Status, "CONNECTED")
+			w.later(30*time.Minute).see(phone.Status, "PAUSED")
+			test.between(w)
+			var living string
+			for a := range w.st.All() {
+				if a.Rule == "red" {
+					living = a.Incident
+				}
+			}
+			out := w.later(2 * time.Hour).tick()
+			again := out[slices.IndexFunc(out, func(a alert.Alert) bool { return a.State == alert.Firing })]
+			require.Equal(t, test.want, "slow "+again.Transition.String())
+			test.sameness(t, first.Incident, again.Incident)
+			test.sameness(t, first.ID, again.ID)
+			if living != "" {
+				require.Equal(t, living, again.Incident)
+			}
+		})
+	}
+}
+
+func TestALongerReopenWithinJoinsNothingThatWasOver(t *testing.T) {
+	w := newTestbed(t, red+blocked)
+	w.set = parse(t, header+"defaults: {reopen_within: 5m}\nrules:\n"+red+blocked)
+	first := one(t, w.see(phone.QualityRating, "RED"))
+	w.see(phone.QualityRating, "GREEN")
+	second := one(t, w.later(10*time.Minute).see(phone.Status, "BANNED"))
+	require.NotEqual(t, first.Incident, second.Incident)
+	w.set = parse(t, header+"defaults: {reopen_within: 1h}\nrules:\n"+red+blocked)
+	w.step(rules.Reloaded{})
+	again := one(t, w.later(time.Minute).see(phone.QualityRating, "RED"))
+	require.Equal(t, alert.Opened, again.Transition)
+	require.Equal(t, second.Incident, again.Incident, "that lives")
+}
+
+func TestAnIncidentLivesWhileItFlaps(t *testing.T) {
+	w := newTestbed(t, red+blocked)
+	w.set = parse(t, header+"defaults: {reopen_within: 5m, settle_after: 15m}\nrules:\n"+red+blocked)
+	var flapping alert.Alert
+	for range 3 {
+		flapping = one(t, w.later(time.Minute).see(phone.QualityRating, "RED"))
+		w.later(time.Minute).see(phone.QualityRating, "GREEN")
+	}
+	require.True(t, flapping.Flapping)
+	require.Equal(t, flapping.Incident, one(t, w.later(10*time.Minute).see(phone.Status, "BANNED")).Incident)
 }
 
 func TestIncidentsOfOneTickDoNotHangOnOrder(t *testing.T) {
@@ -212,14 +284,20 @@ func (w *testbed) restart() {
 	w.st = rules.NewState(stored)
 }
 
-func TestWhatFlapsSilencesNothingWorse(t *testing.T) {
+// flapTo has a rating flap between GREEN and a value, RED (critical) or YELLOW (a warning).
+func flapTo(t *testing.T, value string) *testbed {
 	w := newTestbed(t, red+`
   - {name: yellow, on: QualityRating, to: [YELLOW], severity: warning, summary: x}
 `)
 	for range 3 {
 		w.later(time.Minute).see(phone.QualityRating, "GREEN")
-		w.later(time.Minute).see(phone.QualityRating, "YELLOW")
+		w.later(time.Minute).see(phone.QualityRating, value)
 	}
+	return w
+}
+
+func TestWhatFlapsSilencesNothingWorse(t *testing.T) {
+	w := flapTo(t, "YELLOW")
 	out := w.later(time.Minute).see(phone.QualityRating, "RED")
 	require.Equal(t, []string{"red opened", "yellow resolved"}, transitions(out))
 	require.True(t, notified(out[0]), "critical")
@@ -229,13 +307,7 @@ func TestWhatFlapsSilencesNothingWorse(t *testing.T) {
 }
 
 func TestWhatFlappingSilencedIsToldInTheEnd(t *testing.T) {
-	w := newTestbed(t, red+`
-  - {name: yellow, on: QualityRating, to: [YELLOW], severity: warning, summary: x}
-`)
-	for range 3 {
-		w.later(time.Minute).see(phone.QualityRating, "GREEN")
-		w.later(time.Minute).see(phone.QualityRating, "RED")
-	}
+	w := flapTo(t, "RED")
 	out := w.later(time.Minute).see(phone.QualityRating, "YELLOW")
 	require.Equal(t, []string{"yellow opened", "red resolved"}, transitions(out))
 	require.Zero(t, out[0].Notified)

@@ -160,15 +160,20 @@ func (s *State) openOf(rule string, subject phone.Subject, f phone.Field) *alert
 	return nil
 }
 
-// incident returns the incident of a subject that has an open alert, or had one until a
-// short time before.
+// incident returns the incident of a subject that lives: something of it is open or
+// flaps, or was until a short time before.
 func (s *State) incident(subject phone.Subject, since time.Time, lives time.Duration) (id string, ok bool) {
 	for _, a := range s.bySubject[subject] {
 		if a.State == alert.Firing {
 			return a.Incident, true
 		}
 	}
-	if last := s.lastClosed[subject]; last != nil && since.Sub(last.Changed) <= lives && lives > 0 {
+	for f := range phone.Fields() {
+		if flaps := s.flapping[fieldOf{subject, f}]; flaps != nil {
+			return flaps.alert.Incident, true
+		}
+	}
+	if last := s.lastClosed[subject]; last != nil && since.Sub(last.Changed) <= lives {
 		return last.Incident, true
 	}
 	return "", false

@@ -118,7 +118,9 @@ func (s *step) tick() {
 			due = append(due, a)
 		}
 	}
-	slices.SortFunc(due, func(a, b *alert.Alert) int { return cmp.Or(a.Subject.Compare(b.Subject), compareAlerts(*a, *b)) })
+	slices.SortFunc(due, func(a, b *alert.Alert) int { // what came true first finds the incident that lived then
+		return cmp.Or(a.Subject.Compare(b.Subject), a.Since.Compare(b.Since), compareAlerts(*a, *b))
+	})
 	for _, a := range due {
 		s.fire(*a)
 	}

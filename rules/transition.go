@@ -45,30 +45,29 @@ func (s *step) notice(a alert.Alert) {
 
 // fire opens the alert a, which is new or was pending: as a new one, or by
 // reopening the last one of its key if that closed a short time before the
-// condition came true.
+// condition came true, and its incident still lives.
 func (s *step) fire(a alert.Alert) {
 	last := s.state.closed[a.Key()]
-	_, wasPending := s.state.pending[a.ID]
+	pending := s.state.pending[a.ID]
+	s.joinIncident(&a, a.Since)
 	if last == nil || last.ID != a.ID && !s.reopens(&a, last) {
-		s.joinIncident(&a, a.Since)
 		a.Since, a.Openings = s.now, 1
 		s.opens(&a, nil, alert.Firing, alert.Opened)
 		return
 	}
-	if wasPending && last.ID != a.ID {
-		s.out = append(s.out, dropped(a))
+	if pending != nil && last.ID != a.ID {
+		s.out = append(s.out, dropped(*pending))
 	}
-	a.ID, a.Incident, a.Revision, a.Notified = last.ID, last.Incident, last.Revision, last.Notified
+	a.ID, a.Revision, a.Notified = last.ID, last.Revision, last.Notified
 	a.Since, a.Openings = s.now, last.Openings+1
-	s.incidentOf, s.incident = a.Subject, a.Incident
 	a.Channels, a.Drill = union(last.Channels, a.Channels), last.Drill
 	s.opens(&a, last, alert.Firing, alert.Reopened)
 }
 
 // reopens reports whether the alert, whose condition came true at Since, goes
-// on with the last one of its key.
+// on with the last one of its key. An alert never moves to another incident.
 func (s *step) reopens(a, last *alert.Alert) bool {
-	return a.Since.Sub(last.Changed) <= s.set.reopenWithin && s.set.reopenWithin > 0
+	return last.Incident == a.Incident && a.Since.Sub(last.Changed) <= s.set.reopenWithin && s.set.reopenWithin > 0
 }
 
 // joinIncident gives an alert that opens, whose condition came true at a time, the
