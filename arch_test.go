@@ -133,7 +133,7 @@ func TestImportArrows(t *testing.T) {
 		for _, i := range own(p.imports) {
 			require.Contains(t, may, i, "%s must not import %s", p.path, i)
 		}
-		mayInTests := slices.Concat(may, simulators, []string{p.path, "phone/phonetest", "alert/alerttest", "store/storetest", "internal/browsertest", "internal/golden", "internal/bench/goals", "rules/rulefile"})
+		mayInTests := slices.Concat(may, simulators, []string{p.path, "phone/phonetest", "alert/alerttest", "store/storetest", "internal/sim/simtest", "internal/browsertest", "internal/golden", "internal/bench/goals", "rules/rulefile"})
 		if strings.HasPrefix(p.path, "poller") {
 			mayInTests = append(mayInTests, rooms...)
 		}

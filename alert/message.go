@@ -65,7 +65,7 @@ func (m *Message) Incidents() (ids []string) {
 }
 
 // ShownAlert is an alert of a message with the revision that the message shows, and
-// the last one that people were told of by the post or a reply.
+// the last one of which the post or a reply told people, or was refused.
 type ShownAlert struct {
 	Alert            string `json:"alert"`
 	Incident         string `json:"incident"`
@@ -78,7 +78,7 @@ type ShownAlert struct {
 	IncidentOpen bool `json:"incident_open,omitempty"`
 	// NotifiedValue is the value of which people were told, of a field that is an enum.
 	NotifiedValue string `json:"told_value,omitempty"`
-	// At is when a reply told of it last, or reminded of it; zero: the post did.
+	// At is when a reply told of it last, reminded of it, or was refused; zero: the post did.
 	At time.Time `json:"at,omitzero"`
 }
 

@@ -3,10 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,6 +14,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/diff"
+	"numwatch/internal/sim/simtest"
 	slacksim "numwatch/internal/sim/slack"
 	"numwatch/internal/view"
 	"numwatch/internal/watch"
@@ -29,20 +27,6 @@ import (
 	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
-
-// handlerTransport calls a handler without a network, so that time can be simulated.
-type handlerTransport struct{ handler http.Handler }
-
-func (d handlerTransport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
-	defer func() {
-		if recover() != nil {
-			resp, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, r)
-	return w.Result(), nil
-}
 
 // rehearsal is the shipped rules at work in simulated time: the loop, its store, the view
 // and the sink of Slack, beside a workspace that holds its limits.
@@ -115,7 +99,7 @@ func (r *rehearsal) start() {
 	})
 	require.NoError(r.t, err)
 	sink = slack.New(slack.Options{
-		Poster: slack.NewAPI("xoxb-sim", "http://slack.test/api/", handlerTransport{r.sim}), State: v, Recorder: r.loop,
+		Poster: slack.NewAPI("xoxb-sim", "http://slack.test/api/", simtest.Direct(r.sim)), State: v, Recorder: r.loop,
 		Channels: channels(r.set.Channels()), Space: directory.Space, Keep: r.set.KeepClosed,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
@@ -286,6 +270,14 @@ func TestAnIncidentIsOneMessage(t *testing.T) {
 			require.NoError(r.t, r.loop.Reload(r.t.Context(), r.set))
 			r.pass(3)
 		}, heard{}, heard{}},
+		"the word of its end refused, BANNED again, over": {func(r *rehearsal) {
+			r.change(1, phone.Status, "BANNED")
+			r.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Method: slacksim.PostMessage})
+			r.change(1, phone.Status, "CONNECTED")
+			r.sim.ClearFaults()
+			r.change(1, phone.Status, "BANNED")
+			r.change(1, phone.Status, "CONNECTED")
+		}, heard{1, 0, 1}, heard{1, 0, 1}},
 		"a restart while BANNED": {func(r *rehearsal) {
 			r.change(1, phone.Status, "BANNED")
 			r.stop()

@@ -11,7 +11,7 @@ import (
 )
 
 func TestBlockKitIsWhatSlackIsSent(t *testing.T) {
-	made := testCards().Message([]alert.Alert{alerttest.Firing(1)}, alerttest.Noon, true)
+	made := testCards().Message([]alert.Alert{alerttest.Firing(1)}, alerttest.Noon)
 	made.Mention = []string{"<!here>"}
 	raw, err := made.BlockKit()
 	require.NoError(t, err)

@@ -100,7 +100,7 @@ func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
 // Message is the card of a message that shows all alerts of some incidents. At is
 // when it was posted: what opened long before, or was over by then, says so.
-func (c *Maker) Message(alerts []alert.Alert, at time.Time, _ bool) *Card {
+func (c *Maker) Message(alerts []alert.Alert, at time.Time) *Card {
 	all := incidentsOf(alerts)
 	if len(all) > 1 {
 		return c.list(all, at)

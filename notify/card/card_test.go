@@ -16,7 +16,7 @@ func TestCardOfOtherSubjects(t *testing.T) {
 	a := alerttest.Firing(1)
 	a.Subject, a.Field, a.Summary = phone.Subject{Component: "slack:gold"}, phone.Sink, nil
 	a.Change = phone.Change{Subject: a.Subject, Field: phone.Sink, Old: phone.OK, New: phone.Parked, Code: "not_in_channel", Reason: "invite the bot"}
-	made := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
+	made := testCards().Message([]alert.Alert{a}, alerttest.Noon)
 	require.Equal(t, "numwatch slack:gold: Sink PARKED, was OK", made.Title)
 	require.Contains(t, made.Facts, Fact{Label: "Reason", Value: "invite the bot"})
 	require.NotContains(t, fmt.Sprint(made.Facts), "OK → PARKED", "the title says so")
@@ -34,9 +34,9 @@ func TestCardOfOtherSubjects(t *testing.T) {
 func TestCardSaysWhatIsLate(t *testing.T) {
 	a, b := alerttest.Firing(1), alerttest.Resolved(alerttest.Firing(2), alerttest.Noon.Add(time.Minute))
 	at := alerttest.Noon.Add(26 * time.Hour)
-	require.Contains(t, testCards().Message([]alert.Alert{a}, at, true).Footer, "shown 1 d 2 h after it opened")
-	require.Contains(t, testCards().Message([]alert.Alert{b}, at, true).Footer, "opened and resolved meanwhile")
-	made := testCards().Message([]alert.Alert{a, b}, at, true)
+	require.Contains(t, testCards().Message([]alert.Alert{a}, at).Footer, "shown 1 d 2 h after it opened")
+	require.Contains(t, testCards().Message([]alert.Alert{b}, at).Footer, "opened and resolved meanwhile")
+	made := testCards().Message([]alert.Alert{a, b}, at)
 	require.Contains(t, made.Lines[0].Text, ", since 2026-11-23 12:00 UTC")
 	require.Contains(t, made.Lines[1].Text, "QualityRating GREEN, was RED (after 1 min), opened and resolved meanwhile")
 }
@@ -47,7 +47,7 @@ func TestCardSaysThatANumberIsBack(t *testing.T) {
 	a = alerttest.Resolved(a, alerttest.Noon.Add(12*time.Minute))
 	a.Change.New, a.Change.AwaySince, a.Closing = phone.Appeared, alerttest.Noon.Add(-10*time.Minute), "back after 22 min"
 	want := a.Subject.PhoneNumber + " Shop 1 is back after 22 min"
-	require.Contains(t, testCards().Message([]alert.Alert{a}, alerttest.Noon, false).Title, want)
+	require.Contains(t, testCards().Message([]alert.Alert{a}, alerttest.Noon).Title, want)
 	require.Contains(t, testCards().Reply([]alert.Alert{a}, []alert.Alert{a}).Title, want)
 }
 
@@ -60,8 +60,8 @@ func TestCardNeverShowsACallbackToken(t *testing.T) {
 		if closed {
 			a.State, a.Transition, a.Closing = alert.Resolved, alert.WasResolved, ""
 		}
-		single := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
-		list := testCards().Message([]alert.Alert{a, alerttest.Firing(2)}, alerttest.Noon, true)
+		single := testCards().Message([]alert.Alert{a}, alerttest.Noon)
+		list := testCards().Message([]alert.Alert{a, alerttest.Firing(2)}, alerttest.Noon)
 		told := testCards().Reply([]alert.Alert{a}, []alert.Alert{a})
 		require.NotContains(t, fmt.Sprint(*single, *list, *told), "token=")
 	}
@@ -79,7 +79,7 @@ func TestListCutsNoFactOff(t *testing.T) {
 			}
 			alerts = append(alerts, a)
 		}
-		text, err := testCards().Message(alerts, alerttest.Noon, true).BlockKit()
+		text, err := testCards().Message(alerts, alerttest.Noon).BlockKit()
 		require.NoError(t, err)
 		for _, a := range alerts[1:] {
 			require.Regexp(t, a.Field.String()+" (GOOD → )?"+a.Change.New, string(text))

@@ -172,7 +172,7 @@ rules sink-parked, account-blind, space-blind
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
-			card := testCards().Message(row.alerts, alerttest.Noon, false)
+			card := testCards().Message(row.alerts, alerttest.Noon)
 			card.Footer = slices.DeleteFunc(card.Footer, func(s string) bool { return s == row.alerts[0].ID })
 			require.Equal(t, strings.TrimPrefix(row.want, "\n"), printed(t, card))
 			requireBudget(t, card)
@@ -202,7 +202,7 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 		all = append(all, a)
 	}
 	SortWorstFirst(all)
-	card := testCards().Message(all, alerttest.Noon, true)
+	card := testCards().Message(all, alerttest.Noon)
 	require.Equal(t, "8613800000007 Shop 7, 8613800001007 Shop 1007 and 8613800002007 Shop 2007: QualityRating RED, "+
 		"and 2,497 others in the first look at Acme", card.Title)
 	require.Equal(t, "3 critical, 2,497 info", card.Counts)
@@ -213,15 +213,15 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 	require.True(t, strings.HasPrefix(header, card.Title+", critical\n"))
 	requireBudget(t, card)
 
-	one := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon, true)
+	one := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon)
 	require.Equal(t, "Quality of 8613800000007 (Shop 7) fell from YELLOW to RED, and 2,497 others in the first look at Acme", one.Title)
-	calm := testCards().Message(all[3:], alerttest.Noon, true)
+	calm := testCards().Message(all[3:], alerttest.Noon)
 	require.Equal(t, "2,497 numbers in the first look at Acme: Number APPEARED", calm.Title)
 	require.Empty(t, calm.Counts)
 	require.Len(t, calm.Lines, maxListed)
 
 	all[0].Summary = alert.Text{"Quality is RED"}
-	named := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon, true)
+	named := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon)
 	require.True(t, strings.HasPrefix(named.Title, "8613800000007 Shop 7: Quality is RED, and 2,497 others"), named.Title)
 }
 

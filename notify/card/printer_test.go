@@ -20,14 +20,14 @@ func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {
 	var out strings.Builder
 	c := NewPrinter(&out, false)
 	a := alerttest.Firing(1)
-	made := testCards().Message([]alert.Alert{a}, alerttest.Noon, true)
+	made := testCards().Message([]alert.Alert{a}, alerttest.Noon)
 	made.Mention = []string{"<!subteam^S012>"}
 	require.NoError(t, c.Message("ops", "1", made))
 	b := alerttest.Resolved(a, alerttest.Noon.Add(2*time.Hour+5*time.Minute))
 	require.NoError(t, c.Reply("ops", "1", testCards().Reply([]alert.Alert{b}, []alert.Alert{b})))
-	require.NoError(t, c.Edit("ops", "1", testCards().Message([]alert.Alert{b}, alerttest.Noon, false)))
+	require.NoError(t, c.Edit("ops", "1", testCards().Message([]alert.Alert{b}, alerttest.Noon)))
 	many := []alert.Alert{alerttest.Firing(2), alerttest.Firing(3), b}
-	require.NoError(t, c.Message("ops", "2", testCards().Message(many, alerttest.Noon, true)))
+	require.NoError(t, c.Message("ops", "2", testCards().Message(many, alerttest.Noon)))
 	require.Equal(t, `╭─ #ops · message 1 ───────────────────────────────────────────────────────────╮
 │ CRITICAL  Quality of 8613800000001 (Shop 1) fell from YELLOW to RED          │
 │ <!subteam^S012>                                                              │
@@ -62,7 +62,7 @@ func TestPrinterShowsMessagesRepliesAndEdits(t *testing.T) {
 
 func TestPrinterColoursOnlyIfAsked(t *testing.T) {
 	var out strings.Builder
-	made := testCards().Message([]alert.Alert{alerttest.Firing(1), alerttest.Firing(2)}, alerttest.Noon, true)
+	made := testCards().Message([]alert.Alert{alerttest.Firing(1), alerttest.Firing(2)}, alerttest.Noon)
 	require.NoError(t, NewPrinter(&out, true).Message("ops", "1", made))
 	require.Contains(t, out.String(), "\x1b[1;31mCRITICAL\x1b[0m  ")
 	out.Reset()

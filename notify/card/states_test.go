@@ -145,7 +145,7 @@ func states() []shown {
 	c := testCards()
 	at := alerttest.Noon.Add(2 * time.Second) // of the post
 	message := func(alerts ...alert.Alert) *Card {
-		m := c.Message(alerts, at, false)
+		m := c.Message(alerts, at)
 		if !m.Mark.over() {
 			m.Buttons = []Button{Acknowledge, SilenceHour, SilenceDay}
 		}
@@ -243,7 +243,7 @@ func disconnected() alert.Alert {
 // A notice is shown beside what is over, in a list as well.
 func TestListsShowNoticesOfWhatIsOver(t *testing.T) {
 	queue := notice(opened(0, "routing-changed", alert.High, phone.UpQueue, "q-1", "q-2", 0))
-	made := testCards().Message([]alert.Alert{connectedTo("CONNECTED"), queue, banned(1, 0)}, alerttest.Noon, false)
+	made := testCards().Message([]alert.Alert{connectedTo("CONNECTED"), queue, banned(1, 0)}, alerttest.Noon)
 	require.Equal(t, "12015550118 Northwind Parcels: CONNECTED again, was BANNED; UpQueue q-1 → q-2 (after 41 min)", made.Lines[1].Text)
 }
 

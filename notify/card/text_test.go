@@ -114,10 +114,10 @@ func everyCard(alerts ...alert.Alert) []*Card {
 	joined := other
 	joined.ID, joined.Field = "a-2", phone.MessagingLimitTier
 	cards := []*Card{
-		c.Message([]alert.Alert{alerts[0], joined, closed[0]}, alerttest.Noon, true), c.Reply([]alert.Alert{joined, closed[0]}, []alert.Alert{alerts[0], joined, closed[0]}),
+		c.Message([]alert.Alert{alerts[0], joined, closed[0]}, alerttest.Noon), c.Reply([]alert.Alert{joined, closed[0]}, []alert.Alert{alerts[0], joined, closed[0]}),
 		c.Reminder(alerts[:1], alerts, alerttest.Noon), c.Reminder(alerts, alerts, alerttest.Noon),
-		c.Message(alerts[:1], alerttest.Noon, true), c.Message(closed[:1], alerttest.Noon, true), c.Message(alerts, alerttest.Noon, true),
-		c.Message(append(closed, other), alerttest.Noon, true), c.Reply(closed[:1], closed[:1]), c.Reply(closed, append(alerts, closed...)),
+		c.Message(alerts[:1], alerttest.Noon), c.Message(closed[:1], alerttest.Noon), c.Message(alerts, alerttest.Noon),
+		c.Message(append(closed, other), alerttest.Noon), c.Reply(closed[:1], closed[:1]), c.Reply(closed, append(alerts, closed...)),
 	}
 	for _, card := range cards {
 		card.Mention = []string{"<!subteam^S012>"}
@@ -190,7 +190,7 @@ func TestListsCountWhatTheyDoNotShow(t *testing.T) {
 	for i := range 3000 {
 		many = append(many, alerttest.Firing(i))
 	}
-	card := testCards().Message(many, alerttest.Noon, true)
+	card := testCards().Message(many, alerttest.Noon)
 	raw, err := json.Marshal(card.Blocks())
 	require.NoError(t, err)
 	listed := strings.Count(string(raw), "*Critical*  8613")
@@ -204,7 +204,7 @@ func TestListsCountWhatTheyDoNotShow(t *testing.T) {
 func TestLiteralsOfRulesKeepTheirFormatting(t *testing.T) {
 	a := alerttest.Firing(1)
 	a.Action = alert.Text{"*Pause* marketing of ", "*evil*", ", see <https://wiki.example.com|the wiki>"}
-	raw := decoded(t, mustJSON(t, testCards().Message([]alert.Alert{a}, alerttest.Noon, true).Blocks()))
+	raw := decoded(t, mustJSON(t, testCards().Message([]alert.Alert{a}, alerttest.Noon).Blocks()))
 	require.Contains(t, raw, "*Pause* marketing of ∗evil∗, see <https://wiki.example.com|the wiki>")
 	for url, want := range map[string]string{
 		"":                                    "",

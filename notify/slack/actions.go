@@ -34,7 +34,7 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 		return
 	}
 	w.listed(&m)
-	content := w.content(alerts, &m, true, conf)
+	content := w.content(alerts, &m, conf)
 	ts, plain, err := w.send(ctx, Outgoing{ID: m.ID, Target: m.Target, Card: content})
 	m.Plain = plain
 	switch e := asPostError(err); {
@@ -53,9 +53,9 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 	}
 }
 
-// content is what a message says now; a fresh one is about to be posted.
-func (w *channelWorker) content(alerts []alert.Alert, m *alert.Message, fresh bool, conf Channel) *card.Card {
-	content := w.s.cards.Message(alerts, m.At, fresh)
+// content is what a message says now.
+func (w *channelWorker) content(alerts []alert.Alert, m *alert.Message, conf Channel) *card.Card {
+	content := w.s.cards.Message(alerts, m.At)
 	content.Buttons = w.s.buttons(alerts)
 	if slices.ContainsFunc(alerts, isOpen) {
 		content.Mention = conf.Mention
@@ -176,30 +176,16 @@ func (w *channelWorker) giveUpReply(ctx context.Context, m alert.Message, err er
 		w.invalidate(ctx, m)
 		return
 	}
-	if !m.NoReplies {
-		w.replied(ctx, m)
-		return
-	}
-	m.Alerts, m.Reply = unheard(&m), nil
-	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+	m.Alerts, m.Reply = afterRefusal(&m), nil
+	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) && m.NoReplies {
 		w.replace([]*alert.Message{&m}) // what nobody has heard of is posted
 	}
-}
-
-// unheard returns what a message shows whose thread took no reply: people know to be open
-// only what they knew before.
-func unheard(m *alert.Message) []alert.ShownAlert {
-	list := afterReply(m, m.Reply.Alerts, m.Reply.At)
-	for i := range list {
-		list[i].NotifiedOpen = list[i].NotifiedOpen && slices.ContainsFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == list[i].Alert && s.NotifiedOpen })
-	}
-	return list
 }
 
 // edit brings a message up to date. It may be repeated at will, so nothing is
 // committed before.
 func (w *channelWorker) edit(ctx context.Context, m alert.Message, alerts []alert.Alert, conf Channel) {
-	content := w.content(alerts, &m, false, conf)
+	content := w.content(alerts, &m, conf)
 	w.s.o.Trace("update:before")
 	call, cancel := grace(ctx)
 	err := w.s.o.Poster.Update(call, m.TS, Outgoing{ID: m.ID, Channel: w.name, Target: m.Target, Card: content, Plain: m.Plain})
@@ -262,7 +248,9 @@ func (w *channelWorker) deadLetter(ctx context.Context, m alert.Message, err err
 	m.State, m.Reason, m.Reply = alert.Dead, err.Error(), nil
 	w.s.log.Error("slack rejected a message permanently", "channel", w.name, "message", m.ID, "err", err)
 	w.s.metrics.calls.WithLabelValues("post", "dead").Inc()
-	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
+	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
+		w.replace([]*alert.Message{&m}) // what happened meanwhile is posted
+	}
 	w.s.review(ctx)
 }
 
@@ -325,17 +313,31 @@ func (w *channelWorker) resolve(ctx context.Context) (string, error) {
 // afterReply returns what a message shows once a reply has told of alerts. Where it takes
 // no edits, its thread is all that shows them.
 func afterReply(m *alert.Message, told []alert.ShownAlert, at time.Time) []alert.ShownAlert {
-	list := slices.Clone(m.Alerts)
-	for _, t := range told {
-		i := slices.IndexFunc(list, func(s alert.ShownAlert) bool { return s.Alert == t.Alert })
-		if i < 0 { // it joined
-			i, list = len(list), append(list, alert.ShownAlert{Alert: t.Alert, Incident: t.Incident})
-		}
-		s := &list[i]
+	return withTold(m.Alerts, told, func(s *alert.ShownAlert, t alert.ShownAlert) {
 		s.NotifiedRevision, s.NotifiedOpen, s.IncidentOpen, s.NotifiedValue, s.At = t.NotifiedRevision, t.NotifiedOpen, t.IncidentOpen, t.NotifiedValue, at
 		if m.NoEdits {
 			s.Revision = max(s.Revision, t.NotifiedRevision)
 		}
+	})
+}
+
+// afterRefusal returns what a message shows whose reply Slack refused for good: the reply
+// is not tried again, and people know what they knew before.
+func afterRefusal(m *alert.Message) []alert.ShownAlert {
+	return withTold(m.Alerts, m.Reply.Alerts, func(s *alert.ShownAlert, t alert.ShownAlert) {
+		s.NotifiedRevision, s.At = t.NotifiedRevision, m.Reply.At
+	})
+}
+
+// withTold changes those of shown that a reply is about, and adds those that joined.
+func withTold(shown, told []alert.ShownAlert, change func(s *alert.ShownAlert, told alert.ShownAlert)) []alert.ShownAlert {
+	list := slices.Clone(shown)
+	for _, t := range told {
+		i := slices.IndexFunc(list, func(s alert.ShownAlert) bool { return s.Alert == t.Alert })
+		if i < 0 {
+			i, list = len(list), append(list, alert.ShownAlert{Alert: t.Alert, Incident: t.Incident})
+		}
+		change(&list[i], t)
 	}
 	return list
 }

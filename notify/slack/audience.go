@@ -165,14 +165,14 @@ func (in *incident) posted(i int) alert.ShownAlert {
 }
 
 // lists reports whether a message shows an alert, or will: what opens on its incidents
-// joins it. One that is no more, or that takes no replies, has only what it had, until
-// there is something to tell that it cannot.
+// joins it. One that is no more, that Slack refused, or that takes no replies, has only
+// what it had, until there is something to tell that it cannot.
 func lists(m *alert.Message, a *alert.Alert) bool {
 	i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
 	silent := a.State.Closed() || a.Notified < a.Revision // a field that flaps is not told of
 	switch {
 	case m.State == alert.Dead:
-		return i >= 0
+		return i >= 0 && (silent || a.Notified <= m.Alerts[i].NotifiedRevision)
 	case m.State == alert.Gone:
 		return i >= 0 && silent
 	case m.NoReplies:

@@ -7,6 +7,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/internal/sim/simtest"
 	slacksim "numwatch/internal/sim/slack"
 	"numwatch/notify/card"
 	"numwatch/phone"
@@ -15,18 +16,18 @@ import (
 // A strict workspace takes every text that a customer may choose.
 func TestSlackTakesHostileText(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
-		api := NewAPI(simToken, "http://slack.test/api/", direct{slacksim.New(slacksim.Config{
+		api := NewAPI(simToken, "http://slack.test/api/", simtest.Direct(slacksim.New(slacksim.Config{
 			Token: simToken, Channels: []slacksim.Channel{{ID: "C0000000001", Name: "wa-ops"}},
 			Limits: slacksim.Limits{Posts: slacksim.Rate{Max: -1}, Update: slacksim.Rate{Max: -1}},
-		})})
+		})))
 		for _, name := range alerttest.Hostile {
 			maker := card.Maker{Space: func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k, Name: name} }}
 			a := hostileAlert(1, name)
 			closed := alerttest.Resolved(a, alerttest.Noon)
 			closed.Closing = name
 			for _, content := range []*card.Card{
-				maker.Message([]alert.Alert{a}, alerttest.Noon, true), maker.Message([]alert.Alert{closed}, alerttest.Noon, true),
-				maker.Message([]alert.Alert{a, closed}, alerttest.Noon, true), maker.Reply([]alert.Alert{closed}, []alert.Alert{closed}),
+				maker.Message([]alert.Alert{a}, alerttest.Noon), maker.Message([]alert.Alert{closed}, alerttest.Noon),
+				maker.Message([]alert.Alert{a, closed}, alerttest.Noon), maker.Reply([]alert.Alert{closed}, []alert.Alert{closed}),
 				maker.Reply([]alert.Alert{a, closed}, []alert.Alert{a, closed, a}),
 			} {
 				m := Outgoing{ID: "m-1", Target: "C0000000001", Card: content}

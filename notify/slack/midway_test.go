@@ -30,15 +30,20 @@ func blockedBeside(a alert.Alert) alert.Alert {
 	return b
 }
 
+func resolvedNow(a alert.Alert) alert.Alert { return alerttest.Resolved(a, time.Now()) }
+
+// meanwhile is what may happen to an alert on the way, and what is then said of it.
+var meanwhile = map[string]struct {
+	then func(a alert.Alert) alert.Alert
+	text string
+}{
+	"it ends":       {resolvedNow, "recovered"},
+	"another joins": {blockedBeside, "BANNED"},
+}
+
 // What happens while the channel is being resolved is in the post.
 func TestAPostShowsWhatIsTrueOnceItsChannelIsFound(t *testing.T) {
-	for name, test := range map[string]struct {
-		then func(a alert.Alert) alert.Alert
-		text string
-	}{
-		"it ends":       {func(a alert.Alert) alert.Alert { return alerttest.Resolved(a, time.Now()) }, "recovered"},
-		"another joins": {blockedBeside, "BANNED"},
-	} {
+	for name, test := range meanwhile {
 		t.Run(name, func(t *testing.T) {
 			withRig(t, func(t *testing.T, d *rig) {
 				d.between = func(o *Options) { o.Poster = &slowResolver{o.Poster} }
@@ -73,13 +78,7 @@ func (m *midway) Record(ctx context.Context, u alert.DeliveryUpdate) error {
 
 // What happens once a post has been written is told in its thread.
 func TestWhatHappensWhileAPostGoesOutIsTold(t *testing.T) {
-	for name, test := range map[string]struct {
-		then func(a alert.Alert) alert.Alert
-		text string
-	}{
-		"it ends":       {func(a alert.Alert) alert.Alert { return alerttest.Resolved(a, time.Now()) }, "recovered"},
-		"another joins": {blockedBeside, "BANNED"},
-	} {
+	for name, test := range meanwhile {
 		t.Run(name, func(t *testing.T) {
 			withRig(t, func(t *testing.T, d *rig) {
 				a := alerttest.Firing(1)

@@ -106,7 +106,7 @@ func TestPlanWaitsForTheFirstRound(t *testing.T) {
 	a = b.post(now, whenever)
 	require.Equal(t, post, a.kind)
 	require.Len(t, a.alerts, 20)
-	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1 and 18 more in the first look at Acme, Acme and 18 more: QualityRating RED", testCards().Message(a.alerts, now, true).Title)
+	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1 and 18 more in the first look at Acme, Acme and 18 more: QualityRating RED", testCards().Message(a.alerts, now).Title)
 	b.posted(a, "m2", now)
 	b.requireIdle(t, now)
 }
@@ -186,7 +186,7 @@ func TestPlanHoldsBack(t *testing.T) {
 	b.update(a, alerttest.Noon)
 	act = b.edit(alerttest.Noon)
 	require.Equal(t, edit, act.kind, "the message says what holds it")
-	require.Contains(t, testCards().Message(act.alerts, alerttest.Noon, false).Footer, "held by silence:s-1")
+	require.Contains(t, testCards().Message(act.alerts, alerttest.Noon).Footer, "held by silence:s-1")
 	b.edited(act, alerttest.Noon)
 	a.Revision, a.Notified, a.Transition = 2, 2, alert.GotWorse
 	b.update(a, alerttest.Noon)
@@ -225,7 +225,7 @@ func TestPlanShowsANoticeLikeAnOpening(t *testing.T) {
 	b.update(a, alerttest.Noon)
 	act := b.post(alerttest.Noon, whenever)
 	require.Equal(t, post, act.kind)
-	made := testCards().Message(act.alerts, alerttest.Noon, true)
+	made := testCards().Message(act.alerts, alerttest.Noon)
 	require.Equal(t, "Warning", made.Mark.Word)
 	require.Contains(t, made.Title, "fell from YELLOW to RED")
 	m := b.posted(act, "m1", alerttest.Noon)

@@ -11,6 +11,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/internal/sim/simtest"
 	slacksim "numwatch/internal/sim/slack"
 	"numwatch/phone"
 )
@@ -45,6 +46,150 @@ func TestAReplyThatIsNoGoodIsGivenUp(t *testing.T) {
 		require.Contains(t, d.messages()[0].Text, "Resolved: ")
 		require.Empty(t, d.dead())
 		d.requireShown("ops")
+	})
+}
+
+// reopened returns a resolved alert as open again.
+func reopened(a alert.Alert) alert.Alert {
+	a.State, a.Transition, a.Changed, a.Closing = alert.Firing, alert.Reopened, time.Now(), ""
+	a.Change.Old, a.Change.New = a.Change.New, a.Change.Old
+	a.Revision++
+	a.Notified = a.Revision
+	return a
+}
+
+// movedTo returns what moves an open alert to another value.
+func movedTo(t alert.Transition, value string) func(alert.Alert) alert.Alert {
+	return func(a alert.Alert) alert.Alert {
+		a.Transition, a.Change.Old, a.Change.New = t, a.Change.New, value
+		a.Revision++
+		a.Notified = a.Revision
+		return a
+	}
+}
+
+// What a refused reply said nobody has heard: the next word is told by what people know.
+func TestPeopleHaveNotHeardARefusedReply(t *testing.T) {
+	type told struct{ broadcast, quiet int }
+	for name, test := range map[string]struct {
+		refused func(a alert.Alert) alert.Alert // what the refused reply is about
+		next    func(a alert.Alert) alert.Alert
+		want    told
+	}{
+		"an end, and it comes back: they know it to be open": {
+			resolvedNow, reopened, told{},
+		},
+		"an end, and another end": {
+			resolvedNow,
+			func(a alert.Alert) alert.Alert { return alerttest.Resolved(reopened(a), time.Now()) }, told{quiet: 1},
+		},
+		"something joined, and got better: that it is open is new": {blockedBeside, movedTo(alert.GotBetter, "RESTRICTED"), told{broadcast: 1}},
+		"something joined, and ended: they never knew": {
+			blockedBeside, resolvedNow, told{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRig(t, func(t *testing.T, d *rig) {
+				p := &threadless{}
+				d.between = func(o *Options) { p.Poster, o.Poster = o.Poster, p }
+				d.start(opsChannel)
+				a := alerttest.Firing(1)
+				d.update(a)
+				d.after(10 * time.Second)
+				p.code = "msg_too_long"
+				b := test.refused(a)
+				d.update(b)
+				d.after(time.Hour)
+				require.Equal(t, 2, p.refused, "once with blocks and once as plain text")
+				require.NotEmpty(t, d.messages()[0].Edits, "the message shows it")
+				p.code = ""
+				d.update(test.next(b))
+				d.after(time.Minute)
+				require.Len(t, d.messages(), 1)
+				var got told
+				for _, r := range d.messages()[0].Replies {
+					if r.Args.Get("reply_broadcast") == "true" {
+						got.broadcast++
+					} else {
+						got.quiet++
+					}
+				}
+				require.Equal(t, test.want, got)
+			})
+		})
+	}
+}
+
+// A reminder that is refused is tried when the next one is due.
+func TestARefusedReminderWaitsForTheNextOne(t *testing.T) {
+	withRig(t, func(t *testing.T, d *rig) {
+		p := &threadless{code: "msg_too_long"}
+		d.between = func(o *Options) { p.Poster, o.Poster = o.Poster, p }
+		d.start(opsChannel)
+		a := alerttest.Firing(1)
+		a.Since, a.RemindEvery = time.Now(), time.Hour
+		d.update(a)
+		d.after(150 * time.Minute)
+		require.Equal(t, 4, p.refused, "two reminders, each also as plain text")
+		p.code = ""
+		d.after(time.Hour)
+		require.Len(t, d.messages()[0].Replies, 1)
+	})
+}
+
+// What comes after a message that Slack refused is posted, as nobody has heard of it.
+func TestWhatComesAfterADeadLetterIsPosted(t *testing.T) {
+	for name, test := range map[string]struct {
+		then []func(a alert.Alert) alert.Alert
+		want int
+	}{
+		"nothing":       {nil, 0},
+		"it ends":       {[]func(alert.Alert) alert.Alert{resolvedNow}, 0},
+		"it comes back": {[]func(alert.Alert) alert.Alert{resolvedNow, reopened}, 1},
+		"it gets worse": {[]func(alert.Alert) alert.Alert{movedTo(alert.GotWorse, "BLACK")}, 1},
+		"it flaps": {[]func(alert.Alert) alert.Alert{resolvedNow, func(a alert.Alert) alert.Alert {
+			a = reopened(a)
+			a.Flapping, a.Notified = true, a.Notified-1
+			return a
+		}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRig(t, func(t *testing.T, d *rig) {
+				d.start(opsChannel)
+				d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Method: slacksim.PostMessage})
+				a := alerttest.Firing(1)
+				d.update(a)
+				d.after(time.Minute)
+				require.Len(t, d.dead(), 1)
+				d.sim.ClearFaults()
+				d.halt()
+				d.start(opsChannel)
+				for _, then := range test.then {
+					a = then(a)
+					d.update(a)
+					d.after(time.Minute)
+				}
+				require.Len(t, d.messages(), test.want)
+				require.Len(t, d.dead(), 1, "until somebody retries it")
+			})
+		})
+	}
+}
+
+// So is what happened while it was refused.
+func TestWhatHappensWhileAMessageIsRefusedIsPosted(t *testing.T) {
+	withRig(t, func(t *testing.T, d *rig) {
+		a := alerttest.Firing(1)
+		d.between = func(o *Options) {
+			o.Recorder = &midway{o.Recorder, func() { d.update(blockedBeside(a)) }}
+		}
+		d.start(opsChannel)
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Count: 2, Method: slacksim.PostMessage})
+		d.update(a)
+		d.after(time.Minute)
+		require.Len(t, d.dead(), 1)
+		require.Len(t, d.messages(), 1)
+		require.Contains(t, d.messages()[0].Text, "BANNED")
 	})
 }
 
@@ -130,7 +275,7 @@ func TestAHistoryThatFailsParksNothing(t *testing.T) {
 // they were posted.
 func TestMessagesAreLookedForWhereTheyWerePosted(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
-		api := NewAPI(simToken, "http://slack.test/api/", direct{d.sim})
+		api := NewAPI(simToken, "http://slack.test/api/", simtest.Direct(d.sim))
 		for i, target := range []string{"C0000000001", "C0000000002"} {
 			a := inSpace(alerttest.Firing(i), i)
 			d.update(a)
@@ -139,7 +284,7 @@ func TestMessagesAreLookedForWhereTheyWerePosted(t *testing.T) {
 				Alerts: []alert.ShownAlert{alerttest.Shown(a)},
 			}
 			d.memory.putMessages(m)
-			_, err := api.Post(t.Context(), Outgoing{ID: m.ID, Target: target, Card: testCards().Message([]alert.Alert{a}, time.Now(), true)})
+			_, err := api.Post(t.Context(), Outgoing{ID: m.ID, Target: target, Card: testCards().Message([]alert.Alert{a}, time.Now())})
 			require.NoError(t, err)
 		}
 		d.start(opsChannel)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert/alerttest"
+	"numwatch/internal/sim/simtest"
 	slacksim "numwatch/internal/sim/slack"
 )
 
@@ -93,7 +94,7 @@ func onALargeWorkspace(t *testing.T, test func(t *testing.T, sim *slacksim.Serve
 			c.Channels = append(c.Channels, slacksim.Channel{ID: fmt.Sprintf("C%010d", i), Name: fmt.Sprintf("ch-%d", i)})
 		}
 		sim := slacksim.New(c)
-		test(t, sim, NewAPI(simToken, "http://slack.test/api/", direct{sim}))
+		test(t, sim, NewAPI(simToken, "http://slack.test/api/", simtest.Direct(sim)))
 	})
 }
 

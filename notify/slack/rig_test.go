@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -17,24 +14,11 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/internal/sim/simtest"
 	slacksim "numwatch/internal/sim/slack"
 )
 
 const simToken = "xoxb-sim"
-
-// direct calls a handler without a network, so that time can be simulated.
-type direct struct{ handler http.Handler }
-
-func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
-	defer func() {
-		if recover() != nil {
-			resp, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, r)
-	return w.Result(), nil
-}
 
 // rig is a simulated workspace, what was kept, and what posts there.
 type rig struct {
@@ -68,7 +52,7 @@ func withRig(t *testing.T, test func(t *testing.T, d *rig)) {
 
 func (d *rig) start(channels []Channel) {
 	o := Options{
-		Poster: NewAPI(simToken, "http://slack.test/api/", direct{d.sim}), State: d.memory, Recorder: d.memory, Channels: channels,
+		Poster: NewAPI(simToken, "http://slack.test/api/", simtest.Direct(d.sim)), State: d.memory, Recorder: d.memory, Channels: channels,
 		Space: alerttest.Space, Link: "https://numwatch.example.com", Trace: d.count, Buttons: d.buttons,
 	}
 	if d.between != nil {

@@ -15,6 +15,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/internal/sim/simtest"
 	slacksim "numwatch/internal/sim/slack"
 	"numwatch/notify"
 	"numwatch/notify/card"
@@ -33,8 +34,8 @@ func TestSlackFindsAMessageThatWasBeingSent(t *testing.T) {
 				}
 				d.memory.putMessages(m)
 				if applied {
-					api := NewAPI(simToken, "http://slack.test/api/", direct{d.sim})
-					card := testCards().Message([]alert.Alert{a}, time.Now(), true)
+					api := NewAPI(simToken, "http://slack.test/api/", simtest.Direct(d.sim))
+					card := testCards().Message([]alert.Alert{a}, time.Now())
 					_, err := api.Post(t.Context(), Outgoing{ID: m.ID, Target: m.Target, Card: card})
 					require.NoError(t, err)
 				}
@@ -375,7 +376,7 @@ func TestSlackErrorsOverARealConnection(t *testing.T) {
 
 func TestSlackResolvesNames(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
-		api := NewAPI(simToken, "http://slack.test/api/", direct{d.sim})
+		api := NewAPI(simToken, "http://slack.test/api/", simtest.Direct(d.sim))
 		id, err := api.Resolve(t.Context(), "#wa-gold")
 		require.NoError(t, err)
 		require.Equal(t, "C0000000002", id)

@@ -21,6 +21,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/internal/sim/simtest"
 	"numwatch/notify"
 	"numwatch/notify/card"
 	"numwatch/phone"
@@ -335,7 +336,7 @@ func TestNobodyAtTheSocketIsNotTiredOf(t *testing.T) {
 
 func TestDialsBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &dialer{client: &http.Client{Transport: direct{http.NotFoundHandler()}}}
+		d := &dialer{client: &http.Client{Transport: simtest.Direct(http.NotFoundHandler())}}
 		dial := func() time.Duration {
 			start := time.Now()
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://slack.test/", nil)

@@ -22,11 +22,13 @@ type threadless struct {
 	code      string
 	onlyFirst bool
 	first     string
+	refused   int // replies
 }
 
 func (p *threadless) Post(ctx context.Context, m Outgoing) (string, error) {
 	if m.Thread != "" && p.code != "" && (!p.onlyFirst || p.first == "" || p.first == m.Thread) {
 		p.first = m.Thread
+		p.refused++
 		return "", classifyReply("chat.postMessage", slack.SlackErrorResponse{Err: p.code})
 	}
 	return p.Poster.Post(ctx, m)

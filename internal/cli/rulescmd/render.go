@@ -174,7 +174,7 @@ func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Aler
 		if !slices.Contains(a.Channels, ch.Name) {
 			continue
 		}
-		message := maker.Message([]alert.Alert{*a}, now, true)
+		message := maker.Message([]alert.Alert{*a}, now)
 		message.Mention = ch.Mention
 		raw, err := message.BlockKit()
 		if err == nil && !c.JSON() {
