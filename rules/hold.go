@@ -28,7 +28,9 @@ func (s *step) updateHolds(in Input) {
 		}
 	}
 	for i := range s.out {
-		if a := &s.out[i]; !a.State.Closed() {
+		// A notice is held back, like by a silence, for good: nothing is open when the hold
+		// ends. Whoever heard of an opening hears of its end, whatever holds.
+		if a := &s.out[i]; !a.State.Closed() || a.Transition == alert.Opened {
 			a.HeldBy, a.RemindEvery = s.heldBy(a), s.remindEvery(a)
 		}
 	}

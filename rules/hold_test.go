@@ -96,6 +96,26 @@ func TestInhibition(t *testing.T) {
 	require.Equal(t, []string{"rule:blind", "silence:s1"}, one(t, w.tick()).HeldBy, "its space's alert too, at the next tick")
 }
 
+// A notice is held back as an alert is, and nothing releases it.
+func TestNoticesAreHeldBack(t *testing.T) {
+	w := holdTestbed(t, `
+  - {name: renamed, on: VerifiedName, once: true, severity: high, summary: x, mute: [weekend]}
+  - {name: limit, on: MessagingLimitTier, once: true, severity: info, summary: x, inhibited_by: [banned]}
+  - {name: banned, on: Status, to: [BANNED], severity: high, summary: x}
+`)
+	require.Empty(t, one(t, w.see(phone.VerifiedName, "Acme A")).HeldBy, "on a Monday")
+	require.Empty(t, one(t, w.see(phone.MessagingLimitTier, "TIER_1K")).HeldBy)
+	out := w.see(phone.Status, "BANNED", phone.MessagingLimitTier, "TIER_10K")
+	require.Equal(t, []string{"banned opened", "limit opened"}, transitions(out))
+	require.Equal(t, []string{"rule:banned"}, out[1].HeldBy, "both in one poll")
+	require.Empty(t, out[0].HeldBy)
+	require.Equal(t, []string{"banned resolved"}, transitions(w.see(phone.Status, "CONNECTED")))
+
+	w.now = time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
+	require.Equal(t, []string{"mute:weekend"}, one(t, w.see(phone.VerifiedName, "Acme B")).HeldBy)
+	require.Empty(t, w.later(48*time.Hour).tick(), "nothing is open when the mute time ends")
+}
+
 func TestEscalation(t *testing.T) {
 	w := holdTestbed(t, `
   - {name: red, on: QualityRating, to: [RED], severity: high, summary: x, notify: [ops], escalate: {after: 30m, to: [oncall]}}

@@ -190,7 +190,11 @@ func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Aler
 			p.Printf("No channel gets it: it is only on NATS and the pages.\n")
 		}
 		if len(a.HeldBy) > 0 {
-			p.Printf("Held back now by %s: alerts that are still open when that ends are shown then.\n", strings.Join(a.HeldBy, ", "))
+			later := "alerts that are still open when that ends are shown then"
+			if a.State.Closed() {
+				later = "a notice is not shown later"
+			}
+			p.Printf("Held back now by %s: %s.\n", strings.Join(a.HeldBy, ", "), later)
 		}
 		p.Printf("\n%s\n", out.NATS.Subject)
 		p.PrintJSON(out.NATS.Event)

@@ -266,6 +266,12 @@ func TestExplainAlert(t *testing.T) {
 	require.Equal(t, "mute time nights holds it back until it ends", a.Silent[0].Text)
 	require.Equal(t, "rule banned fires for the same number, and holds it back (inhibited_by)", a.Silent[1].Text)
 	require.Equal(t, "silence s-1 holds it back", a.Silent[2].Text)
+
+	held.State, held.Transition = alert.Ended, alert.Opened
+	require.NoError(t, b.store.Commit(&store.Commit{Alerts: []alert.Alert{held}}))
+	a, err = x.AlertByID(held.ID)
+	require.NoError(t, err)
+	require.Equal(t, "it is a notice (once): nothing is open when the hold ends, so it is not shown then", a.Silent[3].Text)
 }
 
 func TestExplainNumber(t *testing.T) {
