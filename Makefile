@@ -1,5 +1,5 @@
 # numwatch needs Go, git and make; make check also a C compiler, for the race
-# detector. Everything else is pinned in go.mod and tools/pinned/go.mod.
+# detector. Everything else is pinned in go.mod and in the go.mod files below tools.
 
 GO      ?= go
 ARGS    ?=
@@ -19,7 +19,7 @@ endif
 SOAK := NUMWATCH_TEST_SEED=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo chromium test bench bench-poller fuzz load soak check race-ready fmt-check vet staticcheck tidy-check cross size race fmt
+.PHONY: help build demo chromium test bench bench-poller fuzz load soak check race-ready fmt-check vet staticcheck tidy-check cross size chart manifests race fmt
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,7 @@ soak: ## the long tests: 500 kills, 1,000 corrupted stores and thousands of faul
 	$(SOAK) NUMWATCH_SOAK_STORES=1000 $(GO) test -count=1 -timeout 1h -run TestCorruptedStores ./internal/bot
 	$(SOAK) NUMWATCH_SOAK_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKilled|TestStopped' ./internal/cli
 
-check: race-ready fmt-check tidy-check vet staticcheck cross size race ## what CI runs beside the tests: format, lint, tidy, size, race detector
+check: race-ready fmt-check tidy-check vet staticcheck cross size chart race ## what CI runs beside the tests: format, lint, tidy, size, chart, race detector
 	@echo "check: all is well"
 
 fmt: ## format the sources
@@ -83,6 +83,7 @@ tidy-check:
 	@echo "check: go.mod"
 	@$(GO) mod tidy -diff
 	@cd tools/pinned && $(GO) mod tidy -diff
+	@cd tools/chart && $(GO) mod tidy -diff
 
 vet:
 	@echo "check: vet"
@@ -105,6 +106,14 @@ size:
 	@bytes=$$(wc -c < bin/numwatch.sized); rm bin/numwatch.sized; if [ $$bytes -gt $(LARGEST) ]; then \
 		echo "the stripped binary has $$bytes bytes, and may have $(LARGEST)" >&2; exit 1; \
 	fi
+
+# helm lint and helm template, with Helm's own packages.
+chart:
+	@echo "check: chart"
+	@cd tools/chart && $(GO) test -count=1 ./...
+
+manifests: ## write deploy/kubernetes/numwatch.yaml, which the chart renders
+	@cd tools/chart && $(GO) test -count=1 ./... -run TestManifest -update
 
 # The slow tests run once, without the detector, in make test.
 race: chromium

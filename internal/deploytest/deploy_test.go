@@ -68,9 +68,8 @@ var variable = regexp.MustCompile(`\$\{([A-Z_]+)(:-)?`)
 
 // configured parses a configuration of deploy with every variable set that the
 // example of the secrets names.
-func configured(t *testing.T, file string, secrets []string) *config.Config {
+func configured(t *testing.T, file string, data []byte, secrets []string) *config.Config {
 	t.Helper()
-	data := read(t, file)
 	var environ []string
 	for _, name := range secrets {
 		value := "x"
@@ -102,7 +101,7 @@ func secretNames(t *testing.T) []string {
 	return names
 }
 
-// The rules that both folders are to be given a copy of are good.
+// The rules that people are to copy are good.
 func TestShippedRules(t *testing.T) {
 	set, err := rulefile.Load("rules.yaml", read(t, "rules.yaml"))
 	require.NoError(t, err)
@@ -153,7 +152,7 @@ func TestCompose(t *testing.T) {
 	require.Contains(t, string(read(t, "deploy/.gitignore")), bot.EnvFile)
 	require.Equal(t, "numwatch", bot.Image)
 
-	c := configured(t, "deploy/compose/config.yaml", secretNames(t))
+	c := configured(t, "deploy/compose/config.yaml", read(t, "deploy/compose/config.yaml"), secretNames(t))
 	require.Equal(t, i.volume, path.Dir(c.Store.Path))
 	require.Equal(t, "nats://nats:4222", c.NATS.URL.Reveal())
 	_, port, _ := strings.Cut(c.HTTP.Listen, ":")

@@ -10,14 +10,45 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 // The types of this file are as much of Kubernetes as deploy uses: any other key
-// is a slip.
+// is a slip. A module of its own, tools/chart, renders the chart that the manifests
+// come from, with all that can be set.
+
+const manifests = "deploy/kubernetes/numwatch.yaml"
+
+// object decodes the one object of a kind, and of a name, in the manifests.
+func object[T any](t *testing.T, kind, name string) (v T) {
+	t.Helper()
+	for document := range strings.SplitSeq(string(read(t, manifests)), "\n---\n") {
+		var head struct {
+			Kind     string
+			Metadata metadata
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(document), &head))
+		if head.Kind == kind && head.Metadata.Name == name {
+			d := yaml.NewDecoder(strings.NewReader(document))
+			d.KnownFields(true)
+			require.NoError(t, d.Decode(&v), "%s %s", kind, name)
+			return v
+		}
+	}
+	require.Fail(t, "there is no "+kind+" "+name)
+	return v
+}
 
 type metadata struct {
-	Name, Namespace string
-	Labels          map[string]string
+	Name, Namespace     string
+	Labels, Annotations map[string]string
+}
+
+type configMap struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   metadata
+	Data       map[string]string
 }
 
 type selectorOf struct {
@@ -47,9 +78,10 @@ type statefulSet struct {
 }
 
 type podSpec struct {
-	Token           *bool `yaml:"automountServiceAccountToken"`
-	ServiceLinks    *bool `yaml:"enableServiceLinks"`
-	Grace           int   `yaml:"terminationGracePeriodSeconds"`
+	Account         string `yaml:"serviceAccountName"`
+	Token           *bool  `yaml:"automountServiceAccountToken"`
+	ServiceLinks    *bool  `yaml:"enableServiceLinks"`
+	Grace           int    `yaml:"terminationGracePeriodSeconds"`
 	SecurityContext struct {
 		NonRoot bool                  `yaml:"runAsNonRoot"`
 		User    int                   `yaml:"runAsUser"`
@@ -67,6 +99,7 @@ type podSpec struct {
 
 type container struct {
 	Name, Image string
+	PullPolicy  string `yaml:"imagePullPolicy"`
 	Args        []string
 	EnvFrom     []struct {
 		SecretRef struct{ Name string } `yaml:"secretRef"`
@@ -100,7 +133,7 @@ type probe struct {
 }
 
 func workload(t *testing.T) statefulSet {
-	return strictly[statefulSet](t, "deploy/kubernetes/statefulset.yaml")
+	return object[statefulSet](t, "StatefulSet", "numwatch")
 }
 
 func TestStatefulSet(t *testing.T) {
@@ -133,51 +166,42 @@ func TestStatefulSet(t *testing.T) {
 		require.Contains(t, i.ports, strconv.Itoa(p.Port))
 	}
 
-	conf := configured(t, "deploy/kubernetes/config.yaml", secretNames(t))
+	config := object[configMap](t, "ConfigMap", "numwatch-config").Data["config.yaml"]
+	conf := configured(t, manifests, []byte(config), secretNames(t))
 	require.Equal(t, "0.0.0.0:"+ports["http"], conf.HTTP.Listen)
 	require.Equal(t, "0.0.0.0:"+ports["nats"], conf.NATS.Listen)
 	require.Equal(t, i.volume, path.Dir(conf.Store.Path))
 	require.Equal(t, i.volume, path.Dir(conf.NATS.Dir))
 }
 
-func TestKustomization(t *testing.T) {
-	k := strictly[struct {
-		APIVersion      string `yaml:"apiVersion"`
-		Kind, Namespace string
-		Resources       []string
-		Images          []struct {
-			Name string
-			New  string `yaml:"newName"`
-			Tag  string `yaml:"newTag"`
-		}
-		Maps []struct {
-			Name    string
-			Files   []string
-			Options struct {
-				NoHash bool `yaml:"disableNameSuffixHash"`
-			}
-		} `yaml:"configMapGenerator"`
-	}](t, "deploy/kubernetes/kustomization.yaml")
-	for _, file := range k.Resources {
-		read(t, "deploy/kubernetes/"+file)
+// The pod finds all that it names: some of it in the manifests, and what the
+// manifests tell people to create beside them.
+func TestPodFindsWhatItNames(t *testing.T) {
+	template := workload(t).Spec.Template
+	object[struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   metadata
+		Token      bool `yaml:"automountServiceAccountToken"`
+	}](t, "ServiceAccount", template.Spec.Account)
+	maps := map[string]string{}
+	for _, v := range template.Spec.Volumes {
+		maps[v.Name] = v.ConfigMap.Name
 	}
-	require.NotContains(t, k.Resources, "secret.example.yaml")
-	pod := workload(t).Spec.Template.Spec
-	require.Equal(t, pod.Containers[0].Image, k.Images[0].Name)
-	live := map[string]bool{}
-	for _, m := range k.Maps {
-		live[m.Name] = m.Options.NoHash
+	object[configMap](t, "ConfigMap", maps["config"])
+	require.NotEmpty(t, template.Metadata.Annotations["checksum/config"], "a change of config.yaml restarts no pod")
+	for _, page := range []string{manifests, "docs/operations.md"} {
+		require.Contains(t, string(read(t, page)), "create configmap "+maps["rules"]+" --from-file=rules.yaml")
 	}
-	require.Equal(t, map[string]bool{"numwatch-config": false, "numwatch-rules": true}, live)
-	for _, v := range pod.Volumes {
-		require.Contains(t, live, v.ConfigMap.Name)
-	}
+	var secret struct{ Metadata metadata }
+	require.NoError(t, yaml.Unmarshal(read(t, "deploy/kubernetes/secret.example.yaml"), &secret))
+	require.Equal(t, secret.Metadata.Name, template.Spec.Containers[0].EnvFrom[0].SecretRef.Name)
 }
 
 func TestServiceAndPolicy(t *testing.T) {
 	set := workload(t)
 	type port struct{ Port, Protocol string }
-	service := strictly[struct {
+	service := object[struct {
 		APIVersion string `yaml:"apiVersion"`
 		Kind       string
 		Metadata   metadata
@@ -190,7 +214,7 @@ func TestServiceAndPolicy(t *testing.T) {
 				Target     string `yaml:"targetPort"`
 			}
 		}
-	}](t, "deploy/kubernetes/service.yaml")
+	}](t, "Service", "numwatch")
 	require.Equal(t, set.Spec.ServiceName, service.Metadata.Name)
 	require.Equal(t, set.Spec.Selector.MatchLabels, service.Spec.Selector)
 	named := map[string]bool{}
@@ -201,7 +225,7 @@ func TestServiceAndPolicy(t *testing.T) {
 		require.True(t, named[p.Target], p.Target)
 	}
 
-	policy := strictly[struct {
+	policy := object[struct {
 		APIVersion string `yaml:"apiVersion"`
 		Kind       string
 		Metadata   metadata
@@ -217,7 +241,7 @@ func TestServiceAndPolicy(t *testing.T) {
 			}
 			Egress []struct{ Ports []port }
 		}
-	}](t, "deploy/kubernetes/networkpolicy.yaml")
+	}](t, "NetworkPolicy", "numwatch")
 	require.Equal(t, set.Spec.Selector.MatchLabels, policy.Spec.PodSelector.MatchLabels)
 	for _, rule := range policy.Spec.Ingress {
 		for _, p := range rule.Ports {

@@ -1,0 +1,29 @@
+{{- define "numwatch.selector" -}}
+app.kubernetes.io/name: numwatch
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "numwatch.labels" -}}
+{{ include "numwatch.selector" . }}
+{{- with .Chart.AppVersion }}
+app.kubernetes.io/version: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "numwatch.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (ternary .Release.Name "default" .Values.serviceAccount.create) }}
+{{- end }}
+
+{{- define "numwatch.image" -}}
+{{- with .Values.image }}
+{{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion | default "latest" }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "numwatch.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- with .Values.natsURL }}
+{{- $_ := set $config "nats" (set (omit $config.nats "listen" "dir" "max_bytes") "url" .) }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
