@@ -71,7 +71,7 @@ func (w *world) run(chance *rand.Rand, span time.Duration) (slow time.Duration, 
 	fast := epoch // when the pace was last half of what is granted
 	var waiting []Answer
 	for now := epoch; now.Before(epoch.Add(span)); {
-		next := l.Next(now)
+		next := l.Next(now.Add(1)) // what was sent now went before the pace changes
 		for len(waiting) > 0 && !waiting[0].At.After(next) {
 			now = waiting[0].At
 			l.Answered(waiting[0])
