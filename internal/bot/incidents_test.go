@@ -322,6 +322,21 @@ func TestFlappingIsToldOnce(t *testing.T) {
 	}
 }
 
+// What Slack refused is posted once it gets worse: people have heard of nothing.
+func TestWhatFollowsADeadLetterIsAMessage(t *testing.T) {
+	rehearse(t, func(t *testing.T, r *rehearsal) {
+		r.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Method: slacksim.PostMessage})
+		r.change(1, phone.Status, "RESTRICTED")
+		r.sim.ClearFaults()
+		before := r.heard("oncall")
+		r.change(1, phone.Status, "BANNED")
+		require.Equal(t, before[0]+1, r.heard("oncall")[0], r.all("oncall"))
+		require.Contains(t, r.last("oncall"), "BANNED")
+		r.change(1, phone.Status, "CONNECTED")
+		require.Contains(t, r.last("oncall"), "recovered")
+	})
+}
+
 // After Slack was away, what happened meanwhile is a digest, and nothing is said there of
 // Slack itself.
 func TestAfterAnOutageOfSlackThereIsADigest(t *testing.T) {

@@ -123,15 +123,17 @@ func TestPeopleHaveNotHeardARefusedReply(t *testing.T) {
 // A reminder that is refused is tried when the next one is due.
 func TestARefusedReminderWaitsForTheNextOne(t *testing.T) {
 	withRig(t, func(t *testing.T, d *rig) {
-		p := &threadless{code: "msg_too_long"}
-		d.between = func(o *Options) { p.Poster, o.Poster = o.Poster, p }
 		d.start(opsChannel)
 		a := alerttest.Firing(1)
 		a.Since, a.RemindEvery = time.Now(), time.Hour
 		d.update(a)
+		d.after(time.Minute)
+		d.sim.Inject(slacksim.Fault{Kind: slacksim.Refuse, Code: "msg_too_long", Method: slacksim.PostMessage})
 		d.after(150 * time.Minute)
-		require.Equal(t, 4, p.refused, "two reminders, each also as plain text")
-		p.code = ""
+		d.mu.Lock()
+		require.Equal(t, 1+4, d.points["post:before"], "two reminders, each also as plain text")
+		d.mu.Unlock()
+		d.sim.ClearFaults()
 		d.after(time.Hour)
 		require.Len(t, d.messages()[0].Replies, 1)
 	})
