@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
-	"regexp"
 )
 
 // Redact returns a URL as scheme, host and path, with what else it holds
@@ -39,12 +38,6 @@ func (f Field) Shown(value string) string {
 	}
 	return value
 }
-
-// anyURL ends before the quotes and punctuation that stand around a URL.
-var anyURL = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>()\[\]]*[^\s"'<>()\[\],;:.]`)
-
-// RedactText redacts every URL within a text, such as an error.
-func RedactText(s string) string { return anyURL.ReplaceAllStringFunc(s, Redact) }
 
 // Redacted returns the number with its URLs redacted.
 func (n Number) Redacted() Number {

@@ -16,7 +16,9 @@ func spaceCommand(ts *testscript.TestScript, neg bool, args []string) {
 		numbers := []camssim.Number{healthy(args[3], args[2])}
 		ts.Check(cloud.SetSpace("main", camssim.Space{Id: args[1], Name: args[2], Numbers: numbers}))
 	case what == "rename" && len(args) == 3:
-		ts.Check(cloud.RenameSpace("main", args[1], args[2]))
+		numbers, err := cloud.Numbers("main", args[1])
+		ts.Check(err)
+		ts.Check(cloud.SetSpace("main", camssim.Space{Id: args[1], Name: args[2], Numbers: numbers}))
 	case what == "remove" && len(args) == 2:
 		ts.Check(cloud.RemoveSpace("main", args[1]))
 	case what == "unlisted" && len(args) == 2:

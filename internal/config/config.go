@@ -43,7 +43,7 @@ type Account struct {
 	Endpoint          string  // a whole URL; "": by region
 	RequestsPerSecond float64 // above 0, at most 10
 	Spaces            []Space
-	SpacesFile        string // CSV, see ReadSpaces; "": none
+	SpacesFile        string // CSV, see readSpaces; "": none
 	Discover          Discover
 }
 

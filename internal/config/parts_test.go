@@ -70,7 +70,7 @@ func TestSecretsNeverShow(t *testing.T) {
 }
 
 func TestReadSpaces(t *testing.T) {
-	spaces, problems := ReadSpaces(strings.NewReader("\ufeffid,name,labels\r\n"+
+	spaces, problems := readSpaces(strings.NewReader("\ufeffid,name,labels\r\n"+
 		"293483938849493,Acme,tier=gold,env=prod\r\n"+
 		"\n# a comment\n"+
 		`cams-1, "Smith, Jones ""&"" Co", note="a,b"`+"\n"+
@@ -81,7 +81,7 @@ func TestReadSpaces(t *testing.T) {
 		"cams-2,again\n"+
 		"z,\"open\n"+
 		"bad\xff\n"+
-		"last"), "main")
+		"last"), "main", nil)
 	require.Equal(t, []phone.Space{
 		{SpaceKey: phone.SpaceKey{Account: "main", ID: "293483938849493"}, Name: "Acme", Labels: map[string]string{"tier": "gold", "env": "prod"}},
 		{SpaceKey: phone.SpaceKey{Account: "main", ID: "cams-2"}, Name: `Smith, Jones "&" Co`, Labels: map[string]string{"note": "a,b"}},
@@ -96,7 +96,7 @@ func TestReadSpaces(t *testing.T) {
 
 // Labels are shared between spaces, but only where they are the same.
 func TestReadSpacesTellsLabelsApart(t *testing.T) {
-	spaces, problems := ReadSpaces(strings.NewReader("1,A,\"a=b,c=d\"\n2,B,a=b,c=d\n3,C,a=b,c=d\n4,D\n"), "main")
+	spaces, problems := readSpaces(strings.NewReader("1,A,\"a=b,c=d\"\n2,B,a=b,c=d\n3,C,a=b,c=d\n4,D\n"), "main", nil)
 	require.Empty(t, problems)
 	require.Equal(t, map[string]string{"a": "b,c=d"}, spaces[0].Labels)
 	require.Equal(t, map[string]string{"a": "b", "c": "d"}, spaces[1].Labels)
@@ -107,7 +107,7 @@ func TestReadSpacesTellsLabelsApart(t *testing.T) {
 func FuzzReadSpaces(f *testing.F) {
 	f.Add("id,name\n1,Acme,tier=gold\n1,twice\n\"")
 	f.Fuzz(func(t *testing.T, text string) {
-		spaces, problems := ReadSpaces(strings.NewReader(text), "main")
+		spaces, problems := readSpaces(strings.NewReader(text), "main", nil)
 		seen := map[string]bool{}
 		for _, s := range spaces {
 			require.NoError(t, checkID(s.ID))

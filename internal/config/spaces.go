@@ -71,13 +71,10 @@ func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, d
 	return append(spaces, listed...), problems, nil
 }
 
-// ReadSpaces reads lines of CSV: id,name,label=value,… Empty lines, lines that
+// readSpaces reads lines of CSV: id,name,label=value,… Empty lines, lines that
 // begin with # and a first line that begins with the word id are passed over. A
-// line that is no good is left out and named in a problem; the others count.
-func ReadSpaces(r io.Reader, account string) ([]phone.Space, diagnostic.Problems) {
-	return readSpaces(r, account, nil)
-}
-
+// line that is no good, or repeats one of the known spaces, is left out and named in
+// a problem; the others count.
 func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space, diagnostic.Problems) {
 	seen := make(map[string]bool, len(known))
 	for _, s := range known {

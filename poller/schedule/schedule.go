@@ -130,9 +130,6 @@ func (s *Schedule) SetSpaces(ids []string, at time.Time) {
 	}
 }
 
-// Has reports whether a space belongs to the set.
-func (s *Schedule) Has(id string) bool { return s.spaces[id] != nil }
-
 // spread gives new spaces their first turns, in random order.
 func (s *Schedule) spread(added []*entry, now time.Duration) {
 	s.chance.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })

@@ -23,7 +23,7 @@ func (s *Server) render(r *request, v verdict) answer {
 	}
 	refused := v.refused
 	if refused == nil {
-		refused = v.fault.refusal(s)
+		refused = v.fault.refusal()
 	}
 	var doc map[string]any
 	if refused == nil {

@@ -53,16 +53,6 @@ type Account struct {
 	Limit  int // requests in any second and operation; 0: Config.Limit
 }
 
-// ThrottleStyle is the form in which requests beyond the limit are refused;
-// the documents name more than one.
-type ThrottleStyle uint8
-
-// The forms of refusal.
-const (
-	ThrottlingUser ThrottleStyle = iota // HTTP 429, Throttling.User
-	LimitControl                        // HTTP 400, System.LimitControl
-)
-
 // DefaultLimit is the documented limit of requests per second and account.
 const DefaultLimit = 10
 
@@ -73,7 +63,6 @@ type Config struct {
 	// CountRefused makes refused requests count against the limit too, so that
 	// a client which goes on at full speed is never served.
 	CountRefused bool
-	Throttle     ThrottleStyle
 	// RetryAfter sends x-acs-retry-after with refusals beyond the limit.
 	RetryAfter bool
 	Clock      func() time.Time // nil: time.Now

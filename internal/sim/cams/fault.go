@@ -91,13 +91,13 @@ func (s *Server) strike(r *request, account string, now time.Time) (f Fault, lat
 }
 
 // refusal is the API error that the fault stands for, nil if it is of another sort.
-func (f Fault) refusal(s *Server) *refusal {
+func (f Fault) refusal() *refusal {
 	var r *refusal
 	switch f.Kind {
 	case Refuse:
 		r = refuse(f.Code)
 	case Throttled:
-		r = s.throttled(0)
+		r = refuse(throttling)
 	case InternalError:
 		r = refuse("InternalError")
 	case DetailString:

@@ -7,7 +7,10 @@ import (
 	"time"
 )
 
-const hostID = "cams.ap-southeast-1.aliyuncs.com"
+const (
+	hostID     = "cams.ap-southeast-1.aliyuncs.com"
+	throttling = "Throttling.User" // of requests beyond the limit
+)
 
 // refusal is an error of the API.
 type refusal struct {

@@ -30,7 +30,6 @@ type Server struct {
 	log        *slog.Logger
 	limit      int
 	count      bool
-	throttle   ThrottleStyle
 	retryAfter bool
 	faults     *simfault.Book[Fault]
 
@@ -50,7 +49,6 @@ func New(c Config) *Server {
 		log:        c.Log,
 		limit:      cmp.Or(c.Limit, DefaultLimit),
 		count:      c.CountRefused,
-		throttle:   c.Throttle,
 		retryAfter: c.RetryAfter,
 		faults:     simfault.NewBook[Fault](c.Seed),
 		chance:     rand.New(rand.NewPCG(c.Seed, 0x1d)),
@@ -152,15 +150,7 @@ func (s *Server) admit(req *request, acc *tenant, now time.Time) *refusal {
 	if !s.retryAfter {
 		wait = 0
 	}
-	return s.throttled(wait)
-}
-
-func (s *Server) throttled(wait time.Duration) *refusal {
-	code := "Throttling.User"
-	if s.throttle == LimitControl {
-		code = "System.LimitControl"
-	}
-	r := refuse(code)
+	r := refuse(throttling)
 	r.retryAfter = wait
 	return r
 }

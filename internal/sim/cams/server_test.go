@@ -157,22 +157,19 @@ func TestLimitHoldsInAnySlidingSecond(t *testing.T) {
 	}
 }
 
-func TestLimitMayBeSystemFlowControl(t *testing.T) {
-	sim, c, _ := start(t, func(c *camssim.Config) { c.Limit, c.Throttle = 1, camssim.LimitControl })
+func TestEachOperationHasItsOwnLimit(t *testing.T) {
+	sim, c, _ := start(t, func(c *camssim.Config) { c.Limit = 1 })
 	c.sync(acme)
 	r := c.sync(acme)
-	require.Equal(t, "System.LimitControl", r.code())
-	require.Equal(t, http.StatusBadRequest, r.status)
+	require.Equal(t, "Throttling.User", r.code())
+	require.Equal(t, http.StatusTooManyRequests, r.status)
 	require.Empty(t, r.header.Get("x-acs-retry-after"))
 	st := sim.Stats("main")
 	require.Equal(t, []int{2, 1, 1}, []int{st.Requests, st.Served, st.Refused})
 	require.Equal(t, map[string]int{acme: 2}, st.Spaces)
 
 	c.action = camssim.ListInstance
-	require.Equal(t, "OK", c.call(nil).code(), "each operation has its own limit")
-	require.NoError(t, sim.SetLimit("main", 2))
-	c.action = camssim.SyncPhoneNumber
-	require.Equal(t, "OK", c.sync(acme).code())
+	require.Equal(t, "OK", c.call(nil).code())
 }
 
 func TestListInstanceIsPaged(t *testing.T) {
@@ -227,7 +224,7 @@ func TestStateChanges(t *testing.T) {
 
 	require.ErrorContains(t, sim.Update("main", acme, "1", "Status", "x"), `no number "1"`)
 	require.ErrorContains(t, sim.RemoveSpace("main", "3"), `no simulated space "3"`)
-	require.ErrorContains(t, sim.SetLimit("other", 1), `there are ["main"]`)
+	require.ErrorContains(t, sim.RemoveSpace("other", "3"), `there are ["main"]`)
 }
 
 // The race detector is what judges here, and that every request is accounted for.

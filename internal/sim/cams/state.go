@@ -53,16 +53,6 @@ func (s *Server) SetKey(account string, k Key) error {
 	})
 }
 
-// SetLimit changes an account's limit of requests in any second, per operation.
-func (s *Server) SetLimit(account string, perSecond int) error {
-	return s.withAccount(account, func(acc *tenant) error {
-		for _, w := range acc.limits {
-			w.SetLimit(perSecond)
-		}
-		return nil
-	})
-}
-
 // SetSpace adds a space or replaces the one with its id.
 func (s *Server) SetSpace(account string, sp Space) error {
 	return s.withAccount(account, func(acc *tenant) error {
@@ -79,14 +69,6 @@ func (s *Server) RemoveSpace(account, space string) error {
 		}
 		delete(acc.spaces, space)
 		acc.order = slices.DeleteFunc(acc.order, func(id string) bool { return id == space })
-		return nil
-	})
-}
-
-// RenameSpace changes the name that ListInstance shows.
-func (s *Server) RenameSpace(account, space, name string) error {
-	return s.withSpace(account, space, func(sp *Space) error {
-		sp.Name = name
 		return nil
 	})
 }

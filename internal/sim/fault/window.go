@@ -17,9 +17,6 @@ func NewWindow(limit int, span time.Duration) *Window {
 	return &Window{limit: limit, span: span}
 }
 
-// SetLimit changes the limit for the events to come.
-func (w *Window) SetLimit(limit int) { w.limit = limit }
-
 // Admit counts an event if the limit allows it, else it says how long until it
 // would.
 func (w *Window) Admit(now time.Time) (wait time.Duration, ok bool) {
