@@ -208,10 +208,7 @@ func (b *bot) reading(ctx context.Context, cloud *cloud) (r reading, err error) 
 		return r, err
 	}
 	r.events = s.Store.Seq
-	if r.memory, err = resident(b.cmd.Process.Pid); err != nil {
-		return r, err
-	}
-	if r.cpu, err = cpu(b.cmd.Process.Pid); err != nil {
+	if r.cpu, r.memory, err = usage(b.cmd.Process.Pid); err != nil {
 		return r, err
 	}
 	r.polls = cloud.asked()
