@@ -31,7 +31,8 @@ _numwatch() {
   found=("${(@)found//$'\t'/:}")
   [[ -n "$found" ]] && _describe -o numwatch found || _files
 }
-compdef _numwatch numwatch
+# Sourced, or loaded by completion itself from a folder of fpath.
+if [[ "$funcstack[1]" = _numwatch ]]; then _numwatch; else compdef _numwatch numwatch; fi
 `,
 	"fish": `# Completion of numwatch for fish: numwatch completion fish | source
 complete -c numwatch -a '(numwatch complete -- (commandline -opc)[2..-1])'
