@@ -122,7 +122,7 @@ func replay(ctx context.Context, s *store.Store, options []backtest.Options, unt
 	return reports, nil
 }
 
-// print prints the reports, side by side where there are two.
+// print prints the reports, and where there are two what differs.
 func (c *BacktestCommand) print(p *command.Program, reports []*backtest.Report) {
 	answer := struct {
 		Reports    []*backtest.Report   `json:"reports"`

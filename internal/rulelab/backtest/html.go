@@ -18,7 +18,7 @@ var pageTemplate = template.Must(template.New("report.html").Funcs(template.Func
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 // WriteHTML writes one page that needs nothing else: one report, or two about
-// the same stretch of the log side by side, the old rules first.
+// the same stretch of the log, the old rules first, and what differs.
 func WriteHTML(w io.Writer, reports ...*Report) error {
 	page := struct {
 		Title  string
