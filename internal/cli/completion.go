@@ -29,7 +29,7 @@ _numwatch() {
   found=("${(@f)$(numwatch complete -- "${(@)words[2,CURRENT-1]}")}")
   found=("${(@)found//:/\\:}")
   found=("${(@)found//$'\t'/:}")
-  [[ -n "$found" ]] && _describe -o numwatch found || _files
+  [[ -n "$found" ]] && _describe numwatch found || _files
 }
 # Sourced, or loaded by completion itself from a folder of fpath.
 if [[ "$funcstack[1]" = _numwatch ]]; then _numwatch; else compdef _numwatch numwatch; fi
