@@ -24,18 +24,15 @@ func (c *compiler) wrong(at yamldoc.Position, format string, args ...any) {
 
 func (c *compiler) compile() *Scenario {
 	f := &c.file
-	s := &Scenario{config: f.Config}
+	s := &Scenario{config: f.Config, drift: f.Drift}
 	if len(f.Accounts) == 0 {
 		c.wrong(yamldoc.Position{Line: 1, Column: 1}, "a scenario needs accounts")
 	}
 	for i := range f.Accounts {
 		s.config.Accounts = append(s.config.Accounts, c.account(&f.Accounts[i], s.config.Accounts))
 	}
-	for i := range f.Steps {
-		s.steps = append(s.steps, c.step(&f.Steps[i], s.config.Accounts))
-	}
-	if f.Drift != nil {
-		s.drift = c.drift(f.Drift)
+	for _, st := range f.Steps {
+		s.steps = append(s.steps, c.step(st, s.config.Accounts))
 	}
 	return s
 }
@@ -82,80 +79,77 @@ func (c *compiler) space(f *fileSpace, before []Space) Space {
 	return sp
 }
 
-func (c *compiler) step(f *fileStep, accounts []Account) step {
-	st := step{
-		at: f.At, every: f.Every, until: f.Until,
-		set: f.Set, unset: f.Unset, rename: f.Rename, remove: f.Remove,
-	}
-	about := f.Set != nil || f.Unset != nil || f.Remove || f.Restore
+func (c *compiler) step(st step, accounts []Account) step {
+	about := st.set != nil || st.unset != nil || st.remove || st.restore
 	switch {
-	case !about && f.Add == nil && f.Rename == "" && f.Fault == nil:
-		c.wrong(f.place, "the step does nothing: want set, unset, add, remove, restore, rename or fault")
-	case about != (f.Number != ""):
-		c.wrong(f.place, "set, unset, remove and restore want a number, and nothing else does")
-	case f.Remove && (f.Set != nil || f.Unset != nil || f.Restore):
-		c.wrong(f.place, "a step that removes a number cannot change it too")
-	case f.Until > 0 && f.Every == 0:
-		c.wrong(f.place, "until belongs to every")
+	case !about && st.add == nil && st.rename == "" && st.fault == nil:
+		c.wrong(st.place, "the step does nothing: want set, unset, add, remove, restore, rename or fault")
+	case about != (st.number != ""):
+		c.wrong(st.place, "set, unset, remove and restore want a number, and nothing else does")
+	case st.remove && (st.set != nil || st.unset != nil || st.restore):
+		c.wrong(st.place, "a step that removes a number cannot change it too")
+	case st.until > 0 && st.every == 0:
+		c.wrong(st.place, "until belongs to every")
 	}
-	for _, name := range f.Unset {
+	for _, name := range st.unset {
 		if !isField(name) {
-			c.wrong(f.place, "unknown field %s", name)
+			c.wrong(st.place, "unknown field %s", name)
 		}
 	}
-	c.aim(f, &st, accounts)
+	c.aim(&st, accounts)
+	if st.fault != nil {
+		st.fault.Account, st.fault.Space = st.account, st.space
+	}
 	return st
 }
 
 // aim finds the account, space and numbers that the step names.
-func (c *compiler) aim(f *fileStep, st *step, accounts []Account) {
-	i := slices.IndexFunc(accounts, func(a Account) bool { return a.Name == f.Account })
-	if f.Account == "" && len(accounts) == 1 {
+func (c *compiler) aim(st *step, accounts []Account) {
+	i := slices.IndexFunc(accounts, func(a Account) bool { return a.Name == st.account })
+	if st.account == "" && len(accounts) == 1 {
 		i = 0
 	}
 	if i < 0 {
-		c.wrong(f.place, "unknown account %q", f.Account)
+		c.wrong(st.place, "unknown account %q", st.account)
 		return
 	}
 	st.account = accounts[i].Name
-	if f.Space == "" {
-		if f.Number != "" || f.Add != nil || f.Rename != "" {
-			c.wrong(f.place, "the step needs a space")
+	if st.space == "" {
+		if st.number != "" || st.add != nil || st.rename != "" {
+			c.wrong(st.place, "the step needs a space")
 		}
-		c.fault(f, st)
 		return
 	}
-	at := slices.IndexFunc(accounts[i].Spaces, func(s Space) bool { return s.Id == f.Space || s.Name == f.Space })
+	at := slices.IndexFunc(accounts[i].Spaces, func(s Space) bool { return s.Id == st.space || s.Name == st.space })
 	if at < 0 {
-		c.wrong(f.place, "account %s has no space %q", st.account, f.Space)
+		c.wrong(st.place, "account %s has no space %q", st.account, st.space)
 		return
 	}
 	sp := &accounts[i].Spaces[at]
+	c.numbers(st, sp, &c.file.Accounts[i].Spaces[at])
 	st.space = sp.Id
-	c.fault(f, st)
-	c.numbers(f, st, sp, &c.file.Accounts[i].Spaces[at])
 }
 
-func (c *compiler) numbers(f *fileStep, st *step, sp *Space, written *fileSpace) {
-	if f.Add != nil {
-		if f.Add["PhoneNumber"] == "" {
-			c.wrong(f.place, "add needs a PhoneNumber")
+func (c *compiler) numbers(st *step, sp *Space, written *fileSpace) {
+	if st.add != nil {
+		if st.add["PhoneNumber"] == "" {
+			c.wrong(st.place, "add needs a PhoneNumber")
 		}
-		st.add = generate(written, f.Add["PhoneNumber"], f.Add)
+		st.add = generate(written, st.add["PhoneNumber"], st.add)
 	}
-	if f.Number == "" {
+	if st.number == "" {
 		return
 	}
-	chosen, ok := choose(sp.Numbers, f.Number)
-	if !ok && (f.Restore || !c.adds(f.Space, f.Number)) {
-		c.wrong(f.place, "space %s has no number %q", f.Space, f.Number)
+	chosen, ok := choose(sp.Numbers, st.number)
+	if !ok && (st.restore || !c.adds(st.space, st.number)) {
+		c.wrong(st.place, "space %s has no number %q", st.space, st.number)
 	}
 	if !ok {
-		st.numbers = []string{f.Number}
+		st.numbers = []string{st.number}
 	}
 	for _, n := range chosen {
-		if f.Restore {
-			st.restore = append(st.restore, n)
+		if st.restore {
+			st.begun = append(st.begun, n)
 		} else {
 			st.numbers = append(st.numbers, n["PhoneNumber"])
 		}
@@ -165,8 +159,8 @@ func (c *compiler) numbers(f *fileStep, st *step, sp *Space, written *fileSpace)
 // adds reports whether a step adds the number to the space, so that others may
 // name it.
 func (c *compiler) adds(space, phone string) bool {
-	return slices.ContainsFunc(c.file.Steps, func(s fileStep) bool {
-		return s.Space == space && s.Add["PhoneNumber"] == phone
+	return slices.ContainsFunc(c.file.Steps, func(s step) bool {
+		return s.space == space && s.add["PhoneNumber"] == phone
 	})
 }
 
@@ -184,52 +178,4 @@ func choose(numbers []Number, which string) ([]Number, bool) {
 		return numbers[i-1 : i], true
 	}
 	return nil, false
-}
-
-func (c *compiler) fault(f *fileStep, st *step) {
-	if f.Fault == nil {
-		return
-	}
-	w := f.Fault
-	if w.Kind != "" && !slices.Contains(Kinds(), w.Kind) {
-		c.wrong(w.place, "unknown kind of fault %q: want one of %q", w.Kind, Kinds())
-	}
-	if (w.Kind == Refuse || w.Kind == CodeNotOK) && w.Code == "" {
-		c.wrong(w.place, "a fault of kind %s needs a code", w.Kind)
-	}
-	if w.Kind == "" && w.Latency == 0 {
-		c.wrong(w.place, "a fault needs a kind or a latency")
-	}
-	if w.Probability < 0 || w.Probability > 1 {
-		c.wrong(w.place, "probability is %v: want 0 to 1", w.Probability)
-	}
-	if w.Status != 0 && (w.Status < 200 || w.Status > 599) {
-		c.wrong(w.place, "status is %d: want 200 to 599", w.Status)
-	}
-	st.fault = &w.Fault
-	st.fault.Account, st.fault.Space = st.account, st.space
-}
-
-func (c *compiler) drift(f *fileDrift) *drift {
-	d := &drift{from: f.From, every: f.Every}
-	if f.Every == 0 || len(f.Moves) == 0 {
-		c.wrong(f.place, "drift needs every and moves")
-	}
-	for _, m := range f.Moves {
-		if !isField(m.field) || m.field == "PhoneNumber" {
-			c.wrong(m.place, "unknown field %q", m.field)
-		}
-		if m.restore == (m.to != "") {
-			c.wrong(m.place, "a move needs either to or restore")
-		}
-		if m.restore && m.from == "" {
-			c.wrong(m.place, "a move that restores needs from")
-		}
-		if m.weight < 0 {
-			c.wrong(m.place, "weight is %d: want 1 or more", m.weight)
-		}
-		m.weight = max(1, m.weight)
-		d.moves, d.total = append(d.moves, m.move), d.total+m.weight
-	}
-	return d
 }

@@ -13,8 +13,8 @@ import (
 type file struct {
 	Config   Config // without its accounts
 	Accounts []fileAccount
-	Steps    []fileStep
-	Drift    *fileDrift
+	Steps    []step
+	Drift    *drift
 }
 
 type fileAccount struct {
@@ -31,38 +31,15 @@ type fileSpace struct {
 	place    yamldoc.Position
 }
 
-type fileStep struct {
-	At, Every, Until time.Duration
-	Account          string // may be left out where there is one
-	Space            string // id or name
-	Number           string // PhoneNumber, position from 1, or "all"
-	Set              Number
-	Unset            []string
-	Add              Number
-	Remove, Restore  bool
-	Rename           string // of the space
-	Fault            *fileFault
-	place            yamldoc.Position
-}
-
-type fileFault struct {
-	Fault // wherever the step is
-	place yamldoc.Position
-}
-
-type fileDrift struct {
-	From, Every time.Duration
-	Moves       []fileMove
-	place       yamldoc.Position
-}
-
-type fileMove struct {
-	move
-	place yamldoc.Position
-}
-
 // reader takes a scenario's file apart.
 type reader struct{ *yamldoc.Reader }
+
+// object reads a mapping, and reports whether nothing in it was wrong.
+func (r reader) object(n *yamldoc.Node, what string, keys ...yamldoc.Key) bool {
+	before := len(r.Problems())
+	r.Object(n, what, keys...)
+	return len(r.Problems()) == before
+}
 
 func (r reader) file(n *yamldoc.Node) (f file) {
 	r.Object(n, "the scenario",
@@ -88,38 +65,66 @@ func (r reader) space(n *yamldoc.Node) fileSpace {
 	return s
 }
 
-func (r reader) step(n *yamldoc.Node) fileStep {
-	s := fileStep{place: n.At}
+func (r reader) step(n *yamldoc.Node) step {
+	s := step{place: n.At}
 	r.Object(n, "a step",
-		r.duration("at", &s.At), r.duration("every", &s.Every), r.duration("until", &s.Until),
-		r.text("account", &s.Account), r.text("space", &s.Space), r.text("number", &s.Number),
-		r.fields("set", &s.Set), list(r, "unset", &s.Unset, func(n *yamldoc.Node) string { return n.Text }), r.fields("add", &s.Add),
-		r.flag("remove", &s.Remove), r.flag("restore", &s.Restore), r.text("rename", &s.Rename), one("fault", &s.Fault, r.fault))
+		r.duration("at", &s.at), r.duration("every", &s.every), r.duration("until", &s.until),
+		r.text("account", &s.account), r.text("space", &s.space), r.text("number", &s.number),
+		r.fields("set", &s.set), list(r, "unset", &s.unset, func(n *yamldoc.Node) string { return n.Text }), r.fields("add", &s.add),
+		r.flag("remove", &s.remove), r.flag("restore", &s.restore), r.text("rename", &s.rename), one("fault", &s.fault, r.fault))
 	return s
 }
 
-func (r reader) fault(n *yamldoc.Node) fileFault {
-	f := fileFault{place: n.At}
-	r.Object(n, "a fault",
+func (r reader) fault(n *yamldoc.Node) (f Fault) {
+	read := r.object(n, "a fault",
 		r.text("kind", (*string)(&f.Kind)), r.text("action", &f.Action), r.text("code", &f.Code),
 		r.whole("count", &f.Count), r.whole("status", &f.Status), r.whole("bytes", &f.Bytes),
 		r.duration("for", &f.For), r.duration("latency", &f.Latency), r.duration("retry_after", &f.RetryAfter),
 		scalar(r, "probability", "a number", &f.Probability, func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }))
+	switch {
+	case !read:
+	case f.Kind != "" && !slices.Contains(Kinds(), f.Kind):
+		r.Fail(n.At, "", "unknown kind of fault %q: want one of %q", f.Kind, Kinds())
+	case (f.Kind == Refuse || f.Kind == CodeNotOK) && f.Code == "":
+		r.Fail(n.At, "", "a fault of kind %s needs a code", f.Kind)
+	case f.Kind == "" && f.Latency == 0:
+		r.Fail(n.At, "", "a fault needs a kind or a latency")
+	case f.Probability < 0 || f.Probability > 1:
+		r.Fail(n.At, "", "probability is %v: want 0 to 1", f.Probability)
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		r.Fail(n.At, "", "status is %d: want 200 to 599", f.Status)
+	}
 	return f
 }
 
-func (r reader) drift(n *yamldoc.Node) fileDrift {
-	d := fileDrift{place: n.At}
-	r.Object(n, "drift",
-		r.duration("from", &d.From), r.duration("every", &d.Every), list(r, "moves", &d.Moves, r.move))
+func (r reader) drift(n *yamldoc.Node) (d drift) {
+	read := r.object(n, "drift",
+		r.duration("from", &d.from), r.duration("every", &d.every), list(r, "moves", &d.moves, r.move))
+	if read && (d.every == 0 || len(d.moves) == 0) {
+		r.Fail(n.At, "", "drift needs every and moves")
+	}
+	for _, m := range d.moves {
+		d.total += m.weight
+	}
 	return d
 }
 
-func (r reader) move(n *yamldoc.Node) fileMove {
-	m := fileMove{place: n.At}
-	r.Object(n, "a move",
+func (r reader) move(n *yamldoc.Node) (m move) {
+	read := r.object(n, "a move",
 		r.text("field", &m.field), r.text("from", &m.from), r.text("to", &m.to),
 		r.flag("restore", &m.restore), r.whole("weight", &m.weight))
+	switch {
+	case !read:
+	case !isField(m.field) || m.field == "PhoneNumber":
+		r.Fail(n.At, "", "unknown field %q", m.field)
+	case m.restore == (m.to != ""):
+		r.Fail(n.At, "", "a move needs either to or restore")
+	case m.restore && m.from == "":
+		r.Fail(n.At, "", "a move that restores needs from")
+	case m.weight < 0:
+		r.Fail(n.At, "", "weight is %d: want 1 or more", m.weight)
+	}
+	m.weight = max(1, m.weight)
 	return m
 }
 

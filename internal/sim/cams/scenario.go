@@ -59,19 +59,24 @@ func cloneSpaces(spaces []Space) []Space {
 	return spaces
 }
 
-// step is something that happens at a time, once or again and again.
+// step is something that happens at a time, once or again and again. As written,
+// account may be left out where there is one, and add lacks what is generated.
 type step struct {
 	at, every, until time.Duration // every 0: once; until 0: for ever
-	account, space   string        // space: its id, "" for the whole account
-	numbers          []string      // the PhoneNumbers it is about
+	account          string
+	space            string // its id, or as written its name; "" for the whole account
+	number           string // as written: PhoneNumber, position from 1, or "all"
+	set              Number
+	unset            []string
+	add              Number
+	remove, restore  bool
+	rename           string // of the space
+	fault            *Fault
+	place            yamldoc.Position
 
-	set     Number
-	unset   []string
-	add     Number
-	rename  string
-	remove  bool
-	restore []Number // to be as they were in the beginning
-	fault   *Fault
+	// What the compiler finds for number.
+	numbers []string // the PhoneNumbers that are changed
+	begun   []Number // to be restored to
 }
 
 // apply makes the step happen; speed shortens the time that a fault lasts. What
@@ -89,7 +94,7 @@ func (st *step) apply(s *Server, speed float64) error {
 		if st.rename != "" {
 			sp.Name = st.rename
 		}
-		for _, n := range st.restore {
+		for _, n := range st.begun {
 			sp.put(n)
 		}
 		if st.add != nil {
