@@ -81,7 +81,8 @@ func TestPeopleHaveNotHeardARefusedReply(t *testing.T) {
 		},
 		"an end, and another end": {
 			resolvedNow,
-			func(a alert.Alert) alert.Alert { return alerttest.Resolved(reopened(a), time.Now()) }, told{quiet: 1},
+			func(a alert.Alert) alert.Alert { return alerttest.Resolved(reopened(a), time.Now()) },
+			told{quiet: 1},
 		},
 		"something joined, and got better: that it is open is new": {blockedBeside, movedTo(alert.GotBetter, "RESTRICTED"), told{broadcast: 1}},
 		"something joined, and ended: they never knew": {
