@@ -159,7 +159,7 @@ func putAll[T any](w *writer, b bucket, drop []string, put []T, id func(*T) stri
 func (w *writer) dropSpaces(keys []phone.SpaceKey) error {
 	for _, k := range keys {
 		key := appendSpaceKey(nil, k)
-		if err := w.updateIndex(k, key, nil); err != nil {
+		if err := w.updateIndex(k, key, &phone.SpaceState{}); err != nil {
 			return err
 		}
 		if err := w.remove(spaces, key); err != nil {
@@ -181,7 +181,7 @@ func (w *writer) putStates(states []phone.SpaceState) error {
 			return err
 		}
 		key := appendSpaceKey(nil, s.Space)
-		if err := w.updateIndex(s.Space, key, s.Numbers); err != nil {
+		if err := w.updateIndex(s.Space, key, s); err != nil {
 			return err
 		}
 		start := len(buf)

@@ -223,6 +223,32 @@ func TestSpacesOf(t *testing.T) {
 	requireSound(t, s)
 }
 
+func TestGoneFrom(t *testing.T) {
+	s := openTemp(t)
+	put := func(id string, numbers []string, gone ...string) {
+		t.Helper()
+		state := stateOf(space(id), named(numbers...)...)
+		for _, g := range gone {
+			state.Gone = append(state.Gone, phone.GoneNumber{PhoneNumber: g, Listed: noon})
+		}
+		require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{state}}))
+	}
+	put("a", []string{"1", "2", "3"})
+	require.Empty(t, must(s.GoneFrom("2")))
+	put("a", []string{"1"}, "2", "3")
+	put("b", nil, "2")
+	require.Equal(t, []phone.SpaceKey{space("a"), space("b")}, must(s.GoneFrom("2")))
+	require.Empty(t, must(s.SpacesOf("2")))
+	require.Empty(t, must(s.GoneFrom("1")))
+	put("a", []string{"1", "2"}, "3")
+	require.Equal(t, []phone.SpaceKey{space("b")}, must(s.GoneFrom("2")))
+	require.Equal(t, []phone.SpaceKey{space("a")}, must(s.SpacesOf("2")))
+	require.NoError(t, s.Commit(&Commit{DropSpaces: []phone.SpaceKey{space("b")}}))
+	require.Empty(t, must(s.GoneFrom("2")))
+	require.Equal(t, uint64(2), must(s.Stats(t.Context())).Numbers, "what is gone is not counted")
+	requireSound(t, s)
+}
+
 func TestRejectedStates(t *testing.T) {
 	s := openTemp(t)
 	for want, r := range map[string]phone.SpaceState{

@@ -109,7 +109,7 @@ func (w *writer) setAside(all []place) error {
 }
 
 func (w *writer) moveAside(b bucket, key, stored []byte) error {
-	w.staleIndex = w.staleIndex || b == spaces || b == numbers
+	w.staleIndex = w.staleIndex || b == spaces || b == numbers || b == gone
 	if stored == nil {
 		return nil
 	}

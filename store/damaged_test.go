@@ -272,6 +272,20 @@ func TestDamagedIndexIsMadeAnew(t *testing.T) {
 	requireSetAside(t, s, `numbers "\x011main\x00a"`)
 }
 
+func TestDamagedIndexOfWhatIsGoneIsMadeAnew(t *testing.T) {
+	s, found := watched(t)
+	state := stateOf(space("a"), named("1")...)
+	state.Gone = []phone.GoneNumber{{PhoneNumber: "2", Listed: noon}, {PhoneNumber: "3", Listed: noon}}
+	require.NoError(t, s.Commit(&Commit{SpaceStates: []phone.SpaceState{state}}))
+	flip(t, s, gone, indexKey("2", space("a")), 0)
+	require.Empty(t, must(s.GoneFrom("2")))
+	require.Equal(t, []string{"gone"}, bucketsOf(*found))
+	require.NoError(t, s.Commit(&Commit{}))
+	require.Equal(t, []phone.SpaceKey{space("a")}, must(s.GoneFrom("2")))
+	require.Equal(t, []phone.SpaceKey{space("a")}, must(s.GoneFrom("3")))
+	requireSetAside(t, s, `gone "\x012main\x00a"`)
+}
+
 // What the index lacks is found as well: the number would count as missing when it moves.
 func TestIncompleteIndexIsMadeAnew(t *testing.T) {
 	s, found := watched(t)

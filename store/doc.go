@@ -10,6 +10,7 @@
 //	             epoch         6 of [a-z2-7], new at creation and after a restore; part of event ids
 //	spaces       account⌀id               → phone.SpaceState (state.go)
 //	numbers      text(number) account⌀id  → empty: the index of the spaces in which a number is known
+//	gone         the same                 → empty: those in which it was, and is no more
 //	log          sequence, 8 bytes, big endian → event (event.go)
 //	alerts       alert id                 → JSON
 //	messages     message id               → JSON

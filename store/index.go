@@ -11,11 +11,11 @@ import (
 	"numwatch/phone"
 )
 
-// updateIndex makes the index of numbers true for a space whose stored state is
-// about to be replaced by one with these numbers. Both lists are sorted, so most
-// of the time it only walks along them. A stored state that is damaged is set
-// aside.
-func (w *writer) updateIndex(k phone.SpaceKey, key []byte, tracked []phone.TrackedNumber) error {
+// updateIndex makes the indexes of the numbers that are in a space, and of those that
+// are gone from it, true for a space whose stored state is about to be replaced. Lists
+// are sorted, so most of the time it only walks along them. A stored state that is
+// damaged is set aside.
+func (w *writer) updateIndex(k phone.SpaceKey, key []byte, state *phone.SpaceState) error {
 	stored := w.buckets[spaces].Get(key)
 	old := &phone.SpaceState{}
 	if stored != nil {
@@ -28,58 +28,62 @@ func (w *writer) updateIndex(k phone.SpaceKey, key []byte, tracked []phone.Track
 			return w.moveAside(spaces, key, bytes.Clone(stored))
 		}
 	}
-	before := old.Numbers
-	for len(before) > 0 || len(tracked) > 0 {
-		var err error
-		switch order := compareFirst(before, tracked); {
-		case order < 0:
-			err = w.remove(numbers, indexKey(before[0].PhoneNumber, k))
-			before = before[1:]
-		case order > 0:
-			err = w.putIndex(tracked[0].PhoneNumber, k)
-			tracked = tracked[1:]
+	err := reindex(w, numbers, k, old.Numbers, state.Numbers, func(n *phone.TrackedNumber) string { return n.PhoneNumber })
+	if err != nil {
+		return err
+	}
+	return reindex(w, gone, k, old.Gone, state.Gone, func(g *phone.GoneNumber) string { return g.PhoneNumber })
+}
+
+// reindex replaces the entries of a space in an index.
+func reindex[T any](w *writer, b bucket, k phone.SpaceKey, before, after []T, name func(*T) string) (err error) {
+	for len(before) > 0 || len(after) > 0 {
+		order := 0
+		switch {
+		case len(before) == 0:
+			order = 1
+		case len(after) == 0:
+			order = -1
 		default:
-			before, tracked = before[1:], tracked[1:]
+			order = strings.Compare(name(&before[0]), name(&after[0]))
+		}
+		switch {
+		case order < 0:
+			err = w.remove(b, indexKey(name(&before[0]), k))
+		case order > 0:
+			err = w.putIndex(b, indexKey(name(&after[0]), k))
 		}
 		if err != nil {
 			return err
+		}
+		if order <= 0 {
+			before = before[1:]
+		}
+		if order >= 0 {
+			after = after[1:]
 		}
 	}
 	return nil
 }
 
-// compareFirst tells which list's first number is lower; an empty list comes
-// last.
-func compareFirst(before, after []phone.TrackedNumber) int {
-	switch {
-	case len(before) == 0:
-		return 1
-	case len(after) == 0:
-		return -1
-	default:
-		return strings.Compare(before[0].PhoneNumber, after[0].PhoneNumber)
-	}
-}
-
 // putIndex puts an entry, which is its key and has no value but the checksum.
-func (w *writer) putIndex(phoneNumber string, k phone.SpaceKey) error {
-	key := indexKey(phoneNumber, k)
-	return w.put(numbers, key, seal(nil, 0, numbers, key))
-}
+func (w *writer) putIndex(b bucket, key []byte) error { return w.put(b, key, seal(nil, 0, b, key)) }
 
-// rebuildIndex makes the index anew where what is damaged cannot tell which
+// rebuildIndex makes the indexes anew where what is damaged cannot tell which
 // entries are wrong.
 func (w *writer) rebuildIndex() (err error) {
 	if !w.staleIndex {
 		return nil
 	}
-	if err = w.tx.DeleteBucket(numbers.name()); err != nil {
-		return err
+	keys := map[bucket][][]byte{numbers: nil, gone: nil}
+	for b := range keys {
+		if err = w.tx.DeleteBucket(b.name()); err != nil {
+			return err
+		}
+		if w.buckets[b], err = w.tx.CreateBucket(b.name()); err != nil {
+			return err
+		}
 	}
-	if w.buckets[numbers], err = w.tx.CreateBucket(numbers.name()); err != nil {
-		return err
-	}
-	var keys [][]byte
 	c := w.buckets[spaces].Cursor()
 	for key, stored := c.First(); key != nil; key, stored = c.Next() {
 		space, problem := parseSpaceKey(key)
@@ -88,13 +92,23 @@ func (w *writer) rebuildIndex() (err error) {
 			continue
 		}
 		eachStored(value, func(n *StoredNumber) bool {
-			keys = append(keys, indexKey(string(n.PhoneNumber()), space))
+			keys[numbers] = append(keys[numbers], indexKey(string(n.PhoneNumber()), space))
 			return true
 		})
+		if state, damaged := decodeState(space, value); damaged == nil {
+			for _, g := range state.Gone {
+				keys[gone] = append(keys[gone], indexKey(g.PhoneNumber, space))
+			}
+		}
 	}
-	// In order: until the commit they are one long list, in which others would be moved.
-	slices.SortFunc(keys, bytes.Compare)
-	return eachKey(keys, func(key []byte) error { return w.put(numbers, key, seal(nil, 0, numbers, key)) })
+	for b, list := range keys {
+		// In order: until the commit they are one long list, in which others would be moved.
+		slices.SortFunc(list, bytes.Compare)
+		if err = eachKey(list, func(key []byte) error { return w.putIndex(b, key) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CheckIndex reads the index, and the next commit makes it anew if it is not what the

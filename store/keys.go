@@ -28,11 +28,12 @@ const (
 	silences
 	damaged
 	meta
+	gone
 	bucketCount
 )
 
 func (b bucket) String() string {
-	return [bucketCount]string{"spaces", "numbers", "log", "alerts", "messages", "conditions", "checkpoints", "silences", "damaged", "meta"}[b]
+	return [bucketCount]string{"spaces", "numbers", "log", "alerts", "messages", "conditions", "checkpoints", "silences", "damaged", "meta", "gone"}[b]
 }
 
 func (b bucket) name() []byte { return []byte(b.String()) }

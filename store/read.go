@@ -106,17 +106,27 @@ func warm(ctx context.Context, path string) error {
 }
 
 // SpacesOf returns the spaces in whose state the number is, in no certain order.
-func (s *Store) SpacesOf(phoneNumber string) (found []phone.SpaceKey, err error) {
+func (s *Store) SpacesOf(phoneNumber string) ([]phone.SpaceKey, error) {
+	return s.indexed(numbers, phoneNumber)
+}
+
+// GoneFrom returns the spaces from which the number is gone, in no certain order, for as
+// long as their state remembers it.
+func (s *Store) GoneFrom(phoneNumber string) ([]phone.SpaceKey, error) {
+	return s.indexed(gone, phoneNumber)
+}
+
+func (s *Store) indexed(b bucket, phoneNumber string) (found []phone.SpaceKey, err error) {
 	prefix := indexPrefix(phoneNumber)
 	err = s.view("the spaces of a number", func(tx *bolt.Tx) error {
-		c := numbers.in(tx).Cursor()
+		c := b.in(tx).Cursor()
 		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			space, err := parseSpaceKey(k[len(prefix):])
 			if err == nil {
-				_, err = unseal(numbers, k, v)
+				_, err = unseal(b, k, v)
 			}
 			if err != nil {
-				s.damage.add(numbers, k, err)
+				s.damage.add(b, k, err)
 				continue
 			}
 			found = append(found, space)

@@ -214,10 +214,10 @@ func (r *Report) each(tx *bolt.Tx, b bucket, do func(k, v []byte) error) (record
 	return records
 }
 
-// states checks that each can be decoded and that the index has its numbers and
+// states checks that each can be decoded and that the indexes have its numbers and
 // no others.
 func (r *Report) states(tx *bolt.Tx) {
-	index, known := numbers.in(tx), 0
+	known, left := 0, 0
 	r.Spaces = r.each(tx, spaces, func(k, v []byte) error {
 		space, err := parseSpaceKey(k)
 		if err != nil {
@@ -229,8 +229,14 @@ func (r *Report) states(tx *bolt.Tx) {
 		}
 		for i := range state.Numbers {
 			known++
-			if index.Get(indexKey(state.Numbers[i].PhoneNumber, space)) == nil {
+			if numbers.in(tx).Get(indexKey(state.Numbers[i].PhoneNumber, space)) == nil {
 				r.problem("number %q of %s is not in the index", state.Numbers[i].PhoneNumber, space)
+			}
+		}
+		for _, g := range state.Gone {
+			left++
+			if gone.in(tx).Get(indexKey(g.PhoneNumber, space)) == nil {
+				r.problem("number %q, which is gone from %s, is not in the index", g.PhoneNumber, space)
 			}
 		}
 		return nil
@@ -238,6 +244,9 @@ func (r *Report) states(tx *bolt.Tx) {
 	r.Numbers = r.each(tx, numbers, func(_, _ []byte) error { return nil })
 	if r.Numbers > known {
 		r.problem("the index has %d numbers more than the spaces", r.Numbers-known)
+	}
+	if more := r.each(tx, gone, func(_, _ []byte) error { return nil }) - left; more > 0 {
+		r.problem("the index has %d numbers more that are gone than the spaces", more)
 	}
 }
 

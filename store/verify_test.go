@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"numwatch/phone"
+
 	"github.com/stretchr/testify/require"
 	bolt "go.etcd.io/bbolt"
 )
@@ -31,6 +33,14 @@ func TestVerifyFindsContradictions(t *testing.T) {
 		},
 		"the index has 1 numbers more": func(tx *bolt.Tx) error {
 			return putSealed(tx, numbers, string(indexKey("77", space("gap"))), nil)
+		},
+		"which is gone from main/gap, is not in the index": func(tx *bolt.Tx) error {
+			state := stateOf(space("gap"), named("1", "5")...)
+			state.Gone = []phone.GoneNumber{{PhoneNumber: "2", Listed: noon}}
+			return putSealed(tx, spaces, string(appendSpaceKey(nil, space("gap"))), appendState(nil, &state))
+		},
+		"the index has 1 numbers more that are gone": func(tx *bolt.Tx) error {
+			return putSealed(tx, gone, string(indexKey("77", space("gap"))), nil)
 		},
 		"\"other\" in bucket \"alerts\": it holds alert": func(tx *bolt.Tx) error {
 			return putSealed(tx, alerts, "other", must(appendJSON(nil, a)))

@@ -18,11 +18,15 @@ type batch struct {
 	commit     store.Commit
 	states     map[phone.SpaceKey]*phone.SpaceState // of this batch, ahead of the store; nil: the space is forgotten
 	appeared   map[string][]phone.SpaceKey          // by number: the spaces where this batch saw it first
+	missing    map[string][]phone.SpaceKey          // by number: those where this batch missed it
 	roundsOver []string                             // accounts
 }
 
 func (l *Loop) newBatch(now time.Time) *batch {
-	return &batch{l: l, now: now, states: map[phone.SpaceKey]*phone.SpaceState{}, appeared: map[string][]phone.SpaceKey{}}
+	return &batch{
+		l: l, now: now, states: map[phone.SpaceKey]*phone.SpaceState{},
+		appeared: map[string][]phone.SpaceKey{}, missing: map[string][]phone.SpaceKey{},
+	}
 }
 
 // empty reports whether there is nothing to store.

@@ -30,6 +30,7 @@ type Store interface {
 	SpaceState(k phone.SpaceKey) (*phone.SpaceState, error)
 	Same(s *phone.Snapshot) (bool, error)
 	SpacesOf(phoneNumber string) ([]phone.SpaceKey, error)
+	GoneFrom(phoneNumber string) ([]phone.SpaceKey, error)
 	Spaces(yield func(phone.SpaceKey) bool) error
 	Alerts() ([]alert.Alert, error)
 	Conditions() ([]phone.Condition, error)

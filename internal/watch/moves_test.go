@@ -1,6 +1,7 @@
 package watch_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -63,5 +64,39 @@ func TestANumberThatIsGoneIsMissing(t *testing.T) {
 		require.NoError(r, r.cloud.SetNumber("main", sick.ID, r.numbers[0]))
 		time.Sleep(15 * time.Minute)
 		require.Equal(r, []string{"main/sick/12015550000 Number MISSING→APPEARED"}, r.changes()[known+1:])
+	})
+}
+
+// A number that appears in another space long after it went missing has moved: it is not
+// new there, and no longer missing where it was.
+func TestANumberThatMovesLate(t *testing.T) {
+	inRig(t, 3, func(r *rig) {
+		known, began := len(r.changes()), time.Now()
+		number := r.numbers[0]
+		require.NoError(r, r.cloud.RemoveNumber("main", sick.ID, "12015550000"))
+		time.Sleep(time.Hour)
+		require.Equal(r, []string{"main/sick/12015550000 Number APPEARED→MISSING"}, r.changes()[known:])
+		require.NoError(r, r.cloud.SetNumber("main", "well-1", number))
+		time.Sleep(sickFor)
+		require.Equal(r, []string{
+			"main/well-1/12015550000 Number →APPEARED sick", "main/sick/12015550000 Number MISSING→MOVED",
+		}, r.changes()[known+1:])
+		var told []string
+		for _, e := range r.told(began) {
+			told = append(told, fmt.Sprint(e.Alert.Rule, " ", e.Alert.Subject.Space, " ", e.Alert.Transition, " ", e.Alert.Closing))
+		}
+		require.Equal(r, []string{"number-missing sick opened ", "number-moved well-1 opened ", "number-missing sick ended the number moved to another space"}, told)
+
+		require.NoError(r, r.cloud.RemoveNumber("main", "well-1", "12015550000"))
+		time.Sleep(time.Hour)
+		require.NoError(r, r.cloud.SetNumber("main", "well-2", number))
+		time.Sleep(sickFor)
+		require.Equal(r, []string{
+			"main/well-1/12015550000 Number APPEARED→MISSING",
+			"main/well-2/12015550000 Number →APPEARED well-1", "main/well-1/12015550000 Number MISSING→MOVED",
+		}, r.changes()[known+3:], "it comes from where it was last")
+		require.NoError(r, r.cloud.SetNumber("main", sick.ID, number))
+		time.Sleep(sickFor)
+		require.Equal(r, []string{"main/sick/12015550000 Number MOVED→APPEARED well-2"}, r.changes()[known+6:])
 	})
 }

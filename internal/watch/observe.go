@@ -2,7 +2,6 @@ package watch
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"numwatch/diff"
@@ -38,7 +37,8 @@ func (t *batch) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outc
 	if old != nil && len(changes) == 0 && slices.Equal(state.Numbers, old.Numbers) {
 		return out, nil // the answer lacks a key for good, so it is never the Same
 	}
-	if err := t.findMoves(&state, changes); err != nil {
+	left, err := t.findMoves(&state, changes)
+	if err != nil {
 		return out, err
 	}
 	t.states[snap.Space] = &state
@@ -55,6 +55,9 @@ func (t *batch) observe(snap *phone.Snapshot, previous time.Time) (schedule.Outc
 		t.changed(changes[start:end])
 		start = end
 	}
+	for i := range left {
+		t.changed(left[i : i+1])
+	}
 	return out, nil
 }
 
@@ -64,64 +67,6 @@ func (t *batch) listed(snap *phone.Snapshot, doubt string) {
 		poller.Listed(h, snap, doubt)
 		t.healthChanged(snap.Space.Account)
 	}
-}
-
-// findMoves finds the numbers that moved from one space to another: one that
-// appears here while another space knows it comes from there, and one that is
-// missing here while another space lists it is not missing. State is what is then
-// known of the space.
-func (t *batch) findMoves(state *phone.SpaceState, changes []phone.Change) error {
-	for i := range changes {
-		c := &changes[i]
-		if c.Field != phone.Presence {
-			continue
-		}
-		known, err := t.spacesOf(c.Subject.PhoneNumber)
-		if err != nil {
-			return err
-		}
-		here := c.Subject.SpaceKey()
-		if c.New == phone.Appeared {
-			t.appeared[c.Subject.PhoneNumber] = append(t.appeared[c.Subject.PhoneNumber], here)
-		}
-		other := slices.IndexFunc(known, func(k phone.SpaceKey) bool { return k != here })
-		switch {
-		case other < 0:
-		case c.New == phone.Missing:
-			c.New, c.Direction = phone.Moved, phone.NoDirection
-			if i, found := state.FindGone(c.Subject.PhoneNumber); found {
-				state.Gone[i].Moved = true
-			}
-		default:
-			c.MovedFrom = known[other].ID
-		}
-	}
-	return nil
-}
-
-// spacesOf returns the spaces that know a number: by this batch, and where it has
-// nothing, by the store, which is behind it. What is stored of a space that is no
-// longer polled does not say where its numbers are.
-func (t *batch) spacesOf(phoneNumber string) ([]phone.SpaceKey, error) {
-	stored, err := t.l.o.Store.SpacesOf(phoneNumber)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(append(stored, t.appeared[phoneNumber]...), func(k phone.SpaceKey) bool {
-		r, ahead := t.states[k]
-		return ahead && !lists(r, phoneNumber) || !t.l.o.Directory.Has(k)
-	}), nil
-}
-
-// lists reports whether the number is in the space state, which may be nil.
-func lists(r *phone.SpaceState, phoneNumber string) bool {
-	if r == nil {
-		return false
-	}
-	_, found := slices.BinarySearchFunc(r.Numbers, phoneNumber, func(e phone.TrackedNumber, n string) int {
-		return strings.Compare(e.PhoneNumber, n)
-	})
-	return found
 }
 
 // hot reports whether something in the snapshot is likely to change soon.

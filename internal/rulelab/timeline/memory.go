@@ -22,13 +22,23 @@ func (m *memory) SpaceState(k phone.SpaceKey) (*phone.SpaceState, error) {
 	if !ok {
 		return nil, nil
 	}
-	s.Numbers = slices.Clone(s.Numbers)
+	s.Numbers, s.Gone = slices.Clone(s.Numbers), slices.Clone(s.Gone)
 	return &s, nil
 }
 
 func (m *memory) SpacesOf(phoneNumber string) (spaces []phone.SpaceKey, _ error) {
 	for _, k := range slices.SortedFunc(maps.Keys(m.spaces), phone.SpaceKey.Compare) {
 		if slices.ContainsFunc(m.spaces[k].Numbers, func(n phone.TrackedNumber) bool { return n.PhoneNumber == phoneNumber }) {
+			spaces = append(spaces, k)
+		}
+	}
+	return spaces, nil
+}
+
+func (m *memory) GoneFrom(phoneNumber string) (spaces []phone.SpaceKey, _ error) {
+	for _, k := range slices.SortedFunc(maps.Keys(m.spaces), phone.SpaceKey.Compare) {
+		s := m.spaces[k]
+		if _, gone := s.FindGone(phoneNumber); gone {
 			spaces = append(spaces, k)
 		}
 	}
