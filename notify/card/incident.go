@@ -76,10 +76,17 @@ func (in *incident) arrange() {
 	}
 	slices.SortStableFunc(in.closed, func(x, y ending) int { return compareBool(x.last.Recovered(), y.last.Recovered()) })
 	for _, a := range in.alerts {
-		if isNotice(a) && !in.shows(a.Field, a.Change.New) {
+		if isNotice(a) && !in.outdated(a) && !in.shows(a.Field, a.Change.New) {
 			in.notices = append(in.notices, a)
 		}
 	}
+}
+
+// outdated reports whether there is a later notice of the same rule on the same field.
+func (in *incident) outdated(notice *alert.Alert) bool {
+	return slices.ContainsFunc(in.alerts, func(a *alert.Alert) bool {
+		return isNotice(a) && a.Rule == notice.Rule && a.Field == notice.Field && a.Changed.After(notice.Changed)
+	})
 }
 
 func (in *incident) end(a *alert.Alert) {

@@ -21,9 +21,13 @@ func Worst(x, y *alert.Alert) int {
 
 // Over reports whether the alert is closed, other than a notice, which opens
 // and ends at once and is read like one that opened.
-func Over(a *alert.Alert) bool { return a.State.Closed() && a.Transition != alert.Opened }
+func Over(a *alert.Alert) bool { return a.State.Closed() && !isNotice(a) }
 
-func isNotice(a *alert.Alert) bool { return a.State.Closed() && !Over(a) }
+// isNotice reports whether the alert is of a rule that leaves nothing open. Where its
+// field flapped, it tells how that has settled.
+func isNotice(a *alert.Alert) bool {
+	return a.State.Closed() && (a.Transition == alert.Opened || a.Transition == alert.Settled && a.Closing == "")
+}
 
 // Open returns the alerts that are not closed.
 func Open(alerts []alert.Alert) []alert.Alert {

@@ -247,6 +247,22 @@ func TestListsShowNoticesOfWhatIsOver(t *testing.T) {
 	require.Equal(t, "12015550118 Northwind Parcels: CONNECTED again, was BANNED; UpQueue q-1 → q-2 (after 41 min)", made.Lines[1].Text)
 }
 
+// Of several notices on a field, a message shows what the last says, be it that the field
+// has settled after it flapped.
+func TestMessagesShowTheLastNoticeOfAField(t *testing.T) {
+	first := notice(opened(0, "routing-changed", alert.High, phone.UpQueue, "q-1", "q-2", 0))
+	second := notice(opened(0, "routing-changed", alert.High, phone.UpQueue, "q-2", "q-3", 5*minute))
+	settled := notice(opened(0, "routing-changed", alert.High, phone.UpQueue, "q-3", "q-4", 10*minute))
+	settled.Transition, settled.Changed = alert.Settled, alerttest.Noon.Add(25*minute)
+	made := testCards().Message([]alert.Alert{banned(0, 0), first, second}, alerttest.Noon)
+	require.Equal(t, []Line{{Mark{"High", Orange}, "UpQueue q-3, was q-2"}}, made.Lines)
+	made = testCards().Message([]alert.Alert{connectedTo("CONNECTED"), first, second, settled, banned(1, 0)}, alerttest.Noon)
+	require.Equal(t, "12015550118 Northwind Parcels: CONNECTED again, was BANNED; UpQueue q-3 → q-4 (after 41 min)", made.Lines[1].Text)
+	told := testCards().Reply([]alert.Alert{settled}, []alert.Alert{banned(0, 0), first, second, settled})
+	require.Equal(t, Mark{"Now", Red}, told.Mark)
+	require.Equal(t, "12015550118 Northwind Parcels: UpQueue has been q-4 for 15 min: no longer flapping", told.Title)
+}
+
 func TestStates(t *testing.T) {
 	var all strings.Builder
 	p := NewPrinter(&all, false)
