@@ -29,7 +29,7 @@ func (t *batch) findMoves(state *phone.SpaceState, changes []phone.Change) (ther
 		}
 		other := slices.IndexFunc(known, func(k phone.SpaceKey) bool { return k != here })
 		switch {
-		case other < 0 && c.New == phone.Appeared && c.AwaySince.IsZero():
+		case other < 0 && c.New == phone.Appeared:
 			from, err := t.leaves(c)
 			if err != nil {
 				return nil, err
@@ -54,7 +54,7 @@ func (t *batch) findMoves(state *phone.SpaceState, changes []phone.Change) (ther
 // there. It returns the change there: not missing, but moved.
 func (t *batch) leaves(appeared *phone.Change) ([]phone.Change, error) {
 	number := appeared.Subject.PhoneNumber
-	from, err := t.goneFrom(number)
+	from, err := t.goneFrom(number, appeared.AwaySince)
 	if from == nil {
 		return nil, err
 	}
@@ -76,13 +76,13 @@ func (t *batch) leaves(appeared *phone.Change) ([]phone.Change, error) {
 }
 
 // goneFrom returns what is known of the space in which a number was last, of those from
-// which it is gone; nil if there is none.
-func (t *batch) goneFrom(number string) (last *phone.SpaceState, err error) {
+// which it is gone; nil if there is none, or if it was last where it is now, where it
+// was listed until listed.
+func (t *batch) goneFrom(number string, listed time.Time) (last *phone.SpaceState, err error) {
 	stored, err := t.l.o.Store.GoneFrom(number)
 	if err != nil {
 		return nil, err
 	}
-	var listed time.Time
 	for _, k := range append(stored, t.missing[number]...) {
 		state, ahead := t.states[k]
 		if !ahead && t.l.o.Directory.Has(k) {

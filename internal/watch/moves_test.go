@@ -100,3 +100,27 @@ func TestANumberThatMovesLate(t *testing.T) {
 		require.Equal(r, []string{"main/sick/12015550000 Number MOVED→APPEARED well-2"}, r.changes()[known+6:])
 	})
 }
+
+// A number that goes missing where it came from another space, and is back there, has moved
+// back, also where it had been missing before it came.
+func TestANumberThatMovesBackLate(t *testing.T) {
+	inRig(t, 3, func(r *rig) {
+		known := len(r.changes())
+		number := r.numbers[0]
+		for _, step := range []func() error{
+			func() error { return r.cloud.RemoveNumber("main", sick.ID, "12015550000") },
+			func() error { return r.cloud.SetNumber("main", "well-1", number) },
+			func() error { return r.cloud.RemoveNumber("main", "well-1", "12015550000") },
+			func() error { return r.cloud.SetNumber("main", sick.ID, number) },
+		} {
+			require.NoError(r, step())
+			time.Sleep(time.Hour)
+		}
+		require.Equal(r, []string{
+			"main/sick/12015550000 Number APPEARED→MISSING",
+			"main/well-1/12015550000 Number →APPEARED sick", "main/sick/12015550000 Number MISSING→MOVED",
+			"main/well-1/12015550000 Number APPEARED→MISSING",
+			"main/sick/12015550000 Number MOVED→APPEARED well-1", "main/well-1/12015550000 Number MISSING→MOVED",
+		}, r.changes()[known:])
+	})
+}
