@@ -55,6 +55,19 @@ func TestANumberThatMovesLateWithinACommit(t *testing.T) {
 	require.Equal(t, []phone.GoneNumber{{PhoneNumber: "86", Listed: now.Add(-2 * time.Minute).UTC(), Moved: true}}, state.Gone)
 }
 
+// A space whose lists stay as they are is not stored, and so still has what is to be forgotten.
+func TestANumberThatIsGoneForLongHasNotMoved(t *testing.T) {
+	one, two := phone.SpaceKey{Account: "main", ID: "1"}, phone.SpaceKey{Account: "main", ID: "2"}
+	now := time.Now()
+	for away, from := range map[time.Duration]string{diff.RememberGone - time.Hour: "1", diff.RememberGone + time.Hour: ""} {
+		_, l := newLoop(t, phone.SpaceState{Space: two}, phone.SpaceState{Space: one, Gone: []phone.GoneNumber{{PhoneNumber: "86", Listed: now.Add(-away)}}})
+		d := l.newBatch(now)
+		_, err := d.observe(&phone.Snapshot{Space: two, Numbers: []phone.Number{{PhoneNumber: "86"}}, At: now}, time.Time{})
+		require.NoError(t, err)
+		require.Equal(t, from, d.commit.Events[0].Change.MovedFrom)
+	}
+}
+
 // The store still has what a space knew that leaves and is back within a commit.
 func TestASpaceThatIsBackAtOnceIsNew(t *testing.T) {
 	k := phone.SpaceKey{Account: "main", ID: "1"}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"numwatch/diff"
 	"numwatch/phone"
 )
 
@@ -54,7 +55,11 @@ func (t *batch) findMoves(state *phone.SpaceState, changes []phone.Change) (ther
 // there. It returns the change there: not missing, but moved.
 func (t *batch) leaves(appeared *phone.Change) ([]phone.Change, error) {
 	number := appeared.Subject.PhoneNumber
-	from, err := t.goneFrom(number, appeared.AwaySince)
+	since := appeared.SeenAt.Add(-diff.RememberGone) // a space that does not change is not stored, so it may remember more
+	if appeared.AwaySince.After(since) {
+		since = appeared.AwaySince
+	}
+	from, err := t.goneFrom(number, since)
 	if from == nil {
 		return nil, err
 	}
@@ -76,8 +81,7 @@ func (t *batch) leaves(appeared *phone.Change) ([]phone.Change, error) {
 }
 
 // goneFrom returns what is known of the space in which a number was last, of those from
-// which it is gone; nil if there is none, or if it was last where it is now, where it
-// was listed until listed.
+// which it is gone; nil if none has listed it after a time.
 func (t *batch) goneFrom(number string, listed time.Time) (last *phone.SpaceState, err error) {
 	stored, err := t.l.o.Store.GoneFrom(number)
 	if err != nil {
