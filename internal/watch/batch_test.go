@@ -34,25 +34,39 @@ func newLoop(t *testing.T, states ...phone.SpaceState) (*store.Store, *Loop) {
 // The store does not know yet what goes missing and appears elsewhere within a commit.
 func TestANumberThatMovesLateWithinACommit(t *testing.T) {
 	one, two := phone.SpaceKey{Account: "main", ID: "1"}, phone.SpaceKey{Account: "main", ID: "2"}
-	moving, other := phone.Number{PhoneNumber: "86"}, phone.Number{PhoneNumber: "87"}
+	var moving, others []phone.Number
 	now := time.Now()
-	s, l := newLoop(t, phone.SpaceState{Space: two, At: now.Add(-time.Minute)}, phone.SpaceState{Space: one, At: now.Add(-time.Minute), Numbers: []phone.TrackedNumber{
-		{Number: moving, Missed: 1, MissedSince: now.Add(-time.Minute), Listed: now.Add(-2 * time.Minute)}, {Number: other},
-	}})
+	before := phone.SpaceState{Space: one, At: now.Add(-time.Minute)}
+	for i := range 5 {
+		n := phone.TrackedNumber{Number: phone.Number{PhoneNumber: fmt.Sprint(i)}}
+		if i < 2 {
+			n.Missed, n.MissedSince, n.Listed = 1, now.Add(-time.Minute), now.Add(-2*time.Minute)
+			moving = append(moving, n.Number)
+		} else {
+			others = append(others, n.Number)
+		}
+		before.Numbers = append(before.Numbers, n)
+	}
+	s, l := newLoop(t, phone.SpaceState{Space: two, At: now.Add(-time.Minute)}, before)
 	d := l.newBatch(now)
-	for _, snap := range []phone.Snapshot{{Space: one, Numbers: []phone.Number{other}, At: now}, {Space: two, Numbers: []phone.Number{moving}, At: now}} {
+	for _, snap := range []phone.Snapshot{{Space: one, Numbers: others, At: now}, {Space: two, Numbers: moving, At: now}} {
 		_, err := d.observe(&snap, time.Time{})
 		require.NoError(t, err)
 	}
 	var said []string
 	for _, e := range d.commit.Events {
-		said = append(said, fmt.Sprintf("%s %s→%s %s", e.Change.Subject.Space, e.Change.Old, e.Change.New, e.Change.MovedFrom))
+		said = append(said, fmt.Sprintf("%s %s→%s %s", e.Change.Subject, e.Change.Old, e.Change.New, e.Change.MovedFrom))
 	}
-	require.Equal(t, []string{"1 APPEARED→MISSING ", "2 →APPEARED 1", "1 MISSING→MOVED "}, said)
+	require.Equal(t, []string{
+		"main/1/0 APPEARED→MISSING ", "main/1/1 APPEARED→MISSING ",
+		"main/2/0 →APPEARED 1", "main/2/1 →APPEARED 1", "main/1/0 MISSING→MOVED ", "main/1/1 MISSING→MOVED ",
+	}, said)
+	require.Len(t, d.commit.SpaceStates, 3, "one and two by their polls, and one as both numbers have left it")
 	require.NoError(t, s.Commit(&d.commit))
 	state, err := s.SpaceState(one)
 	require.NoError(t, err)
-	require.Equal(t, []phone.GoneNumber{{PhoneNumber: "86", Listed: now.Add(-2 * time.Minute).UTC(), Moved: true}}, state.Gone)
+	listed := now.Add(-2 * time.Minute).UTC()
+	require.Equal(t, []phone.GoneNumber{{PhoneNumber: "0", Listed: listed, Moved: true}, {PhoneNumber: "1", Listed: listed, Moved: true}}, state.Gone)
 }
 
 // A space whose lists stay as they are is not stored, and so still has what is to be forgotten.

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,77 +16,79 @@ import (
 // is missing here while another space lists it is not missing. State is what is then
 // known of the space.
 func (t *batch) findMoves(state *phone.SpaceState, changes []phone.Change) (there []phone.Change, err error) {
+	left := map[phone.SpaceKey]*phone.SpaceState{}
 	for i := range changes {
 		c := &changes[i]
 		if c.Field != phone.Presence {
 			continue
 		}
-		known, err := t.spacesOf(c.Subject.PhoneNumber)
+		number, here := c.Subject.PhoneNumber, c.Subject.SpaceKey()
+		known, err := t.spacesOf(number)
 		if err != nil {
 			return nil, err
 		}
-		here := c.Subject.SpaceKey()
-		if c.New == phone.Appeared {
-			t.appeared[c.Subject.PhoneNumber] = append(t.appeared[c.Subject.PhoneNumber], here)
-		}
 		other := slices.IndexFunc(known, func(k phone.SpaceKey) bool { return k != here })
 		switch {
-		case other < 0 && c.New == phone.Appeared:
-			from, err := t.leaves(c)
+		case c.New == phone.Appeared && other >= 0:
+			c.MovedFrom = known[other].ID
+		case c.New == phone.Appeared:
+			from, err := t.goneFrom(number, here, c.AwaySince)
 			if err != nil {
 				return nil, err
 			}
-			there = append(there, from...)
-		case other < 0 && c.New == phone.Missing:
-			t.missing[c.Subject.PhoneNumber] = append(t.missing[c.Subject.PhoneNumber], here)
-		case other < 0:
-		case c.New == phone.Missing:
+			if from != nil {
+				there = append(there, t.leaves(c, from, left)...)
+			}
+		case other >= 0: // it is missing here alone
 			c.New, c.Direction = phone.Moved, phone.NoDirection
-			if i, found := state.FindGone(c.Subject.PhoneNumber); found {
+			if i, found := state.FindGone(number); found {
 				state.Gone[i].Moved = true
 			}
 		default:
-			c.MovedFrom = known[other].ID
+			t.missing[number] = append(t.missing[number], here)
 		}
+		if c.New == phone.Appeared {
+			t.appeared[number] = append(t.appeared[number], here)
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(left), phone.SpaceKey.Compare) {
+		t.commit.SpaceStates = append(t.commit.SpaceStates, *left[k])
 	}
 	return there, nil
 }
 
-// leaves finds the space that a number was in before it appeared, if it has gone missing
-// there. It returns the change there: not missing, but moved.
-func (t *batch) leaves(appeared *phone.Change) ([]phone.Change, error) {
-	number := appeared.Subject.PhoneNumber
-	since := appeared.SeenAt.Add(-diff.RememberGone) // a space that does not change is not stored, so it may remember more
-	if appeared.AwaySince.After(since) {
-		since = appeared.AwaySince
+// leaves says where a number comes from that appeared, of the space from which it had gone
+// missing, and returns the change there: it is not missing, but moved. Left has what is
+// known then of the spaces that numbers left.
+func (t *batch) leaves(appeared *phone.Change, from *phone.SpaceState, left map[phone.SpaceKey]*phone.SpaceState) []phone.Change {
+	k, number := from.Space, appeared.Subject.PhoneNumber
+	appeared.MovedFrom = k.ID
+	i, _ := from.FindGone(number)
+	if from.Gone[i].Moved {
+		return nil
 	}
-	from, err := t.goneFrom(number, since)
-	if from == nil {
-		return nil, err
+	if left[k] == nil {
+		state := *from
+		state.Gone = slices.Clone(from.Gone)
+		left[k], t.states[k] = &state, &state
 	}
-	appeared.MovedFrom = from.Space.ID
-	state := *from
-	state.Gone = slices.Clone(from.Gone)
-	i, _ := state.FindGone(number)
-	gone := &state.Gone[i]
-	if gone.Moved {
-		return nil, nil
-	}
+	gone := &left[k].Gone[i]
 	c := *appeared
-	c.Subject, c.MovedFrom, c.Baseline = phone.SubjectOf(state.Space, number), "", false
+	c.Subject, c.MovedFrom, c.AwaySince, c.Baseline = phone.SubjectOf(k, number), "", time.Time{}, false
 	c.Old, c.New, c.Direction, c.SeenAfter = gone.Presence(), phone.Moved, phone.NoDirection, gone.Listed
 	gone.Moved = true
-	t.states[state.Space] = &state
-	t.commit.SpaceStates = append(t.commit.SpaceStates, state)
-	return []phone.Change{c}, nil
+	return []phone.Change{c}
 }
 
-// goneFrom returns what is known of the space in which a number was last, of those from
-// which it is gone; nil if none has listed it after a time.
-func (t *batch) goneFrom(number string, listed time.Time) (last *phone.SpaceState, err error) {
+// goneFrom returns what is known of the space that listed a number last, other than here,
+// if that was after some time and not too long ago; nil if there is none.
+func (t *batch) goneFrom(number string, here phone.SpaceKey, after time.Time) (last *phone.SpaceState, err error) {
 	stored, err := t.l.o.Store.GoneFrom(number)
 	if err != nil {
 		return nil, err
+	}
+	if oldest := t.now.Add(-diff.RememberGone); oldest.After(after) { // unchanged states are not stored anew, so they may hold more
+		after = oldest
 	}
 	for _, k := range append(stored, t.missing[number]...) {
 		state, ahead := t.states[k]
@@ -94,11 +97,11 @@ func (t *batch) goneFrom(number string, listed time.Time) (last *phone.SpaceStat
 				return nil, err
 			}
 		}
-		if state == nil {
+		if state == nil || k == here {
 			continue
 		}
-		if i, gone := state.FindGone(number); gone && state.Gone[i].Listed.After(listed) {
-			last, listed = state, state.Gone[i].Listed
+		if i, gone := state.FindGone(number); gone && state.Gone[i].Listed.After(after) {
+			last, after = state, state.Gone[i].Listed
 		}
 	}
 	return last, nil
