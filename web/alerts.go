@@ -84,7 +84,7 @@ func compareAlerts(a, b *alert.Alert) int {
 	if x, y := a.State.Closed(), b.State.Closed(); x || y {
 		return cmp.Or(compareBool(x, y), b.Changed.Compare(a.Changed), cmp.Compare(a.ID, b.ID))
 	}
-	return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.Since.Compare(a.Since), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.Since.Compare(a.Since), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID))
 }
 
 // searchable is what a search looks for a text in.

@@ -84,6 +84,15 @@ func TestIncidentsOnThePages(t *testing.T) {
 	require.Equal(t, map[string]int{"critical": 4, "high": 3, "warning": 4, "info": 0}, status.Incidents)
 }
 
+// Of what began in one poll, a page names first what the message in Slack names first.
+func TestAlertsOfOnePollAreInTheOrderOfFields(t *testing.T) {
+	for _, id := range []string{"a-1", "a-3"} {
+		red := alert.Alert{ID: "a-2", Field: phone.QualityRating, Severity: alert.Critical, State: alert.Firing}
+		banned := alert.Alert{ID: id, Field: phone.Status, Severity: alert.Critical, State: alert.Firing}
+		require.Negative(t, compareAlerts(&banned, &red))
+	}
+}
+
 func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
 	b := &bot{status: fullStatus(), alerts: []alert.Alert{callbackAlert(), redAlert()}, notReady: errors.New("store <full>")}
 	body := request{path: "/"}.to(New(b.options(t))).Body.String()
