@@ -74,7 +74,7 @@ func TestANumberThatMovesLate(t *testing.T) {
 		known, began := len(r.changes()), time.Now()
 		number := r.numbers[0]
 		require.NoError(r, r.cloud.RemoveNumber("main", sick.ID, "12015550000"))
-		time.Sleep(time.Hour)
+		time.Sleep(15 * time.Minute)
 		require.Equal(r, []string{"main/sick/12015550000 Number APPEARED→MISSING"}, r.changes()[known:])
 		require.NoError(r, r.cloud.SetNumber("main", "well-1", number))
 		time.Sleep(sickFor)
@@ -88,7 +88,7 @@ func TestANumberThatMovesLate(t *testing.T) {
 		require.Equal(r, []string{"number-missing sick opened ", "number-moved well-1 opened ", "number-missing sick ended the number moved to another space"}, told)
 
 		require.NoError(r, r.cloud.RemoveNumber("main", "well-1", "12015550000"))
-		time.Sleep(time.Hour)
+		time.Sleep(15 * time.Minute)
 		require.NoError(r, r.cloud.SetNumber("main", "well-2", number))
 		time.Sleep(sickFor)
 		require.Equal(r, []string{
@@ -114,7 +114,7 @@ func TestANumberThatMovesBackLate(t *testing.T) {
 			func() error { return r.cloud.SetNumber("main", sick.ID, number) },
 		} {
 			require.NoError(r, step())
-			time.Sleep(time.Hour)
+			time.Sleep(15 * time.Minute)
 		}
 		require.Equal(r, []string{
 			"main/sick/12015550000 Number APPEARED→MISSING",
