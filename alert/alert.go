@@ -185,6 +185,12 @@ func (a *Alert) Recovered() bool {
 	return a.State == Resolved && a.Change.Old != a.Change.New && a.Field.Recovered(a.Before, a.Change.New)
 }
 
+// IsNotice reports whether the alert leaves nothing open: it ended as it opened, as those
+// of a rule with once and drills do. Where its field flapped, it may have settled since.
+func (a *Alert) IsNotice() bool {
+	return a.State.Closed() && (a.Transition == Opened || a.Transition == Settled && a.Closing == "")
+}
+
 // Annotations is a short mark of what is shown with an alert and raises no revision:
 // who takes care of it, what holds it back, and what causes it. Alerts with the same
 // mark show the same; it is empty where there is nothing of the kind.

@@ -30,7 +30,7 @@ func (s *step) updateHolds(in Input) {
 	for i := range s.out {
 		// A notice is held back, like by a silence, for good: nothing is open when the hold
 		// ends. Whoever heard of an opening hears of its end, whatever holds.
-		if a := &s.out[i]; !a.State.Closed() || a.Transition == alert.Opened {
+		if a := &s.out[i]; !a.State.Closed() || a.IsNotice() {
 			a.HeldBy, a.RemindEvery = s.heldBy(a), s.remindEvery(a)
 		}
 	}

@@ -249,7 +249,7 @@ func (s *step) settle() {
 		s.out = append(s.out, a)
 		for _, other := range append(s.lastOf(k), s.state.flappingOn(k)...) {
 			o := *other
-			if s.moved(o.ID) || !o.Flapping && (o.Notified == o.Revision || o.Transition == alert.Opened && o.State.Closed()) {
+			if s.moved(o.ID) || !o.Flapping && (o.Notified == o.Revision || o.IsNotice()) {
 				continue // a notice that was not given is of no use now
 			}
 			o.Flapping, o.Notified = false, o.Revision

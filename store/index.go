@@ -91,14 +91,15 @@ func (w *writer) rebuildIndex() (err error) {
 		if problem != nil || damaged != nil {
 			continue
 		}
-		eachStored(value, func(n *StoredNumber) bool {
-			keys[numbers] = append(keys[numbers], indexKey(string(n.PhoneNumber()), space))
-			return true
-		})
-		if state, damaged := decodeState(space, value); damaged == nil {
-			for _, g := range state.Gone {
-				keys[gone] = append(keys[gone], indexKey(g.PhoneNumber, space))
-			}
+		state, damaged := decodeState(space, value)
+		if damaged != nil {
+			continue
+		}
+		for i := range state.Numbers {
+			keys[numbers] = append(keys[numbers], indexKey(state.Numbers[i].PhoneNumber, space))
+		}
+		for _, g := range state.Gone {
+			keys[gone] = append(keys[gone], indexKey(g.PhoneNumber, space))
 		}
 	}
 	for b, list := range keys {

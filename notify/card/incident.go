@@ -76,7 +76,7 @@ func (in *incident) arrange() {
 	}
 	slices.SortStableFunc(in.closed, func(x, y ending) int { return compareBool(x.last.Recovered(), y.last.Recovered()) })
 	for _, a := range in.alerts {
-		if isNotice(a) && !in.outdated(a) && !in.shows(a.Field, a.Change.New) {
+		if a.IsNotice() && !in.outdated(a) && !in.shows(a.Field, a.Change.New) {
 			in.notices = append(in.notices, a)
 		}
 	}
@@ -85,7 +85,7 @@ func (in *incident) arrange() {
 // outdated reports whether there is a later notice of the same rule on the same field.
 func (in *incident) outdated(notice *alert.Alert) bool {
 	return slices.ContainsFunc(in.alerts, func(a *alert.Alert) bool {
-		return isNotice(a) && a.Rule == notice.Rule && a.Field == notice.Field && a.Changed.After(notice.Changed)
+		return a.IsNotice() && a.Rule == notice.Rule && a.Field == notice.Field && a.Changed.After(notice.Changed)
 	})
 }
 
@@ -146,7 +146,7 @@ func all[T any](list []T, is func(T) bool) bool {
 // lasted is from when to when something was open, as far as is known.
 func (in *incident) lasted() (begin, end time.Time) {
 	for _, a := range in.alerts {
-		if isNotice(a) && len(in.alerts) > len(in.notices) {
+		if a.IsNotice() && len(in.alerts) > len(in.notices) {
 			continue
 		}
 		since := a.Since

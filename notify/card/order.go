@@ -19,15 +19,9 @@ func Worst(x, y *alert.Alert) int {
 		x.Subject.Compare(y.Subject), cmp.Compare(x.Field, y.Field), cmp.Compare(x.ID, y.ID))
 }
 
-// Over reports whether the alert is closed, other than a notice, which opens
-// and ends at once and is read like one that opened.
-func Over(a *alert.Alert) bool { return a.State.Closed() && !isNotice(a) }
-
-// isNotice reports whether the alert is of a rule that leaves nothing open. Where its
-// field flapped, it tells how that has settled.
-func isNotice(a *alert.Alert) bool {
-	return a.State.Closed() && (a.Transition == alert.Opened || a.Transition == alert.Settled && a.Closing == "")
-}
+// Over reports whether the alert is closed, other than a notice, which is read like
+// one that opened.
+func Over(a *alert.Alert) bool { return a.State.Closed() && !a.IsNotice() }
 
 // Open returns the alerts that are not closed.
 func Open(alerts []alert.Alert) []alert.Alert {

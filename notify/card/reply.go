@@ -152,7 +152,7 @@ func (c *Maker) happened(in *incident, a *alert.Alert) (word, text string) {
 		return "Open again", text + "; flapping: " + c.flapping(a)
 	case a.Transition == alert.Reopened:
 		return "Open again", text
-	case a.Transition == alert.Settled && isNotice(a):
+	case a.Transition == alert.Settled && a.IsNotice():
 		return "Now", settled(a)
 	case a.Transition == alert.Settled:
 		return "Still open", settled(a)

@@ -89,7 +89,7 @@ func (in *incident) volume(i int) volume {
 	switch {
 	case a.Notified <= s.NotifiedRevision:
 		return byEdit
-	case card.Over(a) || a.State.Closed() && a.Transition == alert.Settled:
+	case a.State.Closed() && a.Transition != alert.Opened:
 		if s.NotifiedOpen || in.over() || a.Transition == alert.Settled && s.NotifiedRevision > 0 {
 			return byReply
 		}

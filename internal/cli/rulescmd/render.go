@@ -191,7 +191,7 @@ func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Aler
 		}
 		if len(a.HeldBy) > 0 {
 			later := "alerts that are still open when that ends are shown then"
-			if a.State.Closed() {
+			if a.IsNotice() {
 				later = "a notice is not shown later"
 			}
 			p.Printf("Held back now by %s: %s.\n", strings.Join(a.HeldBy, ", "), later)

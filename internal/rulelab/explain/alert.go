@@ -110,7 +110,7 @@ func (a *Alert) silences(set *rules.Set) {
 	for _, h := range a.Alert.HeldBy {
 		a.Silent = append(a.Silent, Silence{Text: heldText(h)})
 	}
-	if len(a.Alert.HeldBy) > 0 && a.Alert.State.Closed() && a.Alert.Transition == alert.Opened {
+	if len(a.Alert.HeldBy) > 0 && a.Alert.IsNotice() {
 		a.Silent = append(a.Silent, Silence{Text: "it is a notice (once): nothing is open when the hold ends, so it is not shown then"})
 	}
 	if a.Opening != nil {
