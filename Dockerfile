@@ -18,6 +18,9 @@ RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+# The time zones that rules may name.
+COPY --from=build /usr/local/go/lib/time/zoneinfo.zip /usr/share/zoneinfo.zip
+ENV ZONEINFO=/usr/share/zoneinfo.zip
 COPY --from=build /out/numwatch /usr/local/bin/numwatch
 COPY config.yaml rules.yaml /etc/numwatch/
 # A new volume takes over the owner of the folder that it covers.

@@ -10,7 +10,9 @@ STAMP := $(if $(VERSION),-X numwatch/internal/cli.stamped=$(VERSION))
 # Functions are aligned to 8 bytes rather than 32, which would fill half a
 # megabyte of the binary with nothing.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -funcalign=8 $(STAMP)"
-LARGEST := 33000000
+LARGEST := 34000000
+# The packages whose tests take longest begin first, so that none runs alone at the end.
+SLOWEST := ./internal/cli ./web
 TOOL  := $(GO) tool -modfile=tools/pinned/go.mod
 
 ifndef SEED
@@ -19,7 +21,7 @@ endif
 SOAK := NUMWATCH_TEST_SEED=$(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo chromium test bench bench-poller fuzz load soak check race-ready fmt-check vet staticcheck tidy-check cross size chart manifests race release release-check fmt
+.PHONY: help build demo chromium pictures test bench bench-poller fuzz load soak check race-ready fmt-check vet staticcheck tidy-check cross size chart manifests race release release-check fmt
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,15 +32,19 @@ build: ## build bin/numwatch
 demo: build ## see it work against a simulated cloud (ARGS="--for 30s --speed 10")
 	bin/numwatch demo $(ARGS)
 
+pictures: chromium ## draw the pictures of docs/ui.md anew
+	NUMWATCH_PICTURES=write $(GO) test -count=1 -run TestPicturesInABrowser ./web
+
 test: chromium ## run all tests (fetches Chromium where it can)
-	$(GO) test -timeout 10m ./...
+	$(GO) test -timeout 10m $(SLOWEST) ./...
 
 bench: ## run the benchmarks, but for those of bench-poller
 	$(GO) test -p 1 -run '^$$' -bench . -skip '^Benchmark(Goal|Fleet)' -benchmem -timeout 20m ./...
 
-fuzz: ## a minute of fuzzing for what people write: rules and their expressions
-	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 30s ./rules/lint
-	$(GO) test -run '^$$' -fuzz '^FuzzExpressions$$' -fuzztime 30s ./rules
+fuzz: ## a minute of fuzzing for what comes from outside: rules and their expressions, push receipts
+	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 20s ./rules/lint
+	$(GO) test -run '^$$' -fuzz '^FuzzExpressions$$' -fuzztime 20s ./rules
+	$(GO) test -run '^$$' -fuzz '^FuzzReceipts$$' -fuzztime 20s ./internal/hints
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)
 	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller/... ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
@@ -46,13 +52,14 @@ bench-poller: ## measure what the poller promises, as the table in docs/benchmar
 load: build ## measure the whole program on a fleet of 1,000,000 numbers (ARGS="-sweep numbers", -help; Linux)
 	@$(GO) run ./tools/load $(ARGS)
 
-soak: ## the long tests: 500 kills, 1,000 corrupted stores and thousands of faults (SEED=… repeats a run)
+soak: ## the long tests: 500 kills, 1,000 corrupted stores, 200 faults of replicas and thousands of others (SEED=… repeats a run)
 	@echo "soak: SEED=$(SEED)"
 	$(SOAK) NUMWATCH_SOAK_ROUNDS=5000 $(GO) test -count=1 -timeout 1h -run RandomFaults ./notify/...
 	$(SOAK) $(GO) test -count=50 -timeout 1h -run 'FaultMatrix|FaultsOfEveryEffect|NATSCrashes|NATSOrder|NATSOutage' ./notify/...
 	$(SOAK) NUMWATCH_SOAK_WORLDS=3000 $(GO) test -count=1 -timeout 1h -run NeverStaysSlow ./poller/ratelimit
 	$(SOAK) NUMWATCH_SOAK_TIMELINES=1000000 $(GO) test -count=1 -timeout 4h -run WhatPeopleHeard ./internal/rulelab/backtest
 	$(SOAK) NUMWATCH_SOAK_STORES=1000 $(GO) test -count=1 -timeout 1h -run TestCorruptedStores ./internal/bot
+	$(SOAK) NUMWATCH_SOAK_REPLICAS=200 $(GO) test -count=1 -timeout 2h -v -run TestRandomFaultsOfReplicas ./internal/replica ./internal/cli
 	$(SOAK) NUMWATCH_SOAK_KILLS=500 $(GO) test -count=1 -timeout 4h -v -run 'TestKilled|TestStopped' ./internal/cli
 
 check: race-ready fmt-check tidy-check vet staticcheck cross size chart race ## what CI runs beside the tests: format, lint, tidy, size, chart, race detector
@@ -124,7 +131,13 @@ chart:
 manifests: ## write deploy/kubernetes/numwatch.yaml, which the chart renders
 	@cd tools/chart && $(CHART) -run TestManifest -update
 
-# The slow tests run once, without the detector, in make test.
+# The slow tests run once, without the detector, in make test. So do packages without
+# goroutines, those of messages and of the tools for rules, which have next to none,
+# scripts of commands that end at once, replicas in what others show the detector too, and
+# deploytest, which looks at programs in other processes.
+WITHOUT_RACE := ^(TestReplicaIsKilledWithinALargeCommit|TestReplicasAreReseeded|TestReplicasHaveDifferentHistories|TestReplicasWantEventsOnThreeServers|TestStoreEntersAndLeavesASet)$$|^TestScripts$$/^(check|completion|db|init|language|named|robots|rules_backtest|rules_explain|rules_explain_for|rules_lint|rules_test|secrets|usage)$$
 race: chromium
 	@echo "check: tests with the race detector"
-	@GORACE=atexit_sleep_ms=0 $(GO) test -race -short -timeout 10m ./...  # else each process that a test runs takes a second to end
+	@# Without GORACE each process that a test runs takes a second to end.
+	@GORACE=atexit_sleep_ms=0 $(GO) test -race -short -skip '$(WITHOUT_RACE)' -timeout 10m $(SLOWEST) $$($(GO) list -f '{{.ImportPath}} {{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
+		grep -E ' (context|sync|sync/atomic|testing/synctest|golang.org/x/sync/errgroup)( |$$)' | cut -d' ' -f1 | grep -vE '/(deploytest|card|rulelab/.*)$$')

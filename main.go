@@ -12,7 +12,7 @@ import (
 
 // samples are the files that `numwatch init` writes.
 //
-//go:embed config.yaml rules.yaml
+//go:embed config.yaml rules.yaml rules.zh.yaml rules_test.yaml docs/rules.schema.json
 var samples embed.FS
 
 func main() {

@@ -1,6 +1,6 @@
-// Package alert is the vocabulary of what is said: alerts and their
-// transitions, the events of the log, the messages in Slack that show alerts,
-// and what sinks report back. It does no I/O and knows no time of its own.
+// Package alert is the vocabulary of what is reported: alerts and their
+// transitions, the events of the log, the messages in Slack that show alerts, and
+// what sinks report back. It does no I/O and reads no clock.
 package alert
 
 import (
@@ -43,7 +43,7 @@ func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 // UnmarshalText reads a name.
 func (s *Severity) UnmarshalText(b []byte) error { return parse(s, severityNames, "severity", b) }
 
-// State is where an alert stands.
+// State is the state of an alert.
 type State uint8
 
 // The states. Pending: the condition holds, but not for long enough yet.
@@ -75,7 +75,7 @@ type Transition uint8
 
 // The transitions.
 const (
-	NoTransition Transition = iota // of a pending alert: nothing was said yet
+	NoTransition Transition = iota // of a pending alert: nothing has been sent yet
 	Opened
 	GotWorse
 	GotBetter
@@ -83,10 +83,12 @@ const (
 	WasEnded
 	Reopened
 	Settled // it stopped flapping, in the state that it has
+	// Explained is of events alone: a Reason was found. The alert keeps its last transition.
+	Explained
 )
 
 // transitionNames are as in events and in tests of rules.
-var transitionNames = []string{"none", "opened", "worse", "better", "resolved", "ended", "reopened", "settled"}
+var transitionNames = []string{"none", "opened", "worse", "better", "resolved", "ended", "reopened", "settled", "explained"}
 
 // String returns the name.
 func (t Transition) String() string { return name(transitionNames, t) }
@@ -123,17 +125,16 @@ type Key struct {
 	Field   phone.Field
 }
 
-// Alert is one rule that speaks up for one field of a subject, from its opening
-// to its end. Values of the type are snapshots: whoever changes one raises
-// Revision and hands on a copy; slices and Change.Number are never modified.
+// Alert is what one rule reports about one field of a subject, from its opening to
+// its end. Values of the type are snapshots: whoever changes one raises Revision
+// and hands on a copy; slices and Change.Number are never modified.
 type Alert struct {
 	ID   string `json:"id"` // kept from opening to end, reopening included
 	Rule string `json:"rule"`
 	// Incident is the id of what is wrong with the subject as a whole: of all alerts on
 	// it, from the first that opens until none has been open for reopen_within.
 	Incident string `json:"incident,omitempty"`
-	// OpenedAs is the rule's name when the alert opened, where it has been given
-	// another since.
+	// OpenedAs is the rule's name when the alert opened, if it was renamed since.
 	OpenedAs string        `json:"opened_as,omitempty"`
 	Severity Severity      `json:"severity"` // as it was when the alert opened
 	Subject  phone.Subject `json:"subject"`
@@ -143,7 +144,10 @@ type Alert struct {
 	// Change is the one that caused the last transition, with Old and New of
 	// Field: what the texts show.
 	Change phone.Change `json:"change"`
-	// Before is the field's value before the alert opened: back there, or
+	// Origin is the space that the number moved from, which not everybody may see; nil:
+	// it did not move.
+	Origin *Origin `json:"origin,omitempty"`
+	// Before is the field's value before the alert opened: a return to it, or to
 	// better, resolves a rule that names no values.
 	Before string `json:"before,omitempty"`
 
@@ -161,26 +165,65 @@ type Alert struct {
 	Flapping bool        `json:"flapping,omitempty"`
 	Closing  string      `json:"closing,omitempty"` // why it ended, for people
 
-	Title    Text     `json:"title,omitempty"` // what several alerts of the rule have in common; may be empty
-	Summary  Text     `json:"summary"`
-	Action   Text     `json:"action,omitempty"`
+	Title   Text `json:"title,omitempty"` // what several alerts of the rule have in common; may be empty
+	Summary Text `json:"summary"`
+	Action  Text `json:"action,omitempty"`
+	// Translations are these texts in the languages that channels speak besides English,
+	// as far as the rule has them.
+	Translations map[phone.Language]Texts `json:"translations,omitempty"`
+
 	Runbook  string   `json:"runbook,omitempty"`
 	Channels []string `json:"channels,omitempty"` // names from rules.yaml, sorted
-	HeldBy   []string `json:"held_by,omitempty"`  // what holds back Slack now
-	Ack      *Ack     `json:"ack,omitempty"`
-	// RemindEvery is how often people are told again while it fires and nobody
-	// takes it; 0: never.
+	// Later are the channels that get it once their mute time is over, if it is still open.
+	Later []string `json:"later,omitempty"`
+	// Followers are the channels of config.yaml that get all that happens to it, to its end:
+	// unlike the channels that led there, these keep their names when rules.yaml changes.
+	Followers []string `json:"followers,omitempty"`
+	HeldBy    []string `json:"held_by,omitempty"` // what holds back Slack now
+	Ack       *Ack     `json:"ack,omitempty"`
+	Reason    *Reason  `json:"reason,omitempty"` // why, as the provider says; nil: not known
+	// RemindEvery is how often people are reminded while it fires unacknowledged; 0:
+	// never.
 	RemindEvery time.Duration `json:"remind_every,omitempty"`
-	Baseline    bool          `json:"baseline,omitempty"` // opened at the first sight of its space
+	Baseline    bool          `json:"baseline,omitempty"` // opened at the first poll of its space
 	Drill       bool          `json:"drill,omitempty"`
 }
 
-// Key returns what the alert is the one alert of.
+// Origin is the space that a number came from, with the texts of the alert for those who
+// may not see that space.
+type Origin struct {
+	Space   string `json:"space"` // the id
+	Title   Text   `json:"title,omitempty"`
+	Summary Text   `json:"summary"`
+	Action  Text   `json:"action,omitempty"`
+}
+
+// Texts are what a rule says of an alert.
+type Texts struct {
+	Title   Text `json:"title,omitempty"`
+	Summary Text `json:"summary,omitempty"`
+	Action  Text `json:"action,omitempty"`
+}
+
+// Texts returns the alert's texts in a language, or in English those without a translation.
+func (a *Alert) Texts(l phone.Language) Texts {
+	t := a.Translations[l]
+	return Texts{Title: or(t.Title, a.Title), Summary: or(t.Summary, a.Summary), Action: or(t.Action, a.Action)}
+}
+
+func or(t, other Text) Text {
+	if len(t) > 0 {
+		return t
+	}
+	return other
+}
+
+// Key returns the alert's key.
 func (a *Alert) Key() Key { return Key{a.Rule, a.Subject, a.Field} }
 
 // Recovered reports whether the alert closed because its value is at its best, or as
-// good as before the alert opened. One whose value moved on to something else that is
-// bad is resolved as well, and is no good news.
+// good as before the alert opened. One whose value moved on to another bad value is
+// resolved too, but has not recovered.
 func (a *Alert) Recovered() bool {
 	return a.State == Resolved && a.Change.Old != a.Change.New && a.Field.Recovered(a.Before, a.Change.New)
 }
@@ -192,10 +235,10 @@ func (a *Alert) IsNotice() bool {
 }
 
 // Annotations is a short mark of what is shown with an alert and raises no revision:
-// who takes care of it, what holds it back, and what causes it. Alerts with the same
-// mark show the same; it is empty where there is nothing of the kind.
+// who acknowledged it, what holds it back, and what causes it. Alerts with the same
+// mark show the same; it is empty if there is none of these.
 func (a *Alert) Annotations() string {
-	if a.Ack == nil && len(a.HeldBy) == 0 && a.Change.Reason == "" {
+	if a.Ack == nil && len(a.HeldBy) == 0 && a.Change.Reason == "" && a.Reason == nil {
 		return ""
 	}
 	h := fnv.New64a()
@@ -203,10 +246,30 @@ func (a *Alert) Annotations() string {
 		fmt.Fprintf(h, "%d %q", a.Ack.At.UnixNano(), a.Ack.By)
 	}
 	fmt.Fprintf(h, "%q%q%q", a.HeldBy, a.Change.Code, a.Change.Reason)
+	if a.Reason != nil {
+		fmt.Fprintf(h, "%q", *a.Reason)
+	}
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// Ack says who takes care of an alert.
+// Reason is why a number cannot send, in the provider's words: untrusted text.
+type Reason struct {
+	Level    string `json:"level"` // number, account, business, or anything else that the provider names
+	Code     string `json:"code,omitempty"`
+	Text     string `json:"text"`
+	Solution string `json:"solution,omitempty"`
+}
+
+// String is the reason in a line, without the solution.
+func (r Reason) String() string {
+	s := r.Level + ": " + r.Text
+	if r.Code != "" {
+		s += " (" + r.Code + ")"
+	}
+	return s
+}
+
+// Ack says who acknowledged an alert.
 type Ack struct {
 	By string    `json:"by"`
 	At time.Time `json:"at"`

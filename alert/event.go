@@ -34,7 +34,7 @@ type Event struct {
 	Notice *Notice // of KindBot
 }
 
-// Subject is what the event is about: events of one subject go out in order.
+// Subject is what the event is about: events of one subject are sent in order.
 func (e *Event) Subject() phone.Subject {
 	switch e.Kind {
 	case KindAlert:
@@ -46,7 +46,7 @@ func (e *Event) Subject() phone.Subject {
 	}
 }
 
-// Notice is something that the bot says of itself.
+// Notice is an event about the bot itself.
 type Notice struct {
 	Kind string `json:"kind"` // start, stop, rules-reloaded, rules-refused, …
 	Text string `json:"text"`

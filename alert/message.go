@@ -6,7 +6,7 @@ import (
 	"numwatch/phone"
 )
 
-// MessageState is where a message in Slack stands.
+// MessageState is the state of a message in a chat.
 type MessageState uint8
 
 // The states of a message. Sending: the call was about to be made, and whether
@@ -33,11 +33,13 @@ func (s *MessageState) UnmarshalText(b []byte) error {
 }
 
 // Message is one message in a Slack channel: a fixed set of incidents, and which
-// revision it shows of each of their alerts. What opens on an incident later joins.
+// revision it shows of each of their alerts. Alerts that open on an incident later join
+// it. For a chat without edits, it records what people were told of one incident.
 type Message struct {
-	ID      string       `json:"id"`      // opaque, also in the message's metadata
-	Channel string       `json:"channel"` // the name in rules.yaml
-	Target  string       `json:"target"`  // Slack's channel id
+	ID      string       `json:"id"`             // opaque, also in the message's metadata
+	Kind    string       `json:"kind,omitempty"` // of the chat; "": Slack
+	Channel string       `json:"channel"`        // the name in rules.yaml
+	Target  string       `json:"target"`         // Slack's channel id, or the name of a channel in config.yaml
 	TS      string       `json:"ts,omitempty"`
 	State   MessageState `json:"state"`
 	At      time.Time    `json:"at"` // of the first attempt
@@ -45,9 +47,11 @@ type Message struct {
 	Alerts  []ShownAlert `json:"alerts"`
 	// Reply is the reply in the message's thread that is being sent, if any.
 	Reply *Reply `json:"reply,omitempty"`
+	// Digest is what a digest message sums up; nil: it shows Alerts.
+	Digest *Digest `json:"digest,omitempty"`
 	// Plain marks a message that Slack took only as plain text.
 	Plain bool `json:"plain,omitempty"`
-	// NoReplies and NoEdits mark what Slack refuses of this message for good.
+	// NoReplies and NoEdits are set when Slack refuses those of this message for good.
 	NoReplies bool `json:"no_replies,omitempty"`
 	NoEdits   bool `json:"no_edits,omitempty"`
 }
@@ -64,13 +68,13 @@ func (m *Message) Incidents() (ids []string) {
 	return ids
 }
 
-// ShownAlert is an alert of a message with the revision that the message shows, and
-// the last one of which the post or a reply told people, or was refused.
+// ShownAlert is an alert of a message: the revision that the message shows, and the
+// last one that the post or a reply told people of, or that was refused.
 type ShownAlert struct {
 	Alert            string `json:"alert"`
 	Incident         string `json:"incident"`
 	Revision         uint64 `json:"revision"`         // 0: none yet
-	Annotations      string `json:"beside,omitempty"` // what stood beside the revision: see Alert.Annotations
+	Annotations      string `json:"beside,omitempty"` // what was shown with the revision: see Alert.Annotations
 	NotifiedRevision uint64 `json:"told"`             // 0: none yet
 	// NotifiedOpen and IncidentOpen are how the alert, and its incident, were when
 	// people were told.
@@ -87,6 +91,15 @@ type Reply struct {
 	ID     string       `json:"id"`
 	At     time.Time    `json:"at"`
 	Alerts []ShownAlert `json:"alerts"` // what it tells of each
+}
+
+// Digest is the part of the log that a digest sums up: the events after After, up to
+// Seq. An empty one without a message in Slack marks where the first begins.
+type Digest struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+	After uint64    `json:"after"`
+	Seq   uint64    `json:"seq"`
 }
 
 // Cursor is how far the stream in NATS has got: every event up to Seq was
@@ -112,7 +125,7 @@ type StreamMessage struct {
 type DeliveryUpdate struct {
 	Messages []Message // to be put
 	Drop     []string  // ids of messages to be forgotten
-	Forget   []string  // ids of closed alerts that every channel has seen the end of
+	Forget   []string  // ids of closed alerts whose end every channel has shown
 	Cursor   *Cursor
 	Sink     *SinkReport
 }

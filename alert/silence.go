@@ -17,6 +17,18 @@ var (
 	ErrRejected = errors.New("rejected")
 )
 
+// LongSilence is the longest silence that needs no confirmation: people forget longer
+// ones, and more often set them by mistake.
+const LongSilence = 30 * 24 * time.Hour
+
+// Begin is when a silence that is requested now begins: at its start, unless that has passed.
+func Begin(start, now time.Time) time.Time {
+	if start.After(now) {
+		return start
+	}
+	return now
+}
+
 // Matcher chooses alerts: every member that is not empty must fit. A member may be
 // one of several values, separated by commas. An empty matcher matches all.
 type Matcher struct {
@@ -169,8 +181,10 @@ type Silence struct {
 	Reason string    `json:"reason,omitempty"`
 	From   time.Time `json:"from"`
 	Until  time.Time `json:"until"`
+	// Planned: it has not begun, and holds back nothing yet.
+	Planned bool `json:"planned,omitempty"`
 }
 
-// SilenceHold is what HeldBy calls a silence, before its id; and so is the part of the
-// bot called that the silence is to the rules.
+// SilenceHold precedes a silence's id in HeldBy, and in the name of the component that
+// the silence is to the rules.
 const SilenceHold = "silence:"

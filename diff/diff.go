@@ -20,8 +20,8 @@ type Options struct {
 	MissingFor   time.Duration
 }
 
-// RememberGone is how long a number is remembered that is no longer in its space, so
-// that it is known when it comes back.
+// RememberGone is how long a number that left its space is remembered, so that its
+// return is recognised.
 const RememberGone = 30 * 24 * time.Hour
 
 // The options of a bot whose configuration does not say otherwise.
@@ -30,10 +30,10 @@ const (
 	DefaultMissingFor   = 10 * time.Minute
 )
 
-// Compare returns what is known after snap, and the changes that lead there
-// from old. A nil old is the first sight of the space: every number appears,
-// marked Baseline. Numbers in old.Entries and snap.Numbers are sorted by
-// PhoneNumber without repetition; old.At is when the space was last seen.
+// Compare returns what is known after snap, and the changes that lead there from
+// old. A nil old means the first poll of the space: every number appears, marked
+// Baseline. Numbers in old.Entries and snap.Numbers are sorted by PhoneNumber
+// without repetition; old.At is when the space was last seen.
 //
 // A field that old does not know yet, or that snap does not hold, is no change.
 func Compare(old *phone.SpaceState, snap *phone.Snapshot, o Options) (phone.SpaceState, []phone.Change) {
@@ -43,6 +43,7 @@ func Compare(old *phone.SpaceState, snap *phone.Snapshot, o Options) (phone.Spac
 	}
 	if old == nil {
 		c.baseline = true
+		c.changes = make([]phone.Change, 0, len(snap.Numbers))
 		old = &phone.SpaceState{}
 	}
 	c.seenAfter = old.At
@@ -69,12 +70,12 @@ func Compare(old *phone.SpaceState, snap *phone.Snapshot, o Options) (phone.Spac
 	return c.roster, c.changes
 }
 
-// comparison gathers what Compare returns.
+// comparison collects what Compare returns.
 type comparison struct {
 	snap      *phone.Snapshot
 	seenAfter time.Time
 	baseline  bool
-	held      bool // what is new waits until what is gone is confirmed missing
+	held      bool // new numbers wait until the missing ones are confirmed
 	roster    phone.SpaceState
 	changes   []phone.Change
 }
@@ -164,10 +165,10 @@ func (c *comparison) change(n *phone.Number, f phone.Field, from, to string, aft
 }
 
 // Doubt says why a list is more likely to be a fault of the answer than the truth:
-// it came empty, or lacks more than half of the numbers that are known. Where as
-// many are new these are held back too, because they may be the same numbers
-// written in another way. Known is what Compare has made of the list; "" means that
-// there is no doubt.
+// it came empty, or lacks more than half of the numbers that are known. If as many
+// are new, these are held back too, because they may be the same numbers in another
+// notation. Known is what Compare has made of the list; "" means that there is no
+// doubt.
 func Doubt(known *phone.SpaceState, snap *phone.Snapshot) string {
 	gone, added := count(known.Numbers, snap.Numbers)
 	numbers := phone.Count(len(known.Numbers), "known number")

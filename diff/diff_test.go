@@ -75,6 +75,12 @@ func TestFieldsThatChange(t *testing.T) {
 		{"an absent key is no change", number("1", "Status=CONNECTED"), number("1"), []string{}},
 		{"a field not known before is no change", number("1"), number("1", "IsOfficial=N"), []string{}},
 		{
+			"call settings that an older numwatch did not know are no change",
+			number("1", "IsOfficial=N"), number("1", "IsOfficial=N", "CallingCallbackUrl=https://a/", "CallingStatus=ENABLED", "MaxTalkTime=60", "CallHours="),
+			[]string{},
+		},
+		{"case of call settings is no change", number("1", "CallingStatus=enabled"), number("1", "CallingStatus=ENABLED"), []string{}},
+		{
 			"several, in the fields' order",
 			number("1", "Status=CONNECTED", "QualityRating=GREEN", "VerifiedName=a"),
 			number("1", "Status=BANNED", "QualityRating=RED", "VerifiedName=b"),

@@ -11,6 +11,6 @@ func Backoff(failures int, first, max time.Duration) time.Duration {
 	return Jitter(min(max, first<<min(failures, 16)))
 }
 
-// Jitter returns between half of d and d, so that those who wait for the same do
-// not come back together.
+// Jitter returns between half of d and d, so that clients that wait for the same
+// thing do not retry together.
 func Jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }

@@ -1,7 +1,7 @@
 // Package notify has what every sink needs: the log that sinks read, the recorder
-// they report to, back-off, and an HTTP transport; and the heartbeat. Sinks
-// deliver first and report afterwards. It imports phone and alert; the sinks
-// jetstream and slack use it.
+// they report to, back-off, an HTTP transport, and clients that reach public addresses
+// only; and the heartbeat. Sinks deliver first and report afterwards. It imports phone and
+// alert; the sinks below it use it.
 package notify
 
 import (

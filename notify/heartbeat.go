@@ -22,8 +22,8 @@ const (
 	heartbeatWithin = 10 * time.Second
 )
 
-// Beat sends heartbeats as long as the bot is ready. Whoever waits for them
-// raises the alarm when they stop, which the bot itself could not.
+// Beat sends heartbeats as long as the bot is ready. Their receiver raises the
+// alarm when they stop, which the bot itself could not do.
 type Beat struct {
 	Every time.Duration
 	Ready func() error // why the bot is not ready, or nil
@@ -62,7 +62,7 @@ func (b *Beat) once(ctx context.Context) {
 
 // HeartbeatOptions configures the calls to a dead man's switch.
 type HeartbeatOptions struct {
-	URL   string       // a secret: whoever has it can pretend that the bot is alive
+	URL   string       // a secret: anybody who has it can pretend that the bot is alive
 	Ready func() error // why the bot is not ready, or nil
 
 	Transport  http.RoundTripper     // nil: one of its own
@@ -125,7 +125,7 @@ func (h *Heartbeat) send(ctx context.Context) {
 func (h *Heartbeat) call(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url, nil)
 	if err != nil {
-		return errors.New("heartbeat_url is no URL")
+		return errors.New("heartbeat_url is not a URL")
 	}
 	request.Header.Set("User-Agent", "numwatch")
 	answer, err := h.client.Do(request)

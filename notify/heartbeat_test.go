@@ -80,7 +80,7 @@ func TestHeartbeatOnlyWhileTheBotIsReady(t *testing.T) {
 	require.Contains(t, log.String(), "no route")
 	require.NotContains(t, log.String(), "s3cret")
 	h.url = "https://s3cret\x7f"
-	require.EqualError(t, h.call(t.Context()), "heartbeat_url is no URL")
+	require.EqualError(t, h.call(t.Context()), "heartbeat_url is not a URL")
 }
 
 // trip answers with a status, or fails.

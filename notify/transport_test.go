@@ -3,8 +3,11 @@ package notify
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,4 +59,20 @@ func TestHeartbeatsHaveATransport(t *testing.T) {
 	h := NewHeartbeat(HeartbeatOptions{})
 	require.IsType(t, &http.Transport{}, h.client.Transport)
 	require.NotNil(t, h.client.Transport.(*http.Transport).HTTP2)
+}
+
+func TestNothingIsSentThatMayNotBe(t *testing.T) {
+	var calls atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	defer server.Close()
+	may := errors.New("another one acts now")
+	client := &http.Client{Transport: Gated(NewTransport(), func() error { return may })}
+	_, err := client.Post(server.URL, "text/plain", strings.NewReader("x"))
+	require.ErrorIs(t, err, may)
+	require.Zero(t, calls.Load())
+	may = nil
+	resp, err := client.Post(server.URL, "text/plain", strings.NewReader("x"))
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.EqualValues(t, 1, calls.Load())
 }

@@ -10,7 +10,7 @@ import (
 	"math/bits"
 )
 
-// Field names one watched value of a subject. The fields up to IsOfficial are
+// Field names one watched value of a subject. The fields up to CallHours are
 // those of a number in an answer of ChatappSyncPhoneNumber; the others are
 // numwatch's own and go through the rules like these.
 type Field uint8
@@ -30,6 +30,12 @@ const (
 	StatusCallbackUrl
 	UpCallbackUrl
 	IsOfficial
+	// What CallingConfigure of an answer holds; CallHours is all that the others do not.
+	CallingCallbackUrl
+	CallingStatus
+	CallHoursStatus
+	MaxTalkTime
+	CallHours
 
 	Presence // of a number, called "Number": APPEARED, MISSING, MOVED
 	Poll     // of a space or an account: OK, FAILING, DENIED; of an account also CLOCK_OFF
@@ -40,7 +46,7 @@ const (
 )
 
 // NumberFields is how many fields an answer holds for a number.
-const NumberFields = int(IsOfficial) + 1
+const NumberFields = int(CallHours) + 1
 
 const fieldCount = int(Spaces) + 1
 
@@ -48,6 +54,7 @@ var fieldNames = [fieldCount]string{
 	"VerifiedName", "Status", "QualityRating", "CodeVerificationStatus",
 	"NewNameStatus", "NameStatus", "MessagingLimitTier", "StatusQueue",
 	"UpQueue", "StatusCallbackUrl", "UpCallbackUrl", "IsOfficial",
+	"CallingCallbackUrl", "CallingStatus", "CallHoursStatus", "MaxTalkTime", "CallHours",
 	"Number", "Poll", "Sink", "Rules", "Silence", "Spaces",
 }
 
@@ -83,7 +90,9 @@ func (f Field) OfBot() bool { return f >= Sink }
 
 // IsURL reports whether f holds a callback URL, which may carry a token: show
 // it through Redact.
-func (f Field) IsURL() bool { return f == StatusCallbackUrl || f == UpCallbackUrl }
+func (f Field) IsURL() bool {
+	return f == StatusCallbackUrl || f == UpCallbackUrl || f == CallingCallbackUrl
+}
 
 // ParseField finds a field by its exact name.
 func ParseField(name string) (Field, bool) {

@@ -111,7 +111,10 @@ func (f Field) IsEnum() bool { return int(f) < fieldCount && scales[f] != nil }
 // Canonical returns raw as it is compared and kept: trimmed, and in upper case
 // where the field is an enum. Listed values come back interned.
 func (f Field) Canonical(raw string) string {
-	if !f.IsEnum() {
+	switch {
+	case f == CallingStatus, f == CallHoursStatus: // nobody documents their values
+		return strings.ToUpper(strings.TrimSpace(raw))
+	case !f.IsEnum():
 		return strings.TrimSpace(raw)
 	}
 	if l, ok := listed[f][raw]; ok {

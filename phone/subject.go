@@ -37,6 +37,12 @@ func (s Space) HasLabels(wanted map[string]string) bool {
 	return true
 }
 
+// IsCalled reports whether people mean the space by a word: its id, account/id, or its name
+// in any case.
+func (s Space) IsCalled(word string) bool {
+	return word != "" && (s.ID == word || s.String() == word || strings.EqualFold(s.Name, word))
+}
+
 // Title returns the display name, or the id where there is none.
 func (s Space) Title() string { return cmp.Or(s.Name, s.ID) }
 

@@ -10,23 +10,23 @@ import (
 // Span writes a duration for people with its two largest units: "42 s",
 // "4 min 20 s", "1 h 5 min", "3 d 2 h". Below ten seconds a tenth is kept, and
 // from ten minutes on no seconds. Negative durations are written as "0 s".
-func Span(d time.Duration) string {
+func Span(d time.Duration) string { return span(d, [...]string{" d", " h", " min", " s"}) }
+
+// span writes a duration with these names of days, hours, minutes and seconds.
+func span(d time.Duration, names [4]string) string {
 	d = max(d, 0)
 	if d < 10*time.Second {
-		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
+		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + names[3]
 	}
-	units := []struct {
-		name string
-		d    time.Duration
-	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	units := [...]time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second}
 	d = d.Round(time.Second)
 	for i, u := range units {
-		if d < u.d {
+		if d < u {
 			continue
 		}
-		text := fmt.Sprintf("%d %s", d/u.d, u.name)
-		if i+1 < len(units) && (u.d > time.Minute || d < 10*time.Minute) && d%u.d >= units[i+1].d {
-			text += fmt.Sprintf(" %d %s", d%u.d/units[i+1].d, units[i+1].name)
+		text := strconv.Itoa(int(d/u)) + names[i]
+		if i+1 < len(units) && (u > time.Minute || d < 10*time.Minute) && d%u >= units[i+1] {
+			text += " " + strconv.Itoa(int(d%u/units[i+1])) + names[i+1]
 		}
 		return text
 	}

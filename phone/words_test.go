@@ -50,3 +50,33 @@ func TestRedacted(t *testing.T) {
 	require.Equal(t, "CONNECTED", r.Get(phone.Status))
 	require.Contains(t, n.Get(phone.UpCallbackUrl), "s3cret", "the number itself stays")
 }
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "30s": 30 * time.Second, "5m": 5 * time.Minute, "400d": 9600 * time.Hour,
+		"1h30m": 90 * time.Minute, "1y": 8760 * time.Hour, "1w2d": 216 * time.Hour, "250ms": 250 * time.Millisecond,
+	} {
+		d, err := phone.ParseDuration(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, d)
+	}
+	for _, text := range []string{"", "5", "5 m", "-5m", "1.5h", "5m1h", "5m5m", "m", "5µs", "5M"} {
+		_, err := phone.ParseDuration(text)
+		require.ErrorContains(t, err, "is not a duration", text)
+	}
+	_, err := phone.ParseDuration("50y")
+	require.NoError(t, err)
+	for _, text := range []string{"51y", "50y1ms", "99999999y", "9223372036855s", "99999999999999999999h"} {
+		_, err := phone.ParseDuration(text)
+		require.EqualError(t, err, "is too long (at most 50y)", text)
+	}
+}
+
+// What is written can be read again.
+func TestDurationIsReadAsItIsWritten(t *testing.T) {
+	for _, d := range []time.Duration{0, 250 * time.Millisecond, 90 * time.Second, 26 * time.Hour, 400 * 24 * time.Hour} {
+		read, err := phone.ParseDuration(phone.Duration(d))
+		require.NoError(t, err)
+		require.Equal(t, d, read)
+	}
+}

@@ -59,6 +59,10 @@ func (p *Poller) waitUntilDue(ctx context.Context) error {
 	}
 }
 
+// recheck is how soon the dispatcher looks again whether results are taken: so soon that
+// there are always some to take.
+const recheck = 20 * time.Millisecond
+
 // untilDue returns how long it is until a space may be polled; it reports false
 // if only a change can make one due.
 func (p *Poller) untilDue() (time.Duration, bool) {
@@ -71,6 +75,9 @@ func (p *Poller) untilDue() (time.Duration, bool) {
 	}
 	if probe := p.o.Health.ProbeAt(); probe.After(at) {
 		at = probe
+	}
+	if !at.After(now) && p.o.Behind() {
+		return recheck, true
 	}
 	return at.Sub(now), true
 }
@@ -119,9 +126,7 @@ func (p *Poller) poll(ctx context.Context, id string, previous time.Time, turn r
 	alone, denied := p.o.Health.DeniedAlone(id)
 	switch {
 	case r.Err == nil:
-		if waited, ok := p.schedule.Done(id, outcome, r.At); ok && outcome.Changes > 0 {
-			p.metrics.detected(waited)
-		}
+		p.answered(id, outcome, r.At)
 	case r.Err.Class == cams.DeniedAccount && alone: // so that others are asked before it is asked again
 		p.schedule.Failed(id, denied, 0, r.At)
 	case r.Err.Class == cams.Throttled && r.Err.Shared || r.Err.Class == cams.DeniedAccount || r.Err.Class == cams.NoCredentials:

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -14,7 +15,12 @@ type metrics struct {
 	polls    *prometheus.CounterVec
 	duration prometheus.Histogram
 	detect   prometheus.Histogram
+	hinted   *prometheus.CounterVec
+	found    *prometheus.CounterVec
 }
+
+// bySchedule is what found a change that no hint was about.
+const bySchedule = "schedule"
 
 // newMetrics registers the poller's metrics, if it has a registry. Where an
 // earlier poller of the account has done so, its counters go on.
@@ -28,10 +34,16 @@ func newMetrics(p *Poller) *metrics {
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 		detect: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "numwatch_time_to_detect_seconds", Help: "Expected time from a change to its detection: half of the time between the polls around it.",
+			Name: "numwatch_time_to_detect_seconds", Help: "Expected time from a change to its detection: half of the time between the polls around it, or where a hint led to it the time since the hint.",
 			Buckets: []float64{5, 15, 30, 60, 120, 300, 600, 1200, 2400, 4800},
 		}),
 	}
+	m.hinted = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "numwatch_hinted_polls_total", Help: "Polls that followed a hint, by the source of the hint.",
+	}, []string{"source"})
+	m.found = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "numwatch_changes_found_total", Help: "Changes by what led to their poll: the schedule, or the source of a hint.",
+	}, []string{"by"})
 	if p.o.Metrics == nil {
 		return m
 	}
@@ -39,6 +51,13 @@ func newMetrics(p *Poller) *metrics {
 	m.polls = register(p, reg, m.polls)
 	m.duration = register(p, reg, m.duration)
 	m.detect = register(p, reg, m.detect)
+	m.hinted = register(p, reg, m.hinted)
+	m.found = register(p, reg, m.found)
+	m.found.WithLabelValues(bySchedule)
+	for _, source := range p.o.HintSources {
+		m.followed(source, 0)
+		m.changes(source, 0)
+	}
 	register(p, reg, newGauges(p.Status))
 	for _, outcome := range append([]string{"ok"}, cams.Classes()...) {
 		m.polls.WithLabelValues(outcome)
@@ -57,9 +76,9 @@ var statusGauges = []struct {
 	name, help string
 	value      func(*Status) float64
 }{
-	{"numwatch_poll_pace", "Requests per second that are sent at most.", func(s *Status) float64 { return s.Pace }},
+	{"numwatch_poll_pace", "Maximum requests per second at present.", func(s *Status) float64 { return s.Pace }},
 	{"numwatch_poll_rate", "Requests per second in the last minute.", func(s *Status) float64 { return s.Used }},
-	{"numwatch_poll_throttled_ratio", "Share of the last minute's requests that was throttled.", func(s *Status) float64 { return s.Throttled }},
+	{"numwatch_poll_throttled_ratio", "Share of the last minute's requests that were throttled.", func(s *Status) float64 { return s.Throttled }},
 	{"numwatch_spaces", "Spaces that are polled.", func(s *Status) float64 { return float64(s.Plan.Spaces) }},
 	{"numwatch_spaces_failing", "Spaces whose last poll failed.", func(s *Status) float64 { return float64(len(s.Failing)) }},
 	{"numwatch_expected_time_to_detect_seconds", "Average delay until a change is seen.", func(s *Status) float64 { return s.Plan.Expected.Seconds() }},
@@ -131,5 +150,15 @@ func (m *metrics) polled(r Result) {
 	m.duration.Observe(r.At.Sub(r.Started).Seconds())
 }
 
-// detected notes a change that was found after its space had waited so long.
-func (m *metrics) detected(waited time.Duration) { m.detect.Observe(waited.Seconds() / 2) }
+// detected notes that a change was found so long after it is likely to have come.
+func (m *metrics) detected(delay time.Duration) { m.detect.Observe(delay.Seconds()) }
+
+// followed notes polls that followed a hint.
+func (m *metrics) followed(source string, polls int) {
+	m.hinted.WithLabelValues(source).Add(float64(polls))
+}
+
+// changes notes what a poll found that a hint led to; "" is none.
+func (m *metrics) changes(source string, found int) {
+	m.found.WithLabelValues(cmp.Or(source, bySchedule)).Add(float64(found))
+}

@@ -39,6 +39,9 @@ type Options struct {
 	// Deliver hands a result on and returns once what came of it is committed;
 	// it is called for several spaces at once. Its error ends the run.
 	Deliver func(ctx context.Context, r Result) (schedule.Outcome, error)
+	// Behind reports whether more results than can be taken wait to be delivered: then no
+	// poll is sent; nil: never.
+	Behind func() bool
 	// Health is what polls are reported to, and whose changes the receiver of the
 	// results takes; nil: the poller's own.
 	Health      *health.Account
@@ -48,6 +51,8 @@ type Options struct {
 	// Concurrency is how many polls may be in flight; 0: as many as the pace
 	// needs if each takes the whole Timeout.
 	Concurrency int
+	HintShare   float64               // the share of the pace that hints may use; 0: DefaultHintShare
+	HintSources []string              // where hints come from
 	Checkpoint  []byte                // of an earlier run; nil: none
 	Seed        uint64                // of the jitter
 	Log         *slog.Logger          // nil: silent
@@ -66,6 +71,8 @@ type Poller struct {
 	inFlight int
 	schedule *schedule.Schedule
 	meter    meter
+	hinted   map[string]HintedPolls // by source
+	found    int                    // changes
 }
 
 // New makes a poller without spaces. It starts nothing.
@@ -76,6 +83,12 @@ func New(o Options) *Poller {
 	if o.Concurrency <= 0 {
 		o.Concurrency = min(max(int(math.Ceil(o.Pace.Rate()*o.Timeout.Seconds())), 4), 256)
 	}
+	if o.Behind == nil {
+		o.Behind = func() bool { return false }
+	}
+	if o.HintShare <= 0 {
+		o.HintShare = DefaultHintShare
+	}
 	if o.Health == nil {
 		o.Health = health.New(o.Account, nil)
 	}
@@ -84,8 +97,9 @@ func New(o Options) *Poller {
 		log:     o.Log,
 		changed: make(chan struct{}, 1),
 		schedule: schedule.New(schedule.Options{
-			MaxAge: o.MaxAge, MinInterval: o.MinInterval, Rate: o.Pace.Rate(), Seed: o.Seed,
+			MaxAge: o.MaxAge, MinInterval: o.MinInterval, Rate: o.Pace.Rate(), HintShare: o.HintShare, Seed: o.Seed,
 		}),
+		hinted: map[string]HintedPolls{},
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,6 +163,27 @@ func TestPollerWaitsWhileDeliverDoes(t *testing.T) {
 	})
 }
 
+// Many accounts share one receiver: none asks for more while it cannot take what is there.
+func TestPollerWaitsWhileTheReceiverIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := &cloudy{}, &sink{}
+		var behind atomic.Bool
+		p := New(Options{Account: "main", Fetcher: c, Pace: ratelimit.NewPace(10), Deliver: s.deliver, Behind: behind.Load})
+		p.SetSpaces(spaces(1000))
+		stop := start(t, p)
+		time.Sleep(time.Minute)
+		behind.Store(true)
+		time.Sleep(recheck)
+		asked := c.count()
+		time.Sleep(time.Minute)
+		require.LessOrEqual(t, c.count(), asked+1, "one may have been waiting for its turn")
+		behind.Store(false)
+		time.Sleep(time.Minute)
+		require.InDelta(t, 9.8*60, c.count()-asked, 10)
+		require.NoError(t, stop())
+	})
+}
+
 func TestPollerEndsWhenDeliverFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("disk full")
@@ -275,12 +297,12 @@ func TestPollerTellsWhatFails(t *testing.T) {
 
 		families, err := registry.Gather()
 		require.NoError(t, err)
-		require.Len(t, families, 3+len(statusGauges))
+		require.Len(t, families, 4+len(statusGauges))
 		denials := 0.0
 		for _, f := range families {
 			for _, m := range f.Metric {
 				for _, l := range m.Label {
-					require.Contains(t, []string{"account", "outcome"}, l.GetName())
+					require.Contains(t, []string{"account", "outcome", "by", "source"}, l.GetName())
 					if l.GetValue() == "denied_space" {
 						denials += m.GetCounter().GetValue()
 					}

@@ -23,7 +23,7 @@ func TestAllocationsOfAStep(t *testing.T) {
 		if len(w.set.Step(st, loud, w.now)) == 0 {
 			t.Fatal("no match")
 		}
-	}), 28.0, "a rule matches")
+	}), 29.0, "a rule matches")
 }
 
 // A change costs the same among many rules: only those that may match are

@@ -40,10 +40,12 @@ type compiler struct {
 	set      *Set
 	problems diagnostic.Problems
 	rule     string // the one being compiled
+	language phone.Language
 	channels map[string]*channel
 	mutes    map[string]*MuteTime
 	rules    map[string]*RuleSpec
 	defaults []*condition
+	mute     []*MuteTime // of the defaults
 }
 
 func (c *compiler) fail(at diagnostic.Position, hint, format string, args ...any) {
@@ -53,16 +55,22 @@ func (c *compiler) fail(at diagnostic.Position, hint, format string, args ...any
 }
 
 func (c *compiler) compile() {
-	for _, s := range c.spec.Channels {
-		c.channels[s.Name.Value] = &channel{
-			Channel: Channel{Name: s.Name.Value, Slack: s.Slack.Value, Mention: s.Mention}, where: c.compileWhere(s.Where, nil),
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.channels)) {
-		c.set.channels = append(c.set.channels, c.channels[name])
-	}
 	for i := range c.spec.MuteTimes {
 		c.mutes[c.spec.MuteTimes[i].Name.Value] = &c.spec.MuteTimes[i]
+	}
+	for _, s := range c.spec.Channels {
+		c.channels[s.Name.Value] = &channel{
+			Channel: Channel{Name: s.Name.Value, Kind: s.Kind, Target: s.Target.Value, Mention: s.Mention, Digest: s.Digest, Language: c.spec.LanguageOf(&s)}, where: c.compileWhere(s.Where, nil),
+			mute: resolve(c, s.Mute, c.mutes, "mute time"), floor: s.Severity,
+		}
+	}
+	c.set.followers = map[string]follower{}
+	for _, name := range slices.Sorted(maps.Keys(c.channels)) {
+		ch := c.channels[name]
+		c.set.channels = append(c.set.channels, ch)
+		if ch.Kind.Follows() {
+			c.set.followers[name] = follower{ch.Target, ch.Kind}
+		}
 	}
 	c.compileDefaults()
 	c.collectNames()
@@ -70,6 +78,8 @@ func (c *compiler) compile() {
 		c.rule = c.spec.Rules[i].Name.Value
 		c.compileRule(&c.spec.Rules[i])
 	}
+	c.translate()
+	c.rule = ""
 	c.checkInhibition()
 	slices.SortFunc(c.set.rules, func(a, b *rule) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.set.fieldRules, func(a, b fieldRule) int {
@@ -86,6 +96,7 @@ func (c *compiler) compile() {
 func (c *compiler) compileDefaults() {
 	d := &c.spec.Defaults
 	resolve(c, d.Notify, c.channels, "channel")
+	c.mute = resolve(c, d.Mute, c.mutes, "mute time")
 	if d.ReopenWithin.Given() {
 		c.set.reopenWithin = d.ReopenWithin.Value
 	}
@@ -106,7 +117,7 @@ func (c *compiler) collectNames() {
 		}
 		c.rule = r.Name.Value
 		if first, ok := c.rules[c.rule]; ok {
-			c.fail(r.Name.At, "", "a rule with this name stands on line %d", first.Name.At.Line)
+			c.fail(r.Name.At, "", "another rule, on line %d, has this name", first.Name.At.Line)
 		} else {
 			c.rules[c.rule] = r
 		}
@@ -147,6 +158,7 @@ func (c *compiler) compileRule(s *RuleSpec) {
 		Name: s.Name.Value, On: values(s.On), To: values(s.To), From: values(s.From), Direction: s.Direction.Value, Where: s.Where.Value,
 		Severity: s.Severity, For: s.For.Value, Once: s.Once, Title: s.Title.String(), Summary: s.Summary.String(), Action: s.Action.String(),
 		Runbook: s.Runbook, Remind: cmp.Or(s.RemindEvery, c.spec.Defaults.RemindEvery).Value,
+		Explain: cmp.Or(s.ExplainWith, c.spec.Defaults.ExplainWith).Value == ExplainWithHealth,
 	}}
 	if r.Once {
 		r.Remind = 0
@@ -179,9 +191,23 @@ func (c *compiler) references(r *rule, s *RuleSpec) {
 	everywhere := slices.DeleteFunc(slices.Clone(c.spec.Defaults.Notify), func(name Part[string]) bool {
 		return c.channels[name.Value] == nil // reported where it stands
 	})
-	r.channels = c.channelsOf(slices.Concat(everywhere, s.Notify))
+	floor := c.spec.Defaults.Severity
+	for _, ch := range c.channelsOf(slices.Concat(everywhere, s.Notify)) {
+		named := slices.ContainsFunc(s.Notify, func(name Part[string]) bool { return name.Value == ch.Name })
+		switch {
+		case !ch.admits(r.Severity):
+			r.withheld = append(r.withheld, ChannelVerdict{Channel: ch.Name, Text: fmt.Sprintf("it gets nothing less severe than %s, and the rule is %s", ch.floor.Value, r.Severity)})
+		case !named && floor.Given() && r.Severity > floor.Value:
+			r.withheld = append(r.withheld, ChannelVerdict{Channel: ch.Name, Text: fmt.Sprintf("defaults send it nothing less severe than %s, and the rule is %s and does not name it", floor.Value, r.Severity)})
+		default:
+			r.channels = append(r.channels, ch)
+		}
+	}
 	r.Channels = channelNames(r.channels)
-	r.mute = resolve(c, s.Mute, c.mutes, "mute time")
+	r.mute = c.mute
+	if s.MuteGiven {
+		r.mute = resolve(c, s.Mute, c.mutes, "mute time")
+	}
 	r.inhibitedBy = values(s.InhibitedBy)
 	if s.Escalate != nil {
 		r.escalate = &escalation{s.Escalate.After, channelNames(c.channelsOf(s.Escalate.To))}
@@ -195,7 +221,7 @@ func (c *compiler) references(r *rule, s *RuleSpec) {
 		case c.rules[old.Value] != nil:
 			c.fail(old.At, "remove that rule, or this key", "was names %q, which is still a rule", old.Value)
 		case successor != nil:
-			c.fail(old.At, "", "rule %q has been %q already", successor.Name, old.Value)
+			c.fail(old.At, "", "rule %q is already the successor of %q", successor.Name, old.Value)
 		default:
 			c.set.successors[old.Value] = r
 		}

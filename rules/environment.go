@@ -47,6 +47,11 @@ type environment struct {
 	StatusCallbackUrl      string
 	UpCallbackUrl          string
 	IsOfficial             string
+	CallingCallbackUrl     string
+	CallingStatus          string
+	CallHoursStatus        string
+	MaxTalkTime            string
+	CallHours              string
 }
 
 // names lists what expressions may name; fieldMembers is where the
@@ -98,6 +103,22 @@ func (e *environment) setChange(in *Seen, c *phone.Change, severity alert.Severi
 	e.Returned, e.Away = !c.AwaySince.IsZero(), away(c)
 }
 
+// speaking returns the environment with what numwatch itself words in it in another language.
+func (e *environment) speaking(l phone.Language, c *phone.Change) *environment {
+	s := *e
+	if s.Was = s.wasIn(l, c); s.Away != "" {
+		s.Away = l.Span(c.SeenAt.Sub(c.AwaySince))
+	}
+	return &s
+}
+
+func (e *environment) wasIn(l phone.Language, c *phone.Change) string {
+	if e.Was == "" || l != phone.Chinese {
+		return e.Was
+	}
+	return "（此前为 " + c.Field.Shown(c.Old) + "）"
+}
+
 // wasText says what a value was before, in brackets. Where nothing was known, and where
 // it did not move, there is nothing to say.
 func wasText(f phone.Field, old, now string) string {
@@ -132,8 +153,13 @@ func nameApproved(status string, changes []phone.Change) bool {
 // a token.
 func (e *environment) shown(f phone.Field) *environment {
 	s := *e
-	s.StatusCallbackUrl = phone.StatusCallbackUrl.Shown(e.StatusCallbackUrl)
-	s.UpCallbackUrl = phone.UpCallbackUrl.Shown(e.UpCallbackUrl)
+	members := reflect.ValueOf(&s).Elem()
+	for url := range phone.FieldsOfNumber() {
+		if url.IsURL() {
+			m := members.Field(fieldMembers[url])
+			m.SetString(url.Shown(m.String()))
+		}
+	}
 	s.Old, s.New = f.Shown(e.Old), f.Shown(e.New)
 	return &s
 }

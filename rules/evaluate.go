@@ -18,10 +18,9 @@ type evaluation struct {
 	end     *phone.Change // the change that ends the number's life here
 	// first: the number appeared, or came back to life: what holds is judged
 	// without a change of the field.
-	first  bool
-	gone   bool // the number's life here is over
-	env    environment
-	filled bool // env has the subject
+	first bool
+	gone  bool         // the number has left the space
+	env   *environment // made by fill: most changes concern no rule
 }
 
 // newEvaluation takes the changes of one subject, at least one.
@@ -82,7 +81,7 @@ func (e *evaluation) explained(f phone.Field) bool {
 	return c != nil && c.Old == c.New
 }
 
-// changeReason has an open alert say what is wrong now. That is no transition.
+// changeReason updates an open alert's reason. That is no transition.
 func (e *evaluation) changeReason(r *fieldRule, a alert.Alert) {
 	now := e.change(r.field)
 	c := a.Change
@@ -166,7 +165,7 @@ func (e *evaluation) decideWhere(r *fieldRule, c *phone.Change, open *alert.Aler
 	e.fill()
 	e.env.setChange(&e.in, c, r.Severity, since)
 	for _, condition := range r.where {
-		if !condition.isTrue(&e.state.vm, &e.env) {
+		if !condition.isTrue(&e.state.vm, e.env) {
 			return Where, condition
 		}
 	}
@@ -174,8 +173,8 @@ func (e *evaluation) decideWhere(r *fieldRule, c *phone.Change, open *alert.Aler
 }
 
 func (e *evaluation) fill() {
-	if !e.filled {
-		e.filled = true
+	if e.env == nil {
+		e.env = &environment{}
 		e.env.setSubject(&e.in, e.subject, e.number)
 	}
 }

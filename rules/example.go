@@ -82,7 +82,7 @@ func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert 
 	old, value := s.Example(w.Name, w.field, nil, nil)
 	c := phone.Change{
 		Field: w.field, Old: old, New: value, Direction: w.field.Direction(old, value),
-		SeenAfter: now, SeenAt: now, Reason: "a drill: nothing has happened",
+		SeenAfter: now, SeenAt: now, Reason: alert.ClosedDrill,
 	}
 	switch {
 	case w.field.OfBot():
@@ -97,11 +97,12 @@ func (s *Set) drill(w *fieldRule, space phone.Space, now time.Time) alert.Alert 
 	e := st.newEvaluation(Seen{Space: space, Changes: []phone.Change{c}})
 	a := alert.Alert{
 		Rule: w.Name, Severity: w.Severity, Subject: c.Subject, Field: w.field, Before: old, Since: now, Changed: now,
-		Runbook: w.Runbook, Drill: true, Closing: "a drill: nothing has happened",
+		Runbook: w.Runbook, Drill: true, Closing: alert.ClosedDrill,
 	}
 	a.ID = alert.ID(a.Key(), now)
 	e.render(w, &a, c)
 	e.notice(a)
+	s.Address(&st.out[0])
 	return st.out[0]
 }
 

@@ -12,7 +12,7 @@ import (
 	"numwatch/phone"
 )
 
-// Clause is the part of a rule that decides over an alert.
+// Clause is the part of a rule that decides about an alert.
 type Clause uint8
 
 // The clauses. None: nothing keeps the rule from opening, or closes its alert.
@@ -21,7 +21,7 @@ const (
 	On               // the field did not change
 	Move             // the field has such a value, but did not change to it now
 	Value            // the value is not known, or says nothing
-	Life             // the number's life here is over
+	Life             // the number has left the space
 	To               // the value is not one that the rule is about
 	From             // the value before
 	Direction        // the way it went
@@ -81,16 +81,19 @@ func (e *evaluation) verdict(r *fieldRule) Verdict {
 	e.fill()
 	e.env.setChange(&e.in, &c, r.Severity, e.now)
 	for _, ch := range r.channels {
-		h := ChannelVerdict{Channel: ch.Name, Notified: ch.where == nil || ch.where.isTrue(&e.state.vm, &e.env)}
+		h := ChannelVerdict{Channel: ch.Name, Notified: ch.where == nil || ch.where.isTrue(&e.state.vm, e.env)}
 		if !h.Notified {
 			h.Text = e.falseText(ch.where, r.field)
+		} else if m := ch.mutedAt(e.now); m != nil {
+			h.Notified, h.Text = false, "the channel is muted then, by "+m.Name.Value+": it gets what is still open when that ends"
 		}
 		v.Channels = append(v.Channels, h)
 	}
+	v.Channels = append(v.Channels, r.withheld...)
 	return v
 }
 
-// falseText shows a condition with the values of what it names.
+// falseText shows a condition with the values of its names.
 func (e *evaluation) falseText(c *condition, f phone.Field) string {
 	shown := e.env.shown(f)
 	var values []string

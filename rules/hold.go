@@ -9,8 +9,8 @@ import (
 	"numwatch/phone"
 )
 
-// What HeldBy calls the reasons that rules give; whatever else it names is
-// somebody else's and stays.
+// The names in HeldBy of the rules' own reasons; other names belong to others and
+// stay.
 const (
 	heldByMute = "mute:"
 	heldByRule = "rule:"
@@ -29,7 +29,7 @@ func (s *step) updateHolds(in Input) {
 	}
 	for i := range s.out {
 		// A notice is held back, like by a silence, for good: nothing is open when the hold
-		// ends. Whoever heard of an opening hears of its end, whatever holds.
+		// ends. Those who were told of an opening are told of its end, whatever holds.
 		if a := &s.out[i]; !a.State.Closed() || a.IsNotice() {
 			a.HeldBy, a.RemindEvery = s.heldBy(a), s.remindEvery(a)
 		}
@@ -58,8 +58,10 @@ func (s *step) refresh(old *alert.Alert) {
 	}
 	a := *old
 	a.HeldBy, a.RemindEvery = s.heldBy(&a), s.remindEvery(&a)
-	a.Channels = s.escalated(&a)
-	if !slices.Equal(a.HeldBy, old.HeldBy) || !slices.Equal(a.Channels, old.Channels) || a.RemindEvery != old.RemindEvery {
+	s.postpone(&a, s.escalated(&a))
+	s.set.Address(&a)
+	if !slices.Equal(a.HeldBy, old.HeldBy) || !slices.Equal(a.Channels, old.Channels) || !slices.Equal(a.Later, old.Later) ||
+		!slices.Equal(a.Followers, old.Followers) || a.RemindEvery != old.RemindEvery {
 		s.out = append(s.out, a)
 	}
 }
@@ -124,6 +126,26 @@ func (s *step) escalated(a *alert.Alert) []string {
 		return a.Channels
 	}
 	return union(a.Channels, r.escalate.to)
+}
+
+// postpone has those of the alert's channels that are muted now get it later, and those that
+// are muted no longer get it. What was notified before goes on.
+func (s *step) postpone(a *alert.Alert, before []string) {
+	r := s.set.byName[a.Rule]
+	if r == nil {
+		return
+	}
+	var now, later []string
+	for _, ch := range r.channels {
+		switch {
+		case slices.Contains(before, ch.Name), !slices.Contains(a.Channels, ch.Name) && !slices.Contains(a.Later, ch.Name):
+		case ch.mutedAt(s.now) != nil:
+			later = append(later, ch.Name)
+		default:
+			now = append(now, ch.Name)
+		}
+	}
+	a.Channels, a.Later = union(before, now), later
 }
 
 const minutesOfDay = 24 * 60

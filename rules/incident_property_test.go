@@ -20,13 +20,17 @@ func editedSets(t *testing.T, r *rand.Rand) (sets []*rules.Set, reopenWithin []t
 	for _, within := range []time.Duration{0, 2 * time.Minute, 30 * time.Minute, 2 * time.Hour} {
 		for range 4 {
 			some := slices.DeleteFunc(slices.Clone(ruleTexts), func(string) bool { return r.IntN(5) == 0 })
-			list := strings.Join(some, "\n  - ")
-			if !strings.Contains(list, "{name: red,") {
-				list = strings.ReplaceAll(list, ", inhibited_by: [red]", "")
+			if !strings.Contains(strings.Join(some, ""), "{name: red,") {
+				for i := range some {
+					some[i] = strings.ReplaceAll(some[i], ", inhibited_by: [red]", "")
+				}
 			}
-			list = strings.ReplaceAll(list, "for: 10m", fmt.Sprintf("for: %dm", 1+r.IntN(60)))
-			defaults := fmt.Sprintf("defaults: {reopen_within: %s, settle_after: %dm}\n", within, 1+r.IntN(20))
-			sets = append(sets, parse(t, header+defaults+"mute_times:\n  nights: {times: [\"22:00-07:00\"]}\nrules:\n  - "+list+"\n"))
+			for i := range some {
+				some[i] = strings.ReplaceAll(some[i], "for: 10m", fmt.Sprintf("for: %dm", 1+r.IntN(60)))
+			}
+			defaults := fmt.Sprintf(", reopen_within: %s, settle_after: %dm", within, 1+r.IntN(20))
+			webhook := []string{"audit", "security"}[r.IntN(2)]
+			sets = append(sets, parse(t, wholeFile(randomDials(r, defaults), webhook, some)))
 			reopenWithin = append(reopenWithin, within)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 const OtherValue = "unlisted value"
 
 // Opens returns the clause that keeps a rule from opening on a change of one of
-// its fields; sure if it opens whatever else is true of the subject.
+// its fields; sure if it opens regardless of anything else.
 func (s *Set) Opens(rule string, f phone.Field, old, now string) (clause Clause, sure bool) {
 	r := s.fieldRule(rule, f)
 	switch {
@@ -47,8 +47,8 @@ func (s *Set) Deaf(name, rule string, f phone.Field, old, now string) bool {
 	return i >= 0 && factsOf(r, old, now).eval(r.channels[i].where.program.Node()) == false
 }
 
-// Values lists the values that a field is thought to have: those documented,
-// best first, those that the named rules name, and OtherValue.
+// Values lists the values that a field may have: those documented, best first,
+// those that the named rules name, and OtherValue.
 func (s *Set) Values(f phone.Field, rules ...string) []string {
 	values := f.Values()
 	if !f.IsEnum() {
@@ -82,8 +82,8 @@ func (r *fieldRule) named(m *matcher) []string {
 	})
 }
 
-// facts is what is known of an environment while nobody has filled it: the
-// texts under some names, and whether they are known.
+// facts is what is known about an environment that is not filled yet: the texts
+// under some names, and whether they are known.
 type facts func(name string) (value string, known bool)
 
 // factsOf is what a rule on the field can see of a change before it happens.

@@ -18,7 +18,7 @@ import (
 
 // ruleTexts is a set of rules that between them use the whole language.
 var ruleTexts = []string{
-	`{name: red, on: QualityRating, to: [RED], severity: critical, summary: "{New} {Old}", notify: [ops, gold]}`,
+	`{name: red, on: QualityRating, to: [RED], severity: critical, summary: "{New} {Old}", notify: [ops, gold, oncall]}`,
 	`{name: quality, on: QualityRating, direction: worse, severity: high, summary: "{New}", inhibited_by: [red]}`,
 	`{name: slow-red, on: QualityRating, to: [RED, YELLOW], for: 10m, where: 'Status == "CONNECTED"', severity: high, summary: "{New} {Since}"}`,
 	`{name: blocked, on: Status, to: [RESTRICTED, BANNED], severity: high, summary: "{New}", mute: [nights]}`,
@@ -30,12 +30,49 @@ var ruleTexts = []string{
 	`{name: both, on: QualityRating, to: [RED], where: 'VerifiedName != "B"', severity: high, summary: "x", for: 3m}`,
 }
 
+// dials are what defaults and channels may say of when and how much they want, as text
+// that begins with a comma, or is empty.
+type dials struct{ defaults, ops, gold, oncall string }
+
+// wholeFile has channels in Slack and a webhook, whose channel may have any name.
+func wholeFile(d dials, webhook string, list []string) string {
+	return fmt.Sprintf(`
+version: 1
+defaults: {notify: [ops, %[1]s]%[2]s}
+channels:
+  ops: {slack: "#ops"%[3]s}
+  gold: {slack: "#gold", where: 'Labels.tier == "gold"'%[4]s}
+  oncall: {slack: "#oncall", where: 'Severity == "critical"'%[5]s}
+  %[1]s: {webhook: siem}
+mute_times:
+  nights: {times: ["22:00-07:00"]}
+  pauses: {times: ["08:30-09:00", "10:30-11:00", "12:30-13:00", "14:30-15:00", "16:30-17:00", "18:30-19:00"]}
+  lunch: {times: ["12:00-13:00"]}
+rules:
+  - %[6]s
+`, webhook, d.defaults, d.ops, d.gold, d.oncall, strings.Join(list, "\n  - "))
+}
+
 func randomSet(t testing.TB, r *rand.Rand) *rules.Set {
 	order := slices.Clone(ruleTexts)
 	if r != nil {
 		r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	}
-	return parse(t, header+"defaults: {reopen_within: 30m}\nmute_times:\n  nights: {times: [\"22:00-07:00\"]}\nrules:\n  - "+strings.Join(order, "\n  - ")+"\n")
+	return parse(t, wholeFile(dials{", reopen_within: 30m, mute: [lunch], severity: high", ", mute: [pauses]", ", severity: critical", ""}, "audit", order))
+}
+
+// randomDials turns some of what can be turned.
+func randomDials(r *rand.Rand, defaults string) dials {
+	one := func() (out string) {
+		if r.IntN(2) == 0 {
+			out += ", mute: " + []string{"[pauses]", "[lunch, pauses]", "[nights]"}[r.IntN(3)]
+		}
+		if r.IntN(2) == 0 {
+			out += ", severity: " + alert.Severities()[r.IntN(4)]
+		}
+		return out
+	}
+	return dials{defaults + one(), one(), one(), one()}
 }
 
 // scripted is an input at a time.

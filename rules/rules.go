@@ -28,7 +28,8 @@ type Set struct {
 	index      index
 	mentions   []Mention
 	warnings   diagnostic.Problems
-	anyHeld    bool // some rule may be held back, or escalates
+	anyHeld    bool                // some rule may be held back, or escalates
+	followers  map[string]follower // by the names of the channels that lead to them
 
 	reopenWithin time.Duration
 	settleAfter  time.Duration
@@ -50,6 +51,7 @@ type Rule struct {
 	Action    string
 	Runbook   string
 	Channels  []string // names, sorted
+	Explain   bool     // its alerts on numbers are explained by what the provider says
 }
 
 // rule is a compiled rule.
@@ -60,14 +62,18 @@ type rule struct {
 	title       *texts
 	summary     *texts
 	action      *texts
-	channels    []*channel // by name, unique
+	translated  []translation
+	channels    []*channel       // by name, unique
+	withheld    []ChannelVerdict // those that it would notify if it were more severe
 	mute        []*MuteTime
 	inhibitedBy []string
 	escalate    *escalation
 }
 
 // held reports whether something may hold the rule back or escalate it.
-func (r *rule) held() bool { return len(r.mute) > 0 || len(r.inhibitedBy) > 0 || r.escalate != nil }
+func (r *rule) held() bool {
+	return len(r.mute) > 0 || len(r.inhibitedBy) > 0 || r.escalate != nil || slices.ContainsFunc(r.channels, func(c *channel) bool { return len(c.mute) > 0 })
+}
 
 // fieldRule is a rule on one of its fields: what an alert belongs to.
 type fieldRule struct {
@@ -79,6 +85,21 @@ type fieldRule struct {
 type channel struct {
 	Channel
 	where *condition // nil: always
+	mute  []*MuteTime
+	floor Part[alert.Severity]
+}
+
+// admits reports whether the channel takes anything of a severity.
+func (c *channel) admits(s alert.Severity) bool { return !c.floor.Given() || s <= c.floor.Value }
+
+// mutedAt returns the mute time in which the channel begins nothing, nil if there is none.
+func (c *channel) mutedAt(now time.Time) *MuteTime {
+	for _, m := range c.mute {
+		if m.covers(now) {
+			return m
+		}
+	}
+	return nil
 }
 
 type escalation struct {
@@ -86,14 +107,56 @@ type escalation struct {
 	to    []string
 }
 
-// Channel is a place in Slack that rules notify.
-type Channel struct {
-	Name    string
-	Slack   string   // a channel's id, or its name with #
-	Mention []string // <@U…>, <!subteam^S…>, <!here> or <!channel>
+// Kind is what a channel is in: where the key in rules.yaml has the same name.
+type Kind string
+
+// The kinds of channels.
+const (
+	Slack        Kind = "slack"
+	Webhook      Kind = "webhook"
+	Alertmanager Kind = "alertmanager"
+	DingTalk     Kind = "dingtalk"
+	Feishu       Kind = "feishu"
+	WeCom        Kind = "wecom"
+)
+
+// Configured lists the kinds whose channels config.yaml describes: there the kind is the
+// type of an entry below channels, and rules.yaml gives the entry's name.
+func Configured() []Kind { return []Kind{Webhook, Alertmanager, DingTalk, Feishu, WeCom} }
+
+// Mentions reports whether messages can mention people.
+func (k Kind) Mentions() bool { return k == Slack || k.Chats() }
+
+// Chats reports whether a robot tells a group, in a chat where nothing can be edited.
+func (k Kind) Chats() bool { return k == DingTalk || k == Feishu || k == WeCom }
+
+// TakesEvents reports whether a channel gets what happens as it happens, whatever holds
+// an alert back.
+func (k Kind) TakesEvents() bool { return k == Webhook }
+
+// Follows reports whether a channel that got an alert gets all that happens to it until
+// its end, whatever becomes of the channel in rules.yaml.
+func (k Kind) Follows() bool { return k == Webhook || k == Alertmanager }
+
+// follower is where a channel leads that follows alerts to their end.
+type follower struct {
+	name string // in config.yaml
+	kind Kind
 }
 
-// Mention is a value that is not documented, or a label, which a file names.
+// Channel is a place that rules notify.
+type Channel struct {
+	Name    string
+	Kind    Kind
+	Target  string   // in Slack a channel's id, or its name with #; else the name of a channel in config.yaml
+	Mention []string // in Slack: <@U…>, <!subteam^S…>, <!here> or <!channel>; else all, user:ID or mobile:NUMBER
+	// Digest is when it sums up what happened; nil: it gets messages as things happen.
+	Digest *alert.Schedule
+
+	Language phone.Language // of its messages
+}
+
+// Mention is an undocumented value, or a label, that a file uses.
 type Mention struct {
 	Rule     string
 	At       diagnostic.Position
@@ -117,6 +180,27 @@ func (s *Set) Channels() []Channel {
 		list[i] = c.Channel
 	}
 	return list
+}
+
+// ChannelsWithMessages lists the channels in Slack that show alerts as they happen, by name.
+func (s *Set) ChannelsWithMessages() []Channel {
+	return slices.DeleteFunc(s.ChannelsIn(Slack), func(c Channel) bool { return c.Digest != nil })
+}
+
+// ChannelsIn lists the channels of one kind by name.
+func (s *Set) ChannelsIn(kind Kind) []Channel {
+	return slices.DeleteFunc(s.Channels(), func(c Channel) bool { return c.Kind != kind })
+}
+
+// Explains reports whether alerts of a rule are explained.
+func (s *Set) Explains(rule string) bool {
+	r := s.byName[rule]
+	return r != nil && r.Explain
+}
+
+// ExplainsAny reports whether alerts of some rule are explained.
+func (s *Set) ExplainsAny() bool {
+	return slices.ContainsFunc(s.rules, func(r *rule) bool { return r.Explain })
 }
 
 // Rules lists the rules by name. Their members are not to be modified.

@@ -22,7 +22,7 @@ rules:
   - {name: b, on: [Status, Number], to: [BANNED], for: 5m, severity: high, summary: "{New}", action: do, runbook: "https://wiki/x", notify: [zoo, ops]}
   - {name: a, on: Poll, once: true, severity: info, summary: x}
 `)
-	require.Equal(t, []rules.Channel{{Name: "ops", Slack: "#wa-ops", Mention: []string{"<!here>"}}, {Name: "zoo", Slack: "C0123456789"}}, set.Channels())
+	require.Equal(t, []rules.Channel{{Name: "ops", Kind: rules.Slack, Target: "#wa-ops", Mention: []string{"<!here>"}}, {Name: "zoo", Kind: rules.Slack, Target: "C0123456789"}}, set.Channels())
 	require.Equal(t, []rules.Rule{
 		{Name: "a", On: []phone.Field{phone.Poll}, Severity: alert.Info, Once: true, Summary: "x", Channels: []string{"ops"}},
 		{

@@ -20,6 +20,48 @@ type Spec struct {
 	Channels  []ChannelSpec
 	MuteTimes []MuteTime
 	Rules     []RuleSpec
+	// Translations are the texts of the rules in other languages. Of two in one
+	// language, the earlier one wins.
+	Translations []TranslationSpec
+}
+
+// TranslationSpec is what a file of texts says, as Spec.
+type TranslationSpec struct {
+	File     string
+	Lines    []string
+	Language phone.Language
+	Rules    []TranslatedSpec
+	// Original is what the texts were made of, by rule; where the rules say something else,
+	// they do not apply. Nil: they apply whatever the rules say.
+	Original map[string]*RuleSpec
+}
+
+// TranslatedSpec is the texts of one rule in another language.
+type TranslatedSpec struct {
+	Name                   Part[string]
+	Title, Summary, Action Texts
+}
+
+// Languages lists the languages other than English that channels speak.
+func (s *Spec) Languages() (list []phone.Language) {
+	for i := range s.Channels {
+		if l := s.LanguageOf(&s.Channels[i]); l != phone.English && !slices.Contains(list, l) {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// LanguageOf returns the language of a channel: its own, or else that of the defaults.
+func (s *Spec) LanguageOf(c *ChannelSpec) phone.Language {
+	switch {
+	case c.Kind.Follows(): // programs read English
+		return phone.English
+	case c.Language.Given():
+		return c.Language.Value
+	default:
+		return s.Defaults.Language.Value
+	}
 }
 
 // Part is a value with its place.
@@ -86,15 +128,24 @@ type DefaultsSpec struct {
 	RemindEvery  Part[time.Duration]
 	ReopenWithin Part[time.Duration]
 	SettleAfter  Part[time.Duration]
+	Mute         []Part[string]
+	Severity     Part[alert.Severity] // what is less severe goes only to channels that its rule names
+	ExplainWith  Part[string]
 	Where        Text
+	Language     Part[phone.Language]
 }
 
 // ChannelSpec is a channel.
 type ChannelSpec struct {
-	Name    Part[string]
-	Slack   Part[string]
-	Mention []string
-	Where   Text
+	Name     Part[string]
+	Kind     Kind
+	Target   Part[string] // a channel of Slack, or the name of a channel in config.yaml
+	Mention  []string     // in Slack
+	Where    Text
+	Mute     []Part[string]
+	Severity Part[alert.Severity] // it gets nothing less severe
+	Digest   *alert.Schedule      // when it sums up what happened; nil: it gets messages as things happen
+	Language Part[phone.Language] // of its messages; else that of the defaults
 }
 
 // MuteTime is a time in which rules are held back: windows of the day on some
@@ -129,15 +180,31 @@ type RuleSpec struct {
 	Runbook     string
 	Notify      []Part[string]
 	Mute        []Part[string]
+	MuteGiven   bool // also where it names none
 	InhibitedBy []Part[string]
 	Escalate    *EscalateSpec
 	RemindEvery Part[time.Duration]
+	ExplainWith Part[string] // ExplainWithHealth, ExplainWithNothing
 }
+
+// What alerts are explained with.
+const (
+	ExplainWithHealth  = "health" // what the provider says of the number
+	ExplainWithNothing = "none"
+)
 
 // EscalateSpec says who else is notified, and after how long.
 type EscalateSpec struct {
 	After time.Duration
 	To    []Part[string]
+}
+
+// MutesOf returns the mute times of a rule: its own, or else those of the defaults.
+func (s *Spec) MutesOf(r *RuleSpec) []Part[string] {
+	if r.MuteGiven {
+		return r.Mute
+	}
+	return s.Defaults.Mute
 }
 
 // Problem returns what is wrong at a place of the file, as an error; rule is the
@@ -161,7 +228,7 @@ func (s *Spec) Undocumented(m Mention) diagnostic.Problem {
 	}
 	slices.Sort(values)
 	values = slices.DeleteFunc(slices.Compact(values), func(v string) bool { return v == "" })
-	p := s.Problem(m.At, m.Rule, diagnostic.DidYouMean(m.Value, values), fmt.Sprintf("%q is no documented value of %s", m.Value, fieldNames(m.Fields)))
+	p := s.Problem(m.At, m.Rule, diagnostic.DidYouMean(m.Value, values), fmt.Sprintf("%q is not a documented value of %s", m.Value, fieldNames(m.Fields)))
 	p.Check, p.Level = UndocumentedValue, diagnostic.Warning
 	return p
 }

@@ -47,8 +47,8 @@ func NewState(alerts []alert.Alert) *State {
 	return s
 }
 
-// Unsaid reports whether the alert is gone before anything was said of it: a
-// pending one whose condition went false. It is to be forgotten, not stored.
+// Unsaid reports whether the alert is gone before anything was sent: a pending one
+// whose condition became false. It is dropped, not stored.
 func Unsaid(a *alert.Alert) bool { return a.State.Closed() && a.Revision == 0 }
 
 // Apply puts an alert in the place of the one with its ID. One that is Unsaid
@@ -160,8 +160,8 @@ func (s *State) openOf(rule string, subject phone.Subject, f phone.Field) *alert
 	return nil
 }
 
-// incident returns the incident of a subject that lives: something of it is open or
-// flaps, or was until a short time before.
+// incident returns the current incident of a subject: something of it is open or
+// flaps, or was until recently.
 func (s *State) incident(subject phone.Subject, since time.Time, lives time.Duration) (id string, ok bool) {
 	for _, a := range s.bySubject[subject] {
 		if a.State == alert.Firing {
@@ -185,8 +185,8 @@ type fieldOf struct {
 	phone.Field
 }
 
-// flap is a field that changes to and fro, of which people hear no more until it has
-// stayed as it is for a while.
+// flap is a field that keeps changing back and forth, about which people are told
+// nothing until it has been stable for a while.
 type flap struct {
 	alert *alert.Alert // the worst one that is Flapping
 	last  *alert.Alert // on the field, of all that moved

@@ -80,10 +80,31 @@ func (s *Set) Step(state *State, in Input, now time.Time) []alert.Alert {
 	if _, ok := in.(Reloaded); ok || s.anyHeld {
 		st.updateHolds(in)
 	}
+	for i := range st.out {
+		s.address(&st.out[i], Kind.TakesEvents) // others once it is known what else holds it back
+	}
 	if len(st.out) > 1 {
 		slices.SortFunc(st.out, compareAlerts)
 	}
 	return st.out
+}
+
+// Address notes the followers to which an alert's channels lead now. Those that got it
+// before stay: whatever becomes of a channel, everybody who was told of an alert is
+// told how it ends. An alert that is held back is new only to those that take events.
+func (s *Set) Address(a *alert.Alert) {
+	s.address(a, func(k Kind) bool { return len(a.HeldBy) == 0 || k.TakesEvents() })
+}
+
+func (s *Set) address(a *alert.Alert, begins func(Kind) bool) {
+	if len(s.followers) == 0 {
+		return
+	}
+	for _, name := range a.Channels {
+		if to, ok := s.followers[name]; ok && begins(to.kind) && !slices.Contains(a.Followers, to.name) {
+			a.Followers = union(a.Followers, []string{to.name})
+		}
+	}
 }
 
 // step is one Step in progress.
@@ -129,7 +150,7 @@ func (s *step) tick() {
 
 // left ends the alerts of spaces and of the numbers in them.
 func (s *step) left(in Left) {
-	why := cmp.Or(in.Reason, "the space is no longer watched")
+	why := cmp.Or(in.Reason, alert.ClosedSpaceLeft)
 	gone := make(map[phone.SpaceKey]bool, len(in.Spaces))
 	for _, k := range in.Spaces {
 		gone[k] = true
@@ -149,12 +170,12 @@ func (s *step) reloaded() {
 	for _, a := range open {
 		if w := s.set.fieldRule(a.Rule, a.Field); w != nil {
 			if w.Once {
-				s.out = append(s.out, ended(*a, "the rule now has once and keeps no alert open", s.now))
+				s.out = append(s.out, ended(*a, alert.ClosedOnce, s.now))
 			}
 			continue
 		}
 		if s.set.byName[a.Rule] != nil {
-			s.out = append(s.out, ended(*a, "the rule no longer watches "+a.Field.String(), s.now))
+			s.out = append(s.out, ended(*a, alert.ClosedField+a.Field.String(), s.now))
 			continue
 		}
 		s.out = append(s.out, s.renamed(*a))
@@ -165,11 +186,11 @@ func (s *step) renamed(a alert.Alert) alert.Alert {
 	successor := s.set.successors[a.Rule]
 	switch {
 	case successor == nil:
-		return ended(a, "rule removed", s.now)
+		return ended(a, alert.ClosedRule, s.now)
 	case successor.Once || s.set.fieldRule(successor.Name, a.Field) == nil:
-		return ended(a, "rule removed: "+successor.Name+" does not continue it", s.now)
+		return ended(a, alert.ClosedRule+": "+successor.Name+" does not continue it", s.now)
 	case s.state.openOf(successor.Name, a.Subject, a.Field) != nil || s.adopted(successor.Name, &a):
-		return ended(a, "rule removed: "+successor.Name+" has an alert of its own", s.now)
+		return ended(a, alert.ClosedRule+": "+successor.Name+" has an alert of its own", s.now)
 	}
 	if a.OpenedAs == "" {
 		a.OpenedAs = a.Rule

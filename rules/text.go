@@ -18,8 +18,14 @@ const (
 	emptyHole  = "(none)"
 	emptyValue = "(empty)"
 	failedHole = "(error)"
-	separators = " .,:;" // around what is left out
+	separators = " .,:;，。：；" // around what is left out
 )
+
+// translation is the texts of a rule in another language; a text that it lacks is empty.
+type translation struct {
+	language               phone.Language
+	title, summary, action *texts
+}
 
 // optionalHoles are left out where they are empty.
 var optionalHoles = []string{"Code", "Reason", "Was", "MovedFrom", "Away", "VerifiedName"}
@@ -40,6 +46,15 @@ func (t *texts) of(value string) *text {
 
 // compileTexts compiles the texts under a key of a rule.
 func (c *compiler) compileTexts(key string, s *RuleSpec, t *Texts) *texts {
+	out := c.compileSome(key, s, t)
+	if len(t.ByValue) > 0 && !t.Default.Given() && len(s.On) > 0 {
+		c.checkCovered(key, s, t, out)
+	}
+	return out
+}
+
+// compileSome compiles texts of which there need not be one for every value.
+func (c *compiler) compileSome(key string, s *RuleSpec, t *Texts) *texts {
 	fields := values(s.On)
 	out := &texts{byValue: map[string]*text{}, other: c.compileText(t.Default, fields)}
 	for _, v := range t.ByValue {
@@ -52,9 +67,6 @@ func (c *compiler) compileTexts(key string, s *RuleSpec, t *Texts) *texts {
 			}
 			out.byValue[value] = compiled
 		}
-	}
-	if len(t.ByValue) > 0 && !t.Default.Given() && len(fields) > 0 {
-		c.checkCovered(key, s, t, out)
 	}
 	return out
 }
@@ -86,6 +98,7 @@ func (c *compiler) checkTextValue(key string, fields []phone.Field, v Part[strin
 // text is a compiled text: literals with holes between them.
 type text struct {
 	source   string
+	language phone.Language
 	literals []string // one more than holes
 	holes    []hole
 }
@@ -110,7 +123,7 @@ func (t *text) render(m *vm.VM, e *environment) alert.Text {
 	out = append(out, t.literals[len(t.holes)])
 	for i, h := range t.holes {
 		if out[2*i+1] == "" {
-			h.empty(out[2*i : 2*i+3])
+			h.empty(t.language, out[2*i:2*i+3])
 		}
 	}
 	return out
@@ -119,14 +132,19 @@ func (t *text) render(m *vm.VM, e *environment) alert.Text {
 // empty fills a hole that has no value, between its literals. Not every failure
 // has a code or a reason: that is left out with the punctuation before it, or behind it
 // at the start, and with brackets around it.
-func (h *hole) empty(around alert.Text) {
+func (h *hole) empty(l phone.Language, around alert.Text) {
 	if !h.optional {
 		around[1] = emptyHole
+		if l == phone.Chinese {
+			around[1] = "（无）"
+		}
 		return
 	}
-	before, opens := strings.CutSuffix(around[0], "(")
-	if after, closes := strings.CutPrefix(around[2], ")"); opens && closes {
-		around[0], around[2] = before, after
+	for _, brackets := range [...][2]string{{"(", ")"}, {"（", "）"}} {
+		before, opens := strings.CutSuffix(around[0], brackets[0])
+		if after, closes := strings.CutPrefix(around[2], brackets[1]); opens && closes {
+			around[0], around[2] = before, after
+		}
 	}
 	if around[0] == "" {
 		around[2] = strings.TrimLeft(around[2], separators)
@@ -149,7 +167,7 @@ func (h *hole) render(m *vm.VM, e *environment) string {
 
 // compileText never returns nil; a text that is wrong is reported.
 func (c *compiler) compileText(t Text, fields []phone.Field) *text {
-	out := &text{source: t.Value}
+	out := &text{source: t.Value, language: c.language}
 	var literal strings.Builder
 	for rest := t.Value; rest != ""; {
 		i := strings.IndexAny(rest, "{}")
@@ -222,3 +240,75 @@ func holeEnd(s string) int {
 }
 
 func runes(s string) int { return utf8.RuneCountInString(s) }
+
+// textKeys are the keys of a rule that have texts.
+var textKeys = [...]string{"title", "summary", "action"}
+
+// text returns the texts of a rule under a key.
+func (s *RuleSpec) text(key string) *Texts {
+	return [...]*Texts{&s.Title, &s.Summary, &s.Action}[slices.Index(textKeys[:], key)]
+}
+
+// texts returns those of a rule under a key, nil if there are none, or if they were made
+// of something else than what the rule says.
+func (t *TranslationSpec) texts(s *RuleSpec, key string) *Texts {
+	i := slices.IndexFunc(t.Rules, func(r TranslatedSpec) bool { return r.Name.Value == s.Name.Value })
+	if i < 0 {
+		return nil
+	}
+	r := &t.Rules[i]
+	found := (&RuleSpec{Title: r.Title, Summary: r.Summary, Action: r.Action}).text(key)
+	if !found.Given() {
+		return nil
+	}
+	if t.Original != nil {
+		original := t.Original[s.Name.Value]
+		if original == nil || original.text(key).String() != s.text(key).String() {
+			return nil
+		}
+	}
+	return found
+}
+
+// Untranslated lists the keys under which a rule has texts, but none in a language.
+func (s *Spec) Untranslated(l phone.Language, r *RuleSpec) (keys []string) {
+	for _, key := range textKeys {
+		in := func(t TranslationSpec) bool { return t.Language == l && t.texts(r, key) != nil }
+		if r.text(key).Given() && !slices.ContainsFunc(s.Translations, in) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// translate compiles the texts of rules in the languages that channels speak.
+func (c *compiler) translate() {
+	for _, l := range c.spec.Languages() {
+		for _, r := range c.set.rules {
+			if t, some := c.translation(l, c.rules[r.Name]); some {
+				r.translated = append(r.translated, t)
+			}
+		}
+	}
+}
+
+// translation compiles the texts of a rule in a language, each from the first file that
+// has it.
+func (c *compiler) translation(l phone.Language, s *RuleSpec) (t translation, some bool) {
+	compiled := [len(textKeys)]*texts{}
+	for i, key := range textKeys {
+		compiled[i] = &texts{other: &text{}}
+		for j := range c.spec.Translations {
+			file := &c.spec.Translations[j]
+			found := file.texts(s, key)
+			if file.Language != l || found == nil {
+				continue
+			}
+			in := compiler{spec: &Spec{File: file.File, Lines: file.Lines}, set: &Set{}, rule: s.Name.Value, language: l}
+			compiled[i], some = in.compileSome(key, s, found), true
+			c.problems = append(c.problems, in.problems...)
+			break
+		}
+	}
+	return translation{l, compiled[0], compiled[1], compiled[2]}, some
+}

@@ -64,7 +64,7 @@ func TestWas(t *testing.T) {
 // A number that appeared may have come from another space, or back.
 func TestNumbersThatMovedOrAreBack(t *testing.T) {
 	w := newTestbed(t, `
-  - {name: all, on: Number, to: [APPEARED], once: true, severity: high, summary: "{MovedFrom}/{Returned}/{Away}"}
+  - {name: all, on: Number, to: [APPEARED], once: true, severity: high, title: "{upper(MovedFrom)}", summary: "{MovedFrom}/{Returned}/{Away}", action: "{len(MovedFrom)}"}
   - {name: back, on: Number, to: [APPEARED], once: true, where: Returned and MovedFrom == "", severity: high, summary: x}
 `)
 	appeared := w.change(phone.Presence, "", phone.Appeared)
@@ -74,10 +74,16 @@ func TestNumbersThatMovedOrAreBack(t *testing.T) {
 			return phone.Space{SpaceKey: k, Name: map[string]string{"294": "Globex"}[k.ID]}
 		}))
 	}
-	require.Equal(t, "/false/", one(t, see(appeared)).Summary.Plain())
+	a := one(t, see(appeared))
+	require.Equal(t, "/false/", a.Summary.Plain())
+	require.Nil(t, a.Origin)
 	moved := appeared
 	moved.MovedFrom = "294"
-	require.Equal(t, "Globex/false/", one(t, see(moved)).Summary.Plain())
+	a = one(t, see(moved))
+	require.Equal(t, "Globex/false/", a.Summary.Plain())
+	require.Equal(t, "GLOBEX", a.Title.Plain())
+	hidden := []string{a.Origin.Space, a.Origin.Title.Plain(), a.Origin.Summary.Plain(), a.Origin.Action.Plain()}
+	require.Equal(t, []string{"294", "ANOTHER SPACE", "another space/false/", "13"}, hidden, "for those who may not see that space")
 	moved.MovedFrom = "295"
 	require.Equal(t, "295/false/", one(t, see(moved)).Summary.Plain(), "a space without a name")
 	back := appeared
@@ -146,8 +152,8 @@ rules:
 		texts = append(texts, p.Text+"; "+p.Hint)
 	}
 	require.Equal(t, []string{
-		`" Purple " is no documented value of QualityRating; one of GREEN, NA, NONE, RED, UNKNOWN, YELLOW`,
-		`"BANED" is no documented value of Status; did you mean "BANNED"?`,
+		`" Purple " is not a documented value of QualityRating; one of GREEN, NA, NONE, RED, UNKNOWN, YELLOW`,
+		`"BANED" is not a documented value of Status; did you mean "BANNED"?`,
 	}, texts)
 	require.Equal(t, 7, set.Warnings()[1].Line)
 	require.Equal(t, 37, set.Warnings()[1].Column)

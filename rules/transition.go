@@ -11,6 +11,8 @@ import (
 const (
 	flapsFrom = 3  // openings within reopen_within
 	maxFlaps  = 10 // that are remembered
+
+	anotherSpace = "another space" // MovedFrom for those who may not see that space
 )
 
 // open opens an alert, or makes it pending where the rule waits first.
@@ -52,6 +54,9 @@ func (s *step) fire(a alert.Alert) {
 	s.joinIncident(&a, a.Since)
 	if last == nil || last.ID != a.ID && !s.reopens(&a, last) {
 		a.Since, a.Openings = s.now, 1
+		if pending != nil { // mute times have begun and ended while it waited
+			s.postpone(&a, nil)
+		}
 		s.opens(&a, nil, alert.Firing, alert.Opened)
 		return
 	}
@@ -60,7 +65,8 @@ func (s *step) fire(a alert.Alert) {
 	}
 	a.ID, a.Revision, a.Notified = last.ID, last.Revision, last.Notified
 	a.Since, a.Openings = s.now, last.Openings+1
-	a.Channels, a.Drill = union(last.Channels, a.Channels), last.Drill
+	s.postpone(&a, last.Channels)
+	a.Followers, a.Drill = union(last.Followers, a.Followers), last.Drill
 	s.opens(&a, last, alert.Firing, alert.Reopened)
 }
 
@@ -70,8 +76,8 @@ func (s *step) reopens(a, last *alert.Alert) bool {
 	return last.Incident == a.Incident && a.Since.Sub(last.Changed) <= s.set.reopenWithin && s.set.reopenWithin > 0
 }
 
-// joinIncident gives an alert that opens, whose condition came true at a time, the
-// incident of its subject that lives, or a new one.
+// joinIncident puts an opening alert, whose condition came true at a time, into
+// its subject's current incident, or a new one.
 func (s *step) joinIncident(a *alert.Alert, since time.Time) {
 	if s.incidentOf != a.Subject { // else an alert on it has opened in this step
 		id, lives := s.state.incident(a.Subject, since, s.set.reopenWithin)
@@ -122,15 +128,41 @@ func (e *evaluation) render(r *fieldRule, a *alert.Alert, c phone.Change) {
 	e.fill()
 	e.env.setChange(&e.in, &c, a.Severity, a.Since)
 	shown := e.env.shown(r.field)
-	a.Title = r.title.of(c.New).render(&e.state.vm, shown)
-	a.Summary, a.Action = r.summary.of(c.New).render(&e.state.vm, shown), r.action.of(c.New).render(&e.state.vm, shown)
-	var channels []string
+	a.Title, a.Summary, a.Action = e.texts(r, c.New, shown)
+	a.Translations = e.translations(r, &c, shown)
+	a.Origin = nil
+	if c.MovedFrom != "" {
+		shown.MovedFrom = anotherSpace
+		a.Origin = &alert.Origin{Space: c.MovedFrom}
+		a.Origin.Title, a.Origin.Summary, a.Origin.Action = e.texts(r, c.New, shown)
+	}
+	a.Later = make([]string, 0, len(r.channels))
 	for _, ch := range r.channels {
-		if ch.where == nil || ch.where.isTrue(&e.state.vm, &e.env) {
-			channels = append(channels, ch.Name)
+		if ch.where == nil || ch.where.isTrue(&e.state.vm, e.env) {
+			a.Later = append(a.Later, ch.Name)
 		}
 	}
-	a.Channels = union(a.Channels, channels)
+	e.postpone(a, a.Channels)
+}
+
+// texts renders what a rule says of a value.
+func (e *evaluation) texts(r *fieldRule, value string, shown *environment) (title, summary, action alert.Text) {
+	of := func(t *texts) alert.Text { return t.of(value).render(&e.state.vm, shown) }
+	return of(r.title), of(r.summary), of(r.action)
+}
+
+// translations renders what a rule says of a change in other languages.
+func (e *evaluation) translations(r *fieldRule, c *phone.Change, shown *environment) map[phone.Language]alert.Texts {
+	if len(r.translated) == 0 {
+		return nil
+	}
+	all := make(map[phone.Language]alert.Texts, len(r.translated))
+	for _, t := range r.translated {
+		env := shown.speaking(t.language, c)
+		of := func(t *texts) alert.Text { return t.of(c.New).render(&e.state.vm, env) }
+		all[t.language] = alert.Texts{Title: of(t.title), Summary: of(t.summary), Action: of(t.action)}
+	}
+	return all
 }
 
 // union merges sorted lists into a new one.
@@ -161,13 +193,13 @@ func (e *evaluation) lifeEnded(a alert.Alert) alert.Alert {
 func whyEnded(c *phone.Change) string {
 	switch c.New {
 	case phone.Missing:
-		return "the number is missing from its space"
+		return alert.ClosedMissing
 	case phone.Moved:
-		return "the number moved to another space"
+		return alert.ClosedMoved
 	case "MIGRATED":
-		return "the number was migrated"
+		return alert.ClosedMigrated
 	default:
-		return "the number was deleted"
+		return alert.ClosedDeleted
 	}
 }
 
@@ -225,7 +257,7 @@ func dropped(a alert.Alert) alert.Alert {
 func (s *step) transition(a *alert.Alert, to alert.State, t alert.Transition) {
 	move(a, to, t, s.now)
 	f := s.state.flapping[fieldOf{a.Subject, a.Field}]
-	if f == nil || a.Severity < f.alert.Severity || t == alert.GotWorse { // what is worse than what flaps is heard
+	if f == nil || a.Severity < f.alert.Severity || t == alert.GotWorse { // what is worse than the flapping value is told
 		a.Notified = a.Revision
 	}
 }
@@ -233,10 +265,13 @@ func (s *step) transition(a *alert.Alert, to alert.State, t alert.Transition) {
 func move(a *alert.Alert, to alert.State, t alert.Transition, now time.Time) {
 	a.State, a.Transition, a.Changed = to, t, now
 	a.Revision++
+	if to.Closed() {
+		a.Later = nil
+	}
 }
 
-// settle tells how fields that flapped have stayed for long enough: by the alert that
-// flapped, and by others on the field of which not all was told.
+// settle reports fields that flapped and have been stable for long enough: by the
+// alert that flapped, and by others on the field with untold changes.
 func (s *step) settle() {
 	for k, f := range s.state.flapping {
 		if s.now.Sub(f.last.Changed) < s.set.settleAfter {

@@ -118,6 +118,12 @@ func (r *reader) count(size int) uint64 {
 	return n
 }
 
+// bytes reads a length and what follows, in place.
+func (r *reader) bytes() []byte {
+	s := r.take(r.uvarint())
+	return r.value[s.from:s.to:s.to]
+}
+
 func (r *reader) text() string { return r.string(r.take(r.uvarint())) }
 
 func (r *reader) string(s span) string {

@@ -52,15 +52,15 @@ type Commit struct {
 func (s *Store) Commit(c *Commit) error {
 	s.commit.Lock()
 	defer s.commit.Unlock()
+	if s.Position() != (Position{}) {
+		return fmt.Errorf("committing to store %s: %w", s.path, errReplicated) // the log would lack it
+	}
 	var w *writer
 	lost := s.damage.places()
 	err := dbfile.Guard(func() error {
 		return s.db.Update(func(tx *bolt.Tx) error {
 			w = s.newWriter(tx)
-			if err := w.setAside(lost); err != nil {
-				return fmt.Errorf("setting damaged records aside: %w", err)
-			}
-			return w.apply(c)
+			return w.applyWith(lost, c)
 		})
 	})
 	if err != nil {
@@ -79,8 +79,10 @@ type writer struct {
 	tx          *bolt.Tx
 	buckets     [bucketCount]*bolt.Bucket
 	first, last uint64 // of the log
-	staleIndex  bool   // it has to be made anew: a state or an entry is damaged
+	staleIndex  bool   // it must be rebuilt: a state or an entry is damaged
 	damage      *damage
+	recording   bool
+	redo        []byte // what was written, while recording
 }
 
 func (s *Store) newWriter(tx *bolt.Tx) *writer {
@@ -91,6 +93,14 @@ func (s *Store) newWriter(tx *bolt.Tx) *writer {
 	// Records are only appended: full pages save a third of the file.
 	w.buckets[eventLog].FillPercent = 1
 	return w
+}
+
+// applyWith sets damaged records aside first.
+func (w *writer) applyWith(lost []place, c *Commit) error {
+	if err := w.setAside(lost); err != nil {
+		return fmt.Errorf("setting damaged records aside: %w", err)
+	}
+	return w.apply(c)
 }
 
 func (w *writer) apply(c *Commit) error {
@@ -125,13 +135,26 @@ func firstError(steps ...func() error) error {
 
 // put stores a sealed value.
 func (w *writer) put(b bucket, key, sealed []byte) error {
+	w.record(opPut, b, key, sealed)
 	if err := w.buckets[b].Put(key, sealed); err != nil {
 		return fmt.Errorf("%s: key %q: %w", b, key, err)
 	}
 	return nil
 }
 
-func (w *writer) remove(b bucket, key []byte) error { return w.buckets[b].Delete(key) }
+func (w *writer) remove(b bucket, key []byte) error {
+	w.record(opRemove, b, key, nil)
+	return w.buckets[b].Delete(key)
+}
+
+// clear removes all records of a bucket.
+func (w *writer) clear(b bucket) (err error) {
+	w.record(opClear, b, nil, nil)
+	if err = w.tx.DeleteBucket(b.name()); err == nil {
+		w.buckets[b], err = w.tx.CreateBucket(b.name())
+	}
+	return err
+}
 
 func (w *writer) putJSON(b bucket, key []byte, v any) error {
 	value, err := json.Marshal(v)
@@ -199,14 +222,14 @@ func checkState(s *phone.SpaceState) error {
 	}
 	for i := 1; i < len(s.Numbers); i++ {
 		if s.Numbers[i-1].PhoneNumber >= s.Numbers[i].PhoneNumber {
-			return fmt.Errorf("state of %s: numbers are not sorted, or one is there twice", s.Space)
+			return fmt.Errorf("state of %s: numbers are not sorted, or one is repeated", s.Space)
 		}
 	}
 	return nil
 }
 
-// appendEvents puts what follows on the log's end and passes over what a commit
-// of the same value has put there already.
+// appendEvents appends to the log, and skips what a commit of the same value has
+// appended already.
 func (w *writer) appendEvents(events []alert.Event) error {
 	buf := make([]byte, 0, len(events)*usualEvent)
 	for i := range events {
@@ -226,7 +249,7 @@ func (w *writer) appendEvents(events []alert.Event) error {
 			w.last++
 			err = w.put(eventLog, key, sealed)
 		default:
-			err = fmt.Errorf("event %d does not follow on %d, the last of the log", e.Seq, w.last)
+			err = fmt.Errorf("event %d does not follow event %d, the last in the log", e.Seq, w.last)
 		}
 		if err != nil {
 			return err
@@ -241,7 +264,7 @@ func (w *writer) confirm(seq uint64, key, sealed []byte) error {
 	if old == nil && seq < w.first || bytes.Equal(old, sealed) {
 		return nil
 	}
-	return fmt.Errorf("event %d is in the log already, and is another", seq)
+	return fmt.Errorf("event %d is already in the log, with other content", seq)
 }
 
 func (w *writer) putConditions(all []phone.Condition) error {

@@ -99,10 +99,10 @@ func TestEventsFollowWithoutGap(t *testing.T) {
 	other := changeEvent(2)
 	other.Change.New = "YELLOW"
 	for want, events := range map[string][]alert.Event{
-		"event 5 does not follow on 3": changeEvents(5, 6),
-		"event 6 does not follow on 4": {changeEvent(4), changeEvent(6)},
-		"event 0 does not follow":      {changeEvent(0)},
-		"event 2 is in the log":        {other},
+		"event 5 does not follow event 3": changeEvents(5, 6),
+		"event 6 does not follow event 4": {changeEvent(4), changeEvent(6)},
+		"event 0 does not follow":         {changeEvent(0)},
+		"event 2 is already in the log":   {other},
 	} {
 		c := &Commit{Events: events, Checkpoints: map[string][]byte{"x": []byte("y")}}
 		require.ErrorContains(t, s.Commit(c), want)
@@ -253,7 +253,7 @@ func TestRejectedStates(t *testing.T) {
 	s := openTemp(t)
 	for want, r := range map[string]phone.SpaceState{
 		"not sorted":  stateOf(space("s"), named("2", "1")...),
-		"there twice": stateOf(space("s"), named("1", "1")...),
+		"repeated":    stateOf(space("s"), named("1", "1")...),
 		"NUL":         stateOf(phone.SpaceKey{Account: "a\x00", ID: "s"}),
 		"key too lar": stateOf(phone.SpaceKey{Account: "a", ID: string(bytes.Repeat([]byte("x"), 40000))}),
 	} {

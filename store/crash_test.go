@@ -129,7 +129,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 func TestErrorsSayWhatToDo(t *testing.T) {
 	for want, err := range map[string]error{
 		"the file system is read-only": syscall.EROFS,
-		"there is no room":             syscall.ENOSPC,
+		"the disk is full":             syscall.ENOSPC,
 		"must be allowed":              &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES},
 		"must name a file":             syscall.EISDIR,
 	} {

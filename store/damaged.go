@@ -13,8 +13,8 @@ import (
 	"numwatch/phone"
 )
 
-// DamagedError is a record whose checksum does not match, or that is not there
-// although its neighbours are. The rest of the store can be used.
+// DamagedError is a record whose checksum does not match, or that is missing
+// between its neighbours. The rest of the store can be used.
 type DamagedError struct {
 	Bucket string
 	Key    string
@@ -38,14 +38,14 @@ const (
 	maxAside = 1 << 20
 )
 
-// place is where a record stands.
+// place is the location of a record.
 type place struct {
 	bucket bucket
 	key    string
 }
 
-// damage is what readers found damaged. They pass over it, and the next commit
-// sets it aside.
+// damage is what readers found damaged. They skip it, and the next commit sets it
+// aside.
 type damage struct {
 	report func(DamagedError)
 	mu     sync.Mutex
@@ -83,14 +83,15 @@ func (d *damage) remove(all []place) {
 	}
 }
 
-// setAside moves damaged records into the bucket "damaged". In the place of an
-// event a notice says that it is lost.
+// setAside moves damaged records into the bucket "damaged". A notice takes the
+// place of a lost event.
 func (w *writer) setAside(all []place) error {
 	for _, p := range all {
 		key := []byte(p.key)
 		stored := bytes.Clone(w.buckets[p.bucket].Get(key))
 		if stored != nil && checkRecord(p.bucket, key, stored) == nil {
-			continue // replaced meanwhile
+			w.damage.remove([]place{p}) // replaced meanwhile
+			continue
 		}
 		if err := w.moveAside(p.bucket, key, stored); err != nil {
 			return err
@@ -114,7 +115,7 @@ func (w *writer) moveAside(b bucket, key, stored []byte) error {
 		return nil
 	}
 	name := append([]byte(b.String()+"\x00"), key[:min(len(key), maxKey)]...)
-	if err := w.buckets[damaged].Put(name, stored[:min(len(stored), maxAside)]); err != nil {
+	if err := w.put(damaged, name, stored[:min(len(stored), maxAside)]); err != nil {
 		return err
 	}
 	return w.remove(b, key)
@@ -137,8 +138,8 @@ func (w *writer) putLost(key []byte) error {
 	return w.put(eventLog, key, seal(lostEvent(w.buckets[eventLog], seq), 0, eventLog, key))
 }
 
-// lostEvent is a notice in the place of an event that is lost, so that whoever
-// follows the log goes on behind it.
+// lostEvent is a notice in place of a lost event, so that followers of the log
+// continue after it.
 func lostEvent(log *bolt.Bucket, seq uint64) []byte {
 	e := alert.Event{Seq: seq, Kind: alert.KindBot, Notice: &alert.Notice{
 		Kind: "record-damaged", Text: fmt.Sprintf("event %d is damaged in the store and cannot be read", seq),

@@ -1,6 +1,7 @@
 // Package store holds what numwatch knows in one bbolt file: the states of the
 // spaces, the log of events, alerts, messages, silences, conditions and
-// checkpoints. A Commit is one transaction, and nothing else writes. It imports
+// checkpoints. A Commit is one transaction, and nothing else writes; with
+// replicas it is prepared, put in their log, and applied by each of them. It imports
 // phone and alert; internal/watch commits, and internal/view, notify and the
 // commands read.
 //
@@ -8,6 +9,7 @@
 //
 //	meta         format        "numwatch 1": the schema version
 //	             epoch         6 of [a-z2-7], new at creation and after a restore; part of event ids
+//	             position      where a replica is in the log of its set (redo.go); not there without replicas
 //	spaces       account⌀id               → phone.SpaceState (state.go)
 //	numbers      text(number) account⌀id  → empty: the index of the spaces in which a number is known
 //	gone         the same                 → empty: those in which it was, and is no more

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -81,14 +82,22 @@ func (r *reader) subject() phone.Subject {
 	return phone.Subject{Account: r.text(), Space: r.text(), PhoneNumber: r.text(), Component: r.text()}
 }
 
-func (r *reader) change(c *phone.Change) {
+// changeHead reads what a change is about, and returns the flags for the rest of it.
+func (r *reader) changeHead(c *phone.Change) (flags uint64) {
 	c.Subject, c.Field, c.Direction = r.subject(), r.field(), phone.Direction(r.byte())
-	flags := r.uvarint()
+	flags = r.uvarint()
 	if flags > flagsKnown || c.Direction > phone.Sideways {
 		r.fail(errDamaged)
-		return
 	}
 	c.Baseline = flags&flagBaseline != 0
+	return flags
+}
+
+func (r *reader) change(c *phone.Change) {
+	flags := r.changeHead(c)
+	if r.err != nil {
+		return
+	}
 	c.SeenAfter, c.SeenAt, c.RequestId = r.time(), r.time(), r.text()
 	if flags&flagNumber != 0 {
 		c.Number = &phone.Number{PhoneNumber: c.Subject.PhoneNumber}
@@ -181,4 +190,49 @@ func (r *reader) changes(ofEvent, ofAlert *phone.Change) {
 	} else {
 		*ofAlert = *ofEvent
 	}
+}
+
+// Head is what an event is about, without what it says.
+type Head struct {
+	Seq        uint64
+	Time       time.Time
+	Kind       alert.Kind
+	Subject    phone.Subject   // as alert.Event.Subject
+	Direction  phone.Direction // of the change
+	Baseline   bool
+	Rule       string           // of an alert
+	Transition alert.Transition // of an alert
+}
+
+// HeadOf returns the head of an event.
+func HeadOf(e *alert.Event) Head {
+	h := Head{Seq: e.Seq, Time: e.Time, Kind: e.Kind, Subject: e.Subject(), Direction: e.Change.Direction, Baseline: e.Change.Baseline}
+	if e.Alert != nil {
+		h.Rule, h.Transition = e.Alert.Rule, e.Alert.Transition
+	}
+	return h
+}
+
+// decodeHead decodes less than decodeEvent: of a change only its beginning.
+func decodeHead(seq uint64, value []byte) (Head, error) {
+	r := &reader{value: value}
+	h := Head{Seq: seq, Kind: alert.Kind(r.byte()), Time: r.time()}
+	var ofEvent, ofAlert phone.Change
+	switch h.Kind {
+	case alert.KindBot:
+	case alert.KindChange:
+		r.changeHead(&ofEvent)
+		h.Subject = ofEvent.Subject
+	default:
+		var rest struct {
+			Rule       string           `json:"rule"`
+			Transition alert.Transition `json:"transition"`
+			Subject    phone.Subject    `json:"subject"`
+		}
+		r.changes(&ofEvent, &ofAlert)
+		r.json(&rest)
+		h.Rule, h.Transition, h.Subject = rest.Rule, rest.Transition, rest.Subject
+	}
+	h.Direction, h.Baseline = ofEvent.Direction, ofEvent.Baseline
+	return h, r.err
 }

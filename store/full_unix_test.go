@@ -46,7 +46,7 @@ func TestFullDiskLeavesThePreviousState(t *testing.T) {
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
 
 	require.ErrorContains(t, err, s.path)
-	require.ErrorContains(t, err, "there is no room")
+	require.ErrorContains(t, err, "the disk is full")
 	requireOneGeneration(t, s, 1)
 	require.Equal(t, uint64(1), s.LastSeq())
 	require.NoError(t, s.Commit(big), "the same value once there is room")

@@ -69,18 +69,14 @@ func reindex[T any](w *writer, b bucket, k phone.SpaceKey, before, after []T, na
 // putIndex puts an entry, which is its key and has no value but the checksum.
 func (w *writer) putIndex(b bucket, key []byte) error { return w.put(b, key, seal(nil, 0, b, key)) }
 
-// rebuildIndex makes the indexes anew where what is damaged cannot tell which
-// entries are wrong.
+// rebuildIndex rebuilds the indexes when damage hides which entries are wrong.
 func (w *writer) rebuildIndex() (err error) {
 	if !w.staleIndex {
 		return nil
 	}
 	keys := map[bucket][][]byte{numbers: nil, gone: nil}
 	for b := range keys {
-		if err = w.tx.DeleteBucket(b.name()); err != nil {
-			return err
-		}
-		if w.buckets[b], err = w.tx.CreateBucket(b.name()); err != nil {
+		if err = w.clear(b); err != nil {
 			return err
 		}
 	}
@@ -112,8 +108,8 @@ func (w *writer) rebuildIndex() (err error) {
 	return nil
 }
 
-// CheckIndex reads the index, and the next commit makes it anew if it is not what the
-// states say: a number that it lacks would count as missing when it moves. It holds a
+// CheckIndex reads the index, and the next commit rebuilds it if it disagrees with
+// the states: a number that it lacks would count as missing when it moves. It holds a
 // read transaction.
 func (s *Store) CheckIndex() error {
 	return s.view("the index of numbers", func(tx *bolt.Tx) error {
@@ -127,7 +123,7 @@ func (s *Store) CheckIndex() error {
 			listed++
 			return true, nil
 		})
-		if listed != tracked && lost == 0 { // else it is made anew already
+		if listed != tracked && lost == 0 { // else it is rebuilt already
 			s.damage.add(numbers, nil, fmt.Errorf("the index has %d entries for %d numbers", listed, tracked))
 		}
 		return nil

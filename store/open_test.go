@@ -72,7 +72,7 @@ func TestOpenRefusals(t *testing.T) {
 		alter("newer", putMeta(formatKey, "numwatch 2")): "schema version is 2",
 		alter("odd", putMeta(formatKey, "numwatch x")):   "not numwatch's",
 		alter("foreign", putMeta(formatKey, "another")):  "not numwatch's",
-		text:                       "no store of numwatch",
+		text:                       "not a numwatch store",
 		dir:                        "must name a file",
 		filepath.Join(text, "sub"): "creating the directory",
 	} {

@@ -261,6 +261,25 @@ func (s *Store) ReadHeads(from uint64, limit int) (heads []Head, err error) {
 	return heads, err
 }
 
+// AlertHeads returns the heads of those events about alerts that are among at most limit
+// events, from the first whose sequence is from or higher, and where the next ones begin:
+// from itself, where there are none.
+func (s *Store) AlertHeads(from uint64, limit int) (heads []Head, next uint64, err error) {
+	next = from
+	err = s.readLog(from, limit, func(seq uint64, value []byte) error {
+		next = seq + 1
+		if len(value) == 0 || alert.Kind(value[0]) != alert.KindAlert {
+			return nil
+		}
+		h, err := decodeHead(seq, value)
+		if err == nil {
+			heads = append(heads, h)
+		}
+		return err
+	})
+	return heads, next, err
+}
+
 // readLog visits events without a gap: where one is damaged, or not there, visit gets
 // a notice in its place.
 func (s *Store) readLog(from uint64, limit int, visit func(seq uint64, value []byte) error) error {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,4 +80,12 @@ func TestHeadsAreThoseOfTheEvents(t *testing.T) {
 	for i, h := range heads {
 		require.Equal(t, HeadOf(&events[10+i]), h)
 	}
+	alerts, next, err := s.AlertHeads(11, 300)
+	require.NoError(t, err)
+	require.EqualValues(t, 311, next)
+	require.Equal(t, slices.DeleteFunc(heads, func(h Head) bool { return h.Kind != alert.KindAlert }), alerts)
+	alerts, next, err = s.AlertHeads(401, 300)
+	require.NoError(t, err)
+	require.Empty(t, alerts)
+	require.EqualValues(t, 401, next)
 }

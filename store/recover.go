@@ -30,8 +30,8 @@ const (
 	maxGap = 1_000_000
 )
 
-// Record is a record of a damaged store, as it is stored, or the end of a part. Its bytes
-// are valid until yield returns.
+// Record is a record of a damaged store, as stored, or the end of a part. Its bytes are
+// valid until yield returns.
 type Record struct {
 	Part       string // see RecoveryParts
 	Key, Value []byte
@@ -40,8 +40,8 @@ type Record struct {
 }
 
 // RecoveryParts returns the parts that a damaged store is read in: its buckets, the most
-// important first. The log comes last, its newest events first. The index can be made
-// anew, and the other records help nobody.
+// important first. The log comes last, its newest events first. The index can be
+// rebuilt, and the other records are of no use.
 func RecoveryParts() (parts []string) {
 	for _, b := range []bucket{spaces, alerts, messages, silences, conditions, checkpoints} {
 		parts = append(parts, b.String())
@@ -268,7 +268,7 @@ func (r *Recovery) update(do func(*writer) error) error {
 }
 
 // Finish makes the store one that can be used, and syncs it: the log has no gaps, the
-// index is made anew, and a checkpoint says what describe returns.
+// index is rebuilt, and a checkpoint says what describe returns.
 func (r *Recovery) Finish(describe func() string) error {
 	if err := r.flush(); err != nil {
 		return err

@@ -23,15 +23,16 @@ const formatName = "numwatch "
 
 // Keys of the meta bucket.
 const (
-	formatKey = "format"
-	epochKey  = "epoch"
+	formatKey   = "format"
+	epochKey    = "epoch"
+	positionKey = "position"
 )
 
 const epochLen = 6
 
 var (
 	errForeign = errors.New("it is a bbolt database, but not numwatch's: check the path")
-	errNoStore = errors.New("it is no store of numwatch: check the path")
+	errNoStore = errors.New("it is not a numwatch store: check the path")
 )
 
 func newEpoch() string { return strings.ToLower(rand.Text()[:epochLen]) }
@@ -45,7 +46,7 @@ func header(tx *bolt.Tx) (epoch string, lost []string, err error) {
 	}
 	for b := range bucketCount {
 		if b.in(tx) == nil {
-			return "", nil, &dbfile.Damage{What: fmt.Sprintf("bucket %q is gone", b)}
+			return "", nil, &dbfile.Damage{What: fmt.Sprintf("bucket %q is missing", b)}
 		}
 	}
 	read := func(key string) string {
@@ -87,21 +88,25 @@ func (s *Store) create(tx *bolt.Tx) error {
 			return err
 		}
 	}
-	return s.newWriter(tx).putHeader(newEpoch())
+	return s.newWriter(tx).putHeader(cmp.Or(s.epoch, newEpoch()))
 }
 
 func (w *writer) putHeader(epoch string) error {
 	for key, value := range map[string]string{formatKey: formatName + strconv.Itoa(SchemaVersion), epochKey: epoch} {
-		k := []byte(key)
-		if err := w.put(meta, k, seal([]byte(value), 0, meta, k)); err != nil {
+		if err := w.putMeta(key, []byte(value)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// repairHeader makes anew what of the header is damaged. A new epoch, as after a
-// restore, keeps ids of events from coming twice.
+func (w *writer) putMeta(key string, value []byte) error {
+	k := []byte(key)
+	return w.put(meta, k, seal(value, 0, meta, k))
+}
+
+// repairHeader repairs a damaged header. A new epoch, as after a restore, keeps
+// ids of events from coming twice.
 func (s *Store) repairHeader(tx *bolt.Tx, epoch string, lost []string) error {
 	w := s.newWriter(tx)
 	for _, key := range lost {
@@ -115,8 +120,8 @@ func (s *Store) repairHeader(tx *bolt.Tx, epoch string, lost []string) error {
 }
 
 // NewEpoch gives the store at path, which nobody may have open, a new epoch and
-// returns it. It belongs after restoring a backup: sequences went back, and ids
-// of events must not come twice.
+// returns it, and takes it out of its replicas. It belongs after restoring a backup:
+// sequences went back, and ids of events must not come twice.
 func NewEpoch(path string) (epoch string, err error) {
 	db, _, err := dbfile.Open(path, dbfile.Access{})
 	if err != nil {
@@ -129,7 +134,7 @@ func NewEpoch(path string) (epoch string, err error) {
 				return err
 			}
 			key := []byte(epochKey)
-			return meta.in(tx).Put(key, seal([]byte(epoch), 0, meta, key))
+			return errors.Join(meta.in(tx).Put(key, seal([]byte(epoch), 0, meta, key)), meta.in(tx).Delete([]byte(positionKey)))
 		})
 	})
 	if err = errors.Join(err, db.Close()); err != nil {

@@ -37,6 +37,8 @@ type Options struct {
 	// Damaged is told once of every record that is found damaged, by whoever
 	// reads it: it must be quick and leave the store alone. It may be nil.
 	Damaged func(DamagedError)
+	// Epoch is that of a store that Open makes; "" draws one.
+	Epoch string
 }
 
 // Store is an open store. Its methods may be called from several goroutines.
@@ -48,10 +50,11 @@ type Store struct {
 
 	damage damage
 
-	commit  sync.Mutex // held by Commit, so that the bounds below follow in order
-	first   atomic.Uint64
-	last    atomic.Uint64
-	scratch sync.Pool // *[]byte
+	commit   sync.Mutex // held by whoever writes, so that the bounds below follow in order
+	first    atomic.Uint64
+	last     atomic.Uint64
+	position atomic.Pointer[Position]
+	scratch  sync.Pool // *[]byte
 }
 
 // Open opens the store at path, and creates it, with its directory, where there
@@ -68,7 +71,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		path: path, db: db, scratch: sync.Pool{New: func() any { return new([]byte) }},
+		path: path, db: db, epoch: o.Epoch, scratch: sync.Pool{New: func() any { return new([]byte) }},
 		damage: damage{report: o.Damaged, found: map[place]bool{}},
 	}
 	if err := dbfile.Guard(s.load); err != nil {
@@ -85,6 +88,10 @@ func (s *Store) load() (err error) {
 			return nil
 		}
 		s.epoch, lost, err = header(tx)
+		// The other replicas have a good one, and a new epoch would part this one from them.
+		if err == nil && len(lost) > 0 && meta.in(tx).Get([]byte(positionKey)) != nil {
+			err = &dbfile.Damage{What: fmt.Sprintf("bucket %q: damaged are %q", meta, lost)}
+		}
 		return err
 	})
 	if err == nil && s.fresh {
@@ -100,6 +107,11 @@ func (s *Store) load() (err error) {
 		if s.epoch, _, err = header(tx); err != nil {
 			return err
 		}
+		position, err := readPosition(tx)
+		if err != nil {
+			return err
+		}
+		s.position.Store(&position)
 		return s.loadBounds(tx)
 	})
 }
@@ -159,8 +171,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Epoch is the six characters that tell this store's sequences from those of
-// any other, made at its creation and anew when a backup is restored.
+// Epoch is the six characters that tell this store's sequences from those of any
+// other, made at its creation and again when a backup is restored.
 func (s *Store) Epoch() string { return s.epoch }
 
 // Fresh reports whether Open made the store.

@@ -79,9 +79,9 @@ func verify(path string, what func(*Report, *bolt.Tx, *os.File) error) (Report, 
 	return report, err
 }
 
-// orForeign tells a file of another program, such as one that a wrong path names, from a
-// damaged store: that holds its format, in many places, or begins with the number of
-// its first page, which is 0.
+// orForeign distinguishes a file of another program, as with a wrong path, from a
+// damaged store: that holds its format, in many places, or begins with the number of its
+// first page, which is 0.
 func orForeign(path string, err error) error {
 	if !Corrupt(err) || holdsFormat(path) {
 		return err
@@ -134,8 +134,8 @@ func appendBounded(list []string, one string) []string {
 	}
 }
 
-// verify goes from the pages up, and stops where those are damaged: what stands
-// on them could not be read safely.
+// verify goes from the pages up, and stops at damaged ones: their records could
+// not be read safely.
 func (r *Report) verify(tx *bolt.Tx, file *os.File) error {
 	if err := r.structure(tx, file); err != nil || !r.OK() {
 		return err
@@ -145,6 +145,9 @@ func (r *Report) verify(tx *bolt.Tx, file *os.File) error {
 		return err
 	}
 	r.Epoch = epoch
+	if _, err := readPosition(tx); err != nil {
+		r.problem("%v", err)
+	}
 	for _, key := range lost {
 		r.problem("%v", &DamagedError{Bucket: meta.String(), Key: key, Err: errChecksum})
 	}
@@ -177,7 +180,7 @@ func (r *Report) structure(tx *bolt.Tx, file *os.File) error {
 		c := b.in(tx).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			if _, err := unseal(b, k, v); err != nil && v == nil {
-				r.problem("bucket %q: there is a bucket in the place of a record", b)
+				r.problem("bucket %q: there is a bucket where a record should be", b)
 			}
 		}
 	}
@@ -259,7 +262,7 @@ func (r *Report) events(tx *bolt.Tx) {
 			return err
 		}
 		if seq != next {
-			r.problem("log: event %d follows on %d", seq, next-1)
+			r.problem("log: event %d follows event %d", seq, next-1)
 		}
 		next = seq + 1
 		_, err = decodeEvent(seq, v)

@@ -24,7 +24,7 @@ func TestVerifyFindsContradictions(t *testing.T) {
 		"in bucket \"checkpoints\": its checksum does not match": func(tx *bolt.Tx) error {
 			return tx.Bucket(checkpoints.name()).Put([]byte("nats"), []byte("{}"))
 		},
-		"event 3 follows on 1": func(tx *bolt.Tx) error { return tx.Bucket(eventLog.name()).Delete(seqKey(2)) },
+		"event 3 follows event 1": func(tx *bolt.Tx) error { return tx.Bucket(eventLog.name()).Delete(seqKey(2)) },
 		"in bucket \"log\": the value is damaged": func(tx *bolt.Tx) error {
 			return putSealed(tx, eventLog, string(seqKey(3)), []byte{0, 0})
 		},
@@ -60,7 +60,7 @@ func TestVerifyFindsContradictions(t *testing.T) {
 			return putSealed(tx, conditions, "x", []byte(`{"field":"Sink"}`))
 		},
 		"damaged record \"epoch\" in bucket \"meta\"": func(tx *bolt.Tx) error { return meta.in(tx).Delete([]byte(epochKey)) },
-		"bucket \"log\" is gone":                      func(tx *bolt.Tx) error { return tx.DeleteBucket(eventLog.name()) },
+		"bucket \"log\" is missing":                   func(tx *bolt.Tx) error { return tx.DeleteBucket(eventLog.name()) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			s := openTemp(t)

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"sort"
 	"strings"
@@ -13,13 +15,14 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
 // Which alerts a list shows.
 const (
 	stateOpen   = "open" // pending or firing
 	stateFiring = "firing"
-	stateClosed = "closed" // lately: they are forgotten after some hours
+	stateClosed = "closed" // recently: they are deleted after some hours
 	stateAll    = "all"
 )
 
@@ -87,9 +90,9 @@ func compareAlerts(a, b *alert.Alert) int {
 	return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.Since.Compare(a.Since), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID))
 }
 
-// searchable is what a search looks for a text in.
+// searchable is the text that a search looks in.
 func (s *site) searchable(a *alert.Alert) string {
-	parts := []string{a.Rule, a.Subject.PhoneNumber, a.Subject.Space, a.Subject.Component, a.Summary.Render(shown)}
+	parts := []string{a.Rule, a.Subject.PhoneNumber, a.Subject.Space, a.Subject.Component, a.Summary.Render(display.Line)}
 	if a.Change.Number != nil {
 		parts = append(parts, a.Change.Number.Get(phone.VerifiedName))
 	}
@@ -105,13 +108,13 @@ func (s *site) render(a *alert.Alert) api.Alert {
 		Account: a.Subject.Account, Part: a.Subject.Component,
 		Field: a.Field, Old: a.Field.Shown(c.Old), New: a.Field.Shown(c.New), Direction: c.Direction,
 		SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId, MovedFrom: c.MovedFrom, AwaySince: c.AwaySince,
-		Baseline: a.Baseline, Drill: a.Drill, Code: c.Code, Reason: shown(c.Reason),
-		Number: redacted(c.Number),
+		Baseline: a.Baseline, Drill: a.Drill, Code: c.Code, Reason: display.Line(c.Reason),
+		Number: display.Redacted(c.Number),
 		Alert: api.Detail{
 			ID: a.ID, Incident: a.Incident, Rule: a.Rule, Severity: a.Severity, Transition: a.Transition, State: a.State,
-			Since: a.Since, Changed: a.Changed, Closing: shown(a.Closing), Channels: append([]string{}, a.Channels...),
-			Revision: a.Revision, Openings: a.Openings, Flapping: a.Flapping, HeldBy: append([]string{}, a.HeldBy...), Ack: a.Ack,
-			Title: a.Title.Render(shown), Summary: a.Summary.Render(shown), Action: a.Action.Render(shown), Runbook: a.Runbook,
+			Since: a.Since, Changed: a.Changed, Closing: display.Line(a.Closing), Channels: append([]string{}, a.Channels...),
+			Revision: a.Revision, Openings: a.Openings, Flapping: a.Flapping, HeldBy: append([]string{}, a.HeldBy...), Ack: a.Ack, Reason: reasonOf(a),
+			Title: a.Title.Render(display.Line), Summary: a.Summary.Render(display.Line), Action: a.Action.Render(display.Line), Runbook: a.Runbook,
 		},
 	}
 	if a.Subject.Space != "" {
@@ -119,6 +122,16 @@ func (s *site) render(a *alert.Alert) api.Alert {
 		out.Space = &space
 	}
 	return out
+}
+
+// reasonOf is the reason of an alert, fit to be shown.
+func reasonOf(a *alert.Alert) *alert.Reason {
+	if a.Reason == nil {
+		return nil
+	}
+	return &alert.Reason{
+		Level: display.Line(a.Reason.Level), Code: display.Line(a.Reason.Code), Text: display.Line(a.Reason.Text), Solution: display.Line(a.Reason.Solution),
+	}
 }
 
 func (s *site) detail(a *alert.Alert) api.AlertDetail {
@@ -129,7 +142,10 @@ func (s *site) told(alerts []*alert.Alert) []api.Told {
 	told := []api.Told{}
 	for _, a := range alerts {
 		for _, m := range s.View.MessagesOf(a.Incident) {
-			t := api.Told{Alert: a.ID, Rule: a.Rule, Channel: m.Channel, State: m.State, At: m.At, Reason: shown(m.Reason)}
+			t := api.Told{Alert: a.ID, Rule: a.Rule, Channel: m.Channel, State: m.State, At: m.At, Reason: display.Line(m.Reason)}
+			if m.Kind != "" {
+				t.Sink = m.Kind + ":" + m.Target
+			}
 			if i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID }); i >= 0 {
 				t.Shows = m.Alerts[i].Revision
 			}
@@ -172,7 +188,7 @@ func (s *site) postDrill(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &q) {
 		return
 	}
-	by, err := who(q.By)
+	by, err := s.who(q.By)
 	var a alert.Alert
 	if err == nil {
 		a, err = s.Operator.Drill(r.Context(), q.Rule, q.Space, by)
@@ -185,19 +201,17 @@ func (s *site) postDrill(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) ack(r *http.Request, by string) (any, error) {
-	return s.decide(r, by, s.Operator.Ack)
+	return s.decide(r.Context(), r.PathValue("id"), by, s.Operator.Ack)
 }
 
 func (s *site) unack(r *http.Request, by string) (any, error) {
-	return s.decide(r, by, s.Operator.Unack)
+	return s.decide(r.Context(), r.PathValue("id"), by, s.Operator.Unack)
 }
 
-// decide does something with the alert that a path names, or with every open alert of
-// the incident.
-func (s *site) decide(r *http.Request, by string, do func(ctx context.Context, id, by string) (alert.Alert, error)) (any, error) {
-	id := r.PathValue("id")
+// decide does something with an alert, or with every open alert of an incident.
+func (s *site) decide(ctx context.Context, id, by string, do deciding) (any, error) {
 	if len(s.View.AlertsOf(id)) == 0 {
-		a, err := do(r.Context(), id, by)
+		a, err := do(ctx, id, by)
 		if err != nil {
 			return nil, err
 		}
@@ -205,7 +219,7 @@ func (s *site) decide(r *http.Request, by string, do func(ctx context.Context, i
 	}
 	list := api.AlertList{Alerts: []api.Alert{}}
 	for _, open := range s.openOf(id) {
-		a, err := do(r.Context(), open.ID, by)
+		a, err := do(ctx, open.ID, by)
 		if errors.Is(err, alert.ErrRejected) || errors.Is(err, alert.ErrNotFound) {
 			continue // it has closed meanwhile
 		}
@@ -225,4 +239,109 @@ func (s *site) openOf(incident string) []*alert.Alert {
 	open := slices.DeleteFunc(slices.Clone(s.View.AlertsOf(incident)), func(a *alert.Alert) bool { return a.State.Closed() })
 	slices.SortFunc(open, compareAlerts)
 	return open
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
+type drillPage struct {
+	Rules     display.Choice
+	Space     string
+	Refused   string
+	Suggested map[string][]display.Option
+}
+
+func (s *site) drillPage(w http.ResponseWriter, r *http.Request) {
+	s.showDrill(w, r, http.StatusOK, r.URL.Query(), "")
+}
+
+// showDrill shows the page with its form filled in with q.
+func (s *site) showDrill(w http.ResponseWriter, r *http.Request, code int, q url.Values, refused string) {
+	p := s.frame(r, "drill", "Drill")
+	if r.Method == http.MethodGet {
+		params := paramsOf(r)
+		for _, name := range []string{"rule", "space", "by"} {
+			params.text(name)
+		}
+		p.Wrong = params.ofPage()
+	}
+	p.Form, p.Body = true, drillPage{
+		Rules: display.Choose("rule", "Rule", "choose a rule", s.ruleNames(), q.Get("rule")), Space: display.Text(q.Get("space")), Refused: display.Text(refused),
+		Suggested: map[string][]display.Option{"space": s.suggestions()["space"]},
+	}
+	s.show(w, code, p)
+}
+
+// drillForm sends the drill that its page asks for. What is refused is shown there.
+func (s *site) drillForm(w http.ResponseWriter, r *http.Request) {
+	by, err := s.named(w, r)
+	space := strings.TrimSpace(r.PostFormValue("space"))
+	if err == nil && space != "" {
+		var key phone.SpaceKey
+		if key, err = s.names().Space("", space); key.Account != "" {
+			space = key.String()
+		}
+	}
+	if err == nil {
+		err = s.names().Rule(r.PostFormValue("rule"))
+	}
+	var made alert.Alert
+	if err == nil {
+		made, err = s.Operator.Drill(r.Context(), r.PostFormValue("rule"), space, by)
+	}
+	switch {
+	case err == nil:
+		s.back(w, r, "alerts", "drilled", made.ID)
+	case errors.Is(err, alert.ErrRejected) || errors.Is(err, alert.ErrNotFound):
+		s.showDrill(w, r, http.StatusUnprocessableEntity, r.PostForm, because(err))
+	default:
+		s.decided(w, r, "", nil, err)
+	}
+}
+
+// maxSuggested is how many names a field suggests of each kind: of more, the page would
+// become too large.
+const maxSuggested = 1000
+
+// suggestions are what exists, for fields that are typed, by the field's name.
+func (s *site) suggestions() map[string][]display.Option {
+	all := map[string][]display.Option{}
+	add := func(name, value, text string) {
+		if len(all[name]) < maxSuggested {
+			all[name] = append(all[name], display.Option{Value: value, Text: display.Text(text)})
+		}
+	}
+	labels, accounts := map[string]bool{}, map[string]bool{}
+	for _, one := range s.Spaces() {
+		add("space", one.ID, one.Name)
+		accounts[one.Account] = true
+		for name, v := range one.Labels {
+			labels[name+"="+v] = true
+		}
+	}
+	for _, one := range slices.Sorted(maps.Keys(labels)) {
+		add("labels", one, "")
+	}
+	for _, one := range slices.Sorted(maps.Keys(accounts)) {
+		add("account", one, "")
+	}
+	for _, one := range s.Sinks() {
+		add("part", one.Name, "")
+	}
+	seen := map[string]bool{}
+	for _, a := range s.selected(selection{State: stateOpen}) {
+		if n := a.Subject.PhoneNumber; n != "" && !seen[n] {
+			seen[n] = true
+			add("number", n, a.Rule)
+		}
+	}
+	return all
 }

@@ -9,9 +9,10 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
-// Slack takes requests to try again what could not be delivered.
+// Slack takes requests to retry what could not be delivered.
 type Slack interface {
 	// RetryDead posts the alerts of a dead letter again.
 	RetryDead(ctx context.Context, id string) error
@@ -22,11 +23,11 @@ type Slack interface {
 func (s *site) deadLetters() []api.DeadLetter {
 	out := []api.DeadLetter{}
 	for _, m := range s.View.DeadLetters() {
-		letter := api.DeadLetter{ID: m.ID, Channel: m.Channel, At: m.At, Reason: shown(m.Reason), Alerts: []api.DeadAlert{}}
+		letter := api.DeadLetter{ID: m.ID, Channel: m.Channel, At: m.At, Reason: display.Line(m.Reason), Alerts: []api.DeadAlert{}}
 		for _, one := range m.Alerts {
 			d := api.DeadAlert{ID: one.Alert}
 			if a, ok := s.View.Alert(one.Alert); ok {
-				d.Rule, d.Summary = a.Rule, a.Summary.Render(shown)
+				d.Rule, d.Summary = a.Rule, a.Summary.Render(display.Line)
 			}
 			letter.Alerts = append(letter.Alerts, d)
 		}
@@ -45,7 +46,7 @@ func (s *site) getDeadLetters(w http.ResponseWriter, r *http.Request) {
 	api.Write(w, http.StatusOK, api.DeadLetterList{Total: len(all), DeadLetters: part(all, offset, limit)})
 }
 
-// retryDead tries the dead letter that the path names again.
+// retryDead retries the dead letter that the path names.
 func (s *site) retryDead(r *http.Request) error {
 	id := r.PathValue("id")
 	if m, ok := s.View.Message(id); !ok || m.State != alert.Dead {
@@ -64,12 +65,12 @@ type deliveryPage struct {
 	Sinks  []sinkRow
 	Parked int
 	Dead   []deadRow
-	Pager  pager
+	Pager  display.Pager
 }
 
 type sinkRow struct {
 	api.SinkStatus
-	Tone tone
+	Tone display.Tone
 	What string
 }
 
@@ -84,17 +85,20 @@ const maxDeadAlerts = 5
 func sinkRows(sinks []api.SinkStatus) []sinkRow {
 	var rows []sinkRow
 	for _, k := range sinks {
-		row := sinkRow{SinkStatus: k, Tone: good, What: "events for programs"}
+		row := sinkRow{SinkStatus: k, Tone: display.Good, What: "events for programs"}
 		if channel, ok := strings.CutPrefix(k.Name, "slack:"); ok {
 			row.What = "messages in channel " + channel
+			if k.Digest != "" {
+				row.What = "digests in channel " + channel + ": " + k.Digest
+			}
 		} else if k.Name == "slack-socket" {
 			row.What = "buttons on messages"
 		}
 		switch {
 		case k.State == phone.Parked:
-			row.Tone = dire
-		case k.State != phone.OK || k.LastError != "":
-			row.Tone = watch
+			row.Tone = display.Dire
+		case k.State != phone.OK || k.LastError != "" || len(k.Warnings) > 0:
+			row.Tone = display.Watch
 		}
 		rows = append(rows, row)
 	}
@@ -115,5 +119,5 @@ func (s *site) deliveryPage(w http.ResponseWriter, r *http.Request) {
 		row.Alerts = d.Alerts[:len(d.Alerts)-row.More]
 		body.Dead = append(body.Dead, row)
 	}
-	s.page(w, r, "delivery", "Delivery", body, params.wrong...)
+	s.page(w, r, "delivery", "Delivery", body, params)
 }

@@ -45,15 +45,17 @@ type bot struct {
 	messages []alert.Message
 	silences []alert.Silence
 	rules    api.Rules
-	counting bool  // the view is not built yet
-	broken   error // of the store, when it is read
-	refuse   error // of what operators ask for
-	copies   func(io.Writer) error
-	reloads  int
-	retried  []string // dead letters
-	retries  int      // of parked channels
-	ending   chan struct{}
-	log      strings.Builder
+	// neverPolled: no space has a state stored.
+	neverPolled bool
+	counting    bool  // the view is not built yet
+	broken      error // of the store, when it is read
+	refuse      error // of what operators ask for
+	copies      func(io.Writer) error
+	reloads     int
+	retried     []string // dead letters
+	retries     int      // of parked channels
+	ending      chan struct{}
+	log         strings.Builder
 
 	view *view.View
 }
@@ -101,11 +103,15 @@ func (b *bot) options(t testing.TB) Options {
 		Ready:   func() error { return b.notReady },
 		Version: b.status.Version, Started: b.status.Started,
 		Accounts: func() []api.AccountStatus { return b.status.Accounts },
-		Sinks:    func() []api.SinkStatus { return b.status.Sinks },
-		Store:    func() api.StoreStatus { return b.status.Store },
-		Spaces:   func() []phone.Space { return b.spaces },
-		Space:    b.space,
-		Slack:    b, Operator: b, Rules: func() api.Rules { return b.rules }, Ending: b.ending,
+		Hints:    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) },
+		Receipts: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
+
+		HintStatus: func() *api.HintsStatus { return b.status.Hints },
+		Sinks:      func() []api.SinkStatus { return b.status.Sinks },
+		Store:      func() api.StoreStatus { return b.status.Store },
+		Spaces:     func() []phone.Space { return b.spaces },
+		Space:      b.space,
+		Slack:      b, Operator: b, Rules: func() api.Rules { return b.rules }, Explain: b.explain, Ending: b.ending,
 		Backup: func(w io.Writer) (int64, error) {
 			if b.copies != nil {
 				return 0, b.copies(w)
@@ -120,6 +126,27 @@ func (b *bot) options(t testing.TB) Options {
 	}
 }
 
+// explain says what the bot would say of its worst alert.
+func (b *bot) explain(id string) (api.Explanation, error) {
+	if len(b.alerts) == 0 || id != b.alerts[0].ID {
+		return api.Explanation{}, fmt.Errorf("there is no alert %s, neither in the log nor in the store", id)
+	}
+	a := &b.alerts[0]
+	return api.Explanation{
+		Title:    a.Rule + " on QualityRating is firing",
+		Happened: []api.Moment{{At: a.Since, Text: "opened: QualityRating went from YELLOW to RED", Notes: "sent to oncall, ops"}},
+		Shown:    []string{"oncall: message of 2026-11-23 10:28 UTC, posted"},
+		Silent:   []string{"gold: the channel takes labels.tier gold only <b>"},
+		Opening: &api.Opening{
+			At: a.Since, Changes: []string{"QualityRating went from YELLOW to RED"}, Unaffected: 8, Differences: []string{"quality-yellow on QualityRating: opened then, nothing with the current rules"},
+			Decisions: []api.Decision{
+				{Result: "opened", Rule: "quality-red", Field: "QualityRating", Text: "QualityRating is RED", Channels: []string{"sent to oncall", "not sent to gold: see https://x.example.com/?k=TOPSECRET"}},
+				{Result: "silent", Rule: "quality-yellow", Field: "QualityRating", Clause: "to", Text: "QualityRating is RED, and to is YELLOW"},
+			},
+		},
+	}, nil
+}
+
 func (b *bot) space(k phone.SpaceKey) phone.Space {
 	i := slices.IndexFunc(b.spaces, func(s phone.Space) bool { return s.SpaceKey == k })
 	if i < 0 {
@@ -129,6 +156,9 @@ func (b *bot) space(k phone.SpaceKey) phone.Space {
 }
 
 func (b *bot) spaceStates() (states []phone.SpaceState) {
+	if b.neverPolled {
+		return nil
+	}
 	for _, s := range b.spaces {
 		state := phone.SpaceState{Space: s.SpaceKey, At: noon.Add(-time.Hour)}
 		for _, n := range b.numbers {
@@ -204,10 +234,16 @@ func (b *bot) Silence(_ context.Context, s alert.Silence) (alert.Silence, error)
 	if !s.Until.After(noon) {
 		return alert.Silence{}, fmt.Errorf("%w: the end is in the past", alert.ErrRejected)
 	}
-	s.ID, s.From = fmt.Sprintf("s-%d", len(b.silences)+1), noon
+	if !s.Until.After(s.From) {
+		return alert.Silence{}, fmt.Errorf("%w: the end is before the start", alert.ErrRejected)
+	}
+	s.ID = fmt.Sprintf("s-%d", len(b.silences)+1)
+	if s.Planned = s.From.After(noon); !s.Planned {
+		s.From = noon
+	}
 	b.silences = append(b.silences, s)
 	for i := range b.alerts {
-		if s.Match.Matches(&b.alerts[i], nil) {
+		if !s.Planned && s.Match.Matches(&b.alerts[i], nil) {
 			b.alerts[i].HeldBy = append(b.alerts[i].HeldBy, alert.SilenceHold+s.ID)
 		}
 	}
@@ -253,6 +289,23 @@ type request struct {
 
 // to returns the answer of h, which openapi.yaml describes where it is one of the API.
 func (r request) to(h http.Handler) *httptest.ResponseRecorder {
+	w := r.plain(h)
+	if strings.HasPrefix(r.path, apiPrefix) {
+		if err := documented().check(r.made(), []byte(r.body), w); err != nil {
+			panic(fmt.Sprintf("%s %s differs from openapi.yaml: %v", r.method, r.path, err))
+		}
+	}
+	return w
+}
+
+// plain returns the answer, whatever is documented.
+func (r request) plain(h http.Handler) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r.made())
+	return w
+}
+
+func (r request) made() *http.Request {
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
@@ -267,14 +320,7 @@ func (r request) to(h http.Handler) *httptest.ResponseRecorder {
 	for k, v := range r.header {
 		req.Header.Set(k, v)
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, req)
-	if strings.HasPrefix(req.URL.Path, apiPrefix) {
-		if err := documented().check(req, []byte(r.body), w); err != nil {
-			panic(fmt.Sprintf("%s %s differs from openapi.yaml: %v", req.Method, req.URL, err))
-		}
-	}
-	return w
+	return req
 }
 
 // post fills in a form.
@@ -369,6 +415,8 @@ func busyBot() *bot {
 	b.rules = busyRules()
 	return b
 }
+
+func row(k phone.SpaceKey, n phone.Number) view.Row { return view.Row{Space: k, Number: n} }
 
 func plainNumber(number, name string) phone.Number {
 	n := phone.Number{PhoneNumber: number}
@@ -511,7 +559,11 @@ func busyRules() api.Rules {
 			rule("sink-parked", alert.Critical, 1, phone.Sink), rule("space-blind", alert.High, 2, phone.Poll),
 			rule("status-banned", alert.Critical, 9, phone.Status), rule("status-flagged", alert.High, 17, phone.Status),
 		},
-		Channels: []api.Channel{{Name: "oncall", Slack: "#wa-oncall"}, {Name: "ops", Slack: "#wa-ops"}, {Name: "gold", Slack: "#wa-gold"}},
+		Channels: []api.Channel{
+			{Name: "oncall", Kind: "slack", Target: "#wa-oncall", Slack: "#wa-oncall"},
+			{Name: "ops", Kind: "slack", Target: "#wa-ops", Slack: "#wa-ops"},
+			{Name: "siem", Kind: "webhook", Target: "siem"},
+		},
 		Warnings: []api.Problem{{Line: 41, Column: 12, Rule: "status-flagged", Text: `"FLAGED" is not documented for Status`, Hint: `did you mean "FLAGGED"?`, Source: "    to: [FLAGGED, FLAGED]"}},
 		Compared: &api.Compared{At: noon.Add(-2 * time.Minute), Text: "In the last week the new rules would have sent 412 messages, the old ones 3"},
 		Refused: &api.Refusal{At: noon.Add(-3 * time.Minute), Text: "rules.yaml:12:9: no", Problems: []api.Problem{

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 
+	"numwatch/web/guard"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -13,6 +15,8 @@ const (
 	elsewhere = "203.0.113.7:50000"
 	token     = "correct horse"
 )
+
+var admin = []guard.Token{{Secret: token, Role: guard.Admin}}
 
 var everyPath = []string{"/", "/assets/style.css", "/numbers", "/alerts", "/spaces", "/rules", "/delivery", "/silences", "/api/v1/numbers", "/api/v1/spaces", "/api/v1/rules", "/api/v1/deadletters", "/api/v1/status", "/api/v1/alerts", "/api/v1/backup", "/healthz", "/readyz", "/metrics"}
 
@@ -24,7 +28,7 @@ func basic(password string) map[string]string {
 
 func TestWithAToken(t *testing.T) {
 	o := (&bot{}).options(t)
-	o.Token = token
+	o.Tokens = admin
 	h := New(o)
 	probes := map[string]bool{"/healthz": true, "/readyz": true}
 	for _, path := range everyPath {
@@ -57,7 +61,7 @@ func TestWithAToken(t *testing.T) {
 // A proxy on this machine speaks for others: what is free here is not for them.
 func TestAProxyIsNotThisMachine(t *testing.T) {
 	o := (&bot{}).options(t)
-	o.Token = token
+	o.Tokens = admin
 	h := New(o)
 	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"} {
 		require.Equal(t, 401, request{path: "/metrics", header: map[string]string{header: "203.0.113.7"}}.to(h).Code, header)
@@ -71,7 +75,7 @@ func TestAProxyIsNotThisMachine(t *testing.T) {
 	require.Equal(t, 401, request{path: "/metrics"}.to(New(o)).Code)
 	require.Equal(t, 200, request{path: "/metrics", header: bearer(token)}.to(New(o)).Code)
 	require.Equal(t, 403, request{path: "/debug/pprof/", header: bearer(token)}.to(New(o)).Code)
-	o.Token = ""
+	o.Tokens = nil
 	require.Equal(t, 401, request{path: "/api/v1/backup"}.to(New(o)).Code)
 	h = New((&bot{}).options(t))
 	proxied := map[string]string{"X-Forwarded-For": "203.0.113.7"}
@@ -93,7 +97,7 @@ func TestAProxyIsNotThisMachine(t *testing.T) {
 	require.Equal(t, 200, request{path: "/api/v1/alerts", host: "wa.example.com"}.to(New(o)).Code)
 	require.Equal(t, 401, request{path: "/api/v1/alerts", from: elsewhere}.to(New(o)).Code, "not through the proxy")
 	require.Equal(t, 401, request{path: "/api/v1/backup"}.to(New(o)).Code)
-	o.Token = token
+	o.Tokens = admin
 	require.Equal(t, 401, request{path: "/api/v1/alerts", header: proxied}.to(New(o)).Code, "a token counts")
 }
 
@@ -163,7 +167,7 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 // Whoever probes from elsewhere hears that the bot is not ready, but not why.
 func TestStrangersDoNotHearWhy(t *testing.T) {
 	o := (&bot{}).options(t)
-	o.Token = token
+	o.Tokens = admin
 	o.Ready = func() error { return errors.New("no space left on /data") }
 	h := New(o)
 	for from, says := range map[string]string{elsewhere: "not ready\n", "127.0.0.1:1": "not ready: no space left on /data\n"} {

@@ -2,14 +2,15 @@ package web
 
 import (
 	"cmp"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
 // group is those alerts of an incident that a selection has.
@@ -54,52 +55,6 @@ func (s *site) isGroupIn(state string, g group) bool {
 	return slices.ContainsFunc(g.alerts, func(a *alert.Alert) bool { return isIn(state, a) })
 }
 
-type alertsPage struct {
-	States     []link
-	Severities choice
-	Rules      choice
-	Selection  selection
-	Rows       []incidentRow
-	Pager      pager
-	Who        string // decides, as last time
-	Silences   []silenceRow
-}
-
-// alertsPage lists incidents: those with an alert that is selected.
-func (s *site) alertsPage(w http.ResponseWriter, r *http.Request) {
-	params := paramsOf(r)
-	c := params.selection()
-	wanted := c.State
-	c.State = stateAll
-	all := byIncident(s.selected(c))
-	c.State = wanted
-	in := func(state string) []group {
-		return slices.DeleteFunc(slices.Clone(all), func(g group) bool { return !s.isGroupIn(state, g) })
-	}
-	rows, turns := paged(params, in(wanted))
-	body := alertsPage{
-		Who: nameOf(r), Silences: s.silenceRows(),
-		Selection:  c,
-		Severities: choose("severity", "Severity", "any", alert.Severities(), params.list("severity")...),
-		Rules:      choose("rule", "Rule", "any", s.rulesWithAlerts(), c.Rule),
-		Pager:      turns,
-	}
-	for _, one := range []struct{ state, text string }{
-		{stateOpen, "Open"}, {stateClosed, "Recently closed"}, {stateAll, "All"},
-	} {
-		body.States = append(body.States, link{
-			Text: one.text, Href: with(params.values, "state", one.state), Here: wanted == one.state, Count: len(in(one.state)),
-		})
-	}
-	for _, g := range rows {
-		row := s.incidentRow(g.incident)
-		row.Told = s.told([]*alert.Alert{row.Alert})
-		row.Decide = !row.State.Closed()
-		body.Rows = append(body.Rows, row)
-	}
-	s.page(w, r, "alerts", "Alerts", body, params.wrong...)
-}
-
 func (s *site) rulesWithAlerts() (names []string) {
 	for _, a := range s.View.Alerts() {
 		names = append(names, a.Rule)
@@ -114,16 +69,22 @@ type incidentRow struct {
 	ID       string     // of the incident
 	Open     []alertRow // the others, worst first
 	Over     []alertRow
-	Decide   bool   // it can be acknowledged and silenced here
-	Accepted bool   // somebody takes care of all that is open
+	Decide   bool // it can be acknowledged and silenced here
+	Opened   bool // with everything about it
+	Accepted bool // all that is open is acknowledged
+	Has      attention
+	Who      string // has it
 	Silence  string // where it is silenced until a time
 }
+
+// Quiet reports whether the incident is acknowledged or silenced.
+func (r incidentRow) Quiet() bool { return r.Has == taken || r.Has == silenced }
 
 func (s *site) incidentRow(id string) incidentRow {
 	alerts := slices.SortedFunc(slices.Values(s.alertsOfIncident(id)), func(a, b *alert.Alert) int {
 		return cmp.Or(compareBool(a.State.Closed(), b.State.Closed()), cmp.Compare(a.Severity, b.Severity), compareAlerts(a, b))
 	})
-	row := incidentRow{alertRow: s.alertRow(alerts[0]), ID: id, Accepted: true}
+	row := incidentRow{alertRow: s.alertRow(alerts[0]), ID: id, Accepted: true, Has: attentionTo(alerts), Who: s.whoHas(alerts)}
 	for i, a := range alerts {
 		switch {
 		case a.State.Closed() && i > 0:
@@ -161,95 +122,112 @@ func matchOpen(alerts []*alert.Alert) alert.Matcher {
 // alertRow is an alert on a page.
 type alertRow struct {
 	*alert.Alert
-	Tone            tone
+	Tone            display.Tone
 	Number, Name    string
 	Path            string // of the number's page, from the root
 	Space, Account  string
 	Old, New        string
 	Summary, Action string
-	Closing, Notes  string
+	Closing         string
+	Notes           []note
 	Told            []api.Told
 }
 
 func (s *site) alertRow(a *alert.Alert) alertRow {
 	row := alertRow{
-		Alert: a, Tone: severityTone(a.Severity), Number: text(a.Subject.PhoneNumber), Account: text(a.Subject.Account),
-		Old: value(a.Field, a.Change.Old), New: value(a.Field, a.Change.New),
-		Summary: a.Summary.Render(text), Action: a.Action.Render(text), Closing: text(a.Closing), Notes: s.notes(a),
+		Alert: a, Tone: display.SeverityTone(a.Severity), Number: display.Text(a.Subject.PhoneNumber), Account: display.Text(a.Subject.Account),
+		Old: display.Value(a.Field, a.Change.Old), New: display.Value(a.Field, a.Change.New),
+		Summary: a.Summary.Render(display.Text), Action: a.Action.Render(display.Text), Closing: display.Text(a.Closing), Notes: s.notes(a),
 	}
 	if a.State.Closed() {
-		row.Tone = off
+		row.Tone = display.Off
 	}
 	if a.Change.Number != nil {
-		row.Name = text(a.Change.Number.Get(phone.VerifiedName))
+		row.Name = display.Text(a.Change.Number.Get(phone.VerifiedName))
 	}
-	switch a.Subject.Kind() {
-	case phone.OfNumber:
+	row.Space = s.customer(a)
+	if a.Subject.Kind() == phone.OfNumber {
 		row.Path = numberPath(a.Subject)
-		row.Space = text(s.Space(a.Subject.SpaceKey()).Title())
-	case phone.OfSpace:
-		row.Space = text(s.Space(a.Subject.SpaceKey()).Title())
-	case phone.OfAccount:
-		row.Space = "the whole account"
-	case phone.OfBot:
-		row.Space = "numwatch " + text(a.Subject.Component)
 	}
 	return row
 }
 
-// notes tells what a reader must know beside the change.
-func (s *site) notes(a *alert.Alert) string {
-	var notes []string
+// customer names whose number or space an alert is about, or what of the bot.
+func (s *site) customer(a *alert.Alert) string {
+	switch a.Subject.Kind() {
+	case phone.OfAccount:
+		return "the whole account"
+	case phone.OfBot:
+		return "numwatch " + display.Text(a.Subject.Component)
+	default:
+		return display.Text(s.Space(a.Subject.SpaceKey()).Title())
+	}
+}
+
+// note is what a reader must know beside the change; At may be empty.
+type note struct {
+	Text string
+	At   display.Stamp
+}
+
+func (s *site) notes(a *alert.Alert) (notes []note) {
+	add := func(text string, at ...time.Time) {
+		n := note{Text: text}
+		if len(at) > 0 {
+			n.At = display.Since(at[0], s.Now())
+		}
+		notes = append(notes, n)
+	}
 	if a.State == alert.Pending {
-		notes = append(notes, "pending: not for long enough yet")
+		add("pending: not for long enough yet")
 	}
 	if a.Ack != nil {
-		notes = append(notes, "acknowledged by "+text(a.Ack.By)+" at "+clock(a.Ack.At))
+		add("acknowledged by "+display.Text(a.Ack.By)+" at", a.Ack.At)
 	}
-	if len(a.HeldBy) > 0 {
-		notes = append(notes, "held by "+text(strings.Join(s.holds(a.HeldBy), ", ")))
+	for _, name := range a.HeldBy {
+		if id, ok := strings.CutPrefix(name, alert.SilenceHold); !ok {
+			add("held by " + display.Text(name))
+		} else if one, ok := s.View.Silence(id); ok {
+			add("held by a silence of "+display.Text(one.By)+" until", one.Until)
+		} else if s.View.Limited() {
+			add("held by a silence of others")
+		} else {
+			add("held by a silence that has ended")
+		}
 	}
 	if a.Flapping {
-		notes = append(notes, "flapping")
+		add("flapping")
 	}
 	if a.Openings > 1 {
-		notes = append(notes, "opened "+strconv.Itoa(a.Openings)+" times")
+		add("opened " + strconv.Itoa(a.Openings) + " times")
 	}
 	if a.Baseline {
-		notes = append(notes, "found by the first poll")
+		add("found by the first poll")
 	}
 	if a.Drill {
-		notes = append(notes, "DRILL")
+		add("DRILL")
 	}
 	if a.Change.Reason != "" {
-		notes = append(notes, text(a.Change.Reason))
+		add(display.Text(a.Change.Reason))
 	}
-	return strings.Join(notes, " · ")
-}
-
-// holds names what holds an alert back; of a silence, who and until when.
-func (s *site) holds(by []string) (names []string) {
-	for _, name := range by {
-		if id, ok := strings.CutPrefix(name, alert.SilenceHold); ok {
-			name = "a silence that has ended"
-			if one, ok := s.View.Silence(id); ok {
-				name = "a silence of " + one.By + " until " + clock(one.Until)
-			}
+	if r := a.Reason; r != nil {
+		add("why: " + display.Text(r.String()))
+		if r.Solution != "" {
+			add("solution: " + display.Text(r.Solution))
 		}
-		names = append(names, name)
 	}
-	return names
+	return notes
 }
 
-func messageTone(state alert.MessageState) tone {
+func messageTone(state alert.MessageState) display.Tone {
 	switch state {
 	case alert.Sending:
-		return watch
+		return display.Watch
 	case alert.Dead:
-		return dire
+		return display.Dire
 	case alert.Gone:
-		return off
+		return display.Off
 	default:
-		return good
+		return display.Good
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
 // subject reads which number a path names.
@@ -49,7 +50,7 @@ func (s *site) event(e *alert.Event) api.Event {
 	out := api.Event{
 		Seq: e.Seq, Time: e.Time, Kind: e.Kind.String(), Field: c.Field, Old: c.Field.Shown(c.Old), New: c.Field.Shown(c.New),
 		Direction: c.Direction, SeenAfter: c.SeenAfter, SeenAt: c.SeenAt, RequestId: c.RequestId,
-		Baseline: c.Baseline, MovedFrom: c.MovedFrom, AwaySince: c.AwaySince, Code: c.Code, Reason: shown(c.Reason),
+		Baseline: c.Baseline, MovedFrom: c.MovedFrom, AwaySince: c.AwaySince, Code: c.Code, Reason: display.Line(c.Reason),
 	}
 	if e.Alert != nil {
 		d := s.render(e.Alert).Alert
@@ -88,7 +89,7 @@ type numberPage struct {
 	Listed         bool // its space lists it now
 	Missed         int
 	Complete       bool
-	Timeline       timeline
+	Timeline       display.Timeline
 	Fields         []fieldRow
 	Incidents      []incidentRow
 	Told           []api.Told
@@ -98,15 +99,15 @@ type numberPage struct {
 
 type fieldRow struct {
 	Name, Value string
-	Tone        tone
+	Tone        display.Tone
 	Enum        bool
-	Since       stamp
+	Since       display.Stamp
 }
 
 type eventRow struct {
 	*alert.Event
 	Field, Old, New, Direction string
-	Tone                       tone
+	Tone                       display.Tone
 	Notes                      string
 }
 
@@ -117,7 +118,7 @@ const historyRead = 500
 func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	about, now := subject(r), s.Now()
 	params := paramsOf(r)
-	before := params.position("before")
+	before, over := params.position("before"), params.oneOf("over", display.TimelineRanges()...)
 	known, err := s.View.Number(about.SpaceKey(), about.PhoneNumber)
 	if err != nil {
 		s.unreadable(w, r, err)
@@ -136,37 +137,37 @@ func (s *site) numberPage(w http.ResponseWriter, r *http.Request) {
 	body := s.numberHead(about)
 	body.Complete = s.View.Built()
 	n := lastSeen(known, events)
-	body.Name = text(n.Get(phone.VerifiedName))
+	body.Name = display.Text(n.Get(phone.VerifiedName))
 	if known != nil {
 		body.Listed, body.Missed = known.Missed == 0, known.Missed
 	}
-	body.Timeline = newTimeline(n, events, now)
+	body.Timeline = display.NewTimeline(n, events, now, over)
 	body.Fields = fieldRows(n, events, now)
 	body.Incidents = s.incidentRows(byIncident(alerts))
 	body.Told = s.told(alerts)
 	if before > 0 {
-		if events, err = s.View.History(about, before, rowsPerPage); err != nil {
+		if events, err = s.View.History(about, before, display.RowsPerPage); err != nil {
 			s.unreadable(w, r, err)
 			return
 		}
 	}
-	if len(events) > rowsPerPage {
-		events = events[:rowsPerPage]
+	if len(events) > display.RowsPerPage {
+		events = events[:display.RowsPerPage]
 	}
 	for i := range events {
 		body.Events = append(body.Events, newEventRow(&events[i]))
 	}
-	if len(events) == rowsPerPage {
-		body.Older = "?before=" + strconv.FormatUint(events[rowsPerPage-1].Seq, 10)
+	if len(events) == display.RowsPerPage {
+		body.Older = "?before=" + strconv.FormatUint(events[display.RowsPerPage-1].Seq, 10)
 	}
-	s.page(w, r, "number", body.Number, body, params.wrong...)
+	s.page(w, r, "number", body.Number, body, params)
 }
 
 func (s *site) numberHead(about phone.Subject) numberPage {
 	space := s.Space(about.SpaceKey())
 	return numberPage{
-		About: about, Number: text(about.PhoneNumber), Space: text(space.Title()), SpaceID: text(space.ID), Account: text(about.Account),
-		Labels: labelTexts(space.Labels),
+		About: about, Number: display.Text(about.PhoneNumber), Space: display.Text(space.Title()), SpaceID: display.Text(space.ID), Account: display.Text(about.Account),
+		Labels: display.LabelTexts(space.Labels),
 	}
 }
 
@@ -187,15 +188,15 @@ func lastSeen(known *view.Known, events []alert.Event) *phone.Number {
 func fieldRows(n *phone.Number, events []alert.Event, now time.Time) []fieldRow {
 	var rows []fieldRow
 	for f := range phone.FieldsOfNumber() {
-		row := fieldRow{Name: f.String(), Value: "not in any answer yet", Tone: off, Enum: f.IsEnum()}
+		row := fieldRow{Name: f.String(), Value: "not in any answer yet", Tone: display.Off, Enum: f.IsEnum()}
 		if !n.Has(f) {
 			rows = append(rows, row)
 			continue
 		}
-		row.Value, row.Tone = value(f, n.Get(f)), toneOf(f, n.Get(f))
+		row.Value, row.Tone = display.Value(f, n.Get(f)), display.ToneOf(f, n.Get(f))
 		for i := range events {
 			if c := &events[i].Change; events[i].Kind == alert.KindChange && (c.Field == f || c.Field == phone.Presence) {
-				row.Since = since(c.SeenAt, now)
+				row.Since = display.Since(c.SeenAt, now)
 				break
 			}
 		}
@@ -207,23 +208,44 @@ func fieldRows(n *phone.Number, events []alert.Event, now time.Time) []fieldRow 
 func newEventRow(e *alert.Event) eventRow {
 	c := &e.Change
 	row := eventRow{
-		Event: e, Field: c.Field.String(), Old: value(c.Field, c.Old), New: value(c.Field, c.New),
-		Tone: toneOf(c.Field, c.New), Notes: text(c.Reason),
+		Event: e, Field: c.Field.String(), Old: display.Value(c.Field, c.Old), New: display.Value(c.Field, c.New),
+		Tone: display.ToneOf(c.Field, c.New), Notes: display.Text(c.Reason),
 	}
 	if c.Direction != phone.NoDirection {
 		row.Direction = c.Direction.String()
 	}
 	if c.MovedFrom != "" {
-		row.Notes = strings.TrimSpace("moved from space " + text(c.MovedFrom) + " " + row.Notes)
+		row.Notes = strings.TrimSpace("moved from space " + display.Text(c.MovedFrom) + " " + row.Notes)
 	}
 	if c.Baseline {
 		row.Notes = strings.TrimSpace("first poll of the space " + row.Notes)
 	}
 	if a := e.Alert; a != nil {
-		row.Tone = severityTone(a.Severity)
+		row.Tone = display.SeverityTone(a.Severity)
 		if a.State.Closed() {
-			row.Tone, row.Notes = good, text(a.Closing)
+			row.Tone, row.Notes = display.Good, display.Text(a.Closing)
 		}
 	}
 	return row
+}
+
+type whyPage struct {
+	Alert *alertRow // nil: it is no longer stored
+	ID    string
+	api.Explanation
+}
+
+// whyPage says why people were notified of an alert, or were not.
+func (s *site) whyPage(w http.ResponseWriter, r *http.Request) {
+	body := whyPage{ID: display.Text(r.PathValue("id"))}
+	var err error
+	if body.Explanation, err = s.Explain(r.PathValue("id")); err != nil {
+		s.lost(w, r, display.Text(err.Error()))
+		return
+	}
+	if a, ok := s.View.Alert(r.PathValue("id")); ok {
+		row := s.alertRow(a)
+		body.Alert = &row
+	}
+	s.page(w, r, "why", "Why?", body, paramsOf(r))
 }

@@ -36,3 +36,16 @@ func TestHistoryInParts(t *testing.T) {
 	_, history, _ := strings.Cut(page, `<ol class="history card">`)
 	require.Equal(t, len(next.Events), strings.Count(history, "<li>"))
 }
+
+// Each alert of a number leads to why people were notified of it.
+func TestWhy(t *testing.T) {
+	b := busyBot()
+	h := New(b.options(t))
+	body := request{path: "/" + numberPath(b.alerts[0].Subject)}.to(h).Body.String()
+	why := "alerts/" + b.alerts[0].ID + "/why"
+	require.GreaterOrEqual(t, strings.Count(body, `href="../../../`+why+`"`), 3, "in the timeline, at the alert and in the history")
+	require.Contains(t, request{path: "/" + why}.to(h).Body.String(), "Answered from this bot")
+	w := request{path: "/alerts/a-none/why"}.to(h)
+	require.Equal(t, 404, w.Code)
+	require.Contains(t, w.Body.String(), "there is no alert a-none")
+}

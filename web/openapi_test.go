@@ -91,7 +91,7 @@ func TestAnswersThatDifferFromTheDocumentAreFound(t *testing.T) {
 
 func TestEveryRouteIsDocumentedAndThere(t *testing.T) {
 	var served, written []string
-	for _, r := range (&site{Options: (&bot{}).options(t)}).routes() {
+	for _, r := range newSite((&bot{}).options(t)).routes() {
 		if method, path, _ := strings.Cut(r.pattern, " "); strings.HasPrefix(path, apiPrefix) {
 			served = append(served, method+" "+path)
 		}
@@ -113,7 +113,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 		h := New(b.options(t))
 		for _, path := range []string{
 			"/api/v1/status", "/api/v1/spaces", "/api/v1/numbers?limit=1000", number + "/history", "/api/v1/alerts?state=all",
-			"/api/v1/rules", "/api/v1/deadletters", "/api/v1/silences", "/api/v1/openapi.yaml",
+			"/api/v1/rules", "/api/v1/deadletters", "/api/v1/silences", "/api/v1/replicas", "/api/v1/openapi.yaml",
 		} {
 			w := request{path: path}.to(h) // holds it to openapi.yaml
 			require.Equal(t, 200, w.Code, path)

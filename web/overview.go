@@ -12,56 +12,43 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
 func (s *site) getStatus(w http.ResponseWriter, _ *http.Request) {
 	api.Write(w, http.StatusOK, s.status())
 }
 
-// status is what the bot reports, with what the handler itself knows.
+// status is what the bot reports, with the handler's own knowledge.
 func (s *site) status() api.Status {
 	status := api.Status{
 		Version: s.Version, Started: s.Started, NotReady: s.notReady(), Accounts: s.accounts(), Sinks: s.sinks(), Store: s.Store(),
 	}
-	status.Alerts, status.Incidents = s.firing()
+	fires := s.tally()
+	status.Alerts, status.Incidents = fires.alerts, fires.incidents
 	status.Ready = status.NotReady == ""
 	status.Fleet = s.fleet(status.Accounts)
+	if s.Replicas != nil {
+		status.Replicas = s.Replicas().Replicas
+	}
+	if refused := s.rules().Refused; refused != nil {
+		status.RulesRefused = &api.RulesRefused{At: refused.At, Problems: len(refused.Problems), Text: refused.Text}
+	}
+	if s.HintStatus != nil {
+		status.Hints = s.HintStatus()
+	}
 	return status
 }
 
-// notReady says why the bot does not do its work, "" if it does.
+// notReady says why the bot is not working, "" if it is.
 func (s *site) notReady() string {
 	if err := s.Ready(); err != nil {
-		return shown(err.Error())
+		return display.Line(err.Error())
 	}
 	return ""
 }
 
-// firing counts the alerts by severity, and their incidents by the worst alert of each;
-// every severity is there.
-func (s *site) firing() (alerts, incidents map[string]int) {
-	alerts, incidents = map[string]int{}, map[string]int{}
-	for _, name := range alert.Severities() {
-		alerts[name], incidents[name] = 0, 0
-	}
-	worst := map[string]alert.Severity{}
-	for _, a := range s.View.Alerts() {
-		if a.State != alert.Firing {
-			continue
-		}
-		alerts[a.Severity.String()]++
-		id := incidentOf(a)
-		if known, ok := worst[id]; !ok || a.Severity < known {
-			worst[id] = a.Severity
-		}
-	}
-	for _, severity := range worst {
-		incidents[severity.String()]++
-	}
-	return alerts, incidents
-}
-
-// accounts is how the accounts are, fit to be shown. It takes milliseconds with
+// accounts is the state of the accounts, safe to show. It takes milliseconds with
 // thousands of spaces, so a page asks for it once, and only if it shows it.
 func (s *site) accounts() []api.AccountStatus {
 	all := append([]api.AccountStatus{}, s.Accounts()...)
@@ -70,10 +57,10 @@ func (s *site) accounts() []api.AccountStatus {
 		a.Failing = cleaned(a.Failing)
 		a.Warnings = slices.Clone(a.Warnings)
 		for j, w := range a.Warnings {
-			a.Warnings[j] = shown(w)
+			a.Warnings[j] = display.Line(w)
 		}
 		if d := a.Discovery; d != nil {
-			a.Discovery = &api.DiscoveryStatus{Spaces: d.Spaces, At: d.At, Error: shown(d.Error)}
+			a.Discovery = &api.DiscoveryStatus{Spaces: d.Spaces, At: d.At, Error: display.Line(d.Error)}
 		}
 	}
 	return all
@@ -82,7 +69,7 @@ func (s *site) accounts() []api.AccountStatus {
 func (s *site) sinks() []api.SinkStatus {
 	all := append([]api.SinkStatus{}, s.Sinks()...)
 	for i := range all {
-		all[i].LastError = shown(all[i].LastError)
+		all[i].LastError = display.Line(all[i].LastError)
 	}
 	return all
 }
@@ -96,6 +83,8 @@ func (s *site) fleet(accounts []api.AccountStatus) api.FleetStatus {
 	for _, a := range accounts {
 		f.Spaces += a.Spaces
 	}
+	all, _ := s.sights(accounts)
+	f.Seen = all.Seen
 	return f
 }
 
@@ -103,15 +92,20 @@ func (s *site) fleet(accounts []api.AccountStatus) api.FleetStatus {
 const maxIncidents = 10
 
 type overview struct {
-	Severities []link
+	Sight      sight
+	Calm       string // what is said where no alert is firing
+	Severities []display.Link
 	Incidents  []incidentRow
-	More       int
-	Rules      []link // which speak, where not all alerts are shown
+	More, All  int
+	Look       string         // what must be said of the sight while alerts are firing
+	Rules      []display.Link // which speak, where not all alerts are shown
 	Fleet      api.FleetStatus
 	Matrix     matrix
-	Chart      chart
+	Chart      display.Chart
 	Accounts   []accountRow
+	Hints      string
 	Sinks      []sinkRow
+	Replicas   []replicaRow
 }
 
 // matrix is the fleet by Status and QualityRating: links to the numbers.
@@ -124,59 +118,85 @@ type matrix struct {
 
 type heading struct {
 	Text string
-	Tone tone
+	Tone display.Tone
 }
 
 type matrixRow struct {
-	link
-	Cells []link
+	display.Link
+	Cells []display.Link
 }
 
 type accountRow struct {
 	api.AccountStatus
 	Budget, Share, Detect, AtWorst string
+	State                          heading
 	Used                           string // percent, of the limit
-	Oldest                         stamp
+	Oldest                         display.Stamp
 }
 
 func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
-	now, status := s.Now(), s.status()
+	now, status, fires, params := s.Now(), s.status(), s.tally(), paramsOf(r)
 	firing := s.selected(selection{State: stateFiring})
 	incidents := byIncident(firing)
+	s.byNeed(incidents)
 	o := overview{
-		Fleet: status.Fleet, Matrix: newMatrix(status.Fleet), Chart: s.chart(r, now), Sinks: sinkRows(status.Sinks),
+		Fleet: status.Fleet, Matrix: newMatrix(status.Fleet), Sinks: sinkRows(status.Sinks), Replicas: replicaRows(status.Replicas), Hints: status.Hints.String(),
 		More: max(len(incidents)-maxIncidents, 0),
 	}
+	if !s.View.Limited() { // changes are not counted by space
+		o.Chart = display.NewChart(s.View.Activity, params.oneOf("over", display.ChartRanges()...), now)
+	}
 	for i, name := range alert.Severities() {
-		o.Severities = append(o.Severities, link{
-			Text: name, Count: status.Incidents[name], Href: "alerts?state=firing&severity=" + name, Tone: severityTone(alert.Severity(i)),
+		o.Severities = append(o.Severities, display.Link{
+			Text: name, Count: fires.needed[name], Href: "alerts?who=nobody&severity=" + name, Tone: display.SeverityTone(alert.Severity(i)),
 		})
 	}
 	o.Incidents = s.incidentRows(incidents[:len(incidents)-o.More])
 	if o.More > 0 {
 		o.Rules = byRule(firing)
 	}
+	all, of := s.sights(status.Accounts)
 	for _, a := range status.Accounts {
-		o.Accounts = append(o.Accounts, newAccountRow(a, now))
+		o.Accounts = append(o.Accounts, newAccountRow(a, of[a.Name], now))
 	}
-	s.page(w, r, "overview", "Overview", o)
+	o.Sight, o.Calm, o.All = all, all.Calm(now), len(incidents)
+	if !all.Well() {
+		o.Look = o.Calm
+	}
+	s.page(w, r, "overview", "Overview", o, params)
 }
 
-func byRule(alerts []*alert.Alert) []link {
-	counts := map[string]*link{}
+type replicaRow struct {
+	api.Replica
+	Tone display.Tone
+}
+
+func replicaRows(all []api.Replica) (rows []replicaRow) {
+	for _, r := range all {
+		row := replicaRow{r, display.Good}
+		if r.Role == "halted" || r.Role == "joining" || r.Differs {
+			row.Tone = display.Dire
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func byRule(alerts []*alert.Alert) []display.Link {
+	counts := map[string]*display.Link{}
 	for _, a := range alerts {
 		l := counts[a.Rule]
 		if l == nil {
-			l = &link{Text: a.Rule, Href: "alerts?state=firing&rule=" + url.QueryEscape(a.Rule), Tone: severityTone(a.Severity)}
+			l = &display.Link{Text: a.Rule, Href: "alerts?state=firing&rule=" + url.QueryEscape(a.Rule), Tone: display.SeverityTone(a.Severity)}
 			counts[a.Rule] = l
 		}
 		l.Count++
 	}
-	var all []link
+	var all []display.Link
 	for _, l := range counts {
 		all = append(all, *l)
 	}
-	slices.SortFunc(all, func(a, b link) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Text, b.Text)) })
+	slices.SortFunc(all, func(a, b display.Link) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Text, b.Text)) })
 	return all
 }
 
@@ -196,7 +216,7 @@ func newMatrix(f api.FleetStatus) matrix {
 	})
 	m.Totals = make([]int, len(qualities))
 	for _, q := range qualities {
-		m.Qualities = append(m.Qualities, heading{value(phone.QualityRating, q), toneOf(phone.QualityRating, q)})
+		m.Qualities = append(m.Qualities, heading{display.Value(phone.QualityRating, q), display.ToneOf(phone.QualityRating, q)})
 	}
 	for _, status := range statuses {
 		m.Rows = append(m.Rows, m.row(f, status, qualities))
@@ -205,20 +225,20 @@ func newMatrix(f api.FleetStatus) matrix {
 }
 
 func (m *matrix) row(f api.FleetStatus, status string, qualities []string) matrixRow {
-	numbers := url.Values{"Status": {orEmpty(status)}}
+	numbers := url.Values{"Status": {display.OrEmpty(status)}}
 	row := matrixRow{
-		link:  link{Text: value(phone.Status, status), Href: "numbers?" + numbers.Encode(), Tone: toneOf(phone.Status, status)},
-		Cells: make([]link, len(qualities)),
+		Link:  display.Link{Text: display.Value(phone.Status, status), Href: "numbers?" + numbers.Encode(), Tone: display.ToneOf(phone.Status, status)},
+		Cells: make([]display.Link, len(qualities)),
 	}
 	for _, c := range f.By {
 		if c.Status != status {
 			continue
 		}
 		i := slices.Index(qualities, c.QualityRating)
-		numbers.Set("QualityRating", orEmpty(c.QualityRating))
-		row.Cells[i] = link{
+		numbers.Set("QualityRating", display.OrEmpty(c.QualityRating))
+		row.Cells[i] = display.Link{
 			Text: fmt.Sprintf("%s, %s and %s", phone.Count(c.Numbers, "number"), row.Text, m.Qualities[i].Text),
-			Href: "numbers?" + numbers.Encode(), Tone: worstTone(row.Tone, m.Qualities[i].Tone), Count: c.Numbers,
+			Href: "numbers?" + numbers.Encode(), Tone: display.WorstTone(row.Tone, m.Qualities[i].Tone), Count: c.Numbers,
 		}
 		row.Count += c.Numbers
 		m.Totals[i] += c.Numbers
@@ -226,14 +246,19 @@ func (m *matrix) row(f api.FleetStatus, status string, qualities []string) matri
 	return row
 }
 
-func newAccountRow(a api.AccountStatus, now time.Time) accountRow {
-	return accountRow{
+func newAccountRow(a api.AccountStatus, v *sight, now time.Time) accountRow {
+	row := accountRow{
+		State:         v.pill(&a, now),
 		AccountStatus: a,
 		Budget:        fmt.Sprintf("%.1f of %s requests a second", a.Rate, strconv.FormatFloat(a.Limit, 'g', 3, 64)),
-		Used:          percent(int(1000*min(a.Rate, a.Limit)), int(1000*a.Limit)),
+		Used:          display.Percent(int(1000*min(a.Rate, a.Limit)), int(1000*a.Limit)),
 		Share:         fmt.Sprintf("%.1f %%", 100*a.Throttled),
 		Detect:        phone.Span(time.Duration(a.Expected)),
 		AtWorst:       phone.Span(time.Duration(a.Worst)),
-		Oldest:        since(a.Oldest, now),
+		Oldest:        display.Since(a.Oldest, now),
 	}
+	if !v.Since.IsZero() { // what is not polled is not seen within any time
+		row.Detect, row.AtWorst = "–", "–"
+	}
+	return row
 }

@@ -6,18 +6,20 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"html/template"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
-	"numwatch/alert"
 	"numwatch/phone"
+	"numwatch/web/display"
+	"numwatch/web/guard"
+	"numwatch/web/server"
 )
 
 //go:embed pages assets
@@ -28,13 +30,13 @@ var templates = parsePages()
 
 func parsePages() map[string]*template.Template {
 	functions := template.FuncMap{
-		"text": text, "labels": labelTexts, "since": since, "span": span, "grouped": phone.Grouped, "many": phone.Count, "escape": url.PathEscape,
-		"severity": severityTone, "message": messageTone, "state": spaceTone, "worst": worstText, "mark": newHeading,
-		"tab": newTab, "row": newIncidentView, "other": newOtherView, "silences": newSilencesView, "failing": newFailingRow, "problem": newProblemRow,
+		"text": display.Text, "labels": display.LabelTexts, "since": display.Since, "span": display.Span, "grouped": phone.Grouped, "many": phone.Count, "escape": url.PathEscape,
+		"severity": display.SeverityTone, "message": messageTone, "health": spaceHealth, "worst": worstText, "mark": newHeading,
+		"tab": newTab, "row": newIncidentView, "other": newOtherView, "silences": newSilencesView, "failing": newFailingRow, "calm": calmTone, "problem": newProblemRow,
 	}
 	frame := template.Must(template.New("frame.html").Funcs(functions).ParseFS(files, "pages/frame.html", "pages/parts.html"))
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"overview", "numbers", "number", "alerts", "silences", "rules", "delivery", "spaces", "lost"} {
+	for _, name := range []string{"overview", "numbers", "number", "alerts", "silences", "rules", "delivery", "spaces", "space", "why", "drill", "lost"} {
 		pages[name] = template.Must(template.Must(frame.Clone()).ParseFS(files, "pages/"+name+".html"))
 	}
 	return pages
@@ -46,99 +48,109 @@ type page struct {
 	Root     string // leads from the page to the site's root
 	Title    string
 	Name     string // of the page, for the navigation
-	Headline string
-	Firing   int
-	Worst    tone
+	Headline string // "": no alert is firing
+	Refused  int    // problems for which the rules file is not in force; -1: it cannot be read
+	Need     int    // incidents that need attention
+	Quiet    int    // that are acknowledged or silenced
+	Worst    display.Tone
 	NotReady string
-	Done     string // what a form has brought about
-	Wrong    string // what is wrong with the address
+	Notice   *notice // what a form has brought about
+	Who      string  // acts, as far as it is known
+	Wrong    string  // what is wrong with the address
 	Version  string
 	Clock    time.Time
-	Now      stamp
-	Started  stamp
+	Now      display.Stamp
+	Started  display.Stamp
 	Store    string
 	Form     bool // somebody fills it in: it is not refreshed
-	Body     any
+	// What the caller may do and see.
+	Acts    bool // acknowledge, silence, have messages sent again
+	Admin   bool
+	Limited bool // to some spaces
+	Proven  bool // the token says who acts, so nobody is asked for a name
+	Body    any
 }
 
 // What parts of pages are given.
 type (
 	incidentView struct {
 		page
-		Row  incidentRow
-		Long bool // with what is to be done
+		Row incidentRow
 	}
 	silencesView struct {
 		Root string
+		Acts bool
 		Rows []silenceRow
 	}
 )
 
-func newHeading(t tone, text string) heading { return heading{text, t} }
+func newHeading(t display.Tone, text string) heading { return heading{text, t} }
 
-func newIncidentView(p page, row incidentRow, long bool) incidentView {
-	return incidentView{p, row, long}
-}
+func newIncidentView(p page, row incidentRow) incidentView { return incidentView{p, row} }
 
 // newOtherView is of another alert of the incident.
 func newOtherView(v incidentView, row alertRow) incidentView {
-	return incidentView{v.page, incidentRow{alertRow: row}, false}
+	return incidentView{v.page, incidentRow{alertRow: row}}
 }
 
-func newSilencesView(p page, rows []silenceRow) silencesView { return silencesView{p.Root, rows} }
+func newSilencesView(p page, rows []silenceRow) silencesView {
+	return silencesView{p.Root, p.Acts, rows}
+}
 
 // newTab makes an entry of the navigation.
-func newTab(p page, name, path, text string) link {
-	l := link{Text: text, Href: p.Root + path, Here: p.Name == name || p.Name == "number" && name == "numbers" || p.Name == "silences" && name == "alerts"}
+func newTab(p page, name, path, text string) display.Link {
+	l := display.Link{Text: text, Href: p.Root + path, Here: p.Name == name || p.Name == "number" && name == "numbers" || p.Name == "why" && name == "alerts" || p.Name == "space" && name == "spaces"}
 	if name == "alerts" {
-		l.Count, l.Tone = p.Firing, p.Worst
+		l.Count, l.Other, l.Tone = p.Need, p.Quiet, p.Worst
 	}
 	return l
 }
 
 // frame fills in what all pages share.
 func (s *site) frame(r *http.Request, name, title string) page {
-	now, stored := s.Now(), s.Store()
-	_, firing := s.firing()
+	now, stored, fires := s.Now(), s.Store(), s.tally()
 	p := page{
-		Root: root(r), Name: name, Title: title, Worst: good,
-		NotReady: s.notReady(), Done: outcomes[r.URL.Query().Get("done")],
-		Version: s.Version, Clock: now, Now: since(now, now), Started: since(s.Started, now),
+		Root: root(r), Name: name, Title: title, Worst: fires.worst(), Headline: fires.said(), Need: fires.by[needed], Quiet: fires.by[taken] + fires.by[silenced],
+		NotReady: s.notReady(), Who: s.nameOf(r),
+		Version: s.Version, Clock: now, Now: display.Since(now, now), Started: display.Since(s.Started, now),
+		Acts: s.caller.Role >= guard.Act, Admin: s.caller.Role >= guard.Admin, Limited: s.View.Limited(), Proven: s.caller.Name != "",
 		Store: fmt.Sprintf("%s in the log, %.1f MB", phone.Count(int(stored.Seq), "record"), float64(stored.Size)/1e6),
 	}
-	var counts []string
-	for i, name := range alert.Severities() {
-		if n := firing[name]; n > 0 {
-			p.Firing += n
-			counts = append(counts, phone.Grouped(n)+" "+name)
-			if p.Worst == good {
-				p.Worst = severityTone(alert.Severity(i))
-			}
-		}
+	if q := r.URL.Query(); q.Get("done") != "" {
+		p.Notice = s.noticeOf(r, q.Get("done"), strings.Split(q.Get("about"), ","))
 	}
-	p.Headline = cmp.Or(strings.Join(counts, ", "), "Nothing is wrong")
+	if refused := s.Rules().Refused; refused != nil {
+		p.Refused = cmp.Or(len(refused.Problems), -1)
+	}
 	return p
 }
 
-// page answers with a page. Wrong is what is wrong with its address.
-func (s *site) page(w http.ResponseWriter, r *http.Request, name, title string, body any, wrong ...string) {
+// page answers with a page, which says what is wrong with its parameters.
+func (s *site) page(w http.ResponseWriter, r *http.Request, name, title string, body any, params *params) {
 	p := s.frame(r, name, title)
-	p.Wrong, p.Body = strings.Join(wrong, "; "), body
+	p.Wrong, p.Body = params.ofPage(), body
 	s.show(w, http.StatusOK, p)
 }
 
 // root leads back up: pages link with it, so that they also work below a path
 // that a proxy strips.
-func root(r *http.Request) string {
-	up := strings.Count(r.URL.EscapedPath(), "/") - 1
+func root(r *http.Request) string { return rootOf(r.URL.EscapedPath()) }
+
+func rootOf(path string) string {
+	up := strings.Count(path, "/") - 1
 	return cmp.Or(strings.Repeat("../", max(up, 0)), "./")
 }
 
-// show renders a page.
+// show answers with a page.
 func (s *site) show(w http.ResponseWriter, code int, p page) {
+	s.execute(w, code, templates[p.Name], p.Name, p)
+}
+
+// execute answers with what a template makes of a value.
+func (s *site) execute(w http.ResponseWriter, code int, t *template.Template, name string, v any) {
 	var body bytes.Buffer
-	if err := templates[p.Name].Execute(&body, p); err != nil {
-		s.Logger.Error("a page could not be rendered", "page", p.Name, "err", err)
+	if err := t.Execute(&body, v); err != nil {
+		s.Logger.Error("a page could not be rendered", "page", name, "err", err)
 		http.Error(w, "rendering the page: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -148,7 +160,7 @@ func (s *site) show(w http.ResponseWriter, code int, p page) {
 	_, _ = body.WriteTo(w)
 }
 
-// lost says on a page that something is not there.
+// lost answers with a page that says that something does not exist.
 func (s *site) lost(w http.ResponseWriter, r *http.Request, why string) {
 	p := s.frame(r, "lost", "Not found")
 	p.Body = why
@@ -159,18 +171,21 @@ func (s *site) lost(w http.ResponseWriter, r *http.Request, why string) {
 func (s *site) unreadable(w http.ResponseWriter, r *http.Request, err error) {
 	s.Logger.WarnContext(r.Context(), "a page could not be made", "path", r.URL.Path, "err", err)
 	p := s.frame(r, "lost", "The store cannot be read")
-	p.Body = text(err.Error()) + " – see the log, and check the store: numwatch db check"
+	p.Body = display.Text(err.Error()) + " – see the log, and check the store: numwatch db check"
 	s.show(w, http.StatusInternalServerError, p)
 }
 
 // getAsset serves what pages refer to. Browsers ask again each time whether it
 // has changed.
-func getAsset(w http.ResponseWriter, r *http.Request) {
+func (*site) getAsset(w http.ResponseWriter, r *http.Request) {
 	name := "assets/" + r.PathValue("name")
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
 		http.NotFound(w, r)
 		return
+	}
+	if count, err := strconv.Atoi(r.URL.Query().Get("count")); err == nil && count > 0 && name == "assets/icon.svg" {
+		content = counted(content, count)
 	}
 	sum := sha256.Sum256(content)
 	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
@@ -178,92 +193,14 @@ func getAsset(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }
 
+// counted is the icon with a number on it.
+func counted(icon []byte, count int) []byte {
+	text := strconv.Itoa(min(count, 99))
+	badge := `<rect x="6.5" y="8" width="13.5" height="12" rx="4" fill="#c8161d"/><text x="13.2" y="17.6" font-family="sans-serif" font-size="10" font-weight="700" text-anchor="middle" fill="#fff">` + text + `</text></svg>`
+	return bytes.Replace(icon, []byte("</svg>"), []byte(badge), 1)
+}
+
 func escape(segment string) string { return url.PathEscape(segment) }
-
-// What is shown after a form was sent, by the word in the address.
-var outcomes = map[string]string{
-	"reloaded": "The rules were read again and are in force.",
-	"refused":  "The rules have errors, which are listed below. The last good rules stay in force.",
-	"retried":  "The parked channels are being tried again.",
-	"posted":   "The alerts of the dead letter are being posted again.",
-	"named":    "Your name is remembered in this browser.",
-	"acked":    "Acknowledged: reminders and escalation stop until it gets worse.",
-	"unacked":  "The acknowledgement is withdrawn.",
-	"silenced": "Silenced: alerts that still fire when the silence ends are shown then.",
-	"ended":    "The silence has ended: alerts that it held back and that still fire are shown now.",
-	"over":     "That no longer exists: nothing was changed.",
-	"undone":   "That is not possible: enter your name, and check whether it is still open.",
-	"failed":   "That failed; the log says why. Try again once numwatch is ready.",
-}
-
-// back leads the browser to a page, so that reading it again repeats nothing.
-func back(w http.ResponseWriter, r *http.Request, to, done string) {
-	// Relative, unlike what http.Redirect makes of it: see root.
-	w.Header().Set("Location", root(r)+to+"?done="+done)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-// decided leads back to the page that the form is on.
-func (s *site) decided(w http.ResponseWriter, r *http.Request, done string, err error) {
-	page, values := "alerts", url.Values{}
-	if from, err := url.Parse(r.Referer()); err == nil {
-		// With what was chosen there. The address is written anew: nothing of it
-		// is taken but which of two pages it is, and the query.
-		if strings.HasSuffix(from.Path, "/silences") {
-			page = "silences"
-		}
-		values = from.Query()
-	}
-	values.Set("done", s.outcome(r, done, err))
-	w.Header().Set("Location", root(r)+page+"?"+values.Encode())
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-// outcome is the word for how a form's request went.
-func (s *site) outcome(r *http.Request, done string, err error) string {
-	switch {
-	case err == nil:
-		return done
-	case errors.Is(err, alert.ErrNotFound):
-		return "over"
-	case errors.Is(err, alert.ErrRejected):
-		return "undone"
-	default:
-		s.Logger.WarnContext(r.Context(), "a request could not be carried out", "path", r.URL.Path, "err", err)
-		return "failed"
-	}
-}
-
-// The cookie that keeps the name of who decides, so that it is asked for once.
-const (
-	nameCookie = "numwatch-name"
-	nameFor    = 365 * 24 * time.Hour
-)
-
-func nameOf(r *http.Request) string {
-	c, err := r.Cookie(nameCookie)
-	if err != nil {
-		return ""
-	}
-	name, err := url.QueryUnescape(c.Value)
-	if err != nil {
-		return ""
-	}
-	return alert.Cut(shown(name), maxName)
-}
-
-// named reads from a form who decides, and keeps it for the next time.
-func named(w http.ResponseWriter, r *http.Request) (string, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxAsked)
-	by, err := who(r.PostFormValue("by"))
-	if err != nil {
-		return "", err
-	}
-	http.SetCookie(w, &http.Cookie{
-		Name: nameCookie, Value: url.QueryEscape(by), Path: "/", MaxAge: int(nameFor.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
-	})
-	return by, nil
-}
 
 const (
 	maxStreams = 100
@@ -271,8 +208,8 @@ const (
 	still      = 15 * time.Second // after which pages are refreshed though nothing happened: times and rates move
 )
 
-// live tells a page, by server-sent events, when it has to be read again. What
-// the event says is only that; whoever may read the page reads it.
+// live tells a page, by server-sent events, when to refresh. An event says nothing
+// else; what the page may show is checked when it is read.
 func (s *site) live(w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.streams <- struct{}{}:
@@ -282,7 +219,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
 		return
 	}
-	control := http.NewResponseController(w)
+	control, patient := http.NewResponseController(w), server.Patient(w)
 	// A stream has no end. Not every connection has deadlines; those of this
 	// server have.
 	_ = control.SetReadDeadline(time.Time{})
@@ -290,8 +227,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx keeps events until there are many
 	changed := s.View.Changed()
 	for event := fmt.Sprintf("retry: %d\n\n", (2 * time.Second).Milliseconds()); ; event = "event: changed\ndata:\n\n" {
-		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if _, err := io.WriteString(w, event); err != nil || control.Flush() != nil {
+		if _, err := io.WriteString(patient, event); err != nil || control.Flush() != nil {
 			return // nobody listens any more
 		}
 		if !s.pause(r, calm, nil) || !s.pause(r, still, changed) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,13 +16,16 @@ import (
 	"numwatch/internal/view"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
 // every page, with a number that has a hostile name.
 func pagesOf(b *bot) map[string]string {
 	return map[string]string{
 		"overview": "/", "numbers": "/numbers", "number": "/" + numberPath(phone.SubjectOf(b.numbers[0].Space, b.numbers[0].Number.PhoneNumber)),
-		"alerts": "/alerts?state=all", "rules": "/rules", "delivery": "/delivery", "spaces": "/spaces", "silences": "/silences?rule=quality-red",
+		"alerts": "/alerts?state=all", "rules": "/rules", "delivery": "/delivery", "spaces": "/spaces", "drill": "/drill", "silences": "/silences?rule=quality-red",
+		"space": "/spaces/main/" + b.spaces[2].ID,
+		"why":   "/alerts/" + b.alerts[0].ID + "/why",
 	}
 }
 
@@ -29,13 +33,15 @@ func TestPages(t *testing.T) {
 	b := busyBot()
 	h := New(b.options(t))
 	wants := map[string][]string{
-		"overview": {"4 critical, 3 high", "All 11 incidents", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
+		"overview": {"<h1>11 need attention</h1>", "All 11 incidents", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
 		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
-		"number":   {"Timeline", "from Nov 23 11:54 until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space"},
-		"alerts":   {"acknowledged by Wei Ling", "held by mute nights", "recovered: now GREEN", "notified", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
+		"number":   {"Timeline", "from 2026-11-23 11:54 UTC until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space"},
+		"alerts":   {"acknowledged by Wei Ling at</bdi> <time", "held by mute nights", "partly taken by Wei Ling", "recovered: now GREEN", "notified", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
 		"rules":    {"would have sent 412 messages", "The file has errors", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule covers"},
 		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "no longer stored", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
 		"silences": {"Nothing is silenced", "<bdi>rule=quality-red</bdi> covers 2 open alerts now", `formmethod="get"`, `value="status-banned"`},
+		"space":    {"Northwind Airways", "tier=gold", "1 ban in the last 30 days, 1 not over; numbers were not banned for", "BANNED, YELLOW", "status-banned", "Changes in 30 days", "recovered, now TIER_10K", `href="../../spaces?label.tier=gold"`},
+		"why":      {"quality-red on QualityRating is firing", "sent to oncall, ops", "message of 2026-11-23 10:28 UTC", "gold: the channel takes", "to is YELLOW", "8 decisions of rules whose field did not change", "opened then, nothing with the current rules", `href="../../rules#rule-quality-red"`},
 		"spaces":   {"The spaces of account main cannot be listed", "grant the RAM user or role the action cams:ListInstance", "with 12 spaces: new ones are not watched", "Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
 	}
 	for name, path := range pagesOf(b) {
@@ -65,7 +71,7 @@ func TestIncidentsOnThePages(t *testing.T) {
 			body = body[i:]
 		}
 		entry := body[strings.Index(body, ">BANNED</bdi>"):]
-		entry = entry[:strings.Index(entry, "<p class=\"when\">")]
+		entry, _, _ = strings.Cut(entry, `<li class="alert`)
 		require.Contains(t, body, ">BANNED</bdi>", path)
 		yellow, limit := strings.Index(entry, "flapping"), strings.Index(entry, "recovered, now TIER_10K")
 		require.Positive(t, yellow, path)
@@ -75,7 +81,7 @@ func TestIncidentsOnThePages(t *testing.T) {
 	require.Contains(t, alerts, "1–3 of 3", "the incident that the rule has a part in, and two others")
 	require.Contains(t, request{path: "/alerts?state=closed"}.to(h).Body.String(), "1–1 of 1", "an incident is over once all of its alerts are")
 	body := request{path: "/alerts"}.to(h).Body.String()
-	require.Contains(t, body, `<button form="decide" formaction="./alerts/`+banned.Incident+`/ack">`, "of two open alerts only one is acknowledged")
+	require.Contains(t, body, `<button form="decide" class="quick" formaction="./alerts/`+banned.Incident+`/ack">`, "of two open alerts only one is acknowledged")
 	require.Equal(t, 1, strings.Count(body, banned.Incident+"/ack"))
 
 	var status api.Status
@@ -97,7 +103,7 @@ func TestOverviewSaysWhatIsWrongFirst(t *testing.T) {
 	b := &bot{status: fullStatus(), alerts: []alert.Alert{callbackAlert(), redAlert()}, notReady: errors.New("store <full>")}
 	body := request{path: "/"}.to(New(b.options(t))).Body.String()
 	for _, want := range []string{
-		"1 critical, 1 warning", "Not ready:", "store &lt;full&gt;", "8613800001111", "YELLOW", "RED", "Acme &lt;i&gt;",
+		"1 needs attention, 1 taken", "Not ready:", "store &lt;full&gt;", "8613800001111", "YELLOW", "RED", "Acme &lt;i&gt;",
 		"1 h 30 min", "2026-11-23 10:30:00 UTC", "(empty)", "https://hook.example.com/in?…",
 		"acknowledged by &lt;b&gt;Joe&lt;/b&gt;", "held by silence s-1", "0.5 %", ">1 min 15 s<", "5 min", "1 failing space",
 		"v1.2.3", "1 d 2 h", "42 records in the log, 5.0 MB",
@@ -144,7 +150,7 @@ func TestHostileNames(t *testing.T) {
 		calm := request{path: "/"}.to(New((&bot{alerts: []alert.Alert{redAlert()}}).options(t))).Body.String()
 		require.Equal(t, strings.Count(calm, "<"), strings.Count(body, "<"), "no tag more than with any other name: %q", name)
 		require.Equal(t, strings.Count(calm, "\n"), strings.Count(body, "\n"))
-		require.Less(t, len(body), len(calm)+6*maxText)
+		require.Less(t, len(body), len(calm)+6*display.MaxText)
 	}
 }
 
@@ -152,6 +158,8 @@ func TestPageWhenAllIsWell(t *testing.T) {
 	pending := redAlert()
 	pending.State = alert.Pending
 	b := &bot{alerts: []alert.Alert{pending}}
+	b.watch(1)
+	b.polled[b.spaces[0].SpaceKey] = noon
 	body := request{path: "/"}.to(New(b.options(t))).Body.String()
 	require.Contains(t, body, "<h1>Nothing is wrong</h1>")
 	require.Contains(t, body, "No alert is firing.")
@@ -160,6 +168,38 @@ func TestPageWhenAllIsWell(t *testing.T) {
 	for _, path := range []string{"/numbers", "/alerts", "/rules", "/delivery", "/spaces"} {
 		require.Equal(t, 200, request{path: path}.to(New((&bot{}).options(t))).Code, path)
 	}
+}
+
+// Where there is nothing to show, each page says what to do next.
+func TestEmptyPagesSayWhatToDo(t *testing.T) {
+	b := busyBot()
+	calm := regexp.MustCompile(`(?s)<(?:div|p) class="[^"]*\bcalm\b.*?</(?:div|p)>`)
+	next := regexp.MustCompile(`<a |<code>|<em>`)
+	empty := &bot{status: api.Status{Accounts: []api.AccountStatus{{Name: "main"}}}}
+	lonely := &bot{status: empty.status, spaces: b.spaces[2:3], neverPolled: true}
+	paths := map[*bot][]string{
+		empty:  {"/", "/numbers", "/alerts", "/spaces", "/silences", "/delivery"},
+		lonely: {"/spaces/main/" + b.spaces[2].ID, "/numbers"},
+	}
+	for one, all := range paths {
+		h := New(one.options(t))
+		for _, path := range all {
+			w := request{path: path}.to(h)
+			require.Equal(t, 200, w.Code, path)
+			said := calm.FindAllString(w.Body.String(), -1)
+			require.NotEmpty(t, said, path)
+			for _, text := range said {
+				if !strings.Contains(text, "No number is known yet: the first poll") { // beside what says it
+					require.Regexp(t, next, text, path)
+				}
+			}
+		}
+	}
+	h := New(b.options(t))
+	for _, path := range []string{"/numbers?q=nobody", "/alerts?q=nobody", "/spaces?q=nobody"} {
+		require.Regexp(t, `(?s)matches\.</strong> <a href="[^"]*">Show all`, request{path: path}.to(h).Body.String(), path)
+	}
+	require.Contains(t, request{path: "/delivery"}.to(New(empty.options(t))).Body.String(), "Nothing is delivered anywhere: set <code>slack.bot_token</code>")
 }
 
 // A bot that has just begun shows its first hour.
@@ -187,11 +227,11 @@ func TestPagesAreBounded(t *testing.T) {
 	}
 	h := New(b.options(t))
 	body := request{path: "/"}.to(h).Body.String()
-	require.Equal(t, maxIncidents, strings.Count(body, `class="alert dire"`))
+	require.Equal(t, maxIncidents, strings.Count(body, `class="alert line short dire"`))
 	require.Contains(t, body, "All 5,000 incidents")
 	body = request{path: "/alerts?page=3"}.to(h).Body.String()
-	require.Equal(t, rowsPerPage, strings.Count(body, `class="alert dire"`))
-	require.Contains(t, body, "101–150 of 5,000")
+	require.Equal(t, incidentsPerPage, strings.Count(body, `class="alert line dire"`))
+	require.Contains(t, body, "401–600 of 5,000")
 	require.Contains(t, body, `href="?page=2"`)
 	require.Contains(t, body, `href="?page=4"`)
 }
@@ -259,6 +299,13 @@ func TestForms(t *testing.T) {
 		return w.Header().Get("Location")
 	}
 	require.Equal(t, "../rules?done=reloaded", post("/rules/reload"))
+	for path, says := range map[string]string{"/rules/reload": "are in force", "/delivery/retry": "being tried again", "/delivery/dead/m-dead/retry": "being posted again"} {
+		w := request{method: "POST", path: path, header: map[string]string{inPlace: "1"}}.to(h)
+		require.Equal(t, 200, w.Code, path)
+		require.Contains(t, w.Body.String(), says, "the notice alone, for a page's script")
+		require.NotContains(t, w.Body.String(), "<html", path)
+	}
+	b.reloads, b.retries, b.retried = 1, 0, nil
 	b.refuse = errDisk
 	require.Equal(t, "../rules?done=refused", post("/rules/reload"))
 	b.refuse = nil
@@ -279,7 +326,7 @@ func TestForms(t *testing.T) {
 // What a form has done is said once, and not again on every page that it leads to.
 func TestLinksDoNotRepeatWhatWasDone(t *testing.T) {
 	b := &bot{status: api.Status{Accounts: []api.AccountStatus{{Name: "main"}}}}
-	for i := range 3 * rowsPerPage {
+	for i := range 3 * incidentsPerPage {
 		a := redAlert()
 		a.ID = fmt.Sprintf("a-%d", i)
 		b.alerts = append(b.alerts, a)
@@ -306,7 +353,7 @@ func TestAlertsOfTheBotAndOfSpaces(t *testing.T) {
 	body := request{path: "/"}.to(h).Body.String()
 	require.Contains(t, body, "numwatch slack:ops")
 	require.Contains(t, body, "channel_not_found: invite the bot")
-	require.Contains(t, body, "2 high")
+	require.Contains(t, body, "2 need attention")
 	require.Contains(t, request{path: "/api/v1/alerts"}.to(h).Body.String(), `"part": "slack:ops"`)
 }
 

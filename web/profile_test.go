@@ -8,7 +8,7 @@ import (
 
 func TestProfilesAreForThisMachine(t *testing.T) {
 	o := (&bot{}).options(t)
-	o.Token = token
+	o.Tokens = admin
 	h := New(o)
 	path := "/debug/pprof/goroutine?debug=1"
 	require.Equal(t, 401, request{path: path}.to(h).Code, "they show what is in memory")

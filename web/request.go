@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
 const (
@@ -86,7 +88,7 @@ func (p *params) page() (offset, limit int) {
 
 // pageNumber reads which part of a list a page shows, from 1.
 func (p *params) pageNumber() (offset int) {
-	return (p.number("page", 1, maxOffset/rowsPerPage, 1) - 1) * rowsPerPage
+	return (p.number("page", 1, maxOffset/display.RowsPerPage, 1) - 1) * display.RowsPerPage
 }
 
 // list reads a parameter that may be there several times or hold commas.
@@ -129,13 +131,22 @@ func (p *params) severities() (all []alert.Severity) {
 
 // problem returns what is wrong with the parameters, "" if nothing is.
 func (p *params) problem() string {
-	wrong := slices.Clone(p.wrong)
+	return strings.Join(append(slices.Clone(p.wrong), p.unknown("see /api/v1/openapi.yaml")...), "; ")
+}
+
+// ofPage is problem for a page, which knows some parameters of every page.
+func (p *params) ofPage() string {
+	p.known["done"], p.known["about"] = true, true
+	return strings.Join(append(slices.Clone(p.wrong), p.unknown("it is ignored")...), "; ")
+}
+
+func (p *params) unknown(advice string) (all []string) {
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
 		if !p.known[name] {
-			wrong = append(wrong, fmt.Sprintf("unknown parameter %q: see /api/v1/openapi.yaml", alert.Cut(shown(name), 50)))
+			all = append(all, fmt.Sprintf("unknown parameter %q: %s", alert.Cut(display.Line(name), 50), advice))
 		}
 	}
-	return strings.Join(wrong, "; ")
+	return all
 }
 
 // part returns the part of a list that offset and limit ask for.
@@ -144,7 +155,14 @@ func part[T any](all []T, offset, limit int) []T {
 	return all[offset:min(offset+limit, len(all))]
 }
 
-// refused answers where the parameters are wrong.
+// paged returns the rows of a list that a page shows, and what leads to the others.
+func paged[T any](p *params, all []T) ([]T, display.Pager) {
+	offset := p.pageNumber()
+	rows := part(all, offset, display.RowsPerPage)
+	return rows, display.NewPager(p.values, offset, len(rows), len(all))
+}
+
+// refused answers when the parameters are wrong.
 func refused(w http.ResponseWriter, p *params) bool {
 	problem := p.problem()
 	if problem != "" {
@@ -175,42 +193,86 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 		}
 	}
 	if err != nil {
-		api.Fail(w, http.StatusBadRequest, "invalid request body (see /api/v1/openapi.yaml): "+shown(err.Error()))
+		api.Fail(w, http.StatusBadRequest, "invalid request body (see /api/v1/openapi.yaml): "+display.Line(err.Error()))
 	}
 	return err == nil
 }
 
-// prompt answers in time also while the bot cannot store what is decided.
-func prompt(decide http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+// prompt answers in time even while the bot cannot store a decision.
+func prompt(decide handler) handler {
+	return func(s *site, w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), decideWithin)
 		defer cancel()
-		decide(w, r.WithContext(ctx))
+		decide(s, w, r.WithContext(ctx))
 	}
 }
 
-// who makes a name fit to be shown to others.
-func who(by string) (string, error) {
-	by = strings.TrimSpace(shown(by))
+// who is the name of who makes a request: the one that a token proves, or else what was
+// typed, made fit to be shown to others.
+func (s *site) who(by string) (string, error) {
+	by = cmp.Or(s.caller.Name, strings.TrimSpace(display.Line(by)))
 	if by == "" {
 		return "", fmt.Errorf("%w: `by` is required: the name of who makes the request", alert.ErrRejected)
 	}
 	return alert.Cut(by, maxName), nil
 }
 
-// action is what a person asks for, through the API or by a form on a page.
-type action func(r *http.Request, by string) (answer any, err error)
+// The cookie that remembers the user's name, so that it is asked for once.
+const (
+	nameCookie = "numwatch-name"
+	nameFor    = 365 * 24 * time.Hour
+)
 
-func (s *site) byAPI(do action) http.HandlerFunc {
-	return prompt(func(w http.ResponseWriter, r *http.Request) {
+// nameOf is the user's name: from the token, from the form, or as typed last time.
+func (s *site) nameOf(r *http.Request) string {
+	if s.caller.Name != "" {
+		return display.Text(s.caller.Name)
+	}
+	if r.Method == http.MethodPost {
+		if by := r.PostFormValue("by"); by != "" {
+			return alert.Cut(display.Line(by), maxName)
+		}
+	}
+	c, err := r.Cookie(nameCookie)
+	if err != nil {
+		return ""
+	}
+	name, err := url.QueryUnescape(c.Value)
+	if err != nil {
+		return ""
+	}
+	return alert.Cut(display.Line(name), maxName)
+}
+
+// named reads the user's name from a form, and remembers it.
+func (s *site) named(w http.ResponseWriter, r *http.Request) (string, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxAsked)
+	by, err := s.who(r.PostFormValue("by"))
+	if err != nil {
+		return "", err
+	}
+	if s.caller.Name != "" {
+		return by, nil
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: nameCookie, Value: url.QueryEscape(by), Path: "/", MaxAge: int(nameFor.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+	return by, nil
+}
+
+// action is what a person asks for, through the API or by a form on a page.
+type action func(s *site, r *http.Request, by string) (answer any, err error)
+
+func byAPI(do action) handler {
+	return prompt(func(s *site, w http.ResponseWriter, r *http.Request) {
 		var q api.ByRequest
 		if !read(w, r, &q) {
 			return
 		}
-		by, err := who(q.By)
+		by, err := s.who(q.By)
 		var answer any
 		if err == nil {
-			answer, err = do(r, by)
+			answer, err = do(s, r, by)
 		}
 		if err != nil {
 			s.undecided(w, r, err)
@@ -220,20 +282,10 @@ func (s *site) byAPI(do action) http.HandlerFunc {
 	})
 }
 
-func (s *site) byForm(done string, do action) http.HandlerFunc {
-	return prompt(func(w http.ResponseWriter, r *http.Request) {
-		by, err := named(w, r)
-		if err == nil {
-			_, err = do(r, by)
-		}
-		s.decided(w, r, done, err)
-	})
-}
-
 // retryByAPI and retryByForm serve what is tried again, which takes no name.
-func (s *site) retryByAPI(do func(*http.Request) error) http.HandlerFunc {
-	return prompt(func(w http.ResponseWriter, r *http.Request) {
-		if err := do(r); err != nil {
+func retryByAPI(do func(*site, *http.Request) error) handler {
+	return prompt(func(s *site, w http.ResponseWriter, r *http.Request) {
+		if err := do(s, r); err != nil {
 			s.undecided(w, r, err)
 			return
 		}
@@ -241,13 +293,15 @@ func (s *site) retryByAPI(do func(*http.Request) error) http.HandlerFunc {
 	})
 }
 
-func (s *site) retryByForm(done string, do func(*http.Request) error) http.HandlerFunc {
-	return prompt(func(w http.ResponseWriter, r *http.Request) { back(w, r, "delivery", s.outcome(r, done, do(r))) })
+func retryByForm(done string, do func(*site, *http.Request) error) handler {
+	return prompt(func(s *site, w http.ResponseWriter, r *http.Request) {
+		s.back(w, r, "delivery", s.outcome(r, done, do(s, r)))
+	})
 }
 
-// undecided answers why a request was not carried out.
+// undecided answers with why a request was not carried out.
 func (s *site) undecided(w http.ResponseWriter, r *http.Request, err error) {
-	switch text := shown(err.Error()); {
+	switch text := display.Line(because(err)); {
 	case errors.Is(err, alert.ErrNotFound):
 		api.Fail(w, http.StatusNotFound, text+"; it may have been deleted: /api/v1/alerts, /api/v1/silences and /api/v1/deadletters list what exists")
 	case errors.Is(err, alert.ErrRejected):
@@ -259,8 +313,8 @@ func (s *site) undecided(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // unstored says why something could not be stored: the bot's own reason where it
-// has one, because err then is no more than that the time was over. What the bot
-// has taken already, it still does later.
+// has one, because err then only says that time was up. What the bot has taken
+// already, it still does later.
 func (s *site) unstored(err error) string {
 	why := err.Error()
 	if reason := s.Ready(); reason != nil {
@@ -268,11 +322,11 @@ func (s *site) unstored(err error) string {
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		why = "the bot did not store it within " + decideWithin.String()
 	}
-	return shown(why) + "; once it is ready (/readyz), check whether it was stored after all, and try again if not"
+	return display.Line(why) + "; once it is ready (/readyz), check whether it was stored after all, and try again if not"
 }
 
-// broken answers where the store cannot be read.
+// broken answers when the store cannot be read.
 func (s *site) broken(w http.ResponseWriter, r *http.Request, err error) {
 	s.Logger.WarnContext(r.Context(), "a request could not be answered", "path", r.URL.Path, "err", err)
-	api.Fail(w, http.StatusInternalServerError, shown(err.Error())+"; see the log, and check the store: numwatch db check")
+	api.Fail(w, http.StatusInternalServerError, display.Line(err.Error())+"; see the log, and check the store: numwatch db check")
 }

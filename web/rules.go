@@ -9,13 +9,14 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
 func (s *site) getRules(w http.ResponseWriter, _ *http.Request) {
 	api.Write(w, http.StatusOK, s.rules())
 }
 
-// rules is what is known of the rules, fit to be shown.
+// rules is what is known about the rules, safe to show.
 func (s *site) rules() api.Rules {
 	r := s.Rules()
 	r.Rules = append([]api.Rule{}, r.Rules...)
@@ -23,12 +24,12 @@ func (s *site) rules() api.Rules {
 	r.Warnings = cleanedProblems(r.Warnings)
 	if r.Refused != nil {
 		refused := *r.Refused
-		refused.Text = shownLines(refused.Text)
+		refused.Text = display.Lines(refused.Text)
 		refused.Problems = cleanedProblems(refused.Problems)
 		r.Refused = &refused
 	}
 	if r.Compared != nil {
-		r.Compared = &api.Compared{At: r.Compared.At, Text: shown(r.Compared.Text)}
+		r.Compared = &api.Compared{At: r.Compared.At, Text: display.Line(r.Compared.Text)}
 	}
 	return r
 }
@@ -37,7 +38,7 @@ func cleanedProblems(problems []api.Problem) []api.Problem {
 	out := append([]api.Problem{}, problems...)
 	for i := range out {
 		p := &out[i]
-		p.Text, p.Hint, p.Rule = shown(p.Text), shown(p.Hint), shown(p.Rule)
+		p.Text, p.Hint, p.Rule = display.Line(p.Text), display.Line(p.Hint), display.Line(p.Rule)
 		p.Source = alert.Plain(p.Source)
 	}
 	return out
@@ -45,7 +46,7 @@ func cleanedProblems(problems []api.Problem) []api.Problem {
 
 func (s *site) postReload(w http.ResponseWriter, r *http.Request) {
 	if err := s.Reload(r.Context()); err != nil {
-		api.Fail(w, http.StatusUnprocessableEntity, "the rules were rejected, the last good ones stay in force: "+shownLines(err.Error()))
+		api.Fail(w, http.StatusUnprocessableEntity, "the rules were rejected, the last good ones stay in force: "+display.Lines(err.Error()))
 		return
 	}
 	api.Write(w, http.StatusOK, struct{}{})
@@ -56,7 +57,7 @@ func (s *site) reloadForm(w http.ResponseWriter, r *http.Request) {
 	if s.Reload(r.Context()) != nil { // the page shows it, and it has been logged
 		done = "refused"
 	}
-	back(w, r, "rules", done)
+	s.back(w, r, "rules", done)
 }
 
 type rulesPage struct {
@@ -80,13 +81,13 @@ type coverageRow struct {
 func (s *site) rulesPage(w http.ResponseWriter, r *http.Request) {
 	body := rulesPage{Rules: s.rules()}
 	body.cover()
-	s.page(w, r, "rules", "Rules", body)
+	s.page(w, r, "rules", "Rules", body, paramsOf(r))
 }
 
 // cover finds which field is looked at by which rules.
 func (b *rulesPage) cover() {
 	for i, name := range alert.Severities() {
-		b.Levels = append(b.Levels, heading{name, severityTone(alert.Severity(i))})
+		b.Levels = append(b.Levels, heading{name, display.SeverityTone(alert.Severity(i))})
 	}
 	for f := range phone.Fields() {
 		row, any := coverageRow{Field: f.String(), Cells: make([][]string, len(b.Levels))}, false

@@ -3,7 +3,11 @@ package web
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,4 +44,49 @@ func TestMissingSpaces(t *testing.T) {
 	require.Equal(t, []string{"main by ada"}, accepted)
 	require.Equal(t, http.StatusNotFound, request{method: "POST", path: "/api/v1/spaces/other/accept", body: `{"by":"ada"}`}.to(h).Code)
 	require.Equal(t, http.StatusUnprocessableEntity, request{method: "POST", path: "/api/v1/spaces/main/accept", body: `{"by":" "}`}.to(h).Code)
+}
+
+// Spaces are listed worst first, or by any column, and chosen by their labels.
+func TestSpacesAreSorted(t *testing.T) {
+	b := busyBot()
+	h := New(b.options(t))
+	listed := func(query string) (names []string) {
+		t.Helper()
+		w := request{path: "/spaces" + query}.to(h)
+		require.Equal(t, 200, w.Code)
+		for _, m := range regexp.MustCompile(`<a href="\./spaces/main/[0-9]+"><bdi>([^<]*)</bdi>`).FindAllStringSubmatch(w.Body.String(), -1) {
+			names = append(names, html.UnescapeString(m[1]))
+		}
+		return names
+	}
+	worst := listed("")
+	require.Len(t, worst, len(customers))
+	require.Equal(t, []string{"Merlion Bank", "Northwind Airways"}, worst[:2], "the one that cannot be polled, then the one with a banned number")
+	require.NotEqual(t, worst, listed("?sort=space"))
+	require.True(t, slices.IsSortedFunc(listed("?sort=space"), func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }))
+	back := listed("?sort=-space")
+	slices.Reverse(back)
+	require.Equal(t, listed("?sort=space"), back)
+	require.Len(t, listed("?label.tier=gold"), len(customers)/2)
+	require.Contains(t, request{path: "/spaces?label.tier=gold"}.to(h).Body.String(), `<option value="gold" selected>gold</option>`)
+	require.Contains(t, request{path: "/spaces?sort=colour"}.to(h).Body.String(), "sort must be one of health, last poll, numbers, space")
+}
+
+// A customer's page leads to its numbers, and others of its links lead to it.
+func TestPageOfASpace(t *testing.T) {
+	b := busyBot()
+	h := New(b.options(t))
+	path := "spaces/main/" + b.spaces[2].ID
+	for from, link := range map[string]string{
+		"/numbers": `href="./` + path, "/spaces": `href="./` + path, "/" + numberPath(b.alerts[1].Subject): `href="../../../` + path,
+	} {
+		require.Contains(t, request{path: from}.to(h).Body.String(), link+`"`, from)
+	}
+	body := request{path: "/" + path}.to(h).Body.String()
+	require.Contains(t, body, `href="../../numbers?account=main&amp;space=`+b.spaces[2].ID+`&amp;QualityRating=YELLOW&amp;Status=BANNED"`)
+	require.NotContains(t, body, "Harbour Coffee", "nothing of others")
+	require.Contains(t, request{path: "/spaces/main/" + b.spaces[4].ID}.to(h).Body.String(), "This space cannot be polled")
+	require.Equal(t, 404, request{path: "/spaces/main/none"}.to(h).Code)
+	b.broken = errDisk
+	require.Equal(t, 500, request{path: "/" + path}.to(h).Code)
 }

@@ -1,4 +1,4 @@
-// Package alerttest makes alerts for tests: what a rule on QualityRating says of
+// Package alerttest makes alerts for tests: those of a rule on QualityRating on
 // the numbers of one space. It imports the vocabulary only.
 package alerttest
 

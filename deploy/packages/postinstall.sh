@@ -1,6 +1,6 @@
 #!/bin/sh
-# A first installation starts nothing: config.yaml has to name spaces first. An
-# upgrade restarts what runs.
+# A first installation starts nothing: config.yaml must name spaces first. An
+# upgrade restarts a running bot.
 set -e
 if ! getent passwd numwatch >/dev/null; then
 	useradd --system --user-group --home-dir /var/lib/numwatch --shell /usr/sbin/nologin numwatch

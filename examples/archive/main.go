@@ -2,8 +2,8 @@
 // order of the stream. It resumes where the file ends.
 //
 // It shows how to keep a complete copy without duplicates: the file
-// itself says what was written last, because each line holds the event's place
-// in the stream beside the event. A stream that was created again needs a new file.
+// itself shows the last event written, because each line has the event's position
+// in the stream. A stream that was created again needs a new file.
 package main
 
 import (
@@ -20,12 +20,13 @@ import (
 )
 
 type line struct {
-	Stream uint64          `json:"stream"` // the event's place in the stream
+	Stream uint64          `json:"stream"` // the event's position in the stream
 	Event  json.RawMessage `json:"event"`
 }
 
-// openArchive opens the file behind its last whole line, and returns what that
-// holds; 0 where there is none. Half a line, left by a crash, is cut off.
+// openArchive opens the file at the end of its last whole line, and returns the
+// position in that line; 0 if there is none. Half a line, left by a crash, is cut
+// off.
 func openArchive(path string) (f *os.File, last uint64, err error) {
 	data, err := os.ReadFile(path) // a larger one would be read from its end
 	if err != nil && !os.IsNotExist(err) {

@@ -1,9 +1,9 @@
 // Command pauser keeps marketing campaigns from numbers that should not send: it
-// prints "pause" and "resume" with the number, where a real one would call the
-// campaign tool.
+// prints "pause" and "resume" with the number; a real one would call the campaign
+// tool.
 //
-// It shows how a consumer learns the present state at its start: the stream's
-// last message per subject is the present state of each alert, so a consumer
+// It shows how a consumer reads the current state at its start: the stream's last
+// message per subject is the current state of each alert, so a consumer
 // that asks for those (DeliverLastPerSubject) needs no memory of its own.
 package main
 
@@ -23,7 +23,7 @@ import (
 // subjects are the alerts that matter here: critical and high ones of a number.
 var subjects = []string{"numwatch.v1.alert.critical.>", "numwatch.v1.alert.high.>"}
 
-// event is as much of an event as is needed.
+// event has the needed members of an event.
 type event struct {
 	Data struct {
 		Number *struct{ PhoneNumber string } `json:"number"` // of alerts on a number only
@@ -42,7 +42,7 @@ type pauser struct {
 	open map[string]map[string]bool // number → ids of alerts
 }
 
-// apply changes what is known, and acts where that makes a difference. Applying the
+// apply updates the open alerts, and pauses or resumes the number if needed. Applying the
 // same event twice is harmless.
 func (p *pauser) apply(e *event) error {
 	if e.Data.Number == nil || e.Data.Drill {

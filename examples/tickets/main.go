@@ -1,10 +1,10 @@
 // Command tickets opens a ticket for each alert and closes it when the alert is
 // over: it posts to a ticket system's HTTP API, named by TICKETS_URL.
 //
-// It shows how to miss nothing and to repeat nothing: a durable consumer goes on
-// behind what was acknowledged, a message is acknowledged only after the ticket
-// system has answered, and the alert's id, the same from its opening to its end,
-// is the ticket's own key, so that a repeated call finds its ticket.
+// It shows how to process each alert exactly once: a durable consumer continues
+// after the last acknowledged message, a message is acknowledged only after the
+// ticket system has answered, and the alert's id, the same from its opening to its
+// end, is the ticket's key, so that a repeated call finds its ticket.
 package main
 
 import (
@@ -40,7 +40,7 @@ type ticket struct {
 }
 
 // putTicket puts a ticket under the alert's id: a second call changes nothing. A notice
-// opens and ends in one event; its ticket is closed by whoever has dealt with it.
+// opens and ends in one event; people close its ticket.
 func putTicket(ctx context.Context, tickets string, e *event) error {
 	a := e.Data.Alert
 	t := ticket{Status: "open", Title: a.Severity + ": " + a.Summary, Text: a.Action}
@@ -61,7 +61,7 @@ func putTicket(ctx context.Context, tickets string, e *event) error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("the ticket system answers %s", answer.Status)
+		return fmt.Errorf("the ticket system answered %s", answer.Status)
 	}
 	return nil
 }
@@ -79,10 +79,10 @@ func run(ctx context.Context, natsURL, tickets string) error {
 	}
 	consumer, err := js.CreateOrUpdateConsumer(ctx, "NUMWATCH", jetstream.ConsumerConfig{
 		Durable: "tickets", FilterSubject: "numwatch.v1.alert.>", AckPolicy: jetstream.AckExplicitPolicy,
-		MaxAckPending: 1, // one after the other, or a close could overtake its open
+		MaxAckPending: 1, // in order, or a close could overtake its open
 	})
 	if err != nil {
-		return fmt.Errorf("making the consumer: %w", err)
+		return fmt.Errorf("creating the consumer: %w", err)
 	}
 	consuming, err := consumer.Consume(func(m jetstream.Msg) {
 		var e event

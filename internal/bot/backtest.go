@@ -17,9 +17,8 @@ import (
 	"numwatch/web/api"
 )
 
-// backtests compares new rules with the old ones in the background, by what
-// both would have sent for the events of the last week. It is safe for
-// concurrent use.
+// backtests compares new rules with the old ones in the background: what would
+// each have sent for the last week's events? It is safe for concurrent use.
 type backtests struct {
 	events *store.Store
 	space  func(phone.SpaceKey) phone.Space
@@ -70,7 +69,7 @@ const (
 	compareWarmUp    = 23 * 24 * time.Hour // before that, so that alerts stand as they did
 	compareMaxEvents = 100_000
 	compareBatch     = 100 // events
-	// compareRest is how many times as long as it works a comparison rests.
+	// compareRest is how long a comparison pauses, as a multiple of the time that it works.
 	compareRest = 4
 )
 
@@ -132,8 +131,8 @@ func (b *backtests) compare(ctx context.Context, now time.Time, old, set *rules.
 	return backtest.Differ(before.Report(now), after.Report(now)), nil
 }
 
-// publish tells what new rules change: in the log, as an event, on the pages, and
-// to the rules themselves where people will notice.
+// publish reports what new rules change: in the log, as an event, on the pages,
+// and to the rules themselves if people will notice.
 func (b *backtests) publish(ctx context.Context, now time.Time, set *rules.Set, d backtest.Difference) {
 	text := d.String()
 	b.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -18,14 +19,19 @@ import (
 
 	"numwatch/alert"
 	"numwatch/diff"
+	"numwatch/internal/bot/channels"
 	"numwatch/internal/config"
 	"numwatch/internal/filewatch"
+	"numwatch/internal/hints"
+	"numwatch/internal/reason"
+	"numwatch/internal/replica"
 	"numwatch/internal/view"
 	"numwatch/internal/watch"
 	"numwatch/notify/jetstream"
 	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/poller/health"
+	"numwatch/rules/rulefile"
 	"numwatch/store"
 )
 
@@ -33,6 +39,7 @@ import (
 type Options struct {
 	Config    *config.Config
 	RulesFile string
+	Shipped   fs.FS            // the rules and their texts as shipped: see RuleTexts; may be nil
 	Version   string           // names the program, its version and what built it
 	Release   string           // the version alone
 	Terminal  io.Writer        // for messages where there is no Slack token
@@ -41,12 +48,14 @@ type Options struct {
 	// RecoverStore puts what can be read of a damaged store in its place, as
 	// maintain.Verifier.Recover does, before it is opened; it may be nil.
 	RecoverStore func(ctx context.Context, path string) (done string, err error)
-	Trace        func(string) // sees the points around every side effect; nil but in tests
-	Log          *slog.Logger
+	// Lead is set where this is one of several replicas, for as long as it leads.
+	Lead  *Lead
+	Trace func(string) // sees the points around every side effect; nil but in tests
+	Log   *slog.Logger
 }
 
-// Bot polls the accounts of a configuration and tells about changes. Nothing of
-// it runs before Run.
+// Bot polls the accounts of a configuration and tells about changes. Nothing runs
+// before Run.
 type Bot struct {
 	o         Options
 	config    *config.Config
@@ -54,6 +63,8 @@ type Bot struct {
 	started   time.Time
 	registry  *prometheus.Registry
 	store     *store.Store
+	commits   watch.Store    // store, or what puts its commits into the log of the replicas
+	right     *replica.Right // to act; nil: always
 	damage    *damage
 	listener  net.Listener
 	directory *watch.Directory
@@ -63,7 +74,10 @@ type Bot struct {
 	nats      *jetstream.Publisher
 	slack     *slack.Sink
 	buttons   *slack.Buttons // nil where nobody can press any
+	channels  *channels.Set
 	accounts  []*account
+	hints     *hints.Receiver
+	reasons   *reason.Explainer
 	rules     *rulesFile
 	backtests *backtests
 	files     *filewatch.Watcher
@@ -82,7 +96,7 @@ func New(o Options) (*Bot, error) {
 	}
 	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, open := range []func() error{
-		b.openRules, b.openStore, b.listen, b.makeLoop, b.makeNATS, b.makeSlack, b.makeAccounts, b.registerMetrics,
+		b.openRules, b.openStore, b.listen, b.makeLoop, b.makeHints, b.makeNATS, b.makeSlack, b.makeChannels, b.makeAccounts, b.registerMetrics,
 	} {
 		if err := open(); err != nil {
 			return nil, errors.Join(err, b.Close())
@@ -100,6 +114,9 @@ func (b *Bot) Close() error {
 	if b.embedded != nil {
 		b.embedded.Shutdown()
 	}
+	if b.o.Lead != nil {
+		return nil // the replica goes on with its store, and listens
+	}
 	if b.listener != nil {
 		b.listener.Close() // closed already where it was served
 	}
@@ -110,17 +127,26 @@ func (b *Bot) Close() error {
 }
 
 func (b *Bot) openRules() error {
-	b.rules = &rulesFile{path: b.o.RulesFile, log: b.log, note: b.note, report: b.report}
+	b.rules = &rulesFile{path: b.o.RulesFile, shipped: b.o.Shipped, log: b.log, note: b.note, report: b.report}
 	if err := b.rules.load(); err != nil {
 		return err
 	}
 	b.files.Add(b.rules.path, b.rules.content, b.rules.take)
+	texts := rulefile.TextsFile(b.rules.path, phone.Chinese)
+	known := filewatch.Digest(texts)
+	b.files.Add(texts, known, func(ctx context.Context, data []byte, err error) error {
+		if now := filewatch.FingerprintOf(data, err); now != known { // else the rules are read on their own
+			known = now
+			return b.files.Read(ctx, b.rules.path)
+		}
+		return nil
+	})
 	return nil
 }
 
 func (b *Bot) openStore() (err error) {
 	b.damage = newDamage(b.log)
-	if b.store, err = b.damage.open(b.config.Store.Path, b.o.RecoverStore); err != nil {
+	if err := b.takeStore(); err != nil {
 		return err
 	}
 	b.backtests = &backtests{
@@ -131,7 +157,29 @@ func (b *Bot) openStore() (err error) {
 	return err
 }
 
+// takeStore opens the store, or uses the replica's.
+func (b *Bot) takeStore() (err error) {
+	if l := b.o.Lead; l != nil {
+		b.store, b.commits, b.right = l.Term.Store.Store, l.Term.Store, l.Term.Right
+		l.damage.Store(b.damage)
+		return nil
+	}
+	b.store, err = b.damage.open(b.config.Store.Path, b.o.RecoverStore)
+	if err != nil {
+		return err
+	}
+	if b.commits = b.store; b.store.Position() != (store.Position{}) {
+		return fmt.Errorf("store %s belongs to a set of replicas, but the configuration has none: set replicas.name, "+
+			"or take the store out of the set with numwatch replicas leave", b.config.Store.Path)
+	}
+	return nil
+}
+
 func (b *Bot) listen() (err error) {
+	if l := b.o.Lead; l != nil {
+		b.listener = l.Listener
+		return nil
+	}
 	if b.listener, err = net.Listen("tcp", b.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("http.listen: %w; is another numwatch running? Set http.listen to a free address, "+
 			"or with the sample configuration NUMWATCH_HTTP_LISTEN=127.0.0.1:8081", err)
@@ -141,16 +189,38 @@ func (b *Bot) listen() (err error) {
 
 // makeLoop comes before the sinks, which report to it; it wakes them once it runs.
 func (b *Bot) makeLoop() (err error) {
+	b.reasons = reason.New(reason.Options{
+		Ask: func(ctx context.Context, number phone.Subject) (*alert.Reason, error) {
+			return b.account(number.Account).client.Health(ctx, number)
+		},
+		Tell: func(ctx context.Context, id string, r alert.Reason) error { return b.loop.Explained(ctx, id, r) },
+		Log:  b.log,
+	})
 	b.loop, err = watch.New(watch.Options{
-		Store: b.store, Rules: b.rules.set, Directory: b.directory, Messenger: messenger{b}, Wake: func() { b.nats.Wake() }, Committed: b.view.Committed,
-		Diff:   diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor},
-		Health: b.health, LongestWait: b.longestWait, History: b.config.Store.History,
+		Store: b.commits, Rules: b.rules.set, Directory: b.directory, Messenger: messenger{b}, Wake: b.wakeSinks, Committed: b.view.Committed,
+		Explain: b.reasons.Explain,
+		Diff:    diff.Options{MissingAfter: b.config.Poll.MissingAfter, MissingFor: b.config.Poll.MissingFor},
+		Health:  b.health, LongestWait: b.longestWait, History: b.config.Store.History, Hangs: b.hangs(),
 		Metrics: watch.NewMetrics(b.registry), Log: b.log, Trace: b.o.Trace,
 	})
 	if err == nil {
 		b.rules.apply = b.loop.Reload
 	}
 	return err
+}
+
+// hangs reports a commit that takes too long.
+func (b *Bot) hangs() string {
+	if b.o.Lead == nil {
+		return ""
+	}
+	return "the log of the replicas takes no records (has NATS lost its quorum?)"
+}
+
+// wakeSinks says that the log has grown.
+func (b *Bot) wakeSinks() {
+	b.nats.Wake()
+	b.channels.Wake()
 }
 
 // account returns an account by name, nil if there is none.
@@ -178,10 +248,18 @@ func (b *Bot) longestWait(name string) time.Duration {
 	return 0
 }
 
+// ready returns why the bot is not working, or nil.
+func (b *Bot) ready() error {
+	if err := b.right.Err(); err != nil {
+		return err
+	}
+	return b.loop.Ready()
+}
+
 // note writes a notice to the bot's log of events.
 func (b *Bot) note(ctx context.Context, n alert.Notice) error { return b.loop.Note(ctx, n) }
 
-// report gives a part of the bot a condition, by which the rules judge it.
+// report sets the condition of a component, for the rules to judge.
 func (b *Bot) report(ctx context.Context, now phone.Condition) error { return b.loop.Report(ctx, now) }
 
 // PageURL is where the pages are.

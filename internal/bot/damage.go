@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// storeComponent is the store as a part of the bot: what is wrong with it becomes
-	// one alert, which the next start without new damage resolves.
+	// storeComponent is the store as a component: damage becomes one alert, which the
+	// next start without new damage resolves.
 	storeComponent = "store"
 	codeDamaged    = "records_damaged"
 	codeRecovered  = "store_recovered"
@@ -33,14 +33,14 @@ const (
 	// recheckWithin bounds the check where it is known that something is damaged.
 	recheckWithin = 5 * time.Minute
 
-	// damageSettles is how long to wait for more after damage was found, so that what
-	// is found together is told together.
+	// damageSettles is how long to wait for more damage, so that it is reported
+	// together.
 	damageSettles = time.Second
 	maxLostSpaces = 5 // that a text names
 )
 
-// damage tells people what of the store is damaged or lost. Records are found by
-// whoever reads them, so that finding only takes a note; run tells.
+// damage reports what of the store is damaged or lost. Any reader may find a
+// record, so found only takes a note, and run reports it.
 type damage struct {
 	log  *slog.Logger
 	wake notify.Signal
@@ -91,7 +91,7 @@ func (d *damage) open(path string, recovers recoverStore) (*store.Store, error) 
 	}
 	o := store.Options{Damaged: d.found}
 	s, err := store.Open(path, o)
-	if store.Corrupt(err) { // there was no time to find it
+	if store.Corrupt(err) { // the check did not get that far
 		if err := d.recover(path, recovers, recheckWithin); err != nil {
 			return nil, err
 		}
@@ -119,9 +119,9 @@ func (d *damage) recover(path string, recovers recoverStore, within time.Duratio
 	return err
 }
 
-// takeRecovered notes what a recovery has done, to be told. Its log may end before the
-// cursor of NATS, or have lost that: publishing goes on at the end of what is left,
-// as consumers need no history twice.
+// takeRecovered notes what a recovery has done, to be reported. Its log may end before
+// the cursor of NATS, or have lost that: publishing goes on at the end of what is
+// left, as consumers need no history twice.
 func (d *damage) takeRecovered(s *store.Store) error {
 	text, err := s.Checkpoint(store.RecoveredCheckpoint)
 	if err != nil || text == nil {
@@ -181,7 +181,7 @@ func (d *damage) run(ctx context.Context, r notify.Recorder, note func(context.C
 		code, text := d.problem()
 		if text != said {
 			if err := note(ctx, alert.Notice{Kind: "record-damaged", Text: text}); err != nil && ctx.Err() == nil {
-				return fmt.Errorf("noting that the store is damaged: %w", err)
+				return fmt.Errorf("recording that the store is damaged: %w", err)
 			}
 			said = text
 		}
@@ -189,7 +189,7 @@ func (d *damage) run(ctx context.Context, r notify.Recorder, note func(context.C
 			state.Park(ctx, code, text)
 			if code == codeRecovered {
 				if err := forget(ctx); err != nil && ctx.Err() == nil {
-					return fmt.Errorf("noting that the recovery of the store was told: %w", err)
+					return fmt.Errorf("recording that the recovery of the store was reported: %w", err)
 				}
 			}
 		} else {

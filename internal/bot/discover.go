@@ -25,8 +25,8 @@ const (
 	discoverAgain = time.Minute
 )
 
-// discovery is what an account itself names as its spaces. Only the last good
-// list counts: a failure changes nothing. It is safe for concurrent use.
+// discovery is the account's own list of its spaces. Only the last good list
+// counts: a failure changes nothing. It is safe for concurrent use.
 type discovery struct {
 	wanted *config.Discover
 	again  chan struct{} // asks for a try now
@@ -58,8 +58,8 @@ func newDiscovery(wanted *config.Discover, saved []byte) (*discovery, error) {
 	return d, nil
 }
 
-// add returns the listed spaces with those that were found and are wanted. What
-// the configuration says of a space goes before what the cloud says.
+// add returns the listed spaces with those that were found and are wanted. The
+// configuration takes precedence over the cloud.
 func (d *discovery) add(account string, listed []phone.Space) []phone.Space {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -112,7 +112,7 @@ func (d *discovery) take(found []phone.Space, now time.Time) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(found) == 0 && len(d.last.Spaces) > 0 {
-		return nil, fmt.Errorf("the cloud lists no spaces, but listed %d before; remove discover from config.yaml if that is right", len(d.last.Spaces))
+		return nil, fmt.Errorf("the cloud lists no spaces, but listed %d before; remove discover from config.yaml if that is correct", len(d.last.Spaces))
 	}
 	d.last = foundList{At: now}
 	for _, s := range found {
@@ -133,8 +133,8 @@ func (d *discovery) wait(now time.Time) time.Duration {
 	return max(d.last.At.Add(discoverEvery).Sub(now), 0)
 }
 
-// fresh reports whether the last good list need not be asked for again yet. An
-// older one, of a run long ago, may lack what came since.
+// fresh reports whether the last good list is recent enough. An older one, from a
+// run long ago, may lack newer spaces.
 func (d *discovery) fresh(now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -152,7 +152,7 @@ func (b *Bot) makeDiscovery(a *account) error {
 		return err
 	}
 	if a.discovery, err = newDiscovery(&a.config.Discover, saved); err != nil {
-		b.log.Warn("the spaces found before the start could not be read and are ignored", "account", a.name, "err", err)
+		b.log.Warn("the spaces found by the last run could not be read and are ignored", "account", a.name, "err", err)
 	}
 	return nil
 }
@@ -177,6 +177,9 @@ func (b *Bot) discoverSpaces(ctx context.Context, a *account) error {
 // discover asks the account for its spaces and takes the list over. What fails
 // changes nothing.
 func (b *Bot) discover(ctx context.Context, a *account) {
+	if b.right.Wait(ctx) != nil {
+		return
+	}
 	err := b.updateDiscovered(ctx, a)
 	if ctx.Err() != nil {
 		return

@@ -100,7 +100,7 @@ func (r *rehearsal) start() {
 	require.NoError(r.t, err)
 	sink = slack.New(slack.Options{
 		Poster: slack.NewAPI("xoxb-sim", "http://slack.test/api/", simtest.Direct(r.sim)), State: v, Recorder: r.loop,
-		Channels: channels(r.set.Channels()), Space: directory.Space, Keep: r.set.KeepClosed,
+		Channels: inSlack(r.set.Channels()), Space: directory.Space, Keep: r.set.KeepClosed,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
 	ended := make(chan error, 2)
@@ -130,7 +130,7 @@ type stage struct{ sink **slack.Sink }
 func (s stage) Update(alerts []alert.Alert) { (*s.sink).Update(alerts) }
 func (s stage) BaselineDone(account string) { (*s.sink).BaselineDone(account) }
 func (s stage) Channels(set []rules.Channel) {
-	(*s.sink).SetChannels(channels(set))
+	(*s.sink).SetChannels(inSlack(set))
 }
 func (s stage) Notice(string) {}
 

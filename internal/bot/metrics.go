@@ -17,12 +17,12 @@ type gauges struct {
 func (b *Bot) registerMetrics() error {
 	return b.registry.Register(&gauges{
 		b:       b,
-		firing:  prometheus.NewDesc("numwatch_alerts_firing", "Alerts that fire now, by severity.", []string{"severity"}, nil),
-		waiting: prometheus.NewDesc("numwatch_slack_waiting_alerts", "Alerts that no message shows yet, by channel.", []string{"channel"}, nil),
+		firing:  prometheus.NewDesc("numwatch_alerts_firing", "Firing alerts, by severity.", []string{"severity"}, nil),
+		waiting: prometheus.NewDesc("numwatch_slack_waiting_alerts", "Alerts not yet shown in a message, by channel.", []string{"channel"}, nil),
 		dbBytes: prometheus.NewDesc("numwatch_store_bytes", "Size of the store's file.", nil, nil),
 		discovered: prometheus.NewDesc("numwatch_discovered_spaces",
-			"Spaces on the account's last good list that include and exclude let through.", []string{"account"}, nil),
-		failed: prometheus.NewDesc("numwatch_discovery_failed", "1 if the last try to list the account's spaces failed.", []string{"account"}, nil),
+			"Spaces on the account's last good list that pass include and exclude.", []string{"account"}, nil),
+		failed: prometheus.NewDesc("numwatch_discovery_failed", "1 if the last attempt to list the account's spaces failed.", []string{"account"}, nil),
 	})
 }
 

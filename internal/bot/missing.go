@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/web/api"
 )
@@ -29,7 +28,7 @@ func (b *Bot) restoreSpaces(a *account) error {
 		return err
 	}
 	if a.watched, err = restoreWatchlist(a.name, saved); err != nil {
-		b.log.Warn("the spaces watched before the start could not be read; the lists of spaces are not compared with them", "account", a.name, "err", err)
+		b.log.Warn("the spaces watched by the last run could not be read; the lists of spaces are not compared with them", "account", a.name, "err", err)
 	}
 	a.saved = sha256.Sum256(saved)
 	return nil
@@ -65,11 +64,11 @@ func (a *account) publishMissing() {
 	a.missing.Store(m)
 }
 
-// tellMissing logs that the lists lack spaces and how that ended, and reports to the
-// rules how it is now.
+// tellMissing logs that the lists lack spaces and how that ended, and reports the
+// present condition to the rules.
 func (b *Bot) tellMissing(ctx context.Context, a *account, began, returned, gone []phone.Space) {
 	if len(began) > 0 {
-		b.log.Warn("many watched spaces are missing from the list of spaces; they stay watched for an hour, unless somebody accepts the loss",
+		b.log.Warn("many watched spaces are missing from the list of spaces; they stay watched for an hour, unless somebody accepts that they are gone",
 			"account", a.name, "missing", len(a.watched.lacking()), "spaces", len(a.watched.spaces), "until", a.watched.until().UTC())
 		b.noteSpaces(ctx, "spaces-missing", a.lack())
 	}
@@ -121,7 +120,7 @@ func (b *Bot) endListsOfOthers(ctx context.Context) error {
 	}
 	for _, c := range conditions {
 		if name, _ := strings.CutPrefix(c.Subject.Component, spacesComponent); c.Field == phone.Spaces && b.account(name) == nil {
-			b.reportSpaces(ctx, name, phone.OK, watch.AccountLeftReason)
+			b.reportSpaces(ctx, name, phone.OK, alert.ClosedAccountLeft)
 		}
 	}
 	return nil

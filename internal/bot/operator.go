@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/notify"
+	"numwatch/internal/bot/answers"
+	"numwatch/notify/card"
 	"numwatch/notify/slack"
 	"numwatch/phone"
 )
 
-// alertActions is what the buttons need of the loop.
+// alertActions is what the buttons need from the loop.
 type alertActions interface {
 	Ack(ctx context.Context, id, by string) (alert.Alert, error)
 	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
@@ -81,15 +82,23 @@ func matchersOf(alerts []alert.Alert) (matchers []alert.Matcher) {
 	return matchers
 }
 
-// makeButtons hears of buttons where there is a token to hear with, and a Slack
-// to show them.
+// makeButtons receives button presses if there is an app token to receive them
+// with, and a Slack to show buttons in.
 func (b *Bot) makeButtons() {
 	c := &b.config.Slack
 	if !c.Buttons() {
 		return
 	}
 	b.buttons = slack.NewButtons(slack.ButtonsOptions{
-		Sink: b.slack, API: slack.NewAPI(c.BotToken.Reveal(), c.APIURL, notify.NewTransport()), Operator: operator{b.loop},
-		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Logger: b.log,
+		Sink: b.slack, API: slack.NewAPI(c.BotToken.Reveal(), c.APIURL, b.transport()), Operator: operator{b.loop},
+		AppToken: c.AppToken.Reveal(), URL: c.APIURL, Operators: c.Operators, Ask: b.asker().Answer, May: b.right.Err, Logger: b.log,
 	})
+}
+
+// asker answers what people ask in Slack.
+func (b *Bot) asker() *answers.Asker {
+	return &answers.Asker{
+		View: b.view, Space: b.directory.Space, Spaces: b.directory.All,
+		Cards: card.Maker{Space: b.directory.Space, Silence: b.view.Silence, Link: b.config.HTTP.PublicURL, SettleAfter: b.rules.settleAfter},
+	}
 }

@@ -16,7 +16,7 @@ import (
 // the time to find that.
 func (b *Bot) Run(ctx context.Context) error {
 	err := runComponents(ctx, b.components(), func() { b.log.Info("stopping") })
-	if store.Corrupt(err) {
+	if store.Corrupt(err) && b.o.Lead == nil { // a replica gets the store of another one
 		err = errors.Join(err, b.damage.recover(b.config.Store.Path, b.o.RecoverStore, recheckWithin))
 	}
 	if err == nil {
@@ -25,9 +25,8 @@ func (b *Bot) Run(ctx context.Context) error {
 	return err
 }
 
-// components is the table of start and stop. Pollers stop first and bring nothing
-// new, sinks report what they have delivered, the loop commits that, and the
-// store closes.
+// components is the table of start and stop. Pollers stop first, then sinks report
+// what they have delivered, the loop commits that, and the store closes.
 func (b *Bot) components() []component {
 	return []component{
 		{name: "store", stop: func(context.Context) error { return b.Close() }, bound: 10 * time.Second},
@@ -44,10 +43,15 @@ func (b *Bot) sinks() []task {
 		{name: "nats", run: b.nats.Run},
 		{name: "slack", run: b.slack.Run},
 		{name: "announcements", run: b.postAnnouncements},
+		{name: "reasons", run: b.reasons.Run},
 		{name: "damage", run: b.tellDamage},
 		{name: "http", run: b.serve},
 		{name: "view", run: b.buildView, finishes: true},
 		{name: "log", run: b.logStarted, finishes: true},
+	}
+	tasks = append(tasks, task{name: "channels that are not configured", run: b.channels.ReportUnknown})
+	for _, s := range b.channels.Sinks() {
+		tasks = append(tasks, task{name: s.Component(), run: s.Run})
 	}
 	if b.embedded != nil {
 		tasks = append(tasks, task{name: "nats server", run: b.embeddedNATS})
@@ -56,7 +60,7 @@ func (b *Bot) sinks() []task {
 		tasks = append(tasks, task{name: "slack's buttons", run: b.buttons.Run})
 	}
 	if url := b.config.HeartbeatURL; !url.Empty() {
-		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Ready: b.loop.Ready, Logger: b.log, Registerer: b.registry})
+		beats := notify.NewHeartbeat(notify.HeartbeatOptions{URL: url.Reveal(), Ready: b.ready, Transport: b.transport(), Logger: b.log, Registerer: b.registry})
 		tasks = append(tasks, task{name: "heartbeat", run: beats.Run})
 	}
 	return tasks
@@ -102,7 +106,7 @@ func (b *Bot) forwardRereads(ctx context.Context) error {
 	}
 }
 
-// wake sends unless a wake-up waits already.
+// wake sends unless a wake-up is pending.
 func wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -127,8 +131,7 @@ func (b *Bot) restore(ctx context.Context) error {
 	return b.note(ctx, alert.Notice{Kind: "start", Text: b.o.Version + " started"})
 }
 
-// announceStop saves where the pollers are and says in the log that the bot
-// stops.
+// announceStop saves the pollers' schedules and logs that the bot stops.
 func (b *Bot) announceStop(ctx context.Context) error {
 	for _, a := range b.accounts {
 		if err := b.saveCheckpoint(ctx, a); err != nil {
@@ -136,7 +139,7 @@ func (b *Bot) announceStop(ctx context.Context) error {
 		}
 	}
 	if err := b.note(ctx, alert.Notice{Kind: "stop", Text: b.o.Version + " stopped"}); err != nil {
-		return fmt.Errorf("noting the stop: %w", err)
+		return fmt.Errorf("recording the stop: %w", err)
 	}
 	b.publishRest(ctx)
 	return nil
@@ -146,8 +149,8 @@ func (b *Bot) announceStop(ctx context.Context) error {
 const publishWithin = 2 * time.Second
 
 // publishRest gives NATS a moment to publish the rest of the log, so that
-// consumers hear of the stop when it happens and not at the next start. What
-// does not go out goes out then.
+// consumers learn of the stop now and not at the next start, when the remainder is
+// published.
 func (b *Bot) publishRest(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, publishWithin)
 	defer cancel()
@@ -166,8 +169,8 @@ func (b *Bot) publishRest(ctx context.Context) {
 // StartNATS starts the embedded server ahead of Run, so that NATSURL is known.
 func (b *Bot) StartNATS(ctx context.Context) error { return b.embedded.Start(ctx) }
 
-// embeddedNATS starts the server beside everything else: it reads what it has,
-// which polls need not wait for.
+// embeddedNATS starts the server in the background: polls need not wait until it
+// has read its files.
 func (b *Bot) embeddedNATS(ctx context.Context) error {
 	if err := b.embedded.Start(ctx); err != nil {
 		return err
@@ -181,7 +184,7 @@ func (b *Bot) embeddedNATS(ctx context.Context) error {
 // the disk.
 func (b *Bot) buildView(ctx context.Context) error {
 	if err := b.view.Build(ctx); err != nil {
-		b.log.Warn("pages will lack what was stored before the start", "err", err)
+		b.log.Warn("pages will lack data from before the start", "err", err)
 	}
 	if err := b.store.CheckIndex(); err != nil {
 		b.log.Warn("the index of numbers could not be checked", "err", err)
@@ -190,7 +193,7 @@ func (b *Bot) buildView(ctx context.Context) error {
 	return nil
 }
 
-// logStarted tells where everything is, once it is there.
+// logStarted logs the addresses of everything, once it is up.
 func (b *Bot) logStarted(ctx context.Context) error {
 	if b.embedded != nil {
 		select {

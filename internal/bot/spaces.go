@@ -14,6 +14,8 @@ import (
 
 	"numwatch/internal/config"
 	"numwatch/internal/filewatch"
+	"numwatch/internal/hints"
+	"numwatch/internal/replica"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
@@ -74,14 +76,15 @@ func (b *Bot) makeAccount(c *config.Account) error {
 		return err
 	}
 	a.health = health.New(c.Name, conditions)
-	a.client, err = NewClient(b.config, c, b.o.Release, cams.ClientOptions{Pace: pace, ClockOff: a.health.ClockOff, Log: b.log})
+	a.client, err = NewClient(b.config, c, b.o.Release, cams.ClientOptions{Pace: pace, ClockOff: a.health.ClockOff, May: b.right.Err, Log: b.log})
 	if err != nil {
 		return err
 	}
 	b.accounts = append(b.accounts, a)
 	a.poller = poller.New(poller.Options{
-		Account: c.Name, Fetcher: a.client, Pace: pace, Deliver: b.deliver, Checkpoint: checkpoint, Health: a.health,
+		Account: c.Name, Fetcher: &patientFetcher{a.client, b.right}, Pace: pace, Deliver: b.deliver, Behind: func() bool { return b.loop.Behind() }, Checkpoint: checkpoint, Health: a.health,
 		MaxAge: b.config.Poll.MaxAge, MinInterval: b.config.Poll.MinInterval, Timeout: b.config.Poll.Timeout,
+		HintShare: b.config.Hints.Share, HintSources: hints.Sources(),
 		Seed: rand.Uint64(), Log: b.log, Metrics: b.registry,
 	})
 	if err := b.restoreSpaces(a); err != nil {
@@ -90,8 +93,8 @@ func (b *Bot) makeAccount(c *config.Account) error {
 	return b.makeDiscovery(a)
 }
 
-// listedSpaces are those of config.yaml and spaces_file. What is wrong with a line
-// of the file is logged.
+// listedSpaces are those of config.yaml and spaces_file. Invalid lines of the file
+// are logged.
 func (b *Bot) listedSpaces(a *account, read func(string) ([]byte, error)) ([]phone.Space, error) {
 	listed, problems, err := a.config.Fleet(read)
 	for _, p := range problems {
@@ -101,8 +104,8 @@ func (b *Bot) listedSpaces(a *account, read func(string) ([]byte, error)) ([]pho
 }
 
 // updateSpaces makes the spaces of an account known to the loop, then to its
-// poller: those that the configuration lists, those that the account names
-// itself, and those that are missing.
+// poller: those that the configuration lists, those that were discovered, and
+// those that are missing.
 func (b *Bot) updateSpaces(ctx context.Context, a *account) error {
 	a.updating.Lock()
 	defer a.updating.Unlock()
@@ -138,9 +141,9 @@ func (b *Bot) watchListed(ctx context.Context, a *account) error {
 	return b.saveSpaces(ctx, a)
 }
 
-// complete reports whether the account has no other spaces, so that those may be
-// forgotten: where it is asked for them, it has named them lately. A list
-// without any is more likely a file that somebody is writing.
+// complete reports whether the list is complete, so that other spaces may be
+// forgotten: with discovery, it succeeded recently. An empty list is more likely a
+// file that is being written.
 func (a *account) complete(spaces []phone.Space, now time.Time) bool {
 	if a.discovery != nil {
 		return a.discovery.fresh(now)
@@ -164,7 +167,7 @@ func (b *Bot) forgetUnlisted(ctx context.Context) {
 func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]byte, error)) error {
 	listed, err := b.listedSpaces(a, read)
 	if err == nil && len(listed) == 0 && a.discovery == nil {
-		err = errors.New("it names no space")
+		err = errors.New("it lists no space")
 	}
 	if err == nil {
 		a.updating.Lock()
@@ -182,18 +185,39 @@ func (b *Bot) takeSpaces(ctx context.Context, a *account, read func(string) ([]b
 	return nil
 }
 
-// checkpointEvery is how often the schedule of an account is saved.
-const checkpointEvery = time.Minute
+// How often the schedule of an account is saved: with replicas each time is a record of their log.
+const (
+	checkpointEvery      = time.Minute
+	checkpointOfReplicas = 10 * time.Minute
+)
 
 func checkpointName(account string) string { return filepath.Join("poller", account) }
 
 // saveCheckpoints saves the account's schedule from time to time.
 func (b *Bot) saveCheckpoints(ctx context.Context, a *account) error {
-	return every(ctx, checkpointEvery, func() {
+	interval := checkpointEvery
+	if b.o.Lead != nil {
+		interval = checkpointOfReplicas
+	}
+	return every(ctx, interval, func() {
 		if err := b.saveCheckpoint(ctx, a); err != nil && ctx.Err() == nil {
 			b.log.Warn("the schedule could not be saved", "account", a.name, "err", err)
 		}
 	})
+}
+
+// patientFetcher waits for the right to act before a poll takes its turn: a poll that is stopped at the last
+// moment would count as failed.
+type patientFetcher struct {
+	*cams.Client
+	right *replica.Right
+}
+
+func (f *patientFetcher) Ready(ctx context.Context) error {
+	if err := f.right.Wait(ctx); err != nil {
+		return err
+	}
+	return f.Client.Ready(ctx)
 }
 
 // every does something from time to time until ctx ends.
@@ -226,4 +250,20 @@ func (b *Bot) deliver(ctx context.Context, r poller.Result) (schedule.Outcome, e
 		b.view.Polled(r.Space, r.At)
 	}
 	return out, err
+}
+
+// NewClient returns a client of one account as it is configured; the rest of its
+// options are the caller's.
+func NewClient(c *config.Config, a *config.Account, release string, o cams.ClientOptions) (*cams.Client, error) {
+	cr := a.Credentials
+	o.Account, o.Region, o.Endpoint = a.Name, a.Region, a.Endpoint
+	o.UserAgent, o.Timeout = "numwatch/"+release, c.Poll.Timeout
+	o.Credentials = cams.Credentials{
+		Type: cr.Type, AccessKeyId: cr.AccessKeyId, AccessKeySecret: cr.AccessKeySecret.Reveal(),
+		SecurityToken: cr.SecurityToken.Reveal(), RoleName: cr.RoleName, RoleArn: cr.RoleArn,
+		RoleSessionName: cr.RoleSessionName, ExternalId: cr.ExternalId, Policy: cr.Policy,
+		OidcProviderArn: cr.OidcProviderArn, OidcTokenFile: cr.OidcTokenFile,
+		StsEndpoint: cr.StsEndpoint, URL: cr.URL.Reveal(),
+	}
+	return cams.NewClient(o)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// missingFor is how long a space is watched that a list lacks.
+	// missingFor is how long a space that a list lacks stays watched.
 	missingFor = time.Hour
 	// A loss counts as doubtful from this many spaces on, if it is also more than one
 	// in this many of the list.
@@ -69,8 +69,8 @@ func (w *watchlist) save() ([]byte, error) {
 }
 
 // update follows what is listed now. It returns the spaces that are missing from now on,
-// those that are no longer because a list names them again, and those that were missing
-// for so long that they are watched no more.
+// those that a list names again, and those that were missing for so long that they are
+// no longer watched.
 func (w *watchlist) update(listed []phone.Space, now time.Time) (began, returned, gone []phone.Space) {
 	named := make(map[string]bool, len(listed))
 	for _, s := range listed {
@@ -130,7 +130,7 @@ func (w *watchlist) isMissing(s phone.Space) bool {
 	return missing
 }
 
-// until is when the first of what is missing is watched no more.
+// until is when the first missing space stops being watched.
 func (w *watchlist) until() time.Time {
 	var first time.Time
 	for _, since := range w.missing {

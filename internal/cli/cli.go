@@ -12,13 +12,13 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-	_ "time/tzdata" // rules name time zones, and the image has no files of them
 
 	"github.com/alecthomas/kong"
 
 	"numwatch/internal/cli/command"
 	"numwatch/internal/cli/remote"
 	"numwatch/internal/cli/rulescmd"
+	"numwatch/internal/cli/tail"
 )
 
 // The exit codes.
@@ -32,23 +32,24 @@ const (
 type commands struct {
 	Demo        demoCommand               `cmd:"" help:"Run the whole bot against a simulated cloud."`
 	Run         runCommand                `cmd:"" help:"Run the bot: poll the configured numbers and alert on changes."`
-	Init        initCommand               `cmd:"" help:"Write a commented config.yaml and rules.yaml."`
-	Check       checkCommand              `cmd:"" help:"Check the configuration, the rules, the credentials (one real poll), NATS and Slack."`
+	Init        initCommand               `cmd:"" help:"Write a commented config.yaml, rules.yaml, its tests and its schema."`
+	Check       checkCommand              `cmd:"" help:"Check the configuration, the rules, the credentials (one real poll), NATS and the channels."`
 	Poll        pollCommand               `cmd:"" help:"Fetch one space once and print its numbers."`
-	Tail        remote.TailCommand        `cmd:"" help:"Follow the events on NATS."`
+	Tail        tail.Command              `cmd:"" help:"Follow the events on NATS."`
 	Status      remote.StatusCommand      `cmd:"" help:"Show the status of a running bot."`
 	Alerts      remote.AlertsCommand      `cmd:"" help:"List a running bot's alerts."`
-	Ack         remote.AckCommand         `cmd:"" help:"Acknowledge an alert."`
-	Silence     remote.SilenceCommand     `cmd:"" help:"List, start and end silences. A silenced alert is not shown in Slack."`
+	Ack         remote.AckCommand         `cmd:"" help:"Acknowledge alerts, by number, rule or id."`
+	Silence     remote.SilenceCommand     `cmd:"" help:"List, start and end silences, which stop notifications."`
 	Spaces      remote.SpacesCommand      `cmd:"" help:"Confirm that spaces missing from the lists are gone."`
 	Numbers     remote.NumbersCommand     `cmd:"" help:"List numbers with their current state, all or by any field."`
 	History     remote.HistoryCommand     `cmd:"" help:"Show the history of a number."`
-	DeadLetters remote.DeadLettersCommand `cmd:"" name:"deadletters" help:"List and retry messages that Slack has permanently rejected."`
+	DeadLetters remote.DeadLettersCommand `cmd:"" name:"deadletters" help:"List and retry messages that a chat has permanently rejected."`
 	Drill       remote.DrillCommand       `cmd:"" help:"Send a drill: a marked test alert of a rule, through the real sinks."`
 	Rules       rulescmd.Command          `cmd:"" help:"Check, test and explain the rules."`
 	DB          dbCommand                 `cmd:"" name:"db" help:"Check, compact, back up and restore the store."`
-	Sim         simCommand                `cmd:"" help:"Run the simulated cloud or the simulated Slack alone."`
-	Complete    completeCommand           `cmd:"" hidden:"" help:"List what may follow some words, for completion scripts."`
+	Replicas    replicasCommand           `cmd:"" help:"List replicas, hand over the lead, and repair what they cannot repair themselves."`
+	Sim         simCommand                `cmd:"" help:"Run only the simulated cloud, a simulated chat or a webhook receiver."`
+	Complete    completeCommand           `cmd:"" hidden:"" help:"List completions, for completion scripts."`
 	Completion  completionCommand         `cmd:"" help:"Print a shell completion script."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
@@ -59,14 +60,14 @@ func Run(ctx context.Context, args, env []string, stdout, stderr io.Writer, samp
 	return Execute(ctx, &command.Program{Env: env, Stdout: stdout, Stderr: stderr, Samples: samples}, args)
 }
 
-// endsWithin is how long a command may take to end after an interrupt. One that stops in
-// order has bounds of its own.
+// endsWithin is how long a command may take to end after an interrupt. One that shuts
+// down in order has its own limits.
 const endsWithin = time.Second
 
 // Execute executes one command of a program. The first interrupt or terminate signal
-// ends ctx. Where the command waits for something that knows no context, such as a file
-// that is a pipe, it is left alone a second later; the process must end then. A second
-// signal leaves it at once.
+// ends ctx. If the command waits for something that takes no context, such as a pipe,
+// it is abandoned a second later; the process must end then. A second signal abandons
+// it at once.
 func Execute(ctx context.Context, p *command.Program, args []string) int {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -110,6 +111,7 @@ func execute(ctx context.Context, p *command.Program, args []string) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(p),
+		command.Durations(),
 	)
 	if err != nil {
 		fmt.Fprintf(p.Stderr, "numwatch: %v\n", err)
@@ -123,13 +125,40 @@ func execute(ctx context.Context, p *command.Program, args []string) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "numwatch: %v\nTry: numwatch --help\n", err)
-		return exitUsage
+		return misused(p, err, mistaken(err))
 	}
 	if err = parsed.Run(); err == nil {
 		err = p.WriteError()
 	}
+	if errors.Is(err, command.ErrUsage) {
+		return misused(p, err, parsed.Selected())
+	}
 	return report(ctx, p, err)
+}
+
+// mistaken is the command whose words could not be parsed, nil if none had been named.
+func mistaken(err error) *kong.Node {
+	failed, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || failed.Context == nil {
+		return nil
+	}
+	var node *kong.Node
+	for _, at := range failed.Context.Path {
+		if at.Command != nil {
+			node = at.Command
+		}
+	}
+	return node
+}
+
+// misused prints what is wrong with how a command was called, and where its help is.
+func misused(p *command.Program, err error, node *kong.Node) int {
+	of := "numwatch"
+	if node != nil {
+		of = node.FullPath()
+	}
+	fmt.Fprintf(p.Stderr, "numwatch: %v\nTry: %s --help\n", err, of)
+	return exitUsage
 }
 
 // report prints a command's error and returns the exit code.
@@ -142,9 +171,6 @@ func report(ctx context.Context, p *command.Program, err error) int {
 		return exitFailure
 	case errors.Is(err, command.ErrReported):
 		return exitFailure
-	case errors.Is(err, command.ErrUsage):
-		fmt.Fprintf(p.Stderr, "numwatch: %v\n", err)
-		return exitUsage
 	default:
 		fmt.Fprintf(p.Stderr, "numwatch: %v\n", err)
 		return exitFailure

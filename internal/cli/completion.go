@@ -1,24 +1,35 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"numwatch/internal/cli/command"
+	"numwatch/internal/cli/remote"
+	"numwatch/internal/cli/rulescmd"
+	"numwatch/internal/config"
 )
 
 type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish. Load it with: source <(numwatch completion bash), likewise in zsh; numwatch completion fish | source."`
 }
 
-// completionScripts ask the program itself what may follow the words before the
-// cursor: see completeCommand.
+// completionScripts ask the program for completions: see completeCommand.
 var completionScripts = map[string]string{
 	"bash": `# Completion of numwatch for bash: source <(numwatch completion bash)
 _numwatch() {
-  COMPREPLY=($(compgen -W "$(numwatch complete -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" | cut -f 1)" -- "${COMP_WORDS[COMP_CWORD]}"))
+  # The words as they stand in the line: the shell takes them apart at = and :, too.
+  local line="${COMP_LINE:0:COMP_POINT}" words cur
+  read -ra words <<<"$line"
+  cur="${line##* }"
+  [[ -n "$cur" ]] && unset "words[${#words[@]}-1]"
+  COMPREPLY=($(compgen -W "$(numwatch complete -- "${words[@]:1}" | cut -f 1)" -- "$cur"))
+  local done="${cur%"${cur##*[=:]}"}"
+  COMPREPLY=("${COMPREPLY[@]#"$done"}")
 }
 complete -o default -F _numwatch numwatch
 `,
@@ -42,8 +53,8 @@ complete -c numwatch -a '(numwatch complete -- (commandline -opc)[2..-1])'
 // Run prints a script that completes commands, flags and the values of flags
 // that have only a few.
 func (c *completionCommand) Run(p *command.Program) error {
-	_, err := fmt.Fprint(p.Stdout, completionScripts[c.Shell])
-	return err
+	p.Printf("%s", completionScripts[c.Shell])
+	return nil
 }
 
 // completeCommand is what the scripts call.
@@ -52,7 +63,7 @@ type completeCommand struct {
 }
 
 // Run prints what may come next, one a line: the word, a tab, and its help.
-func (c *completeCommand) Run(k *kong.Context, p *command.Program) error {
+func (c *completeCommand) Run(ctx context.Context, k *kong.Context, p *command.Program) error {
 	at, last := k.Model.Node, ""
 	for _, word := range c.Words {
 		for _, child := range at.Children {
@@ -68,8 +79,12 @@ func (c *completeCommand) Run(k *kong.Context, p *command.Program) error {
 	}
 	var lines strings.Builder
 	for _, f := range flags {
-		if last == "--"+f.Name && f.Enum != "" {
-			fmt.Fprintln(p.Stdout, strings.Join(f.EnumSlice(), "\n"))
+		if last == "--"+f.Name && !f.IsBool() {
+			values := f.EnumSlice()
+			if kind := f.Tag.Get("complete"); kind != "" {
+				values = c.values(ctx, p, kind)
+			}
+			p.Printf("%s", strings.Join(append(values, ""), "\n"))
 			return nil
 		}
 		fmt.Fprintf(&lines, "--%s\t%s\n", f.Name, f.Help)
@@ -79,6 +94,41 @@ func (c *completeCommand) Run(k *kong.Context, p *command.Program) error {
 			fmt.Fprintf(&lines, "%s\t%s\n", child.Name, child.Help)
 		}
 	}
-	_, err := fmt.Fprint(p.Stdout, lines.String())
-	return err
+	for _, arg := range at.Positional {
+		if kind := arg.Tag.Get("complete"); kind != "" {
+			for _, value := range c.values(ctx, p, kind) {
+				fmt.Fprintln(&lines, value)
+			}
+		}
+	}
+	p.Printf("%s", lines.String())
+	return nil
+}
+
+// values returns the completions of a kind that a tag names: of a rules file or the
+// configuration here, or what the running bot knows.
+func (c *completeCommand) values(ctx context.Context, p *command.Program, kind string) []string {
+	switch kind {
+	case "rules in file":
+		return rulescmd.RuleNames("rules.yaml")
+	case "spaces in file":
+		return spacesHere(p)
+	default:
+		return remote.Complete(ctx, p, kind)
+	}
+}
+
+// spacesHere returns the ids of the spaces that the configuration in this folder names.
+func spacesHere(p *command.Program) (ids []string) {
+	cfg, err := config.Load(command.ConfigName, p.Env)
+	if err != nil {
+		return nil
+	}
+	for i := range cfg.Accounts {
+		fleet, _, _ := cfg.Accounts[i].Fleet(os.ReadFile) // without the file's if it cannot be read
+		for _, s := range fleet {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }

@@ -83,7 +83,7 @@ func TestDamagedRecordsDoNotStopTheBot(t *testing.T) {
 		require.False(t, e.Kind == alert.KindChange && e.Change.Subject.PhoneNumber != "" && !e.Change.Baseline, "a false change: %v", e.Change)
 	}
 	require.Equal(t, []string{"store-damaged opened"}, told)
-	require.Regexp(t, `alerts: 1, checkpoints: [1-9], conditions: 1, messages: 1, silences: 1, spaces: 1\)`, said)
+	require.Regexp(t, `alerts: 1, checkpoints: [1-9], conditions: [1-9], messages: 1, silences: 1, spaces: 1\)`, said)
 	require.Contains(t, said, "main/s7")
 	state, err := s.SpaceState(known.Space)
 	require.NoError(t, err)

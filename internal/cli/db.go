@@ -25,7 +25,7 @@ type dbCommand struct {
 	Compact dbCompactCommand `cmd:"" help:"Rewrite the store without its free space."`
 	Stats   dbStatsCommand   `cmd:"" help:"Print what the store holds."`
 	Backup  dbBackupCommand  `cmd:"" help:"Copy the store of a running bot to a file."`
-	Restore dbRestoreCommand `cmd:"" help:"Replace the store by a backup."`
+	Restore dbRestoreCommand `cmd:"" help:"Replace the store with a backup."`
 }
 
 // storeFile is the flag of the commands that open the store themselves.
@@ -55,7 +55,7 @@ func (c *dbCheckCommand) Run(ctx context.Context, p *command.Program) error {
 	}
 	c.Print(p, r, func() { c.print(p, &r) })
 	if !r.OK() {
-		return errors.New("the store is damaged: numwatch run goes on with what can be read, and keeps the damaged file; " +
+		return errors.New("the store is damaged: numwatch run continues with what can be read, and keeps the damaged file; " +
 			"a backup may hold more (numwatch db restore)")
 	}
 	return nil
@@ -63,17 +63,17 @@ func (c *dbCheckCommand) Run(ctx context.Context, p *command.Program) error {
 
 func (c *dbCheckCommand) print(p *command.Program, r *store.Report) {
 	for _, problem := range r.Problems {
-		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("damaged: ", alert.Plain(problem)))
+		fmt.Fprintf(p.Stdout, "%s\n", p.Hanging("damaged: ", alert.Plain(problem)))
 	}
 	for _, record := range r.SetAside {
-		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("set aside by a bot: ", alert.Plain(record)))
+		fmt.Fprintf(p.Stdout, "%s\n", p.Hanging("set aside by a bot: ", alert.Plain(record)))
 	}
 	if !r.OK() {
 		var readable []string
 		for _, bucket := range slices.Sorted(maps.Keys(r.Readable)) {
 			readable = append(readable, fmt.Sprintf("%s %d", bucket, r.Readable[bucket]))
 		}
-		fmt.Fprintf(p.Stdout, "%s\n", command.Hanging("records that can be read: ", cmp.Or(strings.Join(readable, ", "), "none")))
+		fmt.Fprintf(p.Stdout, "%s\n", p.Hanging("records that can be read: ", cmp.Or(strings.Join(readable, ", "), "none")))
 		return
 	}
 	fmt.Fprintf(p.Stdout, "%s has no damage\n\n", c.DB)
@@ -120,7 +120,7 @@ func (c *dbCompactCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s: %s before, %s after\n", c.DB, bytes(before), bytes(after))
+	_, err = fmt.Fprintf(p.Stdout, "%s: %s before, %s after\n", c.DB, byteSize(before), byteSize(after))
 	return err
 }
 
@@ -132,7 +132,7 @@ type dbStatsCommand struct {
 // Run prints what the store holds.
 func (c *dbStatsCommand) Run(ctx context.Context, p *command.Program) error {
 	if _, err := os.Stat(c.DB); err != nil { // opening would make it
-		return fmt.Errorf("%w; --db says where the store is", err)
+		return fmt.Errorf("%w; set --db to the store's path", err)
 	}
 	s, err := store.Open(c.DB, store.Options{})
 	if err != nil {
@@ -148,30 +148,30 @@ func (c *dbStatsCommand) Run(ctx context.Context, p *command.Program) error {
 }
 
 func (c *dbStatsCommand) print(p *command.Program, stats store.Stats) {
-	p.Printf("%s: %s, of which free %s\n", c.DB, bytes(stats.FileSize), bytes(int64(stats.FreePages)*int64(stats.PageSize)))
+	p.Printf("%s: %s, of which free %s\n", c.DB, byteSize(stats.FileSize), byteSize(int64(stats.FreePages)*int64(stats.PageSize)))
 	p.Printf("epoch %s%s\n\n", stats.Epoch, strings.Replace(span(stats.FirstSeq, stats.LastSeq), ", ", ", events ", 1))
 	var rows [][]string
 	for _, b := range stats.Buckets {
-		rows = append(rows, []string{b.Name, strconv.FormatUint(b.Records, 10), bytes(int64(b.Bytes))})
+		rows = append(rows, []string{b.Name, strconv.FormatUint(b.Records, 10), byteSize(int64(b.Bytes))})
 	}
 	p.PrintTable([]string{"BUCKET", "RECORDS", "SIZE"}, rows)
 }
 
 type dbBackupCommand struct {
 	remote.Client
-	File string `arg:"" help:"File to write; it must not exist yet."`
+	File string `arg:"" help:"File to write; it must not exist."`
 }
 
 // Run copies the store of a running bot. The file is complete or not there.
 func (c *dbBackupCommand) Run(ctx context.Context, p *command.Program) error {
 	if _, err := os.Stat(c.File); err == nil {
-		return fmt.Errorf("%s exists already and was not overwritten", c.File)
+		return fmt.Errorf("%s already exists and was not overwritten", c.File)
 	}
 	n, err := c.Backup(ctx, p, c.File)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Stdout, "wrote %s, %s\ncheck it with: numwatch db check --db %[1]s\n", c.File, bytes(n))
+	_, err = fmt.Fprintf(p.Stdout, "wrote %s, %s\ncheck it with: numwatch db check --db %[1]s\n", c.File, byteSize(n))
 	return err
 }
 
@@ -202,7 +202,7 @@ func (c *dbRestoreCommand) Run(ctx context.Context, p *command.Program) error {
 }
 
 // bytes is a size as people read it.
-func bytes(n int64) string {
+func byteSize(n int64) string {
 	const unit = 1000
 	switch {
 	case n < 10*unit:

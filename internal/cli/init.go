@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,36 +9,75 @@ import (
 	"path/filepath"
 
 	"numwatch/internal/cli/command"
+	"numwatch/phone"
 )
 
 type initCommand struct {
-	Dir string `arg:"" optional:"" default:"." help:"Folder to write to (default: this one)."`
+	Dir      string `arg:"" optional:"" default:"." help:"Folder to write to (default: the current one)."`
+	Language string `enum:"en,zh" default:"en" placeholder:"LANG" help:"Language of messages: en, or zh, which also writes the rules' texts in Chinese."`
 }
 
-// sampleNames are the files that init writes.
-var sampleNames = [...]string{"config.yaml", "rules.yaml"}
+// sampleNames are the files that init writes: the two that the bot reads, the tests of the
+// rules, and the schema by which editors check them.
+var sampleNames = [...]string{"config.yaml", "rules.yaml", "rules_test.yaml", "docs/rules.schema.json"}
 
-// Run writes the samples: both, or where one of them is there already, neither.
+// textsName is the sample of the rules' texts in Chinese.
+const textsName = "rules.zh.yaml"
+
+// names are the samples that are written.
+func (c *initCommand) names() []string {
+	if c.Language == string(phone.Chinese) {
+		return append(sampleNames[:], textsName)
+	}
+	return sampleNames[:]
+}
+
+// sample is what is written to a file.
+func (c *initCommand) sample(p *command.Program, name string) ([]byte, error) {
+	data, err := fs.ReadFile(p.Samples, name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the sample: %w", err)
+	}
+	if name == sampleNames[1] && c.Language == string(phone.Chinese) {
+		data = bytes.Replace(data, []byte("  # language: zh "), []byte("  language: zh   "), 1)
+	}
+	return data, nil
+}
+
+// Run writes the samples: all, or where one of them is there already and says something
+// else, none. The program's own source tree has them as they are.
 func (c *initCommand) Run(p *command.Program) error {
-	for _, name := range sampleNames {
-		path := filepath.Join(c.Dir, name)
-		if _, err := os.Lstat(path); err == nil {
+	samples := map[string][]byte{} // that are to be written, by path
+	for _, name := range c.names() {
+		data, err := c.sample(p, name)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(c.Dir, filepath.FromSlash(name))
+		there, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			samples[path] = data
+		case err != nil:
+			return fmt.Errorf("looking for existing files: %w", err)
+		case !bytes.Equal(there, data):
 			return thereAlready(path)
 		}
 	}
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
-		return fmt.Errorf("making the folder: %w", err)
-	}
-	for _, name := range sampleNames {
-		data, err := fs.ReadFile(p.Samples, name)
-		if err != nil {
-			return fmt.Errorf("reading the sample: %w", err)
+	for _, name := range c.names() {
+		path := filepath.Join(c.Dir, filepath.FromSlash(name))
+		data, missing := samples[path]
+		if !missing {
+			p.Printf("kept %s, which is already the sample\n", path)
+			continue
 		}
-		path := filepath.Join(c.Dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("creating the folder: %w", err)
+		}
 		if err := writeNew(path, data); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.Stdout, "wrote %s\n", path)
+		p.Printf("wrote %s\n", path)
 	}
 	fmt.Fprintf(p.Stdout, "\nNext:\n"+
 		"  1. name your spaces in config.yaml, and put credentials into the environment\n"+
@@ -66,5 +106,5 @@ func writeNew(path string, data []byte) error {
 }
 
 func thereAlready(path string) error {
-	return fmt.Errorf("%s exists already and was not overwritten; name another folder: numwatch init DIR", path)
+	return fmt.Errorf("%s already exists and was not overwritten; name another folder: numwatch init DIR", path)
 }

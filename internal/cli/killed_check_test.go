@@ -4,8 +4,14 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	alertmanagersim "numwatch/internal/sim/alertmanager"
+	robotsim "numwatch/internal/sim/robot"
+	webhooksim "numwatch/internal/sim/webhook"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -213,4 +219,127 @@ func (p *picture) checkStream(r *rig) (f findings) {
 	return f
 }
 
+// checkWebhook finds events that the webhook lacks, or got before an earlier one of their
+// subject.
+func (p *picture) checkWebhook(hook *webhooksim.Receiver) (f findings) {
+	for _, wrong := range hook.Wrong() {
+		f.add("a request was wrong: %s", wrong)
+	}
+	taken := map[uint64]bool{}
+	last := map[phone.Subject]uint64{}
+	for _, e := range hook.Taken() {
+		epoch, digits, _ := strings.Cut(e.ID, "-")
+		seq, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil || epoch != p.epoch || seq == 0 || seq > uint64(len(p.events)) {
+			f.add("it got event %s, which is not in the log", e.ID)
+			continue
+		}
+		if of := p.events[seq-1].Subject(); !taken[seq] { // what comes again is no news
+			if seq < last[of] {
+				f.add("event %d of %s comes behind %d", seq, of, last[of])
+			}
+			last[of] = max(last[of], seq)
+		}
+		taken[seq] = true
+	}
+	for i := range p.events {
+		e := &p.events[i]
+		wanted := e.Kind == alert.KindChange || e.Alert != nil && slices.Contains(e.Alert.Channels, "siem")
+		if taken[e.Seq] != wanted {
+			f.add("event %d, wanted %t, was taken %t", e.Seq, wanted, taken[e.Seq])
+		}
+	}
+	return f
+}
+
+// checkAlertmanager finds alerts that are open and do not fire there, or the reverse, and
+// ends that are told and did not happen, or the reverse.
+func (p *picture) checkAlertmanager(manager *alertmanagersim.Server) (f findings) {
+	for _, wrong := range manager.Wrong() {
+		f.add("a request was wrong: %s", wrong)
+	}
+	open, ended := map[string]bool{}, map[string]bool{}
+	for i := range p.events {
+		a := p.events[i].Alert
+		if a == nil || !slices.Contains(a.Channels, "pager") || a.IsNotice() {
+			continue
+		}
+		name := a.Rule + " " + a.Subject.PhoneNumber
+		open[name] = !a.State.Closed()
+		if a.State.Closed() {
+			ended[name+a.Changed.UTC().Format(time.RFC3339Nano)] = true
+		}
+	}
+	fires := map[string]bool{}
+	for _, a := range manager.Firing() {
+		name := a.Labels["alertname"] + " " + a.Labels["number"]
+		fires[name] = true
+		if a.Labels["alertname"] != "queue-moved" && !open[name] { // which is a notice
+			f.add("%s fires there, and is over", name)
+		}
+	}
+	for name, is := range open {
+		if is && !fires[name] {
+			f.add("%s does not fire there, and is open", name)
+		}
+	}
+	for _, a := range manager.Ends() {
+		at := a.Labels["alertname"] + " " + a.Labels["number"] + a.EndsAt.UTC().Format(time.RFC3339Nano)
+		if !ended[at] {
+			f.add("%s was told to end, and did not then", at)
+		}
+	}
+	return f
+}
+
 func (r *rig) storePath() string { return filepath.Join(r.dir, "numwatch.db") }
+
+// checkGroup finds alerts of which a group heard last what does not hold, and more that it
+// was told twice than was in doubt at a kill.
+func (p *picture) checkGroup(kind string, group *robotsim.Group, kills int) (f findings) {
+	heard := map[string]bool{} // whether it heard last that an alert is open
+	for i := range p.messages {
+		m := &p.messages[i]
+		if m.Kind != kind {
+			continue
+		}
+		if m.State != alert.Posted {
+			f.add("what the group was told in %s is %s: %s", m.ID, m.State, m.Reason)
+		}
+		for _, s := range m.Alerts {
+			if _, twice := heard[s.Alert]; twice {
+				f.add("two records say what the group heard of alert %s", s.Alert)
+			}
+			heard[s.Alert] = s.NotifiedOpen
+		}
+	}
+	goesOn := map[string]bool{} // incidents of which the end is not to be told yet
+	for _, a := range p.alerts {
+		goesOn[a.Incident] = goesOn[a.Incident] || a.State == alert.Firing || a.Flapping
+	}
+	for id, a := range p.alerts {
+		open, told := heard[id]
+		switch {
+		case !slices.Contains(a.Channels, crashRobots[kind]) || a.Flapping || a.Notified == 0:
+		case a.State == alert.Firing && !open, a.State.Closed() && told && open && !goesOn[a.Incident]:
+			f.add("the group heard last that alert %s is open: %t, but it is %s", id, open, a.State)
+		}
+	}
+	said, twice := map[string]bool{}, 0
+	for _, m := range group.Taken() {
+		if text := m.Title + m.Text; said[text] {
+			twice++
+		} else {
+			said[text] = true
+		}
+	}
+	if twice > kills {
+		f.add("the group was told %d messages twice in %d kills", twice, kills)
+	}
+	for code, n := range group.Answers() {
+		if code != 0 {
+			f.add("the group answered %d %d times", code, n)
+		}
+	}
+	return f
+}

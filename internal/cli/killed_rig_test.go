@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -19,7 +20,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	alertmanagersim "numwatch/internal/sim/alertmanager"
+	robotsim "numwatch/internal/sim/robot"
 	slacksim "numwatch/internal/sim/slack"
+	webhooksim "numwatch/internal/sim/webhook"
 	"numwatch/web/api"
 )
 
@@ -34,13 +38,18 @@ channels:
   names:   {slack: C0000000003}
   queues:  {slack: "#wa-queues"}
   blind:   {slack: C0000000005}
+  siem:    {webhook: siem}
+  ding:    {dingtalk: ding}
+  group:   {feishu: group}
+  wecom:   {wecom: wecom, language: zh}
+  pager:   {alertmanager: prod}
 rules:
-  - {name: quality-red, on: QualityRating, to: [RED], severity: critical, notify: [quality], summary: "{PhoneNumber} ({VerifiedName}): quality is {New}"}
-  - {name: status-bad, on: Status, to: [RESTRICTED, BANNED], severity: high, notify: [status], summary: "{PhoneNumber} ({VerifiedName}): status is {New}"}
+  - {name: quality-red, on: QualityRating, to: [RED], severity: critical, notify: [quality, siem, pager, ding, group, wecom], summary: "{PhoneNumber} ({VerifiedName}): quality is {New}"}
+  - {name: status-bad, on: Status, to: [RESTRICTED, BANNED], severity: high, notify: [status, pager, ding, group, wecom], summary: "{PhoneNumber} ({VerifiedName}): status is {New}"}
   - {name: name-refused, on: NameStatus, to: [REJECTED, DECLINED], severity: warning, notify: [names], summary: "{PhoneNumber} ({VerifiedName}): name is {New}"}
-  - {name: queue-moved, on: StatusQueue, once: true, severity: info, notify: [queues], summary: "{PhoneNumber} ({VerifiedName}): queue is {New}"}
+  - {name: queue-moved, on: StatusQueue, once: true, severity: info, notify: [queues, pager], summary: "{PhoneNumber} ({VerifiedName}): queue is {New}"}
   - {name: blind, on: Poll, to: [FAILING, DENIED], severity: high, notify: [blind], summary: "No sight of {Account} {SpaceId}: {New}"}
-  - {name: limit-lowered, on: MessagingLimitTier, direction: worse, severity: warning, summary: "{PhoneNumber} may send less: {New}"}
+  - {name: limit-lowered, on: MessagingLimitTier, direction: worse, severity: warning, notify: [siem], summary: "{PhoneNumber} may send less: {New}"}
 `
 
 // crashChannels are Slack's names of the channels above.
@@ -55,6 +64,7 @@ var crashChannels = map[string]slacksim.Channel{
 const (
 	crashToken  = "xoxb-crash"
 	crashStream = "NUMWATCH"
+	crashSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	// forgetful is how long the stream drops what comes twice: shorter than any
 	// restart takes, so that this does not hide what the bot itself repeats.
 	forgetful = 100 * time.Millisecond
@@ -76,6 +86,12 @@ type rig struct {
 	storm       *storm
 	slack       *slacksim.Server
 	slackHTTP   *httptest.Server // where Slack is served
+	webhook     *webhooksim.Receiver
+	webhookHTTP *httptest.Server
+	groups      map[string]*robotsim.Group // by kind
+	robots      map[string]any             // their channels in config.yaml
+	manager     *alertmanagersim.Server
+	managerHTTP *httptest.Server
 	connections *connections
 	nats        *server.Server // nil while the bot runs its own
 	lives       int
@@ -105,6 +121,13 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	r.slackHTTP.Config.ConnState = r.connections.note
 	r.slackHTTP.Start()
 	t.Cleanup(r.slackHTTP.Close)
+	r.webhook = webhooksim.New(webhooksim.Config{Secret: crashSecret})
+	r.webhookHTTP = httptest.NewServer(r.webhook)
+	t.Cleanup(r.webhookHTTP.Close)
+	r.makeGroups()
+	r.manager = alertmanagersim.New(alertmanagersim.Config{Token: crashToken})
+	r.managerHTTP = httptest.NewServer(r.manager)
+	t.Cleanup(r.managerHTTP.Close)
 	r.startNATS()
 	r.makeStream()
 	if o.embedded {
@@ -146,14 +169,49 @@ func (r *rig) config() []byte {
 	}
 	data, err := json.Marshal(object{
 		"accounts": accounts, "nats": n,
-		"poll":  object{"max_age": "2s", "min_interval": "200ms", "timeout": "2s", "missing_after": 2, "missing_for": "200ms"},
-		"store": object{"path": r.path("numwatch.db")},
-		"slack": object{"bot_token": crashToken, "api_url": r.slackHTTP.URL + "/api/"},
-		"http":  object{"listen": "127.0.0.1:0"},
-		"log":   object{"format": "json"},
+		"poll":     object{"max_age": "2s", "min_interval": "200ms", "timeout": "2s", "missing_after": 2, "missing_for": "200ms"},
+		"store":    object{"path": r.path("numwatch.db")},
+		"slack":    object{"bot_token": crashToken, "api_url": r.slackHTTP.URL + "/api/"},
+		"http":     object{"listen": "127.0.0.1:0"},
+		"channels": r.channels(),
+		"log":      object{"format": "json"},
 	})
 	require.NoError(r.t, err)
 	return data
+}
+
+func (r *rig) channels() map[string]any {
+	type object = map[string]any
+	all := object{
+		"siem": object{"url": r.webhookHTTP.URL, "secret": crashSecret, "events": []string{"alert", "change"}, "allow_private": true},
+		"prod": object{"type": "alertmanager", "urls": []string{r.managerHTTP.URL}, "token": crashToken},
+	}
+	maps.Copy(all, r.robots)
+	return all
+}
+
+// crashRobots are the channels of config.yaml that lead to groups, by their kinds.
+var crashRobots = map[string]string{robotsim.DingTalk: "ding", robotsim.Feishu: "group", robotsim.WeCom: "wecom"}
+
+// makeGroups makes a group of each kind, as strict as the vendor's: however often the bot
+// dies, it must keep their limits.
+func (r *rig) makeGroups() {
+	r.groups, r.robots = map[string]*robotsim.Group{}, map[string]any{}
+	for kind, name := range crashRobots {
+		c := robotsim.Config{Kind: kind, Token: "crash", Secret: "crash"}
+		if kind == robotsim.WeCom { // which knows no signatures
+			c.Secret = ""
+		}
+		group := robotsim.New(c)
+		server := httptest.NewServer(group)
+		r.t.Cleanup(server.Close)
+		r.groups[kind] = group
+		channel := map[string]any{"type": kind, "url": server.URL + group.Path(), "allow_private": true}
+		if c.Secret != "" {
+			channel["secret"] = c.Secret
+		}
+		r.robots[name] = channel
+	}
 }
 
 func (r *rig) startNATS() {
@@ -207,11 +265,24 @@ func (r *rig) disturb() {
 		r.slack.Inject(slacksim.Fault{Kind: slacksim.ServerError, Method: slacksim.History, Probability: 0.7})
 		r.slack.Inject(slacksim.Fault{Kind: slacksim.ServerError, Method: slacksim.Replies, Probability: 0.7})
 	}
+	for i := range 20_000 { // now and then an answer gets lost, or the receiver is busy
+		f := webhooksim.Fault{Code: http.StatusNoContent, Took: true}
+		switch i % 40 {
+		case 10:
+			f.Code = 0
+		case 30:
+			f = webhooksim.Fault{Code: http.StatusServiceUnavailable}
+		}
+		r.webhook.Fail(f)
+		r.manager.Fail(alertmanagersim.Fault{Code: f.Code, Took: i%20 == 10 || f.Took})
+	}
 	r.storm.disturb()
 }
 
 func (r *rig) undisturbed() {
 	r.slack.ClearFaults()
+	r.webhook.Heal()
+	r.manager.Heal()
 	r.storm.cloud.ClearFaults()
 }
 

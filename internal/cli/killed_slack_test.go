@@ -28,6 +28,9 @@ func (p *picture) checkSlack(slack *slacksim.Server) *slackView {
 	known := map[string]*alert.Message{}
 	for i := range p.messages {
 		m := &p.messages[i]
+		if m.Kind != "" { // of another chat
+			continue
+		}
 		known[m.ID] = m
 		if lists[m.Channel] == nil {
 			lists[m.Channel] = map[string]int{}
@@ -38,6 +41,9 @@ func (p *picture) checkSlack(slack *slacksim.Server) *slackView {
 	}
 	for id, a := range p.alerts {
 		for _, channel := range a.Channels {
+			if _, inSlack := crashChannels[channel]; !inSlack {
+				continue
+			}
 			if n := lists[channel][id]; n != 1 && a.State != alert.Pending {
 				v.findings.add("%d messages in %s list alert %s", n, channel, id)
 			}

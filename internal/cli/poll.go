@@ -7,19 +7,18 @@ import (
 	"strings"
 	"time"
 
-	"numwatch/alert"
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
+	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 	"numwatch/poller/cams"
-	"numwatch/poller/ratelimit"
 )
 
 type pollCommand struct {
 	command.ConfigFile
 	command.Output
-	Space string        `arg:"" help:"The space's id, or account/id if several accounts have it."`
+	Space string        `arg:"" complete:"spaces in file" help:"The space's id or name, or account/id if several accounts have it."`
 	Watch bool          `short:"w" help:"Keep polling and print changes, until Ctrl-C."`
 	Every time.Duration `default:"30s" help:"How often to poll with --watch."`
 }
@@ -48,7 +47,7 @@ func (c *pollCommand) Run(ctx context.Context, p *command.Program) error {
 		w.client, w.space, w.json = client, space, c.JSON()
 		return w.run(ctx)
 	}
-	snap, err := client.Fetch(ctx, space, ratelimit.Turn{})
+	snap, err := fetchPatiently(ctx, client, space)
 	if err != nil {
 		return err
 	}
@@ -76,15 +75,14 @@ func newPolled(s *phone.Snapshot) polled {
 	return p
 }
 
-// printSnapshot prints a line for each number, with what is not as it should be
-// at its end.
+// printSnapshot prints a line for each number, ending with what is wrong with it.
 func printSnapshot(p *command.Program, snap *phone.Snapshot) {
 	header := []string{"PHONE NUMBER", "NAME", "STATUS", "QUALITY", "LIMIT", "ALSO"}
 	var rows [][]string
 	for i := range snap.Numbers {
 		n := &snap.Numbers[i]
 		rows = append(rows, []string{
-			n.PhoneNumber, alert.Cut(n.Get(phone.VerifiedName), 24),
+			n.PhoneNumber, n.Get(phone.VerifiedName),
 			n.Get(phone.Status), n.Get(phone.QualityRating), n.Get(phone.MessagingLimitTier), also(n),
 		})
 	}
@@ -104,8 +102,8 @@ func also(n *phone.Number) string {
 	return strings.Join(out, ", ")
 }
 
-// findSpace finds the account that a space belongs to. A space that no account
-// lists is looked for in the only account.
+// findSpace finds the account that a space belongs to, and its id. An unlisted space is
+// looked for in the only account, unless that lists a similar name.
 func findSpace(cfg *config.Config, name string) (*config.Account, string, error) {
 	if account, id, ok := strings.Cut(name, "/"); ok {
 		var names []string
@@ -115,28 +113,37 @@ func findSpace(cfg *config.Config, name string) (*config.Account, string, error)
 			}
 			names = append(names, cfg.Accounts[i].Name)
 		}
-		return nil, "", fmt.Errorf("no account is called %q: the configuration has %s", account, strings.Join(names, ", "))
+		return nil, "", fmt.Errorf("there is no account %q: %s", account, diagnostic.DidYouMean(account, names))
 	}
-	var found []*config.Account
+	type place struct {
+		account *config.Account
+		id      string
+	}
+	var found []place
+	var known []string
 	for i := range cfg.Accounts {
 		fleet, _, err := cfg.Accounts[i].Fleet(os.ReadFile)
 		if err != nil {
 			return nil, "", err
 		}
 		for _, s := range fleet {
-			if s.ID == name {
-				found = append(found, &cfg.Accounts[i])
+			if s.IsCalled(name) {
+				found = append(found, place{&cfg.Accounts[i], s.ID})
 			}
+			known = append(known, s.ID, s.Name)
 		}
 	}
+	near := diagnostic.Nearest(name, known)
 	switch {
 	case len(found) == 1:
-		return found[0], name, nil
-	case len(found) == 0 && len(cfg.Accounts) == 1:
+		return found[0].account, found[0].id, nil
+	case len(found) > 1:
+		return nil, "", fmt.Errorf("several spaces match %q: give one as account/id", name)
+	case near != "":
+		return nil, "", fmt.Errorf("no account lists a space %q: did you mean %q? Give one that is not listed as account/id", name, near)
+	case len(cfg.Accounts) == 1:
 		return &cfg.Accounts[0], name, nil
-	case len(found) == 0:
-		return nil, "", fmt.Errorf("no account lists a space %q: name one as account/%s", name, name)
 	default:
-		return nil, "", fmt.Errorf("several accounts list a space %q: name one as account/%s", name, name)
+		return nil, "", fmt.Errorf("no account lists a space %q: name it as account/id", name)
 	}
 }

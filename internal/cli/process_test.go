@@ -68,21 +68,28 @@ func (r *rig) start(killAt string) *bot {
 	r.lives++
 	life := r.lives
 	r.t.Logf("life %d is to end at %q", life, killAt)
-	b := &bot{t: r.t, said: &botLog{started: make(chan addresses, 1)}, ended: make(chan struct{})}
-	b.command = exec.Command("numwatch", "run", "--config", r.path("config.yaml"), "--rules", r.path("rules.yaml"))
-	b.command.Dir = r.dir
-	b.command.Env = append(os.Environ(), killVariable+"="+killAt)
+	return startBot(r.t, r.dir, fmt.Sprint("life ", life), killVariable+"="+killAt, "run", "--config", r.path("config.yaml"), "--rules", r.path("rules.yaml"))
+}
+
+// startBot starts a process with a variable more in its environment. Its name is for what is shown of it if the
+// test fails.
+func startBot(t *testing.T, dir, name, variable string, args ...string) *bot {
+	t.Helper()
+	b := &bot{t: t, said: &botLog{started: make(chan addresses, 100)}, ended: make(chan struct{})}
+	b.command = exec.Command("numwatch", args...)
+	b.command.Dir = dir
+	b.command.Env = append(os.Environ(), variable)
 	b.command.Stderr = b.said
-	require.NoError(r.t, b.command.Start())
+	require.NoError(t, b.command.Start())
 	go func() {
 		defer close(b.ended)
 		_ = b.command.Wait() // ProcessState tells how it ended
 	}()
-	r.t.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = b.command.Process.Kill() // it may have ended
 		<-b.ended
-		if r.t.Failed() {
-			r.t.Logf("life %d said last:\n%s", life, b.said.tail())
+		if t.Failed() {
+			t.Logf("%s said last:\n%s", name, b.said.tail())
 		}
 	})
 	return b

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	camssim "numwatch/internal/sim/cams"
+	webhooksim "numwatch/internal/sim/webhook"
 )
 
 // asks notes when which space is asked for.
@@ -71,16 +72,19 @@ func restartTestbed(t *testing.T) (*asks, string) {
 	a := &asks{cloud: camssim.New(camssim.Config{Accounts: []camssim.Account{account}})}
 	web := httptest.NewServer(a)
 	t.Cleanup(web.Close)
+	hook := httptest.NewServer(webhooksim.New(webhooksim.Config{}))
+	t.Cleanup(hook.Close)
 	type object = map[string]any
 	config, err := json.Marshal(object{
 		"accounts": []object{{
 			"name": "main", "endpoint": web.URL, "requests_per_second": 10, "spaces": spaces,
 			"credentials": object{"type": "access_key", "access_key_id": key.AccessKeyId, "access_key_secret": key.AccessKeySecret},
 		}},
-		"poll":  object{"max_age": "12s", "min_interval": restartInterval.String()},
-		"nats":  object{"listen": "127.0.0.1:0"},
-		"slack": object{"print": true},
-		"http":  object{"listen": "127.0.0.1:0"},
+		"poll":     object{"max_age": "12s", "min_interval": restartInterval.String()},
+		"nats":     object{"listen": "127.0.0.1:0"},
+		"slack":    object{"print": true},
+		"http":     object{"listen": "127.0.0.1:0"},
+		"channels": object{"siem": object{"url": hook.URL, "allow_private": true}},
 	})
 	require.NoError(t, err)
 	dir := t.TempDir()

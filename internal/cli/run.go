@@ -41,6 +41,10 @@ func (c *runCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	o.RecoverStore = verifier.Recover
+	if cfg.Replicas.Enabled() {
+		p.StopInOrder()
+		return bot.RunReplica(ctx, o)
+	}
 	b, err := bot.New(o)
 	if err != nil {
 		return err
@@ -51,14 +55,14 @@ func (c *runCommand) Run(ctx context.Context, p *command.Program) error {
 
 func botOptions(p *command.Program, cfg *config.Config, rules string, log *slog.Logger) bot.Options {
 	return bot.Options{
-		Config: cfg, RulesFile: rules, Version: version(), Release: release(),
+		Config: cfg, RulesFile: rules, Shipped: p.Samples, Version: version(), Release: release(),
 		Terminal: p.Stdout, Coloured: p.Coloured(p.Stdout), Trace: p.Trace, Log: log,
 	}
 }
 
-// headroom is how much the heap may grow before it is collected, in percent. What
-// a bot holds, it holds for good, and it makes little anew: half the usual room
-// costs hardly any time and a quarter of a large fleet's memory less.
+// headroom is how much the heap may grow before it is collected, in percent. Most
+// of a bot's heap is long-lived and it allocates little: half the usual headroom
+// costs hardly any time and saves a quarter of a large fleet's memory.
 const headroom = 50
 
 func spareMemory(env []string) {

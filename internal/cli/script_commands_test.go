@@ -25,6 +25,7 @@ import (
 
 	camssim "numwatch/internal/sim/cams"
 	slacksim "numwatch/internal/sim/slack"
+	"numwatch/notify/card"
 )
 
 // patience is how long a script waits for what should happen at once.
@@ -70,7 +71,7 @@ func cloudCommand(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(w.cloud.RemoveNumber("main", args[1], args[2]))
 	case what == "fault" && len(args) > 1:
 		o := options(ts, args[2:])
-		f := camssim.Fault{Kind: camssim.Kind(args[1]), Space: o["space"], Code: o["code"]}
+		f := camssim.Fault{Kind: camssim.Kind(args[1]), Space: o["space"], Code: o["code"], Action: o["action"]}
 		if o["count"] != "" {
 			n, err := strconv.Atoi(o["count"])
 			ts.Check(err)
@@ -307,6 +308,19 @@ func narrowCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// withinCommand wants what a terminal was shown to fit its columns.
+func withinCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "within COLUMNS")
+	columns, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for line := range strings.Lines(ts.ReadFile("ttyout")) {
+		line = strings.TrimRight(line, "\r\n")
+		if n := card.Width(line); n > columns {
+			ts.Fatalf("%d columns: %s", n, line)
+		}
+	}
+}
+
 // keepCommand adds the last output to a file.
 func keepCommand(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 1, "keep FILE")
@@ -373,4 +387,14 @@ func damageCommand(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = f.WriteAt([]byte(strings.Repeat("rot ", 1024)), offset)
 	ts.Check(err)
 	ts.Check(f.Close())
+}
+
+// freeCommand keeps an address on which nobody listens in a variable. Another program may
+// take it before the script does: good enough where a file must name a port.
+func freeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "free VARIABLE")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Check(l.Close())
 }

@@ -26,8 +26,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cloud": cloudCommand, "space": spaceCommand, "slack": slackCommand, "nats": natsCommand,
 			"await": awaitCommand, "code": codeCommand, "signal": signalCommand, "fetch": fetchCommand,
-			"occupy": occupyCommand, "holds": holdsCommand, "stream": streamCommand, "narrow": narrowCommand,
-			"damage": damageCommand, "rename": renameCommand, "quick": quickCommand, "ends": endsCommand, "leakfree": leakfreeCommand, "keep": keepCommand, "replace": replaceCommand,
+			"occupy": occupyCommand, "holds": holdsCommand, "stream": streamCommand, "narrow": narrowCommand, "within": withinCommand,
+			"damage": damageCommand, "rename": renameCommand, "quick": quickCommand, "ends": endsCommand, "leakfree": leakfreeCommand, "keep": keepCommand, "free": freeCommand, "replace": replaceCommand,
 		},
 	})
 }

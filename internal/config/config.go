@@ -26,9 +26,12 @@ type Config struct {
 	NATS     NATS
 	Slack    Slack
 	HTTP     HTTP
+	Replicas Replicas
+	Hints    Hints
+	Channels []Channel // by name
 	Log      Log
-	// HeartbeatURL is called as long as the bot is well; a secret, because
-	// such URLs often are.
+	// HeartbeatURL is called while the bot is ready; a secret, because such URLs often
+	// are.
 	HeartbeatURL Secret
 
 	// Warnings are what is likely a mistake but no reason not to start.
@@ -54,7 +57,7 @@ type Space struct {
 	Labels map[string]string
 }
 
-// Poll says how often and how patiently to ask.
+// Poll says how often to poll, and how long to wait.
 type Poll struct {
 	MaxAge       time.Duration
 	MinInterval  time.Duration // at most MaxAge
@@ -106,16 +109,89 @@ type Slack struct {
 	Operators []string // ids of the users who may press buttons; empty: everybody
 }
 
-// Buttons reports whether messages have buttons: somebody shows them, and hears
-// when they are pressed.
+// Buttons reports whether messages have buttons: Slack shows them, and reports
+// presses.
 func (s *Slack) Buttons() bool { return !s.BotToken.Empty() && !s.AppToken.Empty() }
 
 // HTTP describes the listener of the page, the API, health and metrics.
 type HTTP struct {
 	Listen    string // host:port
-	Token     Secret
+	Token     Secret // for who may do everything
+	Tokens    []Token
 	PublicURL string // how people reach the page; "": unknown
 	Open      bool   // serve whoever comes through a proxy without a token
+}
+
+// Token is a token with a name.
+type Token struct {
+	Name       string // unique
+	Token      Secret
+	Role       string            // one of Roles
+	Labels     map[string]string // of the spaces that it may see; none: everything
+	UserHeader string            // in which the proxy that sends it names its user; "": there is none
+}
+
+// Roles are what the holder of a token may do, the least first.
+var Roles = []string{"view", "act", "admin"}
+
+// Guarded reports whether clients must send a token.
+func (h *HTTP) Guarded() bool { return !h.Token.Empty() || len(h.Tokens) > 0 }
+
+// AdminToken is a token that allows everything; empty: there is none.
+func (h *HTTP) AdminToken() Secret {
+	for i := range h.Tokens {
+		if t := &h.Tokens[i]; h.Token.Empty() && t.Role == "admin" && len(t.Labels) == 0 {
+			return t.Token
+		}
+	}
+	return h.Token
+}
+
+// Replicas make this numwatch one of several, of which one at a time acts.
+type Replicas struct {
+	Name           string // of the set; "": there are none
+	ID             string // of this one
+	Advertise      string // the URL at which the others reach this one
+	Lease          time.Duration
+	StreamReplicas int
+	Create         bool // the stream of the log, where it is missing
+	MaxBytes       int64
+}
+
+// Enabled reports whether this numwatch is one of several.
+func (r *Replicas) Enabled() bool { return r.Name != "" }
+
+// Hints says how hints are taken.
+type Hints struct {
+	Share      float64 // the share of the pace that they may use
+	ReceiptKey Secret  // in the path of the vendor's pushes; empty: none are taken
+}
+
+// Channel is a place that rules.yaml may send alerts to. Which members a type has,
+// channelKeys says.
+type Channel struct {
+	Name         string
+	Type         string
+	URL          Secret   // it may hold a token
+	Secret       Secret   // whsec_…, signs requests; empty: they are not signed
+	OldSecret    Secret   // signs beside it while the receiver changes over
+	Events       []string // alert, change
+	AllowPrivate bool
+	RedactURLs   bool
+	URLs         []string // each gets everything; without a path's last /
+	Username     string   // at most one of Username and Token
+	Password     Secret
+	Token        Secret
+}
+
+// Channel returns a channel by name, nil if there is none.
+func (c *Config) Channel(name string) *Channel {
+	for i := range c.Channels {
+		if c.Channels[i].Name == name {
+			return &c.Channels[i]
+		}
+	}
+	return nil
 }
 
 // Log says what to log and how.

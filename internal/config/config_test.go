@@ -51,7 +51,8 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 		NATS: NATS{
 			Listen: "127.0.0.1:4222", Dir: "data/nats", Stream: "NUMWATCH", CreateStream: true, MaxAge: 30 * day, PublishChanges: true,
 		},
-		Slack: Slack{Print: true}, HTTP: HTTP{Listen: "127.0.0.1:8080"}, Log: Log{Level: "info", Format: "text"},
+		Slack: Slack{Print: true}, HTTP: HTTP{Listen: "127.0.0.1:8080"}, Hints: Hints{Share: 0.3}, Log: Log{Level: "info", Format: "text"},
+		Replicas: Replicas{Lease: 10 * time.Second, StreamReplicas: 3, Create: true, MaxBytes: 10 << 30},
 	}, c)
 }
 
@@ -85,7 +86,25 @@ func TestEveryKeyIsRead(t *testing.T) {
 		BotToken: NewSecret("xoxb-1"), AppToken: NewSecret("xapp-1"), APIURL: "http://127.0.0.1:1/api/",
 		Print: false, Operators: []string{"U1"},
 	}, c.Slack)
-	require.Equal(t, HTTP{Listen: "0.0.0.0:80", Token: NewSecret("pa$$word"), PublicURL: "https://wa.example.com"}, c.HTTP)
+	require.Equal(t, HTTP{
+		Listen: "0.0.0.0:80", Token: NewSecret("pa$$word"), PublicURL: "https://wa.example.com",
+		Tokens: []Token{
+			{Name: "acme", Token: NewSecret("pa$$word-of-acme"), Role: "act", Labels: map[string]string{"tier": "gold"}},
+			{Name: "proxy", Token: NewSecret("pa$$word-of-proxy"), Role: "view", UserHeader: "X-User"},
+		},
+	}, c.HTTP)
+	require.Equal(t, Replicas{
+		Name: "main", ID: "one", Advertise: "http://one:8080", Lease: 5 * time.Second, StreamReplicas: 5, MaxBytes: 2 << 30,
+	}, c.Replicas)
+	require.True(t, c.Replicas.Enabled())
+	require.Equal(t, []Channel{
+		{Name: "siem", Type: "webhook", URL: NewSecret("https://siem.example.com/in?key=s"), Secret: NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Events: []string{"alert", "change"}, AllowPrivate: true},
+		{Name: "tickets", Type: "webhook", URL: NewSecret("http://t.example.com"), Events: []string{"alert"}, RedactURLs: true},
+		{Name: "prod", Type: "alertmanager", URLs: []string{"http://am-0:9093", "https://am-1.example.com/am"}, Username: "numwatch", Password: NewSecret("pw"), RedactURLs: true},
+		{Name: "ding", Type: "dingtalk", URL: NewSecret("https://oapi.dingtalk.com/robot/send?access_token=t"), Secret: NewSecret("SECx"), RedactURLs: true},
+		{Name: "lark", Type: "feishu", URL: NewSecret("https://open.larksuite.com/open-apis/bot/v2/hook/t"), RedactURLs: true},
+		{Name: "weco", Type: "wecom", URL: NewSecret("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k"), RedactURLs: true},
+	}, c.Channels)
 	require.Equal(t, Log{Level: "debug", Format: "json"}, c.Log)
 	require.Equal(t, "https://hc.example.com/ping/1", c.HeartbeatURL.Reveal())
 
@@ -282,4 +301,35 @@ func TestProblemsAreAnError(t *testing.T) {
 	require.True(t, errors.As(err, &problems))
 	require.Len(t, problems, 2)
 	require.Equal(t, "log.level", problems[1].Key)
+}
+
+func TestAdminToken(t *testing.T) {
+	acme, ops := Token{Role: "admin", Token: NewSecret("acme"), Labels: map[string]string{"a": "b"}}, Token{Role: "admin", Token: NewSecret("ops")}
+	for want, h := range map[string]HTTP{
+		"":     {Tokens: []Token{acme, {Role: "act", Token: NewSecret("act")}}},
+		"ops":  {Tokens: []Token{acme, ops}},
+		"main": {Token: NewSecret("main"), Tokens: []Token{ops}},
+	} {
+		require.Equal(t, want, h.AdminToken().Reveal())
+	}
+}
+
+func TestHints(t *testing.T) {
+	for settings, refused := range map[string]string{
+		"share: 0.5":                       "",
+		"share: 0":                         "hints.share: must be above 0",
+		"share: NaN":                       "hints.share: must be above 0",
+		"share: 0.95":                      "hints.share: must be above 0",
+		"receipt_key: 0123456789abcdef":    "",
+		"receipt_key: short":               "hints.receipt_key: must be 16",
+		"receipt_key: 0123456789abc/../..": "hints.receipt_key: must be 16",
+	} {
+		_, err := Parse("config.yaml", []byte(smallest+"hints: {"+settings+"}\n"), nil, noFiles)
+		if refused == "" {
+			require.NoError(t, err, settings)
+		} else {
+			require.ErrorContains(t, err, refused, settings)
+			require.NotContains(t, err.Error(), "short", "the key is secret")
+		}
+	}
 }

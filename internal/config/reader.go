@@ -10,6 +10,7 @@ import (
 
 	"numwatch/internal/diagnostic"
 	"numwatch/internal/yamldoc"
+	"numwatch/phone"
 )
 
 // reader fills a configuration from a document. It replaces variables in
@@ -56,7 +57,7 @@ func newReader(file string, data []byte, environ []string, readFile func(string)
 func (r *reader) setDefaults(settings []setting) {
 	for _, s := range settings {
 		r.setDefaults(s.below)
-		if s.def != "" && s.def != "[]" {
+		if s.def != "" && !strings.ContainsAny(s.def, "[{") {
 			s.read(&yamldoc.Node{Kind: yamldoc.Text, Text: s.def, Path: s.name})
 		}
 	}
@@ -101,8 +102,8 @@ func (r *reader) section(n *yamldoc.Node, settings []setting) {
 	r.notePlaces(n, keys)
 }
 
-// notePlaces marks the keys that misspelt ones stand for: that they are missing
-// would be said twice.
+// notePlaces marks the keys that misspelt ones stand for, so that those are not
+// also reported as missing.
 func (r *reader) notePlaces(n *yamldoc.Node, keys []yamldoc.Key) {
 	names := make([]string, len(keys))
 	for i, k := range keys {
@@ -217,7 +218,7 @@ func (r *reader) number(to *float64) func(*yamldoc.Node) {
 
 func (r *reader) duration(to *time.Duration) func(*yamldoc.Node) {
 	return r.text(func(text string) error {
-		v, err := yamldoc.ParseDuration(text)
+		v, err := phone.ParseDuration(text)
 		if err == nil {
 			*to = v
 		}
@@ -256,6 +257,17 @@ func (r *reader) list(each func(*yamldoc.Node)) func(*yamldoc.Node) {
 			}
 			each(item)
 		})
+	}
+}
+
+// named reads a mapping from names.
+func (r *reader) named(each func(name, value *yamldoc.Node)) func(*yamldoc.Node) {
+	return func(n *yamldoc.Node) {
+		if n.Kind == yamldoc.Null {
+			return
+		}
+		r.reported[n.Path] = n.Kind != yamldoc.Mapping
+		r.Named(n, n.Path, each)
 	}
 }
 

@@ -24,6 +24,8 @@ func TestReference(t *testing.T) {
 	page := string(text)
 	page = replaceTable(t, page, "accounts", rows("accounts[].", r.accountSettings(&a)))
 	page = replaceTable(t, page, "settings", rows("", r.settings(&c)))
+	page = replaceTable(t, page, "tokens", rows("http.tokens[].", r.tokenSettings(&Token{})))
+	page = replaceTable(t, page, "channels", rows("channels.NAME.", r.channelSettings(&Channel{})))
 	golden.Equal(t, reference, page)
 }
 
@@ -61,7 +63,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 	r := newReader("config.yaml", nil, nil, noFiles)
 	var c Config
 	var a Account
-	for _, settings := range [][]setting{r.settings(&c), r.accountSettings(&a)} {
+	for _, settings := range [][]setting{r.settings(&c), r.accountSettings(&a), r.tokenSettings(&Token{}), r.channelSettings(&Channel{})} {
 		r.setDefaults(settings)
 		requireDescribed(t, settings)
 	}

@@ -32,7 +32,7 @@ func (d *Discover) Wants(id, name string) bool {
 	return (len(d.Include) == 0 || anyOf(d.Include, matches)) && !anyOf(d.Exclude, matches)
 }
 
-// like is path.Match for what is no path: "Acme*" means "Acme / EU" too.
+// like is path.Match for text that is not a path: "Acme*" means "Acme / EU" too.
 func like(pattern, text string) bool {
 	noPath := strings.NewReplacer("/", "\x00")
 	matched, _ := path.Match(noPath.Replace(pattern), noPath.Replace(text))
@@ -48,10 +48,10 @@ func anyOf(patterns []string, matches func(string) bool) bool {
 	return false
 }
 
-// Fleet returns the spaces that the configuration names for the account: those
-// of config.yaml, then those of SpacesFile, read anew by readFile. diagnostic.Problems
-// name the lines that were left out, which includes ids that are there twice.
-// An error means that the file could not be read: keep what was known.
+// Fleet returns the account's spaces in the configuration: those of config.yaml, then
+// those of SpacesFile, read again by readFile. diagnostic.Problems name the lines that
+// were left out, which includes ids that are there twice. An error means that the file
+// could not be read: keep what was known.
 func (a *Account) Fleet(readFile func(string) ([]byte, error)) ([]phone.Space, diagnostic.Problems, error) {
 	var spaces []phone.Space
 	for i := range a.Spaces {
@@ -94,7 +94,7 @@ func readSpaces(r io.Reader, account string, known []phone.Space) ([]phone.Space
 		}
 		space, err := readSpace(line, labels)
 		if err == nil && seen[space.ID] {
-			err = fmt.Errorf("space %q is there twice", space.ID)
+			err = fmt.Errorf("space %q is listed twice", space.ID)
 		}
 		if err != nil {
 			problems = append(problems, diagnostic.Problem{Position: diagnostic.Position{Line: number, Column: 1}, Text: err.Error(), Source: line})
@@ -169,7 +169,7 @@ func readLabels(cells []string) (labels map[string]string, err error) {
 	return labels, nil
 }
 
-// checkID says what is wrong with a space's id, whose form is not known.
+// checkID says what is wrong with a space's id, whose format is not documented.
 func checkID(id string) error {
 	switch {
 	case id == "":
@@ -181,8 +181,8 @@ func checkID(id string) error {
 	}
 }
 
-// fleet judges where an account's spaces come from, and whether the limit
-// suffices for them.
+// fleet checks where an account's spaces come from, and whether the limit suffices
+// for them.
 func (r *reader) fleet(at string, a *Account, maxAge time.Duration) {
 	seen := map[string]bool{}
 	for i := range a.Spaces {
@@ -193,7 +193,7 @@ func (r *reader) fleet(at string, a *Account, maxAge time.Duration) {
 		if err := checkID(id); err != nil {
 			r.report(join(here, "id"), "%w", err)
 		} else if seen[id] {
-			r.report(join(here, "id"), "this space is there twice")
+			r.report(join(here, "id"), "this space is listed twice")
 		}
 		seen[id] = true
 	}

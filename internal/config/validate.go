@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -14,10 +15,12 @@ import (
 
 var (
 	accountName = regexp.MustCompile(`^[a-z0-9-]+$`)
+	receiptKey  = regexp.MustCompile(`^[A-Za-z0-9_-]{16,200}$`)
+	userID      = regexp.MustCompile(`^[UW][0-9A-Z]+$`)
 	streamName  = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
-// validate judges what was decoded; whatever is said of a key names its path.
+// validate checks what was decoded; every problem names the key's path.
 func (r *reader) validate(c *Config) {
 	if len(c.Accounts) == 0 && !r.reported[""] {
 		r.report("accounts", "at least one account is needed")
@@ -41,6 +44,9 @@ func (r *reader) validate(c *Config) {
 	r.nats(&c.NATS)
 	r.slack(&c.Slack)
 	r.http(&c.HTTP)
+	r.replicas(c)
+	r.hints(&c.Hints)
+	r.channels(c.Channels)
 	r.choice("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	r.choice("log.format", c.Log.Format, "text", "json")
 	if !c.HeartbeatURL.Empty() {
@@ -55,7 +61,7 @@ func (r *reader) account(at string, a *Account, seen map[string]bool) {
 	case !accountName.MatchString(a.Name):
 		r.report(join(at, "name"), "may contain only a-z, 0-9 and -")
 	case seen[a.Name]:
-		r.report(join(at, "name"), "is the name of another account as well")
+		r.report(join(at, "name"), "is also the name of another account")
 	}
 	seen[a.Name] = true
 	if !accountName.MatchString(a.Region) {
@@ -128,7 +134,7 @@ func (r *reader) nats(n *NATS) {
 	}
 	r.needed("nats.dir", n.Dir)
 	if n.Listen != "" {
-		r.listen("nats.listen", n.Listen, n.Token)
+		r.listen("nats.listen", n.Listen, !n.Token.Empty())
 	}
 	if n.TLS.CertFile != "" && isExposed(n.Listen) {
 		r.report("nats.tls.cert_file", "is not used by the embedded server (nats.url is empty), which has no TLS: "+
@@ -158,16 +164,16 @@ func (r *reader) natsClient(n *NATS) {
 		}
 	}
 	if given > 1 {
-		r.report("nats", "creds_file, nkey_file and token exclude each other: keep one")
+		r.report("nats", "creds_file, nkey_file and token are mutually exclusive: keep one")
 	}
 }
 
 func (r *reader) tls(t *TLS) {
 	switch {
 	case t.CertFile == "" && t.KeyFile != "":
-		r.report("nats.tls.cert_file", "is missing: cert_file and key_file come together")
+		r.report("nats.tls.cert_file", "is missing: set cert_file and key_file together")
 	case t.CertFile != "" && t.KeyFile == "":
-		r.report("nats.tls.key_file", "is missing: cert_file and key_file come together")
+		r.report("nats.tls.key_file", "is missing: set cert_file and key_file together")
 	}
 }
 
@@ -184,26 +190,115 @@ func (r *reader) slack(s *Slack) {
 		r.url("slack.api_url", s.APIURL, "https", "http")
 	}
 	for i, id := range s.Operators {
-		if id == "" || strings.ContainsAny(id, " @<>") {
-			r.report(fmt.Sprintf("slack.operators[%d]", i), "is not the id of a user, as in U0123456789")
+		if !userID.MatchString(id) {
+			r.report(fmt.Sprintf("slack.operators[%d]", i), "is not the id of a user, as in U0123456789 (in Slack: the person's profile, Copy member ID)")
+		}
+	}
+}
+
+// minToken is how many characters a named token needs: it may be the only protection.
+const minToken = 16
+
+var headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+
+func (r *reader) tokens(h *HTTP) {
+	names, secrets := map[string]bool{}, map[string]bool{h.Token.Reveal(): true}
+	for i := range h.Tokens {
+		t, at := &h.Tokens[i], fmt.Sprintf("http.tokens[%d]", i)
+		if r.reported[at] {
+			continue
+		}
+		switch name := strings.TrimSpace(t.Name); {
+		case name == "":
+			r.report(join(at, "name"), "is missing: whoever acts with the token appears under it")
+		case names[name]:
+			r.report(join(at, "name"), "is also the name of another token")
+		}
+		names[strings.TrimSpace(t.Name)] = true
+		switch secret := t.Token.Reveal(); {
+		case r.reported[join(at, "token")] || r.reported[join(at, "token"+fileSuffix)]:
+		case secret == "":
+			r.report(join(at, "token"), "is missing")
+		case len(secret) < minToken:
+			r.report(join(at, "token"), "is shorter than %d characters, e.g. those of: openssl rand -hex 24", minToken)
+		case secrets[secret]:
+			r.report(join(at, "token"), "is also the value of another token: each needs its own")
+		}
+		secrets[t.Token.Reveal()] = true
+		r.choice(join(at, "role"), t.Role, Roles...)
+		if len(t.Labels) > 0 && t.Role == "admin" {
+			r.report(join(at, "labels"), "cannot be combined with the role admin, which covers the whole bot")
+		}
+		if t.UserHeader != "" && !headerName.MatchString(t.UserHeader) {
+			r.report(join(at, "user_header"), "is not the name of a header, as in X-Forwarded-User")
 		}
 	}
 }
 
 func (r *reader) http(h *HTTP) {
-	r.listen("http.listen", h.Listen, h.Token)
+	r.tokens(h)
+	r.listen("http.listen", h.Listen, h.Guarded())
 	if h.PublicURL == "" {
 		return
 	}
 	r.url("http.public_url", h.PublicURL, "https", "http")
 	u, err := url.Parse(h.PublicURL)
 	elsewhere := err == nil && !isLoopback(u.Hostname())
-	if elsewhere && h.Token.Empty() && !h.Open && !r.reported["http.token"] && !r.reported["http.token"+fileSuffix] {
+	if elsewhere && !h.Guarded() && !h.Open && !r.reported["http.token"] && !r.reported["http.token"+fileSuffix] {
 		r.report("http.public_url", "would let everybody who reaches it read all numbers and silence alerts: give http.token, or set http.open: true")
 	}
 }
 
-func (r *reader) listen(at, address string, token Secret) {
+const (
+	minLease = 3 * time.Second
+	maxLease = time.Minute
+)
+
+func (r *reader) replicas(c *Config) {
+	s := &c.Replicas
+	if !s.Enabled() {
+		return
+	}
+	if !streamName.MatchString(s.Name) {
+		r.report("replicas.name", "may contain only letters, digits, _ and -")
+	}
+	if c.NATS.Embedded() {
+		r.report("replicas.name", "needs NATS servers that outlive this machine: set nats.url")
+	}
+	if s.ID == "" {
+		s.ID, _ = os.Hostname() // judged below
+	}
+	if s.ID == "" || strings.ContainsAny(s.ID, " \t/") {
+		r.report("replicas.id", "may not be empty, and not contain spaces or slashes")
+	}
+	r.url("replicas.advertise", s.Advertise, "http", "https")
+	if c.HTTP.Guarded() && c.HTTP.AdminToken().Empty() {
+		r.report("replicas.advertise", "needs http.token, or one of http.tokens with the role admin and no labels, with which the other replicas fetch this one's store")
+	}
+	if s.Lease < minLease || s.Lease > maxLease {
+		r.report("replicas.lease", "must be from 3s to 60s")
+	}
+	if !slices.Contains([]int{1, 3, 5}, s.StreamReplicas) {
+		r.report("replicas.stream_replicas", "must be 1, 3 or 5")
+	}
+	if s.StreamReplicas == 1 {
+		r.warn("replicas.stream_replicas", "is 1: if that NATS server fails all replicas stop, and only its disk has the log")
+	}
+	if s.MaxBytes <= 0 {
+		r.report("replicas.max_bytes", "must be above 0")
+	}
+}
+
+func (r *reader) hints(h *Hints) {
+	if !(h.Share > 0 && h.Share <= 0.9) { // NaN is neither
+		r.report("hints.share", "must be above 0 and at most 0.9")
+	}
+	if !h.ReceiptKey.Empty() && !receiptKey.MatchString(h.ReceiptKey.Reveal()) {
+		r.report("hints.receipt_key", "must be 16 to 200 letters, digits, - and _: it is part of a URL, and its only protection")
+	}
+}
+
+func (r *reader) listen(at, address string, guarded bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		r.report(at, "is not an address, as in 127.0.0.1:8080")
@@ -213,7 +308,7 @@ func (r *reader) listen(at, address string, token Secret) {
 		r.report(at, "has no valid port")
 	}
 	tokenKey := at[:strings.IndexByte(at, '.')] + ".token"
-	if !isLoopback(host) && token.Empty() && !r.reported[tokenKey] && !r.reported[tokenKey+fileSuffix] {
+	if !isLoopback(host) && !guarded && !r.reported[tokenKey] && !r.reported[tokenKey+fileSuffix] {
 		r.report(at, "can be reached from other machines: give %s, or listen on 127.0.0.1", tokenKey)
 	}
 }
@@ -247,19 +342,19 @@ func (r *reader) choice(at, v string, known ...string) {
 	}
 }
 
-// url judges a URL that is shown and so may hold no secret.
+// url checks a URL that is shown and so may hold no secret.
 func (r *reader) url(at, v string, schemes ...string) {
 	if strings.ContainsAny(v, "@?#") {
-		r.report(at, "may contain a scheme, host and path only, as in %s://host", schemes[0])
+		r.report(at, "may contain only a scheme, host and path, as in %s://host", schemes[0])
 		return
 	}
 	r.secretURL(at, NewSecret(v), schemes...)
 }
 
-// secretURL judges a URL that may have every part.
+// secretURL checks a URL that may have every part.
 func (r *reader) secretURL(at string, v Secret, schemes ...string) {
 	u, err := url.Parse(v.Reveal())
 	if err != nil || u.Hostname() == "" || !slices.Contains(schemes, u.Scheme) {
-		r.report(at, "is not a whole URL, as in %s://host", schemes[0])
+		r.report(at, "is not a complete URL, as in %s://host", schemes[0])
 	}
 }

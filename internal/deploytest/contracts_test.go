@@ -101,12 +101,13 @@ func callAll(c *client) {
 	const by, number = `{"by": "Ada"}`, "/api/v1/numbers/main/1001/8613800001111"
 	for _, path := range []string{
 		"/api/v1/status", "/api/v1/spaces", "/api/v1/numbers", number, number + "/history?before=9007199254740991", "/api/v1/alerts/" + id,
-		"/api/v1/rules", "/api/v1/deadletters", "/api/v1/silences", "/api/v1/openapi.yaml", "/api/v1/backup",
+		"/api/v1/rules", "/api/v1/deadletters", "/api/v1/silences", "/api/v1/openapi.yaml", "/api/v1/backup", "/api/v1/replicas",
 	} {
 		c.call("GET", path, "", 200)
 	}
 	c.call("POST", "/api/v1/alerts/"+id+"/ack", by, 200)
 	c.call("DELETE", "/api/v1/alerts/"+id+"/ack", by, 200)
+	c.call("POST", "/api/v1/names", `{"match": {"rule": "quality-red"}}`, 200)
 	c.call("POST", "/api/v1/silences/preview", `{"match": {"rule": "quality-red"}}`, 200)
 	silence := c.call("POST", "/api/v1/silences", `{"match": {"rule": "quality-red"}, "for_seconds": 3600, "by": "Ada"}`, 201)
 	c.call("GET", "/api/v1/silences", "", 200)
@@ -114,8 +115,11 @@ func callAll(c *client) {
 	c.call("POST", "/api/v1/drill", `{"rule": "status-blocked", "by": "Ada"}`, 201)
 	c.call("POST", "/api/v1/reload", "", 200)
 	c.call("POST", "/api/v1/delivery/retry", "", 200)
+	c.call("POST", "/api/v1/hints", `[{"space": "1001"}, {"number": "8613800001111", "reason": "a test"}]`, 202)
+	c.call("POST", "/api/v1/receipts/chatapp-audit/"+receiptKey, `{"Type": "phoneQualityUpdate", "PhoneNumber": "8613800001111"}`, 200)
 	c.call("POST", "/api/v1/spaces/none/accept", by, 404)
 	c.call("POST", "/api/v1/deadletters/none/retry", "", 404)
+	c.call("POST", "/api/v1/replicas/handover", by, 422)
 }
 
 // checkEvents validates all that lies in the stream, down to the last that the

@@ -50,6 +50,8 @@ func dockerfile(t *testing.T) image {
 		return m[1]
 	}
 	i := image{user: line(`USER (\d+):\d+`), volume: line(`VOLUME (\S+)`), ports: strings.Fields(line(`EXPOSE (.+)`))}
+	zones := line(`ENV ZONEINFO=(\S+)`) // there is no package of them in the image
+	require.Contains(t, text, "zoneinfo.zip "+zones+"\n")
 	var entry, command []string
 	require.NoError(t, json.Unmarshal([]byte(line(`ENTRYPOINT (.+)`)), &entry))
 	require.NoError(t, json.Unmarshal([]byte(line(`CMD (.+)`)), &command))
@@ -268,6 +270,11 @@ type slackManifest struct {
 			Name   string `yaml:"display_name"`
 			Always bool   `yaml:"always_online"`
 		} `yaml:"bot_user"`
+		Commands []struct {
+			Command, Description string
+			Hint                 string `yaml:"usage_hint"`
+			Escape               bool   `yaml:"should_escape"`
+		} `yaml:"slash_commands"`
 	}
 	Oauth struct{ Scopes struct{ Bot []string } } `yaml:"oauth_config"`
 	Set   struct {
@@ -297,4 +304,7 @@ func TestSlackManifest(t *testing.T) {
 	}
 	require.True(t, m.Set.Socket)
 	require.True(t, m.Set.Interactivity.On)
+	require.Len(t, m.Features.Commands, 1)
+	require.Equal(t, "/numwatch", m.Features.Commands[0].Command)
+	require.Contains(t, m.Oauth.Scopes.Bot, "commands")
 }

@@ -2,10 +2,13 @@ package deploytest
 
 import (
 	"context"
+	goflag "flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"numwatch/internal/cli"
@@ -15,7 +18,7 @@ import (
 // they run elsewhere.
 const rootVariable = "NUMWATCH_DEPLOYTEST_ROOT"
 
-// TestMain puts numwatch on PATH: the test binary under that name.
+// TestMain puts numwatch and nats-server on PATH: the test binary under these names.
 func TestMain(m *testing.M) {
 	if os.Getenv(rootVariable) == "" {
 		root, err := filepath.Abs("../..")
@@ -29,5 +32,24 @@ func TestMain(m *testing.M) {
 			samples := os.DirFS(os.Getenv(rootVariable))
 			os.Exit(cli.Run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr, samples))
 		},
+		"nats-server": natsServer,
 	})
+}
+
+// natsServer is the program of that name.
+func natsServer() {
+	fs := goflag.NewFlagSet("nats-server", goflag.ExitOnError)
+	o, err := server.ConfigureOptions(fs, os.Args[1:], nil, nil, nil)
+	var s *server.Server
+	if err == nil {
+		s, err = server.NewServer(o)
+	}
+	if err == nil {
+		err = server.Run(s)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nats-server:", err)
+		os.Exit(1)
+	}
+	s.WaitForShutdown()
 }

@@ -55,10 +55,10 @@ func family(all map[string]metric, series string) string {
 	return series
 }
 
-// described reads the table of metrics in docs/operations.md.
-func described(t *testing.T) map[string]metric {
+// described reads the table of metrics on a page.
+func described(t *testing.T, page string) map[string]metric {
 	all := map[string]metric{}
-	for _, row := range tables(string(read(t, "docs/operations.md")))["metric"] {
+	for _, row := range tables(string(read(t, page)))["metric"] {
 		var labels []string
 		for l := range strings.SplitSeq(row[2], ",") {
 			if l = strings.TrimSpace(l); l != "" {
@@ -77,7 +77,7 @@ func described(t *testing.T) map[string]metric {
 func TestMetrics(t *testing.T) {
 	w := newTestbed(t)
 	b := w.start(t, unitArguments(t, w.dir)...)
-	want := described(t)
+	want := described(t, "docs/operations.md")
 	own := func() map[string]metric {
 		_, text := b.get(t, "/metrics", httpToken)
 		all := scraped(text)
@@ -95,6 +95,9 @@ func TestMetrics(t *testing.T) {
 
 	_, text := b.get(t, "/metrics", httpToken)
 	e := expressions{known: scraped(text), described: want}
+	for name, m := range described(t, "docs/replicas.md") { // which a test of internal/replica compares
+		e.known[name], e.described[name] = m, m
+	}
 	t.Run("dashboard", func(t *testing.T) { e.dashboard(t) })
 	t.Run("alerts", func(t *testing.T) { e.alerts(t) })
 }

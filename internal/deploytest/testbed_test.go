@@ -26,6 +26,8 @@ const (
 	keySecret = "test-secret"
 	botToken  = "xoxb-test"
 	httpToken = "test-http-token"
+
+	receiptKey = "test-receipt-key-0"
 )
 
 // configFile is the configuration of the bots here: short intervals, and what
@@ -36,14 +38,24 @@ accounts:
     credentials: {type: access_key, access_key_id: "${KEY_ID}", access_key_secret: "${KEY_SECRET}"}
     endpoint: "${CLOUD_URL}"
     requests_per_second: 9
-    spaces: [{id: "1001", name: Acme}, {id: "1002", name: Bravo}]
+    spaces: [{id: "1001", name: Acme, labels: {tier: gold}}, {id: "1002", name: Bravo}]
     discover: {enabled: true}
 poll: {max_age: 1s, min_interval: 200ms, timeout: 2s, missing_after: 2, missing_for: 1s}
 nats: {url: "${TEST_NATS_URL:-}", listen: 127.0.0.1:0}
 slack: {bot_token: "${SLACK_BOT_TOKEN}", api_url: "${SLACK_URL}"}
 http: {listen: 127.0.0.1:0, token: "${NUMWATCH_HTTP_TOKEN}"}
 heartbeat_url: "${HEARTBEAT_URL}"
+hints: {receipt_key: test-receipt-key-0}
+channels:
+  siem: {url: "${HEARTBEAT_URL}", allow_private: true}
+  prod: {type: alertmanager, urls: ["${HEARTBEAT_URL}"]}
+  ding: {type: dingtalk, url: "${HEARTBEAT_URL}/robot/send?access_token=t", allow_private: true}
+  lark: {type: feishu, url: "${HEARTBEAT_URL}/open-apis/bot/v2/hook/t", allow_private: true}
+  weco: {type: wecom, url: "${HEARTBEAT_URL}/cgi-bin/webhook/send?key=t", allow_private: true}
 `
+
+// channels are those of the shipped rules.
+var channels = []slacksim.Channel{{ID: "C000000001", Name: "wa-ops"}, {ID: "C000000002", Name: "wa-oncall"}}
 
 // testbed is a folder with a configuration and the shipped rules, and the cloud
 // and the Slack that it speaks of. One of the numbers is RED from the start.
@@ -51,6 +63,7 @@ type testbed struct {
 	dir   string
 	env   []string
 	cloud *camssim.Server
+	slack *slacksim.Server
 }
 
 func newTestbed(t *testing.T) *testbed {
@@ -63,14 +76,14 @@ func newTestbed(t *testing.T) *testbed {
 			{Id: "1002", Name: "Bravo", Numbers: []camssim.Number{number("6591230001", "GREEN")}},
 		},
 	}}})
-	slack := slacksim.New(slacksim.Config{
+	w.slack = slacksim.New(slacksim.Config{
 		Token: botToken, Scopes: manifest(t).Oauth.Scopes.Bot, // nothing beyond what the manifest asks for
-		Channels: []slacksim.Channel{{ID: "C000000001", Name: "wa-ops"}, {ID: "C000000002", Name: "wa-oncall"}},
+		Channels: channels,
 		Limits:   slacksim.Limits{Posts: slacksim.Rate{Max: 20, Per: time.Second}},
 	})
 	w.env = append(os.Environ(),
 		"KEY_ID="+keyID, "KEY_SECRET="+keySecret, "CLOUD_URL="+serve(t, w.cloud),
-		"SLACK_BOT_TOKEN="+botToken, "SLACK_URL="+serve(t, slack)+"/api/", "NUMWATCH_HTTP_TOKEN="+httpToken,
+		"SLACK_BOT_TOKEN="+botToken, "SLACK_URL="+serve(t, w.slack)+"/api/", "NUMWATCH_HTTP_TOKEN="+httpToken,
 		"HEARTBEAT_URL="+serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
 	)
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "config.yaml"), []byte(configFile), 0o600))

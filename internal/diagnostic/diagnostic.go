@@ -5,6 +5,7 @@ package diagnostic
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -51,9 +52,12 @@ func DidYouMean(word string, known []string) string {
 	}
 }
 
-// Nearest returns the known word that a misspelt one most likely means, "" if
-// there is none.
+// Nearest returns the known word that a misspelt one most likely means: the only one that
+// begins with it, or the one that differs least; "" if there is none.
 func Nearest(word string, known []string) string {
+	if whole := theOneBeginning(word, known); whole != "" {
+		return whole
+	}
 	best, distance := "", len(word)/3+1
 	for _, k := range known {
 		if d := editDistance(folded(word), folded(k), distance); d < distance {
@@ -63,9 +67,30 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
+// shortest is how many letters of a word tell which one is meant.
+const shortest = 3
+
+// theOneBeginning returns the only known word that is longer than the given one and begins
+// with it, "" if there is none or several.
+func theOneBeginning(word string, known []string) (whole string) {
+	if len(folded(word)) < shortest || slices.Contains(known, word) {
+		return ""
+	}
+	for _, k := range known {
+		switch {
+		case k == whole || !strings.HasPrefix(folded(k), folded(word)):
+		case whole != "":
+			return ""
+		default:
+			whole = k
+		}
+	}
+	return whole
+}
+
 var separators = strings.NewReplacer("_", "", "-", "")
 
-// folded makes maxAge, max-age and max_age the same word.
+// folded maps maxAge, max-age and max_age to the same word.
 func folded(s string) string { return strings.ToLower(separators.Replace(s)) }
 
 // editDistance counts the insertions, deletions, replacements and swaps of

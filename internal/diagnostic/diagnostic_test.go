@@ -20,7 +20,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"max_age", "min_interval", "timeout"}
 	for word, want := range map[string]string{
 		"max_age": "max_age", "maxAge": "max_age", "max-age": "max_age", "timeuot": "timeout", "timeou": "timeout", "TIMEOUT": "timeout",
-		"": "", "tmt": "", "something else": "", strings.Repeat("timeout", 1000): "",
+		"time": "timeout", "ma": "", "m": "", "": "", "tmt": "", "something else": "", strings.Repeat("timeout", 1000): "",
 	} {
 		require.Equal(t, want, diagnostic.Nearest(word, known), word)
 	}

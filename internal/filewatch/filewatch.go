@@ -19,22 +19,22 @@ import (
 type Watcher struct {
 	files []*file
 	log   *slog.Logger
-	// Settle is how long content must stay the same before it is taken: editors
-	// write in several steps. It is not changed once Run has begun.
+	// Settle is how long content must stay the same before it is taken: editors write
+	// in several steps. It must not change once Run has begun.
 	Settle time.Duration
 	// look is how often the files are looked at even without a sign of change,
 	// because not every file system gives signs.
 	look time.Duration
-	// gone is how long a file may be away before that counts as a change: some
-	// editors take it away for a moment.
+	// gone is how long a file may be absent before that counts as a change: some
+	// editors remove it for a moment.
 	gone time.Duration
-	// newSigns is fsnotify.NewWatcher.
+	// newSigns creates the fsnotify watcher.
 	newSigns func() (*fsnotify.Watcher, error)
 	warned   bool // that there are no signs
 }
 
-// Taker takes a file's content, or hears why there is none. Its error is that of the
-// content, and of no consequence for the watcher.
+// Taker takes a file's content, or the error why there is none. Its error is about
+// the content, and does not affect the watcher.
 type Taker func(ctx context.Context, data []byte, err error) error
 
 type file struct {
@@ -80,7 +80,7 @@ func (w *Watcher) Run(ctx context.Context, force <-chan struct{}) error {
 		case <-signs.errors: // a sign may be lost: look at the files themselves
 		case <-force:
 			for _, f := range w.files {
-				_ = w.read(ctx, f) // whoever took it has told what is wrong
+				_ = w.read(ctx, f) // the taker has reported what is wrong
 			}
 			continue
 		case <-timer.C:
@@ -156,7 +156,7 @@ func (w *Watcher) checkFile(ctx context.Context, f *file) time.Duration {
 	case now == Fingerprint{} && time.Since(f.away) < w.gone:
 		return w.Settle
 	}
-	_ = w.takeLocked(ctx, f) // whoever took it has told what is wrong
+	_ = w.takeLocked(ctx, f) // the taker has reported what is wrong
 	return w.look
 }
 
@@ -242,7 +242,7 @@ func (w *Watcher) settled(ctx context.Context, path string) ([]byte, error) {
 	return nil, fmt.Errorf("reading %s: it keeps changing", path)
 }
 
-// Fingerprint tells contents apart. The zero one is of a file that cannot be
+// Fingerprint identifies content. The zero value is that of a file that cannot be
 // read.
 type Fingerprint [sha256.Size]byte
 

@@ -117,7 +117,7 @@ func (h hits) note(e *store.Head) {
 	}
 }
 
-// Hits is how often a rule spoke.
+// Hits is how often a rule's alerts opened.
 type Hits struct {
 	Day, Month int // today (UTC), and in the last 30 days
 	Last       time.Time

@@ -21,11 +21,12 @@ type Query struct {
 	// is empty, Absent one that no answer has held yet.
 	Fields map[phone.Field][]string
 	Labels map[string]string
+	Order  Order
 	Offset int
 	Limit  int
 }
 
-// What Query.Fields says for a value that is not there.
+// The values in Query.Fields for one that is missing.
 const (
 	Empty  = "(empty)"
 	Absent = "(absent)"
@@ -37,7 +38,7 @@ type Row struct {
 	Number phone.Number
 }
 
-// Found is a part of the numbers that match, by account, space and number.
+// Found is a page of the numbers that match, in the requested order.
 type Found struct {
 	Total int // of all that match
 	Rows  []Row
@@ -46,21 +47,42 @@ type Found struct {
 // Find returns the numbers that match, those from Offset on and at most Limit.
 // It reads through the store: some ten milliseconds for 100,000 numbers.
 func (v *View) Find(q Query, describe func(phone.SpaceKey) phone.Space) (Found, error) {
-	m := newMatcher(&q)
+	if q.Order.By != "" {
+		return v.ordered(q, describe)
+	}
 	var found Found
-	err := v.store.EachNumber(
-		func(k phone.SpaceKey) bool { return m.enter(describe(k)) },
-		func(k phone.SpaceKey, l *store.StoredNumber) bool {
-			if !m.matches(l) {
-				return true
+	err := v.each(&q, describe, func(s *phone.Space, l *store.StoredNumber) {
+		if found.Total >= q.Offset && len(found.Rows) < q.Limit {
+			found.Rows = append(found.Rows, Row{s.SpaceKey, l.Number()})
+		}
+		found.Total++
+	})
+	return found, err
+}
+
+// Each visits all numbers that match, by account, space and number. The store is read
+// meanwhile, so it must not take long.
+func (v *View) Each(q Query, describe func(phone.SpaceKey) phone.Space, visit func(*phone.Space, *phone.Number)) error {
+	return v.each(&q, describe, func(s *phone.Space, l *store.StoredNumber) {
+		n := l.Number()
+		visit(s, &n)
+	})
+}
+
+func (v *View) each(q *Query, describe func(phone.SpaceKey) phone.Space, visit func(*phone.Space, *store.StoredNumber)) error {
+	m := newMatcher(q)
+	var space phone.Space
+	return v.store.EachNumber(
+		func(k phone.SpaceKey) bool {
+			space = describe(k)
+			return m.enter(space)
+		},
+		func(_ phone.SpaceKey, l *store.StoredNumber) bool {
+			if m.matches(l) {
+				visit(&space, l)
 			}
-			if found.Total >= q.Offset && len(found.Rows) < q.Limit {
-				found.Rows = append(found.Rows, Row{k, l.Number()})
-			}
-			found.Total++
 			return true
 		})
-	return found, err
 }
 
 // matcher judges numbers by a query, one after the other.
@@ -74,13 +96,8 @@ type matcher struct {
 
 func newMatcher(q *Query) *matcher {
 	m := &matcher{q: q, text: []byte(strings.ToLower(strings.TrimSpace(q.Text)))}
-	if rest := strings.Trim(q.Text, "+0123456789 -()."); rest == "" {
-		m.digits = bytes.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, m.text)
+	if digits := phone.Digits(q.Text); strings.Trim(digits, "0123456789") == "" {
+		m.digits = []byte(digits)
 	}
 	for f := range phone.FieldsOfNumber() {
 		if wanted := q.Fields[f]; len(wanted) > 0 {
@@ -90,7 +107,7 @@ func newMatcher(q *Query) *matcher {
 	return m
 }
 
-// enter decides whether numbers of a space can match at all.
+// enter reports whether numbers of a space can match at all.
 func (m *matcher) enter(s phone.Space) bool {
 	if m.q.Account != "" && m.q.Account != s.Account || m.q.Space != "" && m.q.Space != s.ID || !s.HasLabels(m.q.Labels) {
 		return false
@@ -114,8 +131,8 @@ func (m *matcher) matches(l *store.StoredNumber) bool {
 type test struct {
 	field         phone.Field
 	empty, absent bool
-	wanted        [][]byte // canonical, or in lower case for texts
-	shown         map[string][]byte
+	wanted        [][]byte        // canonical, or in lower case for texts
+	found         map[string]bool // of URLs: whether what is shown of it holds one of wanted
 }
 
 func newTest(f phone.Field, wanted []string) test {
@@ -133,7 +150,7 @@ func newTest(f phone.Field, wanted []string) test {
 		}
 	}
 	if f.IsURL() {
-		t.shown = map[string][]byte{}
+		t.found = map[string]bool{}
 	}
 	return t
 }
@@ -148,26 +165,30 @@ func (t *test) passes(l *store.StoredNumber) bool {
 	case t.field.IsEnum():
 		return slices.ContainsFunc(t.wanted, func(w []byte) bool { return bytes.Equal(v, w) })
 	case t.field.IsURL():
-		v = t.redacted(v)
+		return t.foundIn(v)
 	}
+	return t.holdsOne(v)
+}
+
+func (t *test) holdsOne(v []byte) bool {
 	return slices.ContainsFunc(t.wanted, func(w []byte) bool { return holds(v, w) })
 }
 
-// maxShown bounds how many redacted URLs one search remembers.
-const maxShown = 4096
+// maxURLs bounds how many URLs one search remembers.
+const maxURLs = 4096
 
-// redacted returns what is shown of a URL: a search must not find out the rest.
-// The same few URLs stand with most numbers.
-func (t *test) redacted(raw []byte) []byte {
-	if s, ok := t.shown[string(raw)]; ok {
-		return s
+// foundIn looks at what is shown of a URL: a search must not find out the rest. The same
+// few URLs stand with most numbers, so each is looked at once.
+func (t *test) foundIn(url []byte) bool {
+	if found, ok := t.found[string(url)]; ok {
+		return found
 	}
-	s := []byte(phone.Redact(string(raw)))
-	if len(t.shown) == maxShown {
-		clear(t.shown) // neighbours are alike
+	found := t.holdsOne([]byte(phone.Redact(string(url))))
+	if len(t.found) == maxURLs {
+		clear(t.found) // neighbours are alike
 	}
-	t.shown[string(raw)] = s
-	return s
+	t.found[string(url)] = found
+	return found
 }
 
 // holds reports whether text holds what, which is in lower case, whatever the
@@ -205,23 +226,21 @@ func lower(c byte) byte {
 	return c
 }
 
-// Known is what is known of one number.
+// Known is what is known about one number.
 type Known struct {
 	phone.TrackedNumber
 	At time.Time // when its space's list last changed
 }
 
-// Number returns what is known of a number; nil where nothing is.
+// Number returns what is known about a number; nil if nothing is.
 func (v *View) Number(k phone.SpaceKey, phoneNumber string) (*Known, error) {
 	r, err := v.store.SpaceState(k)
 	if err != nil || r == nil {
 		return nil, err
 	}
-	i, ok := slices.BinarySearchFunc(r.Numbers, phoneNumber, func(e phone.TrackedNumber, n string) int {
-		return strings.Compare(e.PhoneNumber, n)
-	})
-	if !ok {
+	n := numberIn(r, phoneNumber)
+	if n == nil {
 		return nil, nil
 	}
-	return &Known{TrackedNumber: r.Numbers[i], At: r.At}, nil
+	return &Known{TrackedNumber: *n, At: r.At}, nil
 }

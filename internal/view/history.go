@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"time"
 
 	"numwatch/alert"
 	"numwatch/phone"
@@ -47,7 +48,7 @@ func (p *prints) put(seq uint64, s phone.Subject) {
 // trimAtLeast keeps trimming from copying for every event that goes.
 const trimAtLeast = 1 << 16
 
-// trim lets go what is no longer in the log.
+// trim drops what is no longer in the log.
 func (p *prints) trim(first uint64) {
 	gone := int(first) - int(p.first)
 	if gone < trimAtLeast || gone > len(p.of) {
@@ -89,6 +90,58 @@ func (v *View) History(s phone.Subject, before uint64, limit int) ([]alert.Event
 		}
 	}
 	return events, nil
+}
+
+// SpaceHistory returns the newest events about a space and about the numbers that it has
+// or had lately, newest first, at most limit, and none from before a time.
+func (v *View) SpaceHistory(k phone.SpaceKey, since time.Time, limit int) ([]alert.Event, error) {
+	state, err := v.store.SpaceState(k)
+	if err != nil {
+		return nil, err
+	}
+	subjects := []phone.Subject{{Account: k.Account, Space: k.ID}}
+	if state != nil {
+		for i := range state.Numbers {
+			subjects = append(subjects, phone.SubjectOf(k, state.Numbers[i].PhoneNumber))
+		}
+		for _, gone := range state.Gone {
+			subjects = append(subjects, phone.SubjectOf(k, gone.PhoneNumber))
+		}
+	}
+	var events []alert.Event
+	for _, seq := range v.candidatesOf(subjects, 2*limit) {
+		if len(events) == limit {
+			break
+		}
+		found, err := v.store.ReadLog(seq, 1)
+		if err != nil {
+			return nil, fmt.Errorf("reading the history of space %s: %w", k, err)
+		}
+		if len(found) != 1 || found[0].Seq != seq || found[0].Subject().SpaceKey() != k {
+			continue // another subject has the same print, or it was trimmed
+		}
+		if found[0].Time.Before(since) {
+			break
+		}
+		events = append(events, found[0])
+	}
+	return events, nil
+}
+
+// candidatesOf returns the newest events that may be about one of several subjects.
+func (v *View) candidatesOf(subjects []phone.Subject, most int) (seqs []uint64) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	wanted := make(map[uint32]bool, len(subjects))
+	for _, s := range subjects {
+		wanted[v.prints.print(s)] = true
+	}
+	for i := len(v.prints.of) - 1; i >= 0 && len(seqs) < most; i-- {
+		if wanted[v.prints.of[i]] {
+			seqs = append(seqs, v.prints.first+uint64(i))
+		}
+	}
+	return seqs
 }
 
 func (v *View) candidates(s phone.Subject, before uint64, most int) []uint64 {

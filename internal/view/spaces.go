@@ -132,10 +132,31 @@ type Count struct {
 func (v *View) Counts() []Count {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
+	return v.spaces.counts(v.spaces.totals)
+}
+
+// countsOf counts the numbers of some spaces only.
+func (v *View) countsOf(has func(phone.SpaceKey) bool) []Count {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	totals := make([]int, len(v.spaces.totals))
+	for k, t := range v.spaces.all {
+		if !has(k) {
+			continue
+		}
+		for _, y := range t.by {
+			totals[y.code] += int(y.n)
+		}
+	}
+	return v.spaces.counts(totals)
+}
+
+// counts lists totals by state.
+func (s *spaces) counts(totals []int) []Count {
 	var all []Count
-	for code, n := range v.spaces.totals {
+	for code, n := range totals {
 		if n > 0 {
-			st := v.spaces.states[code]
+			st := s.states[code]
 			all = append(all, Count{st.status, st.quality, n})
 		}
 	}
@@ -164,7 +185,7 @@ func compareValues(f phone.Field, a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// Space is what is known of one space.
+// Space is what is known about one space.
 type Space struct {
 	Known   bool // a poll has succeeded at some time
 	Numbers int
@@ -172,7 +193,7 @@ type Space struct {
 	Polled  time.Time // the last successful poll since the start; zero: none yet
 }
 
-// Space returns what is known of a space.
+// Space returns what is known about a space.
 func (v *View) Space(k phone.SpaceKey) Space {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -196,9 +217,10 @@ func (v *View) Space(k phone.SpaceKey) Space {
 
 // worse compares states by the worse of their two values; those off the scales
 // are the best.
-func worse(a, b Count) bool { return badness(a) > badness(b) }
+func worse(a, b Count) bool { return a.Badness() > b.Badness() }
 
-func badness(c Count) int {
+// Badness is higher for what is worse.
+func (c Count) Badness() int {
 	status, onScale := phone.Status.Rank(c.Status)
 	if !onScale {
 		status = 0

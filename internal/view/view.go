@@ -209,7 +209,7 @@ func (v *View) take(c *store.Commit) {
 	}
 }
 
-// tell wakes whoever waits for a change. It is called with the lock held.
+// tell wakes everybody who waits for a change. It is called with the lock held.
 func (v *View) tell() {
 	close(v.changed)
 	v.changed = make(chan struct{})

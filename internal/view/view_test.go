@@ -324,9 +324,10 @@ func BenchmarkFind(b *testing.B) {
 		c.SpaceStates = append(c.SpaceStates, roster(fmt.Sprintf("%05d", i), numbers...))
 	}
 	require.NoError(b, w.Commit(&c))
+	require.NoError(b, w.view.Build(b.Context()))
 	describe := func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k, Name: "Customer " + k.ID} }
 	for name, q := range map[string]view.Query{
-		"all": {}, "text": {Text: "zzz"}, "status": {Fields: map[phone.Field][]string{phone.Status: {"BANNED"}}},
+		"all": {}, "worst": {Order: view.Order{By: view.ByWorst}}, "name": {Order: view.Order{By: "VerifiedName"}}, "text": {Text: "zzz"}, "status": {Fields: map[phone.Field][]string{phone.Status: {"BANNED"}}},
 		"url": {Fields: map[phone.Field][]string{phone.UpCallbackUrl: {"zzz"}}},
 	} {
 		q.Limit = 50
@@ -337,4 +338,39 @@ func BenchmarkFind(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The history of a space is that of all of its numbers, gone ones too, and of its polls.
+func TestHistoryOfASpace(t *testing.T) {
+	w := newTestbed(t)
+	var c store.Commit
+	happened := func(days int, about phone.Subject) {
+		at := noon.Add(-time.Duration(days) * 24 * time.Hour)
+		c.Events = append(c.Events, alert.Event{
+			Seq: uint64(len(c.Events) + 1), Time: at, Kind: alert.KindChange, Change: phone.Change{Subject: about, Field: phone.Status, SeenAt: at, MovedFrom: fmt.Sprint(days)},
+		})
+	}
+	happened(40, phone.SubjectOf(key("1"), "100"))
+	happened(9, phone.SubjectOf(key("1"), "100"))
+	happened(8, phone.SubjectOf(key("2"), "100"))
+	happened(7, phone.SubjectOf(key("1"), "101"))
+	happened(6, phone.SubjectOf(key("1"), "102"))
+	happened(5, phone.Subject{Account: "main", Space: "1"})
+	one := roster("1", number("100", "CONNECTED", "GREEN"), number("101", "CONNECTED", "GREEN"))
+	one.Gone = []phone.GoneNumber{{PhoneNumber: "102"}}
+	c.SpaceStates = []phone.SpaceState{one, roster("2", number("100", "CONNECTED", "GREEN"))}
+	w.commit(t, &c)
+	days := func(k phone.SpaceKey, limit int) (all []string) {
+		t.Helper()
+		events, err := w.view.SpaceHistory(k, noon.Add(-30*24*time.Hour), limit)
+		require.NoError(t, err)
+		for i := range events {
+			all = append(all, events[i].Change.MovedFrom)
+		}
+		return all
+	}
+	require.Equal(t, []string{"5", "6", "7", "9"}, days(key("1"), 10))
+	require.Equal(t, []string{"5", "6"}, days(key("1"), 2))
+	require.Equal(t, []string{"8"}, days(key("2"), 10))
+	require.Empty(t, days(key("3"), 10))
 }

@@ -10,16 +10,18 @@ import (
 	"numwatch/store"
 )
 
-// batch collects what becomes one commit. What it changes in the loop's memory
-// holds even if the commit has to be tried again.
+// batch collects what becomes one commit. Its changes to the loop's memory stay,
+// even if the commit has to be retried.
 type batch struct {
-	l          *Loop
-	now        time.Time
-	commit     store.Commit
-	states     map[phone.SpaceKey]*phone.SpaceState // of this batch, ahead of the store; nil: the space is forgotten
-	appeared   map[string][]phone.SpaceKey          // by number: the spaces where this batch saw it first
-	missing    map[string][]phone.SpaceKey          // by number: those where this batch missed it
-	roundsOver []string                             // accounts
+	l        *Loop
+	now      time.Time
+	commit   store.Commit
+	states   map[phone.SpaceKey]*phone.SpaceState // of this batch, ahead of the store; nil: the space is forgotten
+	appeared map[string][]phone.SpaceKey          // by number: the spaces where this batch saw it first
+	missing  map[string][]phone.SpaceKey          // by number: those where this batch missed it
+	// unexplained are alerts that opened or got worse, of rules that want reasons.
+	unexplained []alert.Alert
+	roundsOver  []string // accounts
 }
 
 func (l *Loop) newBatch(now time.Time) *batch {
@@ -45,13 +47,26 @@ func (t *batch) judge(in rules.Input) {
 			continue
 		}
 		a.HeldBy = t.heldBy(&a)
+		t.l.rules.Address(&a)
 		before, _ := t.l.state.Get(a.ID)
+		if t.wantsReason(&before, &a) {
+			a.Reason = nil // that of what was before
+			t.unexplained = append(t.unexplained, a)
+		}
 		t.putAlert(a)
 		if a.Revision > before.Revision && a.State != alert.Pending {
 			t.l.o.Metrics.transition(a)
 			t.event(alert.Event{Kind: alert.KindAlert, Change: a.Change, Alert: &a})
 		}
 	}
+}
+
+// wantsReason reports whether a transition is one whose reason is to be found.
+func (t *batch) wantsReason(before, a *alert.Alert) bool {
+	if a.Revision == before.Revision || a.State != alert.Firing || a.Subject.PhoneNumber == "" || !t.l.rules.Explains(a.Rule) {
+		return false
+	}
+	return a.Transition == alert.Opened || a.Transition == alert.Reopened || a.Transition == alert.GotWorse
 }
 
 // changed logs the changes of one subject and judges them.

@@ -54,7 +54,7 @@ func (t *batch) healthChanged(account string) {
 	}
 }
 
-// findBlind looks for spaces that nobody could poll for too long.
+// findBlind looks for spaces that could not be polled for too long.
 func (t *batch) findBlind() {
 	for _, account := range t.l.o.Directory.accountNames() {
 		if h := t.l.o.health(account); h != nil && t.l.o.LongestWait != nil {
@@ -73,8 +73,8 @@ func (l *Loop) Report(ctx context.Context, now phone.Condition) error {
 }
 
 // reported commits the condition of a part of the bot where it is news, and reports
-// whether its value is. A sink stands for itself: it reports again and again how many
-// alerts wait, which is no news.
+// whether its value is. Repeated reports of a sink with another count of waiting
+// alerts are not news.
 func (t *batch) reported(now phone.Condition) bool {
 	old := t.l.conditions.value(now.Subject)
 	before := t.l.conditions[now.Subject]

@@ -19,6 +19,8 @@ const CursorCheckpoint = "nats"
 // committed.
 func (l *Loop) Deliver(ctx context.Context, r poller.Result) (schedule.Outcome, error) {
 	var out schedule.Outcome
+	l.undelivered.Add(1)
+	defer l.undelivered.Add(-1)
 	err := l.submit(ctx, l.polls, func(t *batch) error {
 		t.healthChanged(r.Space.Account)
 		if !l.o.Directory.Has(r.Space) {
@@ -60,6 +62,23 @@ func (l *Loop) Record(ctx context.Context, r alert.DeliveryUpdate) error {
 			return fmt.Errorf("encoding the cursor: %w", err)
 		}
 		t.checkpoint(CursorCheckpoint, b)
+		return nil
+	})
+}
+
+// Explained adds to an alert why it opened or got worse, and tells programs. One that is
+// over by now stays as it is.
+func (l *Loop) Explained(ctx context.Context, id string, reason alert.Reason) error {
+	return l.submit(ctx, l.rest, func(t *batch) error {
+		a, ok := l.state.Get(id)
+		if !ok || a.State != alert.Firing || a.Reason != nil && *a.Reason == reason {
+			return nil
+		}
+		a.Reason = &reason
+		t.putAlert(a)
+		said := a
+		said.Transition = alert.Explained
+		t.event(alert.Event{Kind: alert.KindAlert, Change: a.Change, Alert: &said})
 		return nil
 	})
 }

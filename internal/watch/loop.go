@@ -46,7 +46,7 @@ type Store interface {
 type Messenger interface {
 	Update(alerts []alert.Alert)  // these have new revisions, or are new
 	BaselineDone(account string)  // the first round of the account is over
-	Notice(text string)           // something that cannot be stored first
+	Notice(text string)           // a text that cannot be stored first
 	Channels(set []rules.Channel) // the channels of the rules now in force
 }
 
@@ -57,10 +57,15 @@ type Options struct {
 	Directory *Directory
 	Messenger Messenger
 	Wake      func() // tells whoever follows the log that it has grown
+	// Hangs says what may be wrong where a commit takes long; "": the disk.
+	Hangs string
 	// Committed sees every commit once it is on disk, and must be quick; it may
 	// be nil.
 	Committed func(*store.Commit)
 	Diff      diff.Options
+	// Explain finds out why these alerts opened or got worse, and calls Explained. It
+	// must not block; nil: nobody does.
+	Explain func([]alert.Alert)
 	// Health returns the health of an account, to which polls are reported before
 	// they are delivered; nil where it has none.
 	Health func(account string) *health.Account
@@ -86,10 +91,11 @@ func (o *Options) health(account string) *health.Account {
 
 // Loop is the one writer of the store.
 type Loop struct {
-	o     Options
-	polls chan *input   // results of polls
-	rest  chan *input   // everything else, which goes first: polls may wait in thousands
-	ended chan struct{} // closed when Run has returned
+	o           Options
+	polls       chan *input   // results of polls
+	undelivered atomic.Int32  // results whose consequences are not committed yet
+	rest        chan *input   // everything else, which goes first: polls may wait in thousands
+	ended       chan struct{} // closed when Run has returned
 	// failed is why the last attempt to commit failed; nil after a commit.
 	failed atomic.Pointer[error]
 	// since is when the batch under way began; nil between batches.
@@ -118,7 +124,9 @@ type input struct {
 const (
 	// maxBatch bounds how many inputs share a commit.
 	maxBatch = 256
-	tick     = time.Second
+	// maxUndelivered is how many results may wait before no more are asked for.
+	maxUndelivered = 4 * maxBatch
+	tick           = time.Second
 	// stallAfter is how long a batch may take before the bot counts as not ready. A
 	// commit takes milliseconds: only a disk or file system that hangs takes this long.
 	stallAfter = 10 * time.Second
@@ -129,6 +137,9 @@ const (
 func New(o Options) (*Loop, error) {
 	if o.Trace == nil {
 		o.Trace = func(string) {}
+	}
+	if o.Hangs == "" {
+		o.Hangs = "the store does not respond (does its disk or file system hang?)"
 	}
 	if o.Committed == nil {
 		o.Committed = func(*store.Commit) {}
@@ -249,7 +260,7 @@ func (l *Loop) commit(ctx context.Context, t *batch) error {
 		if err == nil {
 			break
 		}
-		if store.Corrupt(err) {
+		if store.Corrupt(err) || errors.Is(err, store.ErrFenced) {
 			return err // it would stay so, and nothing would be polled
 		}
 		if err := l.waitToRetry(ctx, attempt, err); err != nil {
@@ -261,6 +272,9 @@ func (l *Loop) commit(ctx context.Context, t *batch) error {
 	l.o.Committed(&t.commit)
 	if len(t.commit.Alerts) > 0 {
 		l.o.Messenger.Update(t.commit.Alerts)
+	}
+	if len(t.unexplained) > 0 && l.o.Explain != nil {
+		l.o.Explain(t.unexplained)
 	}
 	if len(t.commit.Events) > 0 {
 		l.o.Wake()
@@ -278,7 +292,7 @@ func (l *Loop) waitToRetry(ctx context.Context, attempt int, cause error) error 
 	l.failed.Store(&err)
 	l.o.Log.Error("the store cannot be written; polling is paused", "err", cause, "attempt", attempt+1)
 	if attempt == 0 {
-		l.o.Messenger.Notice("numwatch cannot write its store and has paused polling: " + cause.Error())
+		l.o.Messenger.Notice(alert.StoreFails + ": " + cause.Error())
 	}
 	wait := min(30*time.Second, 200*time.Millisecond<<min(attempt, 10))
 	wait = wait/2 + rand.N(wait/2)
@@ -299,8 +313,8 @@ func (l *Loop) watchForStall() (done func()) {
 		if l.failed.Load() != nil {
 			return // it has been reported that commits fail
 		}
-		l.o.Log.Error("the store does not respond; polling is paused", "err", errStalled, "after", stallAfter)
-		l.o.Messenger.Notice("numwatch is not watching: " + errStalled.Error())
+		l.o.Log.Error("the store does not respond; polling is paused", "err", l.o.Hangs, "after", stallAfter)
+		l.o.Messenger.Notice(alert.NotWatching + ": " + l.o.Hangs)
 	})
 	return func() {
 		l.since.Store(nil)
@@ -322,10 +336,14 @@ func (l *Loop) Ready() error {
 		return *err
 	}
 	if since := l.since.Load(); since != nil && time.Since(*since) >= stallAfter {
-		return fmt.Errorf("%w; polling has been paused since %s", errStalled, since.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%s; polling has been paused since %s", l.o.Hangs, since.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
+
+// Behind reports whether so many results of polls wait for the loop that more would only
+// take memory.
+func (l *Loop) Behind() bool { return l.undelivered.Load() >= maxUndelivered }
 
 // submit hands an input to the loop and waits for its commit.
 func (l *Loop) submit(ctx context.Context, to chan<- *input, apply func(*batch) error) error {
@@ -345,7 +363,4 @@ func (l *Loop) submit(ctx context.Context, to chan<- *input, apply func(*batch) 
 	}
 }
 
-var (
-	errEnded   = errors.New("the loop has ended")
-	errStalled = errors.New("the store does not respond (does its disk or file system hang?)")
-)
+var errEnded = errors.New("the loop has ended")

@@ -31,7 +31,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9),
 		}, []string{"outcome"}),
 		detection: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "numwatch_change_window_seconds", Help: "Time between the last poll without a change and the first one with it: the longest that it can have gone unnoticed.",
+			Name: "numwatch_change_window_seconds", Help: "Time between the last poll without a change and the first one with it: the longest that the change can have gone unnoticed.",
 			Buckets: prometheus.ExponentialBuckets(15, 2, 12),
 		}),
 	}

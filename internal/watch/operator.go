@@ -83,7 +83,7 @@ func (l *Loop) configured(name string) (phone.Space, error) {
 		return l.o.Directory.Space(space), nil
 	default:
 		slices.Sort(found)
-		return phone.Space{}, fmt.Errorf("%w: several accounts have a space %s: name one as in --space %s (there are %s)",
+		return phone.Space{}, fmt.Errorf("%w: several accounts have a space %s: give one as in --space %s (there are %s)",
 			alert.ErrRejected, name, found[0], strings.Join(found, ", "))
 	}
 }

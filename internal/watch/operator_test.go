@@ -45,7 +45,7 @@ func TestADrillAsksWhichAccountIsMeant(t *testing.T) {
 	require.NoError(t, b.loop.SetSpaces(t.Context(), "other", []phone.Space{{SpaceKey: phone.SpaceKey{Account: "other", ID: "1"}, Name: "Other"}}))
 	_, err := b.loop.Drill(t.Context(), "banned", "1", "ada")
 	require.ErrorIs(t, err, alert.ErrRejected)
-	require.ErrorContains(t, err, "several accounts have a space 1: name one as in --space main/1 (there are main/1, other/1)")
+	require.ErrorContains(t, err, "several accounts have a space 1: give one as in --space main/1 (there are main/1, other/1)")
 	a, err := b.loop.Drill(t.Context(), "banned", "other/1", "ada")
 	require.NoError(t, err)
 	require.Equal(t, "other", a.Subject.Account)

@@ -16,8 +16,12 @@ import (
 // reported.
 const warnBefore = 15 * time.Minute
 
-// Silence starts a silence and returns it with its id. It needs an end, a matcher
-// that is not empty, and a name; what is wrong is alert.ErrRejected.
+// farthestEnd is how far away a silence may end. Beyond the year 9999 a time cannot be
+// written to the store, which would stop the loop.
+const farthestEnd = 100 * 365 * 24 * time.Hour
+
+// Silence starts a silence, or plans one that begins later, and returns it with its id. It
+// needs an end, a matcher that is not empty, and a name; what is wrong is alert.ErrRejected.
 func (l *Loop) Silence(ctx context.Context, s alert.Silence) (alert.Silence, error) {
 	return ask(ctx, l, func(t *batch) (alert.Silence, error) {
 		switch {
@@ -25,21 +29,37 @@ func (l *Loop) Silence(ctx context.Context, s alert.Silence) (alert.Silence, err
 			return s, fmt.Errorf("%w: matcher is empty", alert.ErrRejected)
 		case !s.Until.After(t.now):
 			return s, fmt.Errorf("%w: the end is in the past", alert.ErrRejected)
+		case !s.Until.After(s.From):
+			return s, fmt.Errorf("%w: the end is before the start", alert.ErrRejected)
+		case s.Until.After(t.now.Add(farthestEnd)):
+			return s, fmt.Errorf("%w: the end is more than 100 years away", alert.ErrRejected)
 		case s.By == "":
 			return s, fmt.Errorf("%w: name is empty", alert.ErrRejected)
 		}
 		s.ID = "s-" + strings.ToLower(rand.Text()[:10])
-		s.From = t.now
-		l.silences[s.ID] = s
-		t.commit.Silences = append(t.commit.Silences, s)
-		text := fmt.Sprintf("%s silenced %s until %s (%s)", s.By, s.Match.String(), s.Until.UTC().Format(time.RFC3339), s.ID)
+		if s.Planned = s.From.After(t.now); !s.Planned {
+			s.From = t.now
+		}
+		t.putSilence(&s)
+		text := s.By + " silenced " + s.Match.String()
+		if s.Planned {
+			text += " from " + s.From.UTC().Format(time.RFC3339)
+		}
+		text += fmt.Sprintf(" until %s (%s)", s.Until.UTC().Format(time.RFC3339), s.ID)
 		if s.Reason != "" {
 			text += ": " + s.Reason
 		}
 		t.notice(alert.Notice{Kind: "silenced", Text: text})
-		t.hold(&s)
+		if !s.Planned {
+			t.hold(&s)
+		}
 		return s, nil
 	})
+}
+
+func (t *batch) putSilence(s *alert.Silence) {
+	t.l.silences[s.ID] = *s
+	t.commit.Silences = append(t.commit.Silences, *s)
 }
 
 // EndSilence ends a silence before its time. An unknown one is alert.ErrNotFound.
@@ -55,10 +75,10 @@ func (l *Loop) EndSilence(ctx context.Context, id, by string) error {
 	return err
 }
 
-// covers reports whether a silence holds back an alert: any that it matches, except
-// the one which says that it ends.
+// covers reports whether a silence holds back an alert: once it has begun, any that it
+// matches, except the one which says that it ends.
 func (t *batch) covers(s *alert.Silence, a *alert.Alert) bool {
-	if a.Subject.Component == alert.SilenceHold+s.ID {
+	if s.Planned || a.Subject.Component == alert.SilenceHold+s.ID {
 		return false
 	}
 	var labels map[string]string
@@ -85,11 +105,12 @@ func (t *batch) heldBy(a *alert.Alert) []string {
 	return held
 }
 
-// updateHolds applies the silences to all open alerts. Closed ones are left alone:
-// whoever was notified of an opening is notified of its end, whatever holds.
+// updateHolds applies the silences to all open alerts. Closed ones stay as they
+// are: those who were notified of an opening are notified of its end, whatever
+// holds.
 func (t *batch) updateHolds() { t.changeHolds(t.heldBy) }
 
-// hold has a new silence hold back what it matches.
+// hold applies a silence that begins to what it matches.
 func (t *batch) hold(s *alert.Silence) {
 	t.changeHolds(func(a *alert.Alert) []string {
 		if !t.covers(s, a) {
@@ -101,14 +122,14 @@ func (t *batch) hold(s *alert.Silence) {
 	})
 }
 
-// release has a silence hold back nothing any more.
+// release ends the effect of a silence.
 func (t *batch) release(s *alert.Silence) {
 	t.changeHolds(func(a *alert.Alert) []string {
 		return slices.DeleteFunc(slices.Clone(a.HeldBy), func(h string) bool { return h == alert.SilenceHold+s.ID })
 	})
 }
 
-// changeHolds gives every open alert what holds it back.
+// changeHolds updates what holds back each open alert.
 func (t *batch) changeHolds(heldBy func(*alert.Alert) []string) {
 	var moved []alert.Alert
 	for a := range t.l.state.All() {
@@ -117,6 +138,7 @@ func (t *batch) changeHolds(heldBy func(*alert.Alert) []string) {
 		}
 		if held := heldBy(&a); !slices.Equal(held, a.HeldBy) {
 			a.HeldBy = held
+			t.l.rules.Address(&a)
 			moved = append(moved, a)
 		}
 	}
@@ -125,13 +147,16 @@ func (t *batch) changeHolds(heldBy func(*alert.Alert) []string) {
 	}
 }
 
-// expireSilences ends the silences whose time is over, and reports those that are about
-// to end while alerts under them fire.
-func (t *batch) expireSilences() {
+// updateSilences begins the silences that were planned for now, ends those whose time is
+// over, and reports those that are about to end while alerts under them fire.
+func (t *batch) updateSilences() {
 	for _, s := range t.l.silences {
 		if !t.now.Before(s.Until) {
 			t.endSilence(&s, "expired")
 			continue
+		}
+		if s.Planned && !t.now.Before(s.From) {
+			t.beginSilence(&s)
 		}
 		ending := t.ending(&s)
 		if t.reported(ending) && ending.Value == phone.Ending {
@@ -140,15 +165,22 @@ func (t *batch) expireSilences() {
 	}
 }
 
-// ending is how a silence stands, as a condition for the rules. A short one ends
-// before anybody has forgotten it.
+func (t *batch) beginSilence(s *alert.Silence) {
+	s.Planned = false
+	t.putSilence(s)
+	t.notice(alert.Notice{Kind: "silence-begun", Text: fmt.Sprintf("the silence of %s by %s (%s) has begun, as planned", s.Match.String(), s.By, s.ID)})
+	t.hold(s)
+}
+
+// ending is the state of a silence as a condition for the rules. A short silence
+// is not reported: nobody has forgotten it.
 func (t *batch) ending(s *alert.Silence) phone.Condition {
 	firing := 0
 	if s.Until.Sub(t.now) <= warnBefore && s.Until.Sub(s.From) > warnBefore {
 		firing = t.firingOnlyUnder(s)
 	}
 	if firing == 0 {
-		return t.conditionOf(s, phone.OK, "nothing that another silence does not hold back still fires under it")
+		return t.conditionOf(s, phone.OK, "nothing still fires that this silence alone holds back")
 	}
 	fire := "fires"
 	if firing > 1 {

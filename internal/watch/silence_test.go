@@ -1,6 +1,7 @@
 package watch_test
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/poller/cams"
+	"numwatch/rules/rulefile"
 )
 
 // held returns what holds back each open alert, by rule.
@@ -56,6 +58,77 @@ func TestASilenceHoldsBackWhatItMatchesUntilItEnds(t *testing.T) {
 		require.Empty(t, silences)
 		require.Contains(t, b.log(), "silenced")
 		require.Contains(t, b.log(), "silence-ended")
+		b.stop()
+	})
+}
+
+// What the store cannot write must not get there: the loop would try for ever, and do nothing else.
+func TestASilenceThatEndsTooFarAwayIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		for _, until := range []time.Time{
+			time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Add(time.Minute),
+			time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600)).UTC(),
+			time.Now().AddDate(101, 0, 0),
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			_, err := b.loop.Silence(ctx, alert.Silence{Match: alert.Matcher{Space: "1"}, By: "ada", From: until.Add(-time.Hour), Until: until})
+			cancel()
+			require.ErrorIs(t, err, alert.ErrRejected)
+		}
+		_, err := b.loop.Silence(t.Context(), alert.Silence{Match: alert.Matcher{Space: "1"}, By: "ada", Until: time.Now().AddDate(50, 0, 0)})
+		require.NoError(t, err)
+		b.stop()
+	})
+}
+
+// A silence that was planned holds back nothing before it begins, also over restarts.
+func TestAPlannedSilenceHoldsBackNothingBeforeItBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "db")
+		b := start(t, path)
+		b.poll("1", number("86", "BANNED", "GREEN"))
+		now := time.Now()
+		plan := func(from, until time.Duration) alert.Silence {
+			s, err := b.loop.Silence(t.Context(), alert.Silence{Match: alert.Matcher{Space: "1"}, By: "ada", From: now.Add(from), Until: now.Add(until)})
+			require.NoError(t, err)
+			return s
+		}
+		_, err := b.loop.Silence(t.Context(), alert.Silence{Match: alert.Matcher{Space: "1"}, By: "ada", From: now.Add(2 * time.Hour), Until: now.Add(time.Hour)})
+		require.ErrorIs(t, err, alert.ErrRejected)
+		s := plan(2*time.Hour, 4*time.Hour)
+		require.True(t, s.Planned)
+		missed := plan(5*time.Hour, 6*time.Hour)
+		require.Contains(t, b.log(), "silenced")
+		require.False(t, plan(-time.Hour, time.Minute).Planned, "what should have begun begins now")
+		time.Sleep(2 * time.Minute)
+		b.poll("1", number("86", "BANNED", "RED"))
+		require.Equal(t, map[string][]string{"banned": nil, "quality-red": nil}, restrict(b, "1"))
+		b.setSpaces("main", spaces)
+		require.Empty(t, restrict(b, "1")["banned"])
+		b.stop()
+
+		b = start(t, path)
+		require.Empty(t, restrict(b, "1")["banned"])
+		time.Sleep(118*time.Minute + time.Second)
+		held := []string{"silence:" + s.ID}
+		require.Equal(t, map[string][]string{"banned": held, "quality-red": held}, restrict(b, "1"))
+		require.Contains(t, b.log(), "silence-begun")
+		stored, err := b.store.Silences()
+		require.NoError(t, err)
+		require.Len(t, stored, 2)
+		for _, one := range stored {
+			require.Equal(t, one.ID == missed.ID, one.Planned, one.ID)
+		}
+		b.stop()
+
+		b = start(t, path)
+		require.Equal(t, held, restrict(b, "1")["banned"], "once")
+		time.Sleep(118 * time.Minute)
+		require.NotEmpty(t, b.summary("ending"))
+		time.Sleep(3 * time.Minute)
+		require.Empty(t, restrict(b, "1")["banned"])
+		require.NoError(t, b.loop.EndSilence(t.Context(), missed.ID, "bob"))
 		b.stop()
 	})
 }
@@ -227,4 +300,40 @@ func TestAnAcknowledgementIsTakenBack(t *testing.T) {
 	a, err := b.loop.Unack(t.Context(), open[0].ID, "ada")
 	require.NoError(t, err)
 	require.Nil(t, a.Ack)
+}
+
+// An Alertmanager is not told of what is silenced before it is told of it, and knows it
+// from then on.
+func TestASilencedAlertBeginsAtAnAlertmanagerOnceItIsNotSilenced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		set, err := rulefile.Load("rules.yaml", []byte(`
+version: 1
+channels: {pager: {alertmanager: prod}}
+rules:
+  - {name: banned, on: Status, to: [BANNED], severity: critical, summary: "{PhoneNumber}", notify: [pager]}
+`))
+		require.NoError(t, err)
+		require.NoError(t, b.loop.Reload(t.Context(), set))
+		followers := func() (all []string) {
+			for _, a := range b.open() {
+				all = append(all, a.Followers...)
+			}
+			return all
+		}
+		silence := func() alert.Silence {
+			s, err := b.loop.Silence(t.Context(), alert.Silence{Match: alert.Matcher{Space: "1"}, By: "ada", Until: time.Now().Add(time.Hour)})
+			require.NoError(t, err)
+			return s
+		}
+		s := silence()
+		b.poll("1", number("86", "BANNED", "GREEN"))
+		require.Len(t, b.open(), 1)
+		require.Empty(t, followers())
+		require.NoError(t, b.loop.EndSilence(t.Context(), s.ID, "ada"))
+		require.Equal(t, []string{"prod"}, followers())
+		silence()
+		require.Equal(t, []string{"prod"}, followers())
+		b.stop()
+	})
 }

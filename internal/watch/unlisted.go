@@ -5,15 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"numwatch/alert"
 	"numwatch/phone"
 	"numwatch/rules"
-)
-
-// Why the alerts of a space end that leaves the configuration, and those of an
-// account.
-const (
-	LeftReason        = "the space is no longer watched"
-	AccountLeftReason = "the account is no longer watched"
 )
 
 // forgetSpaces drops spaces that are no longer watched.
@@ -21,7 +15,7 @@ func (t *batch) forgetSpaces(spaces []phone.SpaceKey) {
 	if len(spaces) == 0 {
 		return
 	}
-	t.judge(rules.Left{Spaces: spaces, Reason: LeftReason})
+	t.judge(rules.Left{Spaces: spaces, Reason: alert.ClosedSpaceLeft})
 	t.commit.DropSpaces = append(t.commit.DropSpaces, spaces...)
 	for _, k := range spaces {
 		t.states[k] = nil // should it come back at once, the store still has the old one
@@ -33,7 +27,7 @@ func (t *batch) forgetSpaces(spaces []phone.SpaceKey) {
 // forgetAccounts drops the conditions and alerts of accounts, by keys without an ID,
 // that are no longer watched: no poll will ever end them.
 func (t *batch) forgetAccounts(accounts []phone.SpaceKey) {
-	t.judge(rules.Left{Spaces: accounts, Reason: AccountLeftReason})
+	t.judge(rules.Left{Spaces: accounts, Reason: alert.ClosedAccountLeft})
 	for _, k := range accounts {
 		t.dropCondition(k)
 	}

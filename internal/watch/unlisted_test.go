@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
-	"numwatch/internal/watch"
 	"numwatch/phone"
 	"numwatch/poller"
 	"numwatch/poller/cams"
@@ -67,7 +66,7 @@ func TestAnAccountThatLeftWhileTheBotWasDown(t *testing.T) {
 	for _, a := range alerts {
 		closing[a.Rule] = a.Closing
 	}
-	require.Equal(t, map[string]string{"blind": watch.AccountLeftReason, "parked": ""}, closing)
+	require.Equal(t, map[string]string{"blind": alert.ClosedAccountLeft, "parked": ""}, closing)
 	conditions, err := b.store.Conditions()
 	require.NoError(t, err)
 	require.Len(t, conditions, 1, "only that of the sink")

@@ -15,7 +15,7 @@ const (
 	trimAtMost = 5000 // events a time
 )
 
-// upkeep is the work that is due when time passes.
+// upkeep is periodic work.
 type upkeep struct {
 	blind, trimmed time.Time
 }
@@ -24,11 +24,11 @@ func newUpkeep(now time.Time) *upkeep {
 	return &upkeep{blind: now, trimmed: now}
 }
 
-// tick lets the rules see the time and, less often, looks for blind spaces and
-// trims the log.
+// tick tells the rules the time and, less often, looks for blind spaces and trims
+// the log.
 func (u *upkeep) tick(t *batch) error {
 	t.judge(rules.Tick{})
-	t.expireSilences()
+	t.updateSilences()
 	if t.now.Sub(u.blind) >= blindEvery {
 		u.blind = t.now
 		t.findBlind()
@@ -91,7 +91,7 @@ func (t *batch) acknowledged() (uint64, error) {
 	}
 	var c alert.Cursor
 	if err := json.Unmarshal(b, &c); err != nil {
-		return 0, nil // it is not known what is acknowledged: keep everything
+		return 0, nil // the acknowledged position is unknown: keep everything
 	}
 	return c.Seq, nil
 }

@@ -604,6 +604,35 @@ func TestACommitThatHangsIsReported(t *testing.T) {
 	})
 }
 
+// While results wait in hundreds no more are asked for: each holds a list of numbers.
+func TestTheLoopSaysThatItIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		released := b.store.hangUntil()
+		var polls sync.WaitGroup
+		polls.Go(func() { b.poll("1", number("86", "BANNED", "GREEN")) })
+		synctest.Wait()
+		deliver := func(results int) {
+			for range results {
+				polls.Go(func() {
+					now := time.Now()
+					_, err := b.loop.Deliver(t.Context(), poller.Result{Space: spaces[0].SpaceKey, Started: now, At: now, Err: &cams.Error{Class: cams.Transient}})
+					require.NoError(t, err)
+				})
+			}
+			synctest.Wait()
+		}
+		deliver(1000)
+		require.False(t, b.loop.Behind())
+		deliver(23)
+		require.True(t, b.loop.Behind())
+		released()
+		polls.Wait()
+		require.False(t, b.loop.Behind())
+		b.stop()
+	})
+}
+
 func TestInputsThatWaitShareACommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, filepath.Join(t.TempDir(), "db"))
@@ -655,4 +684,24 @@ func TestOldEventsLeaveTheLogOnceNATSHasThem(t *testing.T) {
 		require.Equal(t, uint64(7), b.store.FirstSeq(), "what NATS does not have stays")
 		b.stop()
 	})
+}
+
+// What another replica has made void is not tried again, and nobody is told of it.
+func TestALoopThatIsFencedEnds(t *testing.T) {
+	s, err := store.Open(filepath.Join(t.TempDir(), "db"), store.Options{})
+	require.NoError(t, err)
+	set, err := rulefile.Load("rules.yaml", []byte(rulesFile))
+	require.NoError(t, err)
+	fenced := &flaky{Store: s, broken: fmt.Errorf("appending: %w", store.ErrFenced)}
+	told := &messenger{}
+	l, err := watch.New(watch.Options{
+		Store: fenced, Rules: set, Directory: watch.NewDirectory(), Messenger: told, Wake: func() {}, Log: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(t.Context()) }()
+	require.ErrorIs(t, l.Note(t.Context(), alert.Notice{Kind: "start"}), store.ErrFenced)
+	require.ErrorIs(t, <-ended, store.ErrFenced)
+	require.Empty(t, told.told())
+	require.NoError(t, s.Close())
 }

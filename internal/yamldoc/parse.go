@@ -2,7 +2,7 @@
 // tests of rules and the simulators' scenarios all go through it. A file is
 // parsed into nodes that know their line and column; a Reader then takes them
 // apart key by key and collects every problem, so that all of them are reported
-// at once. Of numwatch it imports only diagnostic.
+// at once. Of numwatch it imports only diagnostic and phone, for durations.
 package yamldoc
 
 import (
@@ -100,7 +100,7 @@ func (r *Reader) document(text string) (root *yaml.Node) {
 	}
 	for i := range docs {
 		if root != nil {
-			r.Fail(Position{Line: docs[i].Line, Column: docs[i].Column}, "one file holds one document", "a second document begins")
+			r.Fail(Position{Line: docs[i].Line, Column: docs[i].Column}, "put one document in a file", "a second document begins")
 			return nil
 		}
 		if doc := &docs[i]; len(doc.Content) == 1 && !isAbsent(doc.Content[0]) {
@@ -182,9 +182,9 @@ func (r *Reader) build(y *yaml.Node, path string, key Position, depth int) *Node
 	case depth > maxDepth:
 		r.Fail(key, "", "nested too deeply")
 	case y.Anchor != "" || y.Kind == yaml.AliasNode:
-		r.Fail(n.At, "write the value where it is needed", "anchors and aliases are not read")
+		r.Fail(n.At, "write the value where it is needed", "anchors and aliases are not supported")
 	case y.Style&yaml.TaggedStyle != 0:
-		r.Fail(n.At, "put text in quotes", "tags are not read")
+		r.Fail(n.At, "put text in quotes", "tags are not supported")
 	case y.Kind == yaml.SequenceNode:
 		n.Kind = List
 		for i, item := range y.Content {
@@ -205,13 +205,13 @@ func (r *Reader) buildMapping(n *Node, y *yaml.Node, depth int) {
 		at := Position{Line: k.Line, Column: k.Column}
 		switch {
 		case k.Kind != yaml.ScalarNode:
-			r.Fail(at, "write `key: value`", "complex keys are not read")
+			r.Fail(at, "write `key: value`", "complex keys are not supported")
 			return
 		case k.ShortTag() == "!!merge":
-			r.Fail(at, "write the keys where they are needed", "merge keys are not read")
+			r.Fail(at, "write the keys where they are needed", "merge keys are not supported")
 			return
 		case k.Anchor != "":
-			r.Fail(at, "write the value where it is needed", "anchors and aliases are not read")
+			r.Fail(at, "write the value where it is needed", "anchors and aliases are not supported")
 			return
 		}
 		if i == 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"numwatch/internal/diagnostic"
+	"numwatch/phone"
 )
 
 // Reader takes a file's nodes apart and collects what is wrong. Its methods that
@@ -245,12 +246,12 @@ func (r *Reader) Flag(what string, to *bool) func(*Node) {
 	}
 }
 
-// Duration reads a duration like 30s, 5m, 1h30m or 400d.
+// Duration reads a duration, see phone.ParseDuration.
 func (r *Reader) Duration(what string, to *time.Duration) func(*Node) {
 	return func(n *Node) {
-		d, err := ParseDuration(n.Text)
+		d, err := phone.ParseDuration(n.Text)
 		if n.Kind != Text && n.Kind != Number || err != nil {
-			r.FailAt(n, "a duration is like 30s, 5m, 1h30m or 7d", "%s is no duration", what)
+			r.FailAt(n, "write 90s, 5m, 1h30m, 7d, 2w or 1y", "%s is not a duration", what)
 			return
 		}
 		*to = d

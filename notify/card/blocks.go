@@ -11,11 +11,10 @@ import (
 	"github.com/slack-go/slack"
 
 	"numwatch/alert"
-	"numwatch/phone"
 )
 
-// Slack's limits, and the share of them that one text takes. Almost nothing is
-// checked on the way: Slack refuses the whole message.
+// Slack's limits, and the share of them that one text takes. Slack does not
+// shorten texts that are too long: it refuses the whole message.
 const (
 	maxBlocks   = 50
 	maxHeader   = 150
@@ -33,7 +32,8 @@ const (
 
 var colorSigns = [...]string{Gray: "⚪", Blue: "🔵", Yellow: "🟡", Orange: "🟠", Red: "🔴", Green: "🟢"}
 
-func (m Mark) sign() string { return colorSigns[m.Color] }
+// Sign is a circle in the mark's colour.
+func (m Mark) Sign() string { return colorSigns[m.Color] }
 
 // Blocks gives a card the form of Block Kit blocks, within Slack's limits.
 func (c *Card) Blocks() []slack.Block {
@@ -49,7 +49,10 @@ func (c *Card) Blocks() []slack.Block {
 		b.section("*" + Mrkdwn(c.Counts, maxFact) + "*")
 	}
 	b.advice(c)
-	b.lines(c)
+	b.lines(c, "", c.Lines, c.More, c.rest)
+	for _, s := range c.Sections {
+		b.lines(c, "*"+Mrkdwn(s.Title, maxFact)+"*", s.Lines, s.More, c.andMore)
+	}
 	b.context(c)
 	b.footer(c.Footer)
 	return b.blocks
@@ -65,12 +68,12 @@ func (c *Card) BlockKit() (json.RawMessage, error) {
 	return b, nil
 }
 
-// heading begins with the fact; how severe it is stands in the context.
+// heading begins with the fact; the context has the severity.
 func (c *Card) heading() string {
 	if c.Mark.severity() != "" {
-		return c.Mark.sign() + " " + c.Title
+		return c.Mark.Sign() + " " + c.Title
 	}
-	return c.Mark.sign() + " " + c.Mark.Word + ": " + c.Title
+	return c.Mark.Sign() + " " + c.Word(c.Mark) + c.say().Colon + c.Title
 }
 
 // blockWriter adds blocks and counts their text.
@@ -97,10 +100,10 @@ func (b *blockWriter) section(text string) {
 func (b *blockWriter) context(c *Card) {
 	var texts []string
 	if word := c.Mark.severity(); word != "" && (len(c.Facts) > 0 || len(c.Lines) == 0) { // else the lines say it
-		texts = append(texts, "*Severity* "+word)
+		texts = append(texts, "*"+c.say().Severity+"* "+c.say().Inner(word))
 	}
 	for _, f := range c.Facts {
-		texts = append(texts, "*"+Mrkdwn(f.Label, maxFact)+"* "+f.text(Mrkdwn, slackTime))
+		texts = append(texts, "*"+Mrkdwn(f.Label, maxFact)+"* "+f.text(Mrkdwn, c.slackTime))
 	}
 	for part := range slices.Chunk(texts, maxElements) {
 		b.small(part)
@@ -135,9 +138,9 @@ func (f *Fact) text(escape func(string, int) string, clock func(time.Time) strin
 	return strings.TrimPrefix(text+", "+clock(f.Time), ", ")
 }
 
-// slackTime is shown in each reader's own zone.
-func slackTime(t time.Time) string {
-	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), UTC(t))
+// slackTime is shown in each reader's own time zone.
+func (c *Card) slackTime(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), c.say().Time(t))
 }
 
 func (b *blockWriter) advice(c *Card) {
@@ -146,7 +149,7 @@ func (b *blockWriter) advice(c *Card) {
 		if text := actionText(a.Action); text != "" {
 			parts = append(parts, text)
 		}
-		if link := anchor(a.Runbook, "Runbook"); link != "" {
+		if link := anchor(a.Runbook, c.say().Runbook); link != "" {
 			parts = append(parts, link)
 		}
 		text := strings.Join(parts, "\n")
@@ -154,10 +157,10 @@ func (b *blockWriter) advice(c *Card) {
 		case text == "":
 			continue
 		case a.For != "":
-			text = "_" + Mrkdwn(a.For, maxFact) + "_: " + text
+			text = c.say().AdviceFor(Mrkdwn(a.For, maxFact)) + text
 		}
 		if i == 0 {
-			text = "*What to do*\n" + text
+			text = "*" + c.say().ToDo + "*\n" + text
 		}
 		b.section(text)
 	}
@@ -181,8 +184,8 @@ func anchor(url, text string) string {
 	return "<" + strings.ReplaceAll(url, "&", "&amp;") + "|" + text + ">"
 }
 
-// lines lists what fits, in as few sections as that takes; the rest is counted.
-func (b *blockWriter) lines(c *Card) {
+// lines lists what fits under a title, in as few sections as that takes; the rest is counted.
+func (b *blockWriter) lines(c *Card, title string, lines []Line, more int, rest func(int) string) {
 	var section []string
 	size, listed := 0, 0
 	flush := func() {
@@ -191,8 +194,15 @@ func (b *blockWriter) lines(c *Card) {
 		}
 		section, size = nil, 0
 	}
-	for _, l := range c.Lines {
-		text := l.Mark.sign() + " *" + l.Mark.Word + "*  " + Mrkdwn(l.Text, maxLine)
+	add := func(text string) {
+		section = append(section, text)
+		size += utf8.RuneCountInString(text) + 1
+	}
+	if title != "" {
+		add(title)
+	}
+	for _, l := range lines {
+		text := c.mrkdwn(l)
 		n := utf8.RuneCountInString(text) + 1
 		if b.used+size+n > maxAll-2*maxFooter-maxFact {
 			break
@@ -200,23 +210,32 @@ func (b *blockWriter) lines(c *Card) {
 		if size+n > listSection {
 			flush()
 		}
-		section = append(section, text)
-		size += n
+		add(text)
 		listed++
 	}
 	flush()
-	if more := c.More + len(c.Lines) - listed; more > 0 {
-		b.section(c.rest(more))
+	if more += len(lines) - listed; more > 0 {
+		b.section(rest(more))
 	}
 }
 
+func (c *Card) mrkdwn(l Line) string {
+	text := Mrkdwn(l.Text, maxLine)
+	if l.Mark == (Mark{}) {
+		return "• " + text
+	}
+	return l.Mark.Sign() + " *" + c.Word(l.Mark) + "*  " + text
+}
+
+func (c *Card) andMore(more int) string { return c.say().Rest(more, "") }
+
 // rest says how many alerts are not listed, and where they are.
 func (c *Card) rest(more int) string {
-	where := "numwatch alerts lists all"
+	where := c.say().ListedBy
 	if c.Link != "" {
-		where = anchor(c.Link, "all alerts")
+		where = anchor(c.Link, c.say().AllAlerts)
 	}
-	return "and " + phone.Grouped(more) + " more: " + where
+	return c.say().Rest(more, where)
 }
 
 func (b *blockWriter) footer(parts []string) {
@@ -236,8 +255,8 @@ func mrkdwnObject(text string) *slack.TextBlockObject {
 	return &slack.TextBlockObject{Type: slack.MarkdownType, Text: text, Verbatim: true}
 }
 
-// Text is what notifications show and screen readers read, and all of a message
-// that Slack takes in no other form. An edit may have 4,000 characters.
+// Text is what notifications show and screen readers read, and the whole message
+// if Slack accepts no other form. An edit may have 4,000 characters.
 func (c *Card) Text(mention bool) string {
 	var b textWriter
 	if mention && len(c.Mention) > 0 {
@@ -249,15 +268,19 @@ func (c *Card) Text(mention bool) string {
 	}
 	for _, a := range c.Advice {
 		if text := actionText(a.Action); text != "" {
-			b.line(strings.TrimSuffix("What to do, "+Mrkdwn(a.For, maxFact), ", ") + ": " + text)
+			lead := c.say().ToDo
+			if a.For != "" {
+				lead = c.say().ToDoFor(Mrkdwn(a.For, maxFact))
+			}
+			b.line(lead + c.say().Colon + text)
 		}
 		if a.Runbook != "" {
-			b.line(anchor(a.Runbook, "Runbook"))
+			b.line(anchor(a.Runbook, c.say().Runbook))
 		}
 	}
 	listed := 0
 	for _, l := range c.Lines {
-		if b.line(l.Mark.Word + ": " + Mrkdwn(l.Text, maxLine)) {
+		if b.line(c.Word(l.Mark) + c.say().Colon + Mrkdwn(l.Text, maxLine)) {
 			listed++
 		}
 	}
@@ -265,8 +288,11 @@ func (c *Card) Text(mention bool) string {
 		b.used = 0
 		b.line(c.rest(more))
 	}
+	for _, s := range c.Sections {
+		b.section(c, &s)
+	}
 	for _, f := range c.Facts {
-		b.line(Mrkdwn(f.Label, maxFact) + ": " + f.text(Mrkdwn, UTC))
+		b.line(Mrkdwn(f.Label, maxFact) + c.say().Colon + f.text(Mrkdwn, c.say().Time))
 	}
 	if links := c.anchors(); links != "" {
 		b.line(links)
@@ -281,9 +307,29 @@ func (c *Card) Text(mention bool) string {
 // sentence is the headline with a word for its colour.
 func (c *Card) sentence() string {
 	if word := c.Mark.severity(); word != "" {
-		return Mrkdwn(c.Title, maxAction) + ", " + word
+		return Mrkdwn(c.Title, maxAction) + c.say().Comma + c.say().Inner(word)
 	}
-	return c.Mark.Word + ": " + Mrkdwn(c.Title, maxAction)
+	return c.Word(c.Mark) + c.say().Colon + Mrkdwn(c.Title, maxAction)
+}
+
+// section writes a list with its title, as far as it fits.
+func (b *textWriter) section(c *Card, s *Section) {
+	if !b.line(Mrkdwn(s.Title, maxFact)) {
+		return
+	}
+	listed := 0
+	for _, l := range s.Lines {
+		text := Mrkdwn(l.Text, maxLine)
+		if l.Mark != (Mark{}) {
+			text = c.Word(l.Mark) + c.say().Colon + text
+		}
+		if b.line(text) {
+			listed++
+		}
+	}
+	if more := s.More + len(s.Lines) - listed; more > 0 {
+		b.line(c.andMore(more))
+	}
 }
 
 // textWriter takes lines as long as they fit.

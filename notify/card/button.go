@@ -1,8 +1,13 @@
 package card
 
-import "time"
+import (
+	"time"
 
-// Button is what people can press on a message that lists open alerts.
+	"numwatch/notify/wording"
+	"numwatch/phone"
+)
+
+// Button is a button on a message that lists open alerts.
 type Button string
 
 // The buttons.
@@ -12,15 +17,16 @@ const (
 	SilenceDay  Button = "silence-1d"
 )
 
-// Label is what stands on the button.
-func (b Button) Label() string {
+// Label is the text on the button.
+func (b Button) Label(l phone.Language) string {
+	names := wording.In(l).Buttons
 	switch b {
 	case Acknowledge:
-		return "Acknowledge"
+		return names.Acknowledge
 	case SilenceHour:
-		return "Silence 1 h"
+		return names.SilenceHour
 	default:
-		return "Silence 1 day"
+		return names.SilenceDay
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package card says what a message about incidents says, and gives it its form
-// for Slack (blocks) and for the terminal. It imports phone, alert and slack-go's
+// for Slack (blocks) and for the terminal. It imports phone, alert, notify/wording and slack-go's
 // types of blocks; notify/slack, the bot and the commands use it.
 package card
 
@@ -7,8 +7,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"numwatch/alert"
+	"numwatch/notify/wording"
 	"numwatch/phone"
 )
 
@@ -16,23 +19,32 @@ import (
 // raw: whoever shows them makes them harmless, other than the holes' literals
 // of Advice, its Runbook, Link, Links and Mention, which the configuration holds.
 type Card struct {
-	Mark    Mark
-	Title   string // the worst fact first, then who
-	Advice  []Advice
-	Counts  string // of a list whose incidents differ: "3 critical, 9 info"
-	Lines   []Line
-	More    int    // lines that are left out
-	Facts   []Fact // context
-	Link    string // to the page that lists the rest
-	Links   []Link
-	Footer  []string
-	Mention []string
-	Buttons []Button // of messages; replies have none
+	Language phone.Language // of all its texts
+	Mark     Mark
+	Title    string // the worst fact first, then who
+	Advice   []Advice
+	Counts   string // of a list whose incidents differ: "3 critical, 9 info"
+	Lines    []Line
+	More     int       // lines that are left out
+	Sections []Section // lists with titles of their own, in place of Lines
+	Facts    []Fact    // context
+	Link     string    // to the page that lists the rest
+	Links    []Link
+	Footer   []string
+	Mention  []string
+	Buttons  []Button // of messages; replies have none
+}
+
+// Section is a list with its title. Lines whose mark is zero have none.
+type Section struct {
+	Title string
+	Lines []Line
+	More  int // lines that are left out
 }
 
 // Mark says in a word and a colour what a message or a line is about.
 type Mark struct {
-	Word  string // Critical, Resolved, …; never empty
+	Word  string // Critical, Resolved, …, which Card.Word says in its language; never empty
 	Color Color
 }
 
@@ -60,6 +72,7 @@ type Advice struct {
 type Line struct {
 	Mark Mark
 	Text string
+	More bool // it goes on about the incident of the line before
 }
 
 // Fact is one labelled value.
@@ -72,18 +85,19 @@ type Fact struct {
 // Link leads to a page.
 type Link struct{ Text, URL string }
 
-// Maker makes cards of alerts. Its functions may be nil: then nothing is known.
+// Maker makes cards of alerts. Its functions may be nil: then that information is missing.
 type Maker struct {
-	Space   func(phone.SpaceKey) phone.Space      // how the configuration describes a space
-	Silence func(id string) (alert.Silence, bool) // the silences in force
-	Link    string                                // public address of the pages; may be empty
+	Language phone.Language
+	Space    func(phone.SpaceKey) phone.Space      // how the configuration describes a space
+	Silence  func(id string) (alert.Silence, bool) // the silences in force
+	Link     string                                // public address of the pages; may be empty
 	// SettleAfter is how long a flapping alert stays as it is until it is told of
 	// again; 0: not said.
 	SettleAfter func() time.Duration
 }
 
-// severityMark is the mark of what is open, or of a notice.
-func severityMark(s alert.Severity) Mark {
+// SeverityMark is the mark of what is open, or of a notice.
+func SeverityMark(s alert.Severity) Mark {
 	return Mark{capital(s.String()), []Color{Red, Orange, Yellow, Blue}[min(s, alert.Info)]}
 }
 
@@ -96,7 +110,16 @@ func (m Mark) severity() string {
 	return ""
 }
 
-func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
+// say returns the words of the card's language.
+func (c *Card) say() *wording.Catalogue { return wording.In(c.Language) }
+
+// Word is what a mark's word reads in the card's language.
+func (c *Card) Word(m Mark) string { return c.say().Mark(m.Word) }
+
+func capital(word string) string {
+	first, size := utf8.DecodeRuneInString(word)
+	return string(unicode.ToUpper(first)) + word[size:]
+}
 
 // Message is the card of a message that shows all alerts of some incidents. At is
 // when it was posted: what opened long before, or was over by then, says so.
@@ -108,9 +131,9 @@ func (c *Maker) Message(alerts []alert.Alert, at time.Time) *Card {
 	return c.single(all[0], at)
 }
 
-func drill(in *incident) string {
+func (c *Maker) drill(in *incident) string {
 	if in.head().Drill {
-		return "Drill: "
+		return c.say().Drill
 	}
 	return ""
 }

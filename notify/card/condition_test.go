@@ -57,7 +57,7 @@ func recovered(a alert.Alert) alert.Alert {
 func printed(t *testing.T, card *Card) string {
 	t.Helper()
 	var out, text strings.Builder
-	require.NoError(t, NewPrinter(&out, false).Message("ops", "1", card))
+	require.NoError(t, NewPrinter(&out, false).Message([]string{"#ops"}, "1", card))
 	for line := range strings.Lines(out.String()) {
 		if inner, ok := strings.CutPrefix(strings.TrimSpace(line), "│ "); ok {
 			text.WriteString(strings.TrimRight(strings.TrimSuffix(inner, "│"), " ") + "\n")
@@ -204,19 +204,19 @@ func TestListsNameWhatIsCritical(t *testing.T) {
 	SortWorstFirst(all)
 	card := testCards().Message(all, alerttest.Noon)
 	require.Equal(t, "8613800000007 Shop 7, 8613800001007 Shop 1007 and 8613800002007 Shop 2007: QualityRating RED, "+
-		"and 2,497 others in the first look at Acme", card.Title)
+		"and 2,497 others in the first poll of Acme", card.Title)
 	require.Equal(t, "3 critical, 2,497 info", card.Counts)
 	for i, number := range []string{"8613800000007", "8613800001007", "8613800002007"} {
-		require.Equal(t, Line{Mark{"Critical", Red}, number + " " + nameOf(&all[i]) + ": QualityRating YELLOW → RED"}, card.Lines[i])
+		require.Equal(t, Line{Mark: Mark{"Critical", Red}, Text: number + " " + nameOf(&all[i]) + ": QualityRating YELLOW → RED"}, card.Lines[i])
 	}
 	header := card.Text(true)
 	require.True(t, strings.HasPrefix(header, card.Title+", critical\n"))
 	requireBudget(t, card)
 
 	one := testCards().Message(append(all[:1:1], all[3:]...), alerttest.Noon)
-	require.Equal(t, "Quality of 8613800000007 (Shop 7) fell from YELLOW to RED, and 2,497 others in the first look at Acme", one.Title)
+	require.Equal(t, "Quality of 8613800000007 (Shop 7) fell from YELLOW to RED, and 2,497 others in the first poll of Acme", one.Title)
 	calm := testCards().Message(all[3:], alerttest.Noon)
-	require.Equal(t, "2,497 numbers in the first look at Acme: Number APPEARED", calm.Title)
+	require.Equal(t, "2,497 numbers in the first poll of Acme: Number APPEARED", calm.Title)
 	require.Empty(t, calm.Counts)
 	require.Len(t, calm.Lines, maxListed)
 

@@ -99,7 +99,7 @@ func (in *incident) end(a *alert.Alert) {
 	}
 }
 
-// shows reports whether the incident says already that a field has a value.
+// shows reports whether the incident already says that a field has a value.
 func (in *incident) shows(f phone.Field, v string) bool {
 	return slices.ContainsFunc(in.open, func(a *alert.Alert) bool { return a.Field == f && a.Change.New == v }) ||
 		slices.ContainsFunc(in.closed, func(e ending) bool { return e.last.Field == f && e.last.Change.New == v })
@@ -120,10 +120,10 @@ func (in *incident) head() *alert.Alert {
 	}
 }
 
-// mark sounds like good news only where there is some.
+// mark says good news only if there is some.
 func (in *incident) mark() Mark {
 	if !in.over() {
-		return severityMark(in.head().Severity)
+		return SeverityMark(in.head().Severity)
 	}
 	return endMark(in.closed)
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"numwatch/alert"
+	"numwatch/notify/wording"
 	"numwatch/phone"
 )
 
@@ -22,8 +23,8 @@ const (
 // list is the card of several incidents.
 func (c *Maker) list(incidents []*incident, at time.Time) *Card {
 	card := &Card{
-		Mark: listMark(incidents), Title: drill(incidents[0]) + c.listTitle(incidents),
-		Advice: advice(incidents), Counts: counts(incidents), Link: c.page("alerts"),
+		Language: c.Language, Mark: listMark(incidents), Title: c.drill(incidents[0]) + c.listTitle(incidents),
+		Advice: c.advice(incidents), Counts: c.counts(incidents), Link: c.page("alerts"), Links: c.allAlerts(),
 	}
 	advised := ""
 	for _, one := range card.Advice {
@@ -34,7 +35,7 @@ func (c *Maker) list(incidents []*incident, at time.Time) *Card {
 		card.Lines = append(card.Lines, c.lines(in, advised, at)...)
 	}
 	card.More = len(incidents) - listed
-	if rules := rulesOf(incidents); rules != "" {
+	if rules := c.rulesOf(incidents); rules != "" {
 		card.Footer = []string{rules}
 	}
 	var open []*alert.Alert
@@ -72,22 +73,18 @@ func (c *Maker) listTitle(incidents []*incident) (title string) {
 }
 
 func (c *Maker) naming(incidents []*incident, named int) string {
-	worst, where := critical(incidents), c.where(incidents, named)
+	worst, where, say := critical(incidents), c.where(incidents, named), c.say()
 	switch {
 	case incidents[0].over():
-		text := subjects(incidents) + where
-		if listMark(incidents).Color == Green {
-			text += " recovered"
-		}
-		return text + " after " + phone.Span(longest(incidents)) + " (" + what(incidents) + ")"
+		return say.ListOver(say.At(c.subjects(incidents), where), listMark(incidents).Color == Green, c.span(longest(incidents)), c.what(incidents))
 	case len(worst) == 0:
-		return subjects(incidents) + where + ": " + what(incidents)
+		return say.At(c.subjects(incidents), where) + say.Colon + c.what(incidents)
 	case len(worst) == 1:
-		return c.named(worst[0].head()) + others(incidents, worst) + where
+		return c.named(worst[0].head()) + say.Others(len(incidents)-1, where)
 	case len(worst) == len(incidents):
-		return c.names(worst, named) + where + ": " + what(worst)
+		return say.At(c.names(worst, named), where) + say.Colon + c.what(worst)
 	default:
-		return c.names(worst, named) + ": " + what(worst) + others(incidents, worst) + where
+		return c.names(worst, named) + say.Colon + c.what(worst) + say.Others(len(incidents)-len(worst), where)
 	}
 }
 
@@ -97,11 +94,7 @@ func (c *Maker) named(a *alert.Alert) string {
 	if strings.Contains(text, a.Subject.PhoneNumber) {
 		return text
 	}
-	return c.who(a) + ": " + text
-}
-
-func others(incidents, named []*incident) string {
-	return ", and " + phone.Count(len(incidents)-len(named), "other")
+	return c.who(a) + c.say().Colon + text
 }
 
 func longest(incidents []*incident) (d time.Duration) {
@@ -113,16 +106,16 @@ func longest(incidents []*incident) (d time.Duration) {
 }
 
 // subjects counts what the incidents are about.
-func subjects(incidents []*incident) string {
+func (c *Maker) subjects(incidents []*incident) string {
 	kind, seen := incidents[0].head().Subject.Kind(), map[phone.Subject]bool{}
-	thing := []string{phone.OfBot: "component", phone.OfAccount: "account", phone.OfSpace: "space", phone.OfNumber: "number"}[kind]
+	thing := [...]wording.Subject{phone.OfBot: wording.Component, phone.OfAccount: wording.Account, phone.OfSpace: wording.Space, phone.OfNumber: wording.Number}[kind]
 	for _, in := range incidents {
 		seen[in.head().Subject] = true
 		if in.head().Subject.Kind() != kind {
-			thing = "incident"
+			thing = wording.Mixed
 		}
 	}
-	return phone.Count(len(seen), thing)
+	return c.say().Subjects(thing, len(seen))
 }
 
 // names begins a title with the first of what it is about.
@@ -131,30 +124,26 @@ func (c *Maker) names(incidents []*incident, named int) string {
 	for i, in := range incidents {
 		names[i] = c.who(in.head())
 	}
-	return enumerated(names, named)
+	return c.enumerated(names, named)
 }
 
 // enumerated joins the first of some names, and counts the others.
-func enumerated(names []string, named int) string {
+func (c *Maker) enumerated(names []string, named int) string {
 	if more := len(names) - named; more > 0 {
-		names = append(slices.Clone(names[:named]), phone.Grouped(more)+" more")
+		names = append(slices.Clone(names[:named]), c.say().More(more))
 	}
-	last := len(names) - 1
-	if last < 1 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:last], ", ") + " and " + names[last]
+	return c.say().List(names)
 }
 
 // where says what all incidents of a list have in common: their space, or that
 // the first polls of some spaces found them.
-func (c *Maker) where(incidents []*incident, named int) string {
+func (c *Maker) where(incidents []*incident, named int) wording.Where {
 	seen := map[phone.SpaceKey]bool{}
 	var titles []string
 	for _, in := range incidents {
 		s := in.head().Subject
 		if s.Kind() != phone.OfNumber {
-			return ""
+			return wording.Where{}
 		}
 		if key := s.SpaceKey(); !seen[key] {
 			seen[key] = true
@@ -163,11 +152,11 @@ func (c *Maker) where(incidents []*incident, named int) string {
 	}
 	switch {
 	case firstLook(incidents):
-		return " in the first look at " + enumerated(titles, named)
+		return wording.Where{Spaces: c.enumerated(titles, named), FirstLook: true}
 	case len(seen) == 1:
-		return " of " + titles[0]
+		return wording.Where{Spaces: titles[0]}
 	default:
-		return ""
+		return wording.Where{}
 	}
 }
 
@@ -177,40 +166,40 @@ func firstLook(incidents []*incident) bool {
 
 // what says what incidents have in common: the title of their rule, or what
 // their values are.
-func what(incidents []*incident) string {
+func (c *Maker) what(incidents []*incident) string {
 	var kinds []string
 	for _, in := range incidents {
-		if kind := in.kind(); !slices.Contains(kinds, kind) {
+		if kind := c.kind(in); !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}
 	}
-	return enumerated(kinds, maxNamed)
+	return c.enumerated(kinds, maxNamed)
 }
 
 // kind is what a list calls an incident, without its subject.
-func (in *incident) kind() string {
+func (c *Maker) kind(in *incident) string {
 	a := in.head()
-	switch title := a.Title.Plain(); {
+	switch title := c.texts(a).Title.Plain(); {
 	case title != "":
 		return title
 	case !a.Field.IsEnum():
-		return a.Field.String()
+		return c.say().Field(a.Field)
 	case in.over():
-		return state(a.Field, in.closed[0].was())
+		return c.state(a.Field, in.closed[0].was())
 	default:
-		return state(a.Field, a.Change.New)
+		return c.state(a.Field, a.Change.New)
 	}
 }
 
-// advice says for each kind of incident what to do, worst first, where that is the
+// advice says what to do for each kind of incident, worst first, if that is the
 // same for all of a kind.
-func advice(incidents []*incident) (list []Advice) {
+func (c *Maker) advice(incidents []*incident) (list []Advice) {
 	for _, in := range incidents {
 		if in.over() {
 			continue
 		}
 		a := in.head()
-		one := Advice{For: in.kind(), Action: a.Action, Runbook: a.Runbook}
+		one := Advice{For: c.kind(in), Action: c.texts(a).Action, Runbook: a.Runbook}
 		i := slices.IndexFunc(list, func(given Advice) bool { return given.For == one.For })
 		switch {
 		case i < 0:
@@ -225,7 +214,7 @@ func advice(incidents []*incident) (list []Advice) {
 		switch {
 		case len(a.Action) == 0 && a.Runbook == "":
 		case i >= 0:
-			different[i].For += ", " + a.For
+			different[i].For += c.say().Comma + a.For
 		default:
 			different = append(different, a)
 		}
@@ -236,10 +225,10 @@ func advice(incidents []*incident) (list []Advice) {
 	return different[:min(len(different), maxAdvice)]
 }
 
-// counts says how many incidents there are of each kind, if not all are alike. A
-// first look also says how many numbers may turn RED next.
-func counts(incidents []*incident) string {
-	parts := tally(incidents, (*incident).mark, "")
+// counts says how many incidents there are of each kind, if not all are alike.
+// After a first poll it also says how many numbers may turn RED next.
+func (c *Maker) counts(incidents []*incident) string {
+	parts := tally(c, incidents, (*incident).mark, 0)
 	if len(parts) == 1 {
 		parts = nil
 	}
@@ -250,61 +239,61 @@ func counts(incidents []*incident) string {
 		}
 	}
 	if yellow > 0 && firstLook(incidents) {
-		parts = append(parts, phone.Count(yellow, "number")+" YELLOW")
+		parts = append(parts, c.say().Yellow(yellow))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, c.say().Comma)
 }
 
 // lines tell of one incident of a list: in one line if that takes it, else in
 // one for each fact, so that none is cut off.
 func (c *Maker) lines(in *incident, advised string, at time.Time) []Line {
-	who, tail := c.who(in.head())+": ", ""
+	who, tail := c.who(in.head())+c.say().Colon, ""
 	var facts, endings []Line
 	for _, a := range slices.Concat(in.open, in.notices) {
-		text := move(a)
+		text := c.say().State(a.Field, c.step(a))
 		if !in.over() {
-			text += c.again(a) + cause(a, advised)
+			text += c.again(a) + c.cause(a, advised)
 			if at.Sub(a.Since) > alert.LateAfter {
-				text += ", since " + UTC(a.Since)
+				text += c.say().Since(c.say().Time(a.Since))
 			}
 		}
-		facts = append(facts, Line{severityMark(a.Severity), text})
+		facts = append(facts, Line{Mark: SeverityMark(a.Severity), Text: text})
 	}
 	for _, e := range in.closed {
-		endings = append(endings, Line{endMark([]ending{e}), e.outcome()})
+		endings = append(endings, Line{Mark: endMark([]ending{e}), Text: c.outcome(e)})
 	}
 	lines := slices.Concat(facts, endings)
 	if in.over() {
 		begin, end := in.lasted()
 		lines = slices.Concat(endings, facts)
-		tail = comma(" (after "+phone.Span(end.Sub(begin))+")", meanwhile(end, in.mark(), at))
+		tail = c.comma(c.say().After(c.span(end.Sub(begin))), c.meanwhile(end, in.mark(), at))
 	}
 	texts := make([]string, len(lines))
 	for i := range lines {
 		texts[i] = lines[i].Text
-		lines[i].Text = who + texts[i]
+		lines[i].Text, lines[i].More = who+texts[i], i > 0
 	}
-	if together := who + strings.Join(texts, "; ") + tail; utf8.RuneCountInString(together) <= maxLine {
-		return []Line{{in.mark(), together}}
+	if together := who + strings.Join(texts, c.say().Semicolon) + tail; utf8.RuneCountInString(together) <= maxLine {
+		return []Line{{Mark: in.mark(), Text: together}}
 	}
 	lines[len(lines)-1].Text += tail
 	return lines
 }
 
 // tally counts by the words of marks, in the order in which these first came. The
-// first count says of how many.
-func tally[T any](list []T, mark func(T) Mark, of string) (parts []string) {
+// first count says of how many, if that is not 0.
+func tally[T any](c *Maker, list []T, mark func(T) Mark, of int) (parts []string) {
 	var words []string
 	n := make(map[string]int)
 	for _, one := range list {
-		word := strings.ToLower(mark(one).Word)
+		word := c.say().Inner(mark(one).Word)
 		if n[word]++; n[word] == 1 {
 			words = append(words, word)
 		}
 	}
 	for _, word := range words {
-		parts = append(parts, phone.Grouped(n[word])+of+" "+word)
-		of = ""
+		parts = append(parts, c.say().Tally(n[word], of, word))
+		of = 0
 	}
 	return parts
 }

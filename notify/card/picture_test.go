@@ -39,7 +39,7 @@ type drawn struct {
 	Name    string
 	Reply   bool
 	Blocks  []drawnBlock
-	Buttons []Button
+	Buttons []string
 }
 
 type drawnBlock struct {
@@ -48,7 +48,10 @@ type drawnBlock struct {
 }
 
 func drawState(s shown) drawn {
-	d := drawn{Name: s.name, Reply: s.reply, Buttons: s.card.Buttons}
+	d := drawn{Name: s.name, Reply: s.reply}
+	for _, b := range s.card.Buttons {
+		d.Buttons = append(d.Buttons, b.Label(s.card.Language))
+	}
 	for _, b := range s.card.Blocks() {
 		block := drawnBlock{Kind: string(b.BlockType())}
 		switch b := b.(type) {
@@ -96,28 +99,41 @@ func drawText(o *slack.TextBlockObject) template.HTML {
 
 func TestStatesAreDrawn(t *testing.T) {
 	page := template.Must(template.New("states").Parse(statesPage))
-	var all []drawn
-	for _, s := range states() {
+	all := drawStates(states())
+	main := []string{"one fact", "recovered", "flapping", "a list with critical ones", "joined", "one fact over", "the end", "reminder"}
+	chinese := drawStates(slices.DeleteFunc(statesIn(chineseCards()), func(s shown) bool { return !slices.Contains(main, s.name) }))
+	require.Len(t, chinese, len(main))
+	for _, picture := range []struct {
+		name, look, language string
+		states               []drawn
+		keep                 []color.Color
+	}{{"light", "light", "en", all, nil}, {"dark", "dark", "en", all, nil}, {"zh", "light", "zh", chinese, plainColors}} {
+		t.Run(picture.name, func(t *testing.T) {
+			var html bytes.Buffer
+			require.NoError(t, page.Execute(&html, map[string]any{"Look": picture.look, "Language": picture.language, "States": picture.states}))
+			require.Equal(t, len(picture.states), strings.Count(html.String(), "<figure>"))
+			require.NotContains(t, html.String(), "&lt;http", "a link of a message is a link")
+			drawn := photograph(t, html.Bytes())
+			require.Equal(t, 1040, drawn.Bounds().Dx(), "nothing is wider than the page")
+			if folder := os.Getenv(pictureVariable); folder != "" {
+				require.NoError(t, os.MkdirAll(folder, 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(folder, "slack-"+picture.name+".png"), compact(t, drawn, picture.keep...), 0o644))
+			}
+		})
+	}
+}
+
+func drawStates(states []shown) (all []drawn) {
+	for _, s := range states {
 		if s.name == "one fact" {
 			s.card.Mention = []string{"<!subteam^S012>"}
 		}
 		all = append(all, drawState(s))
 	}
-	for _, look := range []string{"light", "dark"} {
-		t.Run(look, func(t *testing.T) {
-			var html bytes.Buffer
-			require.NoError(t, page.Execute(&html, map[string]any{"Look": look, "States": all}))
-			require.Equal(t, len(all), strings.Count(html.String(), "<figure>"))
-			require.NotContains(t, html.String(), "&lt;http", "a link of a message is a link")
-			picture := photograph(t, html.Bytes())
-			require.Equal(t, 1040, picture.Bounds().Dx(), "nothing is wider than the page")
-			if folder := os.Getenv(pictureVariable); folder != "" {
-				require.NoError(t, os.MkdirAll(folder, 0o755))
-				require.NoError(t, os.WriteFile(filepath.Join(folder, "slack-"+look+".png"), compact(t, picture), 0o644))
-			}
-		})
-	}
+	return all
 }
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Run(m)) }
 
 // photograph opens a page in Chromium.
 func photograph(t *testing.T, html []byte) image.Image {
@@ -146,9 +162,12 @@ func distance(x, y color.Color) (sum int) {
 	return sum
 }
 
-// compact is the picture as a PNG of a dozen colours: those of the signs, and of
-// others that differ the ones that are used most.
-func compact(t *testing.T, picture image.Image) []byte {
+// plainColors are those of small print and links.
+var plainColors = []color.Color{color.RGBA{97, 96, 97, 255}, color.RGBA{18, 100, 163, 255}}
+
+// compact is the picture as a PNG of a dozen colours: those of the signs and others to
+// keep, and of those that differ the ones that are used most.
+func compact(t *testing.T, picture image.Image, keep ...color.Color) []byte {
 	t.Helper()
 	count := map[color.Color]int{}
 	b := picture.Bounds()
@@ -161,6 +180,7 @@ func compact(t *testing.T, picture image.Image) []byte {
 		return cmp.Or(cmp.Compare(count[y], count[x]), cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)))
 	})
 	palette := color.Palette{color.RGBA{224, 30, 60, 255}, color.RGBA{242, 149, 47, 255}, color.RGBA{238, 194, 0, 255}, color.RGBA{43, 172, 118, 255}} // signs
+	palette = append(palette, keep...)
 	for _, c := range colors {
 		if len(palette) < 10 && distance(palette[palette.Index(c)], c) > apart {
 			palette = append(palette, c)

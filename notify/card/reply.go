@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/phone"
 )
 
 // news is what has changed in an incident.
@@ -41,21 +40,21 @@ func (c *Maker) Reply(changed, all []alert.Alert) *Card {
 	first := list[0]
 	if len(list) == 1 {
 		l := c.told(first)
-		card := &Card{Mark: l.Mark, Title: drill(first.incident) + l.Text}
+		card := &Card{Language: c.Language, Mark: l.Mark, Title: c.drill(first.incident) + l.Text}
 		if a := first.changed[0]; isUrgent(a) {
-			card.Advice = []Advice{{Action: a.Action, Runbook: a.Runbook}}
+			card.Advice = []Advice{{Action: c.texts(a).Action, Runbook: a.Runbook}}
 		}
 		return card
 	}
-	card := &Card{Mark: listMark(whole), Title: c.listTitle(whole)}
+	card := &Card{Language: c.Language, Mark: listMark(whole), Title: c.listTitle(whole)}
 	if !whole[0].over() {
 		card.Mark = Mark{"Update", first.mark().Color}
-		card.Title = strings.Join(tally(list, func(n news) Mark { return c.told(n).Mark }, " of "+phone.Grouped(len(whole))), ", ")
+		card.Title = strings.Join(tally(c, list, func(n news) Mark { return c.told(n).Mark }, len(whole)), c.say().Comma)
 		if worst := critical(incidentsIn(list)); len(worst) > 0 {
-			card.Title = c.names(worst, maxNamed) + ": " + card.Title
+			card.Title = c.names(worst, maxNamed) + c.say().Colon + card.Title
 		}
 	}
-	card.Title = drill(first.incident) + card.Title
+	card.Title = c.drill(first.incident) + card.Title
 	card.enumerate(list, c.told)
 	return card
 }
@@ -85,7 +84,7 @@ func isUrgent(a *alert.Alert) bool {
 func (c *Maker) told(n news) Line {
 	who := c.who(n.head())
 	if n.over() && slices.ContainsFunc(n.changed, Over) {
-		return Line{n.mark(), who + n.end()}
+		return Line{Mark: n.mark(), Text: who + c.end(n)}
 	}
 	mark := Mark{Color: n.mark().Color}
 	var texts []string
@@ -101,14 +100,15 @@ func (c *Maker) told(n news) Line {
 	}
 	for _, e := range n.closed {
 		if slices.ContainsFunc(n.changed, func(a *alert.Alert) bool { return a.ID == e.last.ID }) {
-			texts = append(texts, e.outcome())
+			texts = append(texts, c.outcome(e))
 		}
 	}
 	if mark.Word == "" { // good news only
 		mark.Word = "Better"
-		texts = append(texts, "still open: "+n.stands(func(a *alert.Alert) string { return state(a.Field, a.Change.New) }))
+		open := n.stands(c.say().Beside, func(a *alert.Alert) string { return c.state(a.Field, a.Change.New) })
+		texts = append(texts, c.say().StillOpen(open))
 	}
-	return Line{mark, who + ": " + strings.Join(texts, "; ")}
+	return Line{Mark: mark, Text: who + c.say().Colon + strings.Join(texts, c.say().Semicolon)}
 }
 
 // successor is the open alert that goes on with the field of one that closed, nil if
@@ -122,40 +122,40 @@ func (n news) successor(closed *alert.Alert) *alert.Alert {
 	return nil
 }
 
-// end says how the incident ended, and of what flapped that it has stayed so.
-func (n news) end() string {
+// end says how the incident ended, and which flapping fields have settled.
+func (c *Maker) end(n news) string {
 	if a := n.changed[0]; a.Transition == alert.Settled {
-		return ": " + settled(a)
+		return c.say().Colon + c.settled(a)
 	}
-	return n.ended() + n.otherEnds()
+	return c.ended(n.incident) + c.otherEnds(n.incident)
 }
 
-// stands joins what is said of everything that is open.
-func (n news) stands(text func(*alert.Alert) string) string {
+// stands joins the states of everything that is open.
+func (n news) stands(between string, text func(*alert.Alert) string) string {
 	texts := make([]string, len(n.open))
 	for i, a := range n.open {
 		texts[i] = text(a)
 	}
-	return strings.Join(texts, ", ")
+	return strings.Join(texts, between)
 }
 
-// happened says in a word and a text what became of an alert that is open, or what
-// a notice tells.
+// happened says in a word and a text what became of an open alert, or what a
+// notice reports.
 func (c *Maker) happened(in *incident, a *alert.Alert) (word, text string) {
-	text = fact(a) + cause(a, "")
+	text = c.fact(a) + c.cause(a, "")
 	switch {
 	case a.Transition == alert.GotWorse:
 		return "Worse", text
 	case a.Transition == alert.GotBetter:
 		return "Better", text
 	case a.Transition == alert.Reopened && a.Flapping:
-		return "Open again", text + "; flapping: " + c.flapping(a)
+		return "Open again", text + c.say().Semicolon + c.say().Flapping(c.flapping(a))
 	case a.Transition == alert.Reopened:
 		return "Open again", text
 	case a.Transition == alert.Settled && a.IsNotice():
-		return "Now", settled(a)
+		return "Now", c.settled(a)
 	case a.Transition == alert.Settled:
-		return "Still open", settled(a)
+		return "Still open", c.settled(a)
 	}
 	for _, before := range in.alerts { // the same change closed another alert on the field
 		if Over(before) && before.Field == a.Field && before.Change.New == a.Change.New && before.Changed.Equal(a.Changed) {
@@ -171,8 +171,8 @@ func (c *Maker) happened(in *incident, a *alert.Alert) (word, text string) {
 	return "Now also", text
 }
 
-func settled(a *alert.Alert) string {
-	return a.Field.String() + " has been " + value(a.Field, a.Change.New) + " for " + phone.Span(a.Changed.Sub(valueSince(a))) + ": no longer flapping"
+func (c *Maker) settled(a *alert.Alert) string {
+	return c.say().Settled(a.Field, c.value(a.Field, a.Change.New), c.span(a.Changed.Sub(valueSince(a))))
 }
 
 // Reminder is the card that tells, in a message's thread, what is still open:
@@ -181,17 +181,17 @@ func (c *Maker) Reminder(due, all []alert.Alert, now time.Time) *Card {
 	whole := incidentsOf(all)
 	list := newsOf(incidentsOf(due), whole)
 	remind := func(n news) Line {
-		return Line{n.mark(), c.who(n.head()) + ": " + n.stands(func(a *alert.Alert) string { return stands(a, now) })}
+		return Line{Mark: n.mark(), Text: c.who(n.head()) + c.say().Colon + n.stands(c.say().Beside, func(a *alert.Alert) string { return c.stands(a, now) })}
 	}
 	first := remind(list[0])
-	card := &Card{Mark: Mark{"Still open", first.Mark.Color}, Title: first.Text}
+	card := &Card{Language: c.Language, Mark: Mark{"Still open", first.Mark.Color}, Title: first.Text}
 	if len(list) > 1 {
-		card.Title = phone.Grouped(len(list)) + " of " + subjects(whole) + c.where(whole, maxNamed)
+		card.Title = c.say().NOf(len(list), c.say().At(c.subjects(whole), c.where(whole, maxNamed)))
 		if worst := critical(incidentsIn(list)); len(worst) > 0 {
-			card.Title = c.names(worst, maxNamed) + ": " + card.Title
+			card.Title = c.names(worst, maxNamed) + c.say().Colon + card.Title
 		}
 		card.enumerate(list, remind)
 	}
-	card.Title = drill(list[0].incident) + card.Title
+	card.Title = c.drill(list[0].incident) + card.Title
 	return card
 }

@@ -37,21 +37,34 @@ func opened(i int, rule string, severity alert.Severity, f phone.Field, old, val
 		Change: phone.Change{Subject: s, Field: f, Old: old, New: value, Direction: f.Direction(old, value), SeenAt: at, Number: &n},
 		Before: old, Transition: alert.Opened, Revision: 1, Notified: 1, Since: at, Changed: at, Openings: 1, Channels: []string{"ops"},
 	}
-	a.Summary = summary(&a)
+	summarize(&a)
 	return a
 }
 
-func summary(a *alert.Alert) alert.Text {
-	was := ""
+// summarize says in both languages what happened.
+func summarize(a *alert.Alert) {
+	was, before := "", ""
 	if a.Change.Old != "" {
-		was = " (was " + a.Change.Old + ")"
+		was, before = " (was "+a.Change.Old+")", "（此前为 "+a.Change.Old+"）"
 	}
-	return alert.Text{"", state(a.Field, a.Change.New), ": ", a.Subject.PhoneNumber, " ", nameOf(a), "", was, ""}
+	a.Summary = alert.Text{"", testCards().state(a.Field, a.Change.New), ": ", a.Subject.PhoneNumber, " ", nameOf(a), "", was, ""}
+	translate(a, func(t *alert.Texts) {
+		t.Summary = alert.Text{"", chineseCards().state(a.Field, a.Change.New), "：", a.Subject.PhoneNumber, " ", nameOf(a), "", before, ""}
+	})
+}
+
+func translate(a *alert.Alert, set func(*alert.Texts)) {
+	texts := a.Translations[phone.Chinese]
+	set(&texts)
+	a.Translations = map[phone.Language]alert.Texts{phone.Chinese: texts}
 }
 
 func banned(i int, after time.Duration) alert.Alert {
 	a := opened(i, "status-blocked", alert.Critical, phone.Status, "CONNECTED", "BANNED", after)
 	a.Action = alert.Text{"Stop all sending from this number, look up the violation in Business Support Home and request a review there."}
+	translate(&a, func(t *alert.Texts) {
+		t.Action = alert.Text{"立即停止使用该号码发送消息，在 Business Support Home 查看违规详情并申请复审。"}
+	})
 	a.Runbook = "https://wiki.example.com/wa/banned"
 	return a
 }
@@ -59,6 +72,9 @@ func banned(i int, after time.Duration) alert.Alert {
 func red(i int, after time.Duration) alert.Alert {
 	a := opened(i, "quality-red", alert.Critical, phone.QualityRating, "GREEN", "RED", after)
 	a.Action = alert.Text{"Pause marketing on this number now, then find the templates that people block or report."}
+	translate(&a, func(t *alert.Texts) {
+		t.Action = alert.Text{"立即暂停该号码的营销消息，并找出被用户屏蔽或举报的模板。"}
+	})
 	return a
 }
 
@@ -66,6 +82,9 @@ func limitLowered(i int, after time.Duration) alert.Alert {
 	a := opened(i, "limit-lowered", alert.Warning, phone.MessagingLimitTier, "TIER_10K", "TIER_1K", after)
 	a.Title = alert.Text{"messaging limit lowered"}
 	a.Action = alert.Text{"The limit counts for the customer's whole portfolio: resize the campaigns of all its numbers, and look at their quality."}
+	translate(&a, func(t *alert.Texts) {
+		t.Title, t.Action = alert.Text{"消息限额下调"}, alert.Text{"限额由该客户的所有号码共用：请调整所有号码的群发计划，并检查质量评级。"}
+	})
 	return a
 }
 
@@ -88,7 +107,7 @@ func became(a alert.Alert, t alert.Transition, value string, after time.Duration
 		a.State, a.Since, a.Openings = alert.Firing, a.Changed, a.Openings+1
 	}
 	if !a.State.Closed() {
-		a.Summary = summary(&a)
+		summarize(&a)
 	}
 	return a
 }
@@ -96,6 +115,9 @@ func became(a alert.Alert, t alert.Transition, value string, after time.Duration
 func yellow(i int, after time.Duration) alert.Alert {
 	a := opened(i, "quality-yellow", alert.Warning, phone.QualityRating, "RED", "YELLOW", after)
 	a.Action = alert.Text{"Send less often and tighten the audience before it turns RED."}
+	translate(&a, func(t *alert.Texts) {
+		t.Action = alert.Text{"降低发送频率并收紧受众，避免评级降为低（RED）。"}
+	})
 	return a
 }
 
@@ -141,8 +163,9 @@ type shown struct {
 }
 
 // states are all that a message or a reply can say, once each.
-func states() []shown {
-	c := testCards()
+func states() []shown { return statesIn(testCards()) }
+
+func statesIn(c *Maker) []shown {
 	at := alerttest.Noon.Add(2 * time.Second) // of the post
 	message := func(alerts ...alert.Alert) *Card {
 		m := c.Message(alerts, at)
@@ -158,7 +181,7 @@ func states() []shown {
 	first = append(first, banned(0, 0), red(8, 0), red(9, 0))
 	for i := range first {
 		first[i].Baseline, first[i].Change.Baseline, first[i].Change.Old = true, true, ""
-		first[i].Summary = summary(&first[i])
+		summarize(&first[i])
 	}
 	routes := []alert.Alert{
 		notice(opened(0, "routing-changed", alert.High, phone.UpQueue, "", "q-up-2", 0)),
@@ -198,7 +221,7 @@ func states() []shown {
 		},
 		{"a list with one critical", message(append(limits[:2:2], banned(5, 0))...), false, "BANNED: 12015550123 Tailspin Toys (was CONNECTED), and 2 others of Acme, critical"},
 		{"a list that is over", message(restored[:3]...), false, "Resolved: 3 numbers of Acme recovered after 41 min (messaging limit lowered)"},
-		{"the first look at a space", message(first...), false, "12015550118 Northwind Parcels, 12015550126 Fabrikam Fresh and 1 more: BANNED and QualityRating RED, and 6 others in the first look at Acme, critical"},
+		{"the first look at a space", message(first...), false, "12015550118 Northwind Parcels, 12015550126 Fabrikam Fresh and 1 more: BANNED and QualityRating RED, and 6 others in the first poll of Acme, critical"},
 
 		{"worse", c.Reply([]alert.Alert{worse}, []alert.Alert{worse}), true, "Worse: 12015550118 Northwind Parcels: BANNED, was RESTRICTED"},
 		{"joined", c.Reply([]alert.Alert{banned(0, minute)}, []alert.Alert{red(0, 0), banned(0, minute)}), true, "Now also: 12015550118 Northwind Parcels: BANNED, was CONNECTED"},
@@ -211,7 +234,7 @@ func states() []shown {
 		{"again", c.Reply([]alert.Alert{reopened(0)}, []alert.Alert{reopened(0)}), true, "Open again: 12015550118 Northwind Parcels: QualityRating RED, was GREEN"},
 		{
 			"it flaps", c.Reply([]alert.Alert{flapping(20 * minute)}, []alert.Alert{flapping(20 * minute)}), true,
-			"Open again: 12015550118 Northwind Parcels: QualityRating RED, was GREEN; flapping: 3 times RED in 20 min; next word when it stays for 15 min",
+			"Open again: 12015550118 Northwind Parcels: QualityRating RED, was GREEN; flapping: 3 times RED in 20 min; next update once stable for 15 min",
 		},
 		{"it settled", c.Reply([]alert.Alert{settledAs("GREEN")}, []alert.Alert{settledAs("GREEN")}), true, "Resolved: 12015550118 Northwind Parcels: QualityRating has been GREEN for 15 min: no longer flapping"},
 		{"it settled badly", c.Reply([]alert.Alert{settledAs("RED")}, []alert.Alert{settledAs("RED")}), true, "Still open: 12015550118 Northwind Parcels: QualityRating has been RED for 15 min: no longer flapping"},
@@ -255,7 +278,7 @@ func TestMessagesShowTheLastNoticeOfAField(t *testing.T) {
 	settled := notice(opened(0, "routing-changed", alert.High, phone.UpQueue, "q-3", "q-4", 10*minute))
 	settled.Transition, settled.Changed = alert.Settled, alerttest.Noon.Add(25*minute)
 	made := testCards().Message([]alert.Alert{banned(0, 0), first, second}, alerttest.Noon)
-	require.Equal(t, []Line{{Mark{"High", Orange}, "UpQueue q-3, was q-2"}}, made.Lines)
+	require.Equal(t, []Line{{Mark: Mark{"High", Orange}, Text: "UpQueue q-3, was q-2"}}, made.Lines)
 	made = testCards().Message([]alert.Alert{connectedTo("CONNECTED"), first, second, settled, banned(1, 0)}, alerttest.Noon)
 	require.Equal(t, "12015550118 Northwind Parcels: CONNECTED again, was BANNED; UpQueue q-3 → q-4 (after 41 min)", made.Lines[1].Text)
 	told := testCards().Reply([]alert.Alert{settled}, []alert.Alert{banned(0, 0), first, second, settled})
@@ -271,9 +294,9 @@ func TestStates(t *testing.T) {
 		require.Equal(t, s.text, sentence, s.name)
 		requireBudget(t, s.card)
 		if s.reply {
-			require.NoError(t, p.Reply(s.name, "1", s.card))
+			require.NoError(t, p.Reply([]string{"#" + s.name}, "1", s.card))
 		} else {
-			require.NoError(t, p.Message(s.name, "1", s.card))
+			require.NoError(t, p.Message([]string{"#" + s.name}, "1", s.card))
 		}
 	}
 	require.NotContains(t, all.String(), "(none)")

@@ -32,7 +32,7 @@ func spans(s string) []string {
 }
 
 // ownLink is a link that the rule or the bot itself may show.
-var ownLink = regexp.MustCompile(`^https://(wiki\.example\.com/wa/\w+\|Runbook|numwatch\.example\.com/[\w/?=&;.#%~+$:@-]*\|[A-Za-z ]+|business\.facebook\.com/wa/manage/phone-numbers/\|WhatsApp Manager)$`)
+var ownLink = regexp.MustCompile(`^https://(wiki\.example\.com/wa/\w+\|(Runbook|处理手册)|numwatch\.example\.com/[\w/?=&;.#%~+$:@-]*\|[A-Za-z\p{Han} ]+|business\.facebook\.com/wa/manage/phone-numbers/\|WhatsApp (Manager|管理工具))$`)
 
 // requireHarmless checks a text that Slack parses, which the rule, the channel
 // and the clock alone may have put syntax into.
@@ -97,12 +97,18 @@ func hostileAlert(i int, name string) alert.Alert {
 	a.Ack = &alert.Ack{By: name, At: alerttest.Noon}
 	a.Summary = alert.Text{"Quality of ", name, " fell to ", name}
 	a.Action = alert.Text{"Write to ", name, "."}
+	a.Translations = map[phone.Language]alert.Texts{phone.Chinese: {
+		Title: alert.Text{"评级 ", name, ""}, Summary: alert.Text{"评级 ", name, "：", name, "（", name, "）"}, Action: alert.Text{"联系 ", name, "。"},
+	}}
 	return a
 }
 
 // everyCard makes each kind of message of alerts.
 func everyCard(alerts ...alert.Alert) []*Card {
-	c := testCards()
+	return append(everyCardOf(testCards(), alerts...), everyCardOf(chineseCards(), alerts...)...)
+}
+
+func everyCardOf(c *Maker, alerts ...alert.Alert) []*Card {
 	c.Space = func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k, Name: alerts[0].Closing} }
 	closed := make([]alert.Alert, len(alerts))
 	for i := range alerts {

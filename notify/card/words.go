@@ -2,15 +2,21 @@ package card
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 	"time"
 
 	"numwatch/alert"
+	"numwatch/notify/wording"
 	"numwatch/phone"
 )
 
 const maxName = 60 // runes of a name that a customer chose
+
+// say returns the words of the maker's language.
+func (c *Maker) say() *wording.Catalogue { return wording.In(c.Language) }
+
+// span writes a duration in the maker's language.
+func (c *Maker) span(d time.Duration) string { return c.Language.Span(d) }
 
 // who names a subject: a number with its name, a space, an account, a part of
 // the bot.
@@ -19,11 +25,11 @@ func (c *Maker) who(a *alert.Alert) string {
 	case phone.OfNumber:
 		return strings.TrimSpace(s.PhoneNumber + " " + alert.Cut(nameOf(a), maxName))
 	case phone.OfSpace:
-		return "Space " + c.spaceTitle(s)
+		return c.say().Space(c.spaceTitle(s))
 	case phone.OfAccount:
-		return "Account " + s.Account
+		return c.say().Account(s.Account)
 	default:
-		return "numwatch " + s.Component
+		return c.say().Part(s.Component)
 	}
 }
 
@@ -43,65 +49,83 @@ func (c *Maker) described(s phone.Subject) phone.Space {
 
 func (c *Maker) spaceTitle(s phone.Subject) string { return cmp.Or(c.described(s).Name, s.Space) }
 
-func value(f phone.Field, v string) string { return cmp.Or(f.Shown(v), "(empty)") }
-
-// state is a value with its field's name, which a status does without.
-func state(f phone.Field, v string) string {
-	if f == phone.Status && v != "" {
-		return v
+func (c *Maker) value(f phone.Field, v string) string {
+	if shown := f.Shown(v); shown != "" {
+		return c.say().Value(f, shown)
 	}
-	return f.String() + " " + value(f, v)
+	return c.say().Empty
 }
 
-// was is the value before, "" where none is known or it is the same: what opens at
-// the first sight of a number, or by another field's change, went nowhere.
-func was(a *alert.Alert) string {
-	c := &a.Change
-	if c.Old == c.New || c.Old == "" && (a.Baseline || a.Field.IsEnum() || !a.Field.OfNumber()) {
+// state is a value with its field's name, which a status does without.
+func (c *Maker) state(f phone.Field, v string) string {
+	if c.name(f, v) == "" {
+		return c.value(f, v)
+	}
+	return c.say().State(f, c.value(f, v))
+}
+
+// name is what a field's value is called; a status needs no name.
+func (c *Maker) name(f phone.Field, v string) string {
+	if f == phone.Status && v != "" {
 		return ""
 	}
-	return value(a.Field, c.Old)
+	return c.say().Field(f)
+}
+
+// was is the value before, "" where none is known or it is the same: an alert that
+// opens at the first poll of a number, or by another field's change, has no move
+// to show.
+func (c *Maker) was(a *alert.Alert) string {
+	if !moved(a) {
+		return ""
+	}
+	return c.value(a.Field, a.Change.Old)
+}
+
+func moved(a *alert.Alert) bool {
+	c := &a.Change
+	return c.Old != c.New && (c.Old != "" || !a.Baseline && !a.Field.IsEnum() && a.Field.OfNumber())
 }
 
 // fact says what an alert is about: "QualityRating RED, was GREEN".
-func fact(a *alert.Alert) string {
-	text := state(a.Field, a.Change.New)
-	if old := was(a); old != "" {
-		text += ", was " + old
+func (c *Maker) fact(a *alert.Alert) string {
+	text := c.state(a.Field, a.Change.New)
+	if old := c.was(a); old != "" {
+		text += c.say().Was(old)
 	}
 	return text
 }
 
-// move is the fact as lists show it: "QualityRating GREEN → RED".
-func move(a *alert.Alert) string {
-	text := value(a.Field, a.Change.New)
-	if old := was(a); old != "" {
+// step is the move of a value, as lists show it: "GREEN → RED".
+func (c *Maker) step(a *alert.Alert) string {
+	text := c.value(a.Field, a.Change.New)
+	if old := c.was(a); old != "" {
 		text = old + " → " + text
 	}
-	return a.Field.String() + " " + text
+	return text
 }
 
 // headline is what happened, as the rule puts it.
 func (c *Maker) headline(a *alert.Alert) string {
-	return cmp.Or(a.Summary.Plain(), c.who(a)+": "+fact(a))
+	return cmp.Or(c.texts(a).Summary.Plain(), c.who(a)+c.say().Colon+c.fact(a))
 }
 
 // cause is why a poll fails or a sink is parked, where that is not said otherwise.
-func cause(a *alert.Alert, said string) string {
+func (c *Maker) cause(a *alert.Alert, said string) string {
 	why := cmp.Or(a.Change.Code, a.Change.Reason)
 	if why == "" || strings.Contains(said, alert.Plain(why)) {
 		return ""
 	}
-	return ": " + why
+	return c.say().Colon + why
 }
 
-// again says of what is open that it was closed before.
+// again says that an open alert was closed before.
 func (c *Maker) again(a *alert.Alert) string {
 	switch {
 	case a.Flapping:
-		return ", flapping: " + c.flapping(a)
+		return c.say().Comma + c.say().Flapping(c.flapping(a))
 	case a.Openings > 1:
-		return ", open again"
+		return c.say().OpenAgain
 	default:
 		return ""
 	}
@@ -111,17 +135,17 @@ func (c *Maker) again(a *alert.Alert) string {
 func (c *Maker) flapping(a *alert.Alert) string {
 	n := len(a.Flaps)
 	if n == 0 {
-		return "it comes and goes"
+		return c.say().ComesGoes
 	}
 	bad := a.Change.New
 	if a.State.Closed() {
 		bad = a.Change.Old
 	}
-	text := fmt.Sprintf("%d times %s in %s", n, value(a.Field, bad), phone.Span(a.Flaps[n-1].Sub(a.Flaps[0])))
+	text := c.say().Flaps(n, c.value(a.Field, bad), c.span(a.Flaps[n-1].Sub(a.Flaps[0])))
 	if c.SettleAfter == nil || c.SettleAfter() <= 0 {
 		return text
 	}
-	return text + "; next word when it stays for " + phone.Span(c.SettleAfter())
+	return text + c.say().NextWord(c.span(c.SettleAfter()))
 }
 
 // valueSince is since when the field has its value: a number that was restricted
@@ -133,76 +157,81 @@ func valueSince(a *alert.Alert) time.Time {
 	return a.Changed
 }
 
-// stands says for how long an alert has stood as it does.
-func stands(a *alert.Alert, now time.Time) string {
-	text := state(a.Field, a.Change.New) + " for " + phone.Span(now.Sub(valueSince(a)))
+// stands says how long an alert has been in its state.
+func (c *Maker) stands(a *alert.Alert, now time.Time) string {
+	text := c.say().For(c.state(a.Field, a.Change.New), c.span(now.Sub(valueSince(a))))
 	if a.Since.Before(valueSince(a)) {
-		text += " (open for " + phone.Span(now.Sub(a.Since)) + ")"
+		text += c.say().OpenFor(c.span(now.Sub(a.Since)))
 	}
-	return text + cause(a, "")
+	return text + c.cause(a, "")
 }
 
 // was is the value that the field had at its worst.
 func (e ending) was() string {
 	c, f := &e.worst.Change, e.worst.Field
 	if e.worst.State == alert.Ended && !f.EndsLife(c.New) { // no change of the field ended it
-		return value(f, c.New)
+		return c.New
 	}
-	return value(f, c.Old)
+	return c.Old
 }
 
+func (c *Maker) endedFrom(e ending) string { return c.value(e.worst.Field, e.was()) }
+
 // now says what became of the field.
-func (e ending) now() string {
+func (c *Maker) now(e ending) string {
 	a := e.last
 	switch {
+	case a.State == alert.Ended && a.Closing == "":
+		return c.say().Ended
 	case a.State == alert.Ended:
-		return cmp.Or(a.Closing, "ended")
+		return c.say().Closing(a.Closing)
+	case a.Change.Old == a.Change.New && a.Closing == "":
+		return c.say().Over(a.Field)
 	case a.Change.Old == a.Change.New:
-		return a.Field.String() + " " + cmp.Or(a.Closing, "is over")
+		return c.say().Still(a.Field, c.value(a.Field, a.Change.New), a.Closing)
 	case a.Recovered():
-		return state(a.Field, a.Change.New)
+		return c.state(a.Field, a.Change.New)
 	default:
-		return "now " + state(a.Field, a.Change.New)
+		return c.say().Now(c.name(a.Field, a.Change.New), c.value(a.Field, a.Change.New))
 	}
 }
 
 // outcome is the ending beside others, as in "QualityRating GREEN again, was RED".
-func (e ending) outcome() string {
-	text := e.now()
-	if e.last.Recovered() && e.last.Change.New == e.worst.Before {
-		text += " again"
+func (c *Maker) outcome(e ending) string {
+	text, a := c.now(e), e.last
+	if a.Recovered() && a.Change.New == e.worst.Before {
+		text = c.say().Again(c.name(a.Field, a.Change.New), c.value(a.Field, a.Change.New))
 	}
-	return text + ", was " + e.was()
+	return text + c.say().Was(c.endedFrom(e))
 }
 
 // ended says how an incident ended and after how long.
-func (in *incident) ended() string {
+func (c *Maker) ended(in *incident) string {
 	if a := in.closed[0].last; a.Field == phone.Presence && a.Recovered() && !a.Change.AwaySince.IsZero() {
-		return " is " + a.Closing // back after …
+		return c.say().Back(a.Closing, c.span(a.Change.SeenAt.Sub(a.Change.AwaySince)))
 	}
 	begin, end := in.lasted()
-	text := " after " + phone.Span(end.Sub(begin)) + ": " + in.closed[0].now() + " (was " + in.closed[0].was() + ")"
-	if in.mark().Color == Green {
-		return " recovered" + text
-	}
-	return text
+	return c.say().EndedAfter(in.mark().Color == Green, c.span(end.Sub(begin)), c.now(in.closed[0]), c.endedFrom(in.closed[0]))
 }
 
 // otherEnds says how the other fields of the incident ended.
-func (in *incident) otherEnds() (text string) {
+func (c *Maker) otherEnds(in *incident) (text string) {
 	for _, e := range in.closed[1:] {
-		text += "; " + e.outcome()
+		text += c.say().Semicolon + c.outcome(e)
 	}
 	return text
 }
 
-// meanwhile is said of what was over before the message was posted.
-func meanwhile(closed time.Time, mark Mark, at time.Time) string {
+// meanwhile is for alerts that were over before the message was posted.
+func (c *Maker) meanwhile(closed time.Time, mark Mark, at time.Time) string {
 	if closed.After(at) {
 		return ""
 	}
-	return "opened and " + strings.ToLower(mark.Word) + " meanwhile"
+	return c.say().Meanwhile(c.say().Inner(mark.Word))
 }
 
 // UTC writes a time for those whose zone is not known.
-func UTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+func UTC(t time.Time) string { return wording.In(phone.English).Time(t) }
+
+// texts are what an alert's rule says.
+func (c *Maker) texts(a *alert.Alert) alert.Texts { return a.Texts(c.Language) }

@@ -21,8 +21,8 @@ func unreached(login *Login, err error) error {
 	return fmt.Errorf("connecting to nats at %s: %w; %s", login.where(), err, advice)
 }
 
-// Check connects once and tells whether the stream can be used, in words
-// for people. It makes and changes nothing.
+// Check connects once and says, in words for people, whether the stream can be
+// used. It changes nothing.
 func Check(ctx context.Context, login Login, stream StreamOptions) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
@@ -41,7 +41,7 @@ func Check(ctx context.Context, login Login, stream StreamOptions) (string, erro
 	}
 	create := stream.Create
 	stream.Create = false
-	_, err = stream.open(ctx, js)
+	found, err := stream.open(ctx, js)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound) && create:
 		return fmt.Sprintf("%s answers; stream %s will be created", login.where(), stream.Name), nil
@@ -55,5 +55,9 @@ func Check(ctx context.Context, login Login, stream StreamOptions) (string, erro
 	if _, err := read.lastOn(ctx, SubjectAll); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s answers; stream %s fits", login.where(), stream.Name), nil
+	result := fmt.Sprintf("%s answers; stream %s fits", login.where(), stream.Name)
+	for _, w := range stream.warnings(found.CachedInfo().Config) {
+		result += "\nwarning: " + w
+	}
+	return result, nil
 }

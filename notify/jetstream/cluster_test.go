@@ -2,17 +2,17 @@ package jetstream
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+
+	"numwatch/internal/natstest"
 )
 
 // electedWithin is how long a cluster may take to have leaders; an election
@@ -21,62 +21,15 @@ const electedWithin = time.Minute
 
 // cluster is three servers on this machine, with a stream on each.
 type cluster struct {
-	t       *testing.T
-	dir     string
-	options [3]*server.Options
-	nodes   [3]*server.Server
+	*natstest.Cluster
+	t *testing.T
 }
 
-func newCluster(t *testing.T) *cluster {
-	c := &cluster{t: t, dir: t.TempDir()}
-	var routes []string
-	for i := range c.nodes {
-		c.options[i] = &server.Options{
-			ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: freePort(t), JetStream: true, StoreDir: c.store(i), NoSigs: true, NoLog: true,
-			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: freePort(t)},
-		}
-		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", c.options[i].Cluster.Port))
-	}
-	for i := range c.nodes {
-		c.options[i].Routes = server.RoutesFromStr(strings.Join(routes, ","))
-	}
-	t.Cleanup(func() { c.stop(0, 1, 2) })
-	c.start(0, 1, 2)
-	return c
-}
-
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func (c *cluster) store(i int) string { return filepath.Join(c.dir, fmt.Sprint(i)) }
-
-func (c *cluster) url(i int) string { return fmt.Sprintf("nats://127.0.0.1:%d", c.options[i].Port) }
-
-func (c *cluster) start(which ...int) {
-	for _, i := range which {
-		s, err := server.NewServer(c.options[i].Clone())
-		require.NoError(c.t, err)
-		s.Start()
-		c.nodes[i] = s
-	}
-}
-
-func (c *cluster) stop(which ...int) {
-	for _, i := range which {
-		if c.nodes[i] != nil {
-			c.nodes[i].Shutdown()
-			c.nodes[i].WaitForShutdown()
-		}
-	}
-}
+func newCluster(t *testing.T) cluster { return cluster{natstest.NewCluster(t), t} }
 
 // stream waits for the stream, made if need be, to have a leader, and returns a
 // connection to a node that is not the leader.
-func (c *cluster) stream(nodes ...int) jetstream.JetStream {
+func (c cluster) stream(nodes ...int) jetstream.JetStream {
 	c.t.Helper()
 	config := StreamOptions{Name: "NUMWATCH"}.config()
 	config.Replicas = 3
@@ -84,7 +37,7 @@ func (c *cluster) stream(nodes ...int) jetstream.JetStream {
 	require.Eventually(c.t, func() bool {
 		var leader string
 		for _, i := range nodes {
-			nc, err := nats.Connect(c.url(i))
+			nc, err := nats.Connect(c.URL(i))
 			if err != nil {
 				return false
 			}
@@ -95,7 +48,7 @@ func (c *cluster) stream(nodes ...int) jetstream.JetStream {
 				nc.Close()
 				return false
 			}
-			if leader = s.CachedInfo().Cluster.Leader; leader != c.options[i].ServerName {
+			if leader = s.CachedInfo().Cluster.Leader; leader != c.Name(i) {
 				js = some
 				c.t.Cleanup(nc.Close)
 				return true
@@ -141,25 +94,50 @@ func TestClusterLosesTheEndOfTheStream(t *testing.T) {
 	copies := t.TempDir()
 	b.add(b.mixed(200, 20)...)
 	o, said, lost := b.heard()
-	o.Login.URL = strings.Join([]string{c.url(1), c.url(2)}, ",")
+	o.Login.URL = strings.Join([]string{c.URL(1), c.URL(2)}, ",")
 	b.start(o)
 	b.caughtUp()
-	c.stop(0, 1, 2)
-	require.NoError(t, os.CopyFS(copies, os.DirFS(c.dir)))
-	c.start(0, 1, 2)
+	c.Stop(0, 1, 2)
+	require.NoError(t, os.CopyFS(copies, os.DirFS(c.Dir)))
+	c.Start(0, 1, 2)
 	b.add(b.mixed(300, 20)...)
 	require.Eventually(t, func() bool { return b.sink.Status().Cursor == 500 }, electedWithin, time.Millisecond)
 	require.NotContains(t, said.String(), saysLost)
-	c.stop(0, 1, 2)
+	c.Stop(0, 1, 2)
 	for i := 1; i <= 2; i++ {
-		require.NoError(t, os.RemoveAll(c.store(i)))
-		require.NoError(t, os.CopyFS(c.store(i), os.DirFS(filepath.Join(copies, fmt.Sprint(i)))))
+		require.NoError(t, os.RemoveAll(c.Store(i)))
+		require.NoError(t, os.CopyFS(c.Store(i), os.DirFS(filepath.Join(copies, fmt.Sprint(i)))))
 	}
-	c.start(1, 2)
+	c.Start(1, 2)
 	b.add(b.mixed(100, 20)...)
 	require.Eventually(t, func() bool { return b.sink.Status().Cursor == 600 }, electedWithin, time.Millisecond)
 	b.js = c.stream(1, 2)
 	b.requireOnceInOrder(b.published(600))
 	require.Contains(t, said.String(), saysLost)
 	require.EqualValues(t, 300, lost())
+}
+
+// A stream is made on as many servers as it is to be on. One that is on fewer is used, with a warning.
+func TestStreamOnFewerServersThanWanted(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	js := c.JetStream()
+	want := StreamOptions{Name: "NUMWATCH", Create: true, Replicas: 3}
+	made, err := want.open(t.Context(), js)
+	require.NoError(t, err)
+	require.Equal(t, 3, made.CachedInfo().Config.Replicas)
+	require.Empty(t, want.warnings(made.CachedInfo().Config))
+	said, err := Check(t.Context(), Login{URL: c.URLs()}, want)
+	require.NoError(t, err)
+	require.NotContains(t, said, "warning")
+
+	config := made.CachedInfo().Config
+	config.Replicas = 1
+	_, err = js.UpdateStream(t.Context(), config)
+	require.NoError(t, err)
+	said, err = Check(t.Context(), Login{URL: c.URLs()}, want)
+	require.NoError(t, err)
+	require.Contains(t, said, "warning: stream NUMWATCH is on 1 server of NATS")
+	require.Contains(t, said, "nats stream edit NUMWATCH --replicas 3")
+	require.Empty(t, StreamOptions{Name: "NUMWATCH"}.warnings(config), "without replicas one server is what is wanted")
 }

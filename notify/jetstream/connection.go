@@ -22,8 +22,8 @@ const (
 	reconnectMax = 5 * time.Second
 )
 
-// Login says where NATS is and how to be let in. Files are read when
-// connecting. Nothing of it is ever logged but the URL, redacted.
+// Login says where NATS is and how to sign in. Files are read when connecting.
+// Nothing of it is ever logged but the URL, redacted.
 type Login struct {
 	Server *Server // in this process; the URL and files are then unused
 	URL    string  // one or more, separated by commas
@@ -40,7 +40,7 @@ func (l *Login) where() string {
 }
 
 // connect returns a connection that keeps trying for ever, connected or not. An
-// error says that the files or the URL are no good.
+// error means that the files or the URL are invalid.
 func (p *Publisher) connect() (*nats.Conn, error) {
 	o, err := p.o.Login.options()
 	if err != nil {
@@ -49,6 +49,19 @@ func (p *Publisher) connect() (*nats.Conn, error) {
 	nc, err := nats.Connect(p.o.Login.URL, append(o, p.handlers()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to nats at %s: %w", p.o.Login.where(), err)
+	}
+	return nc, nil
+}
+
+// Connect returns a connection of another part of numwatch, which keeps trying for ever, connected or not.
+func (l *Login) Connect(more ...nats.Option) (*nats.Conn, error) {
+	o, err := l.options()
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(l.URL, append(o, more...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to nats at %s: %w", l.where(), err)
 	}
 	return nc, nil
 }

@@ -68,3 +68,14 @@ func TestNATSHidesPasswords(t *testing.T) {
 	require.ErrorContains(t, err, "nats.nkey_file /nowhere")
 	require.NotContains(t, err.Error(), "secret")
 }
+
+func TestNATSTakesHints(t *testing.T) {
+	b := newRig(t)
+	o := b.options()
+	o.Hint = func(account string, body []byte) []byte { return []byte(account + " " + string(body)) }
+	b.run(New(o))
+	require.Eventually(t, func() bool {
+		m, err := b.js.Conn().Request(SubjectHint+"main", []byte("look"), soon)
+		return err == nil && string(m.Data) == "main look"
+	}, soon, 10*time.Millisecond)
+}

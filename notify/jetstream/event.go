@@ -64,7 +64,7 @@ func (r *Renderer) Render(e *alert.Event, now time.Time) []byte {
 
 func eventType(k alert.Kind) string { return "numwatch." + k.String() + ".v1" }
 
-// source is a URI reference to where the event arose: the space's identifiers
+// source is a URI reference to the origin of the event: the space's identifiers
 // are opaque, so they are escaped.
 func source(s phone.Subject) string {
 	path := "/numwatch"
@@ -184,6 +184,14 @@ func writeAlert(w *writer, a *alert.Alert) {
 		w.object("ack", func() {
 			w.text("by", a.Ack.By)
 			w.moment("at", a.Ack.At)
+		})
+	}
+	if r := a.Reason; r != nil {
+		w.object("reason", func() {
+			w.text("level", r.Level)
+			w.some("code", r.Code)
+			w.text("text", r.Text)
+			w.some("solution", r.Solution)
 		})
 	}
 	w.some("closing", a.Closing)

@@ -269,6 +269,7 @@ func TestAsyncAPIFitsTheCode(t *testing.T) {
 		require.Contains(t, doc.Components.Messages, name)
 	}
 	require.Equal(t, SubjectHeartbeat, doc.Channels["heartbeat"].Address)
+	require.Equal(t, SubjectHint+"{account}", doc.Channels["hint"].Address)
 	for _, e := range everyEvent() {
 		address := hole.ReplaceAllString(doc.Channels[e.Kind.String()].Address, "*")
 		require.True(t, covers(address, Subject(&e)), "%s %s", address, Subject(&e))

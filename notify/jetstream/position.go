@@ -39,10 +39,10 @@ type position struct {
 // stream still ends where it did when nothing was on its way, as after a stop or
 // a kill in the calm, the stored cursor knows all of it, and nothing is asked.
 //
-// A stream that holds nothing, or whose last message has another epoch (the
-// store was restored, or another bot shares the stream), tells nothing. Then
-// the stored cursor counts, for a stream made anew as well: what the old one
-// had acknowledged is not repeated.
+// A stream that holds nothing, or whose last message has another epoch (the store
+// was restored, or another bot shares the stream), tells nothing. Then the stored
+// cursor counts, for a stream that was created again as well: what the old one had
+// acknowledged is not repeated.
 //
 // All of this fails where the stream lost its end; then rewind goes back.
 func (p *Publisher) locate(ctx context.Context, s jetstream.Stream, read reader) (*position, error) {

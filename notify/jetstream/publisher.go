@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ const (
 	backoffMin      = 200 * time.Millisecond
 	backoffMax      = 15 * time.Second
 	behindAfter     = 5 * time.Minute
+	mayEvery        = 50 * time.Millisecond // how often it is asked again whether events may be published
 )
 
 // Options configures the cursor over the log.
@@ -41,8 +43,12 @@ type Options struct {
 	// PublishChanges false passes over change events: only alerts and the bot's
 	// own notices are published.
 	PublishChanges bool
-	OtherEpoch     func(epoch string) // told when the stream ends with an event of another store; may be nil
+	OtherEpoch     func(epoch string) // called when the stream ends with an event of another store; may be nil
 	Ready          func() error       // why the bot sends no heartbeat; nil: it always does
+	May            func() error       // called before each event; its error prevents it. Nil: all may be sent
+	// Hint takes a message on numwatch.hint.ACCOUNT and returns the answer; nil: none
+	// are taken.
+	Hint func(account string, body []byte) (answer []byte)
 
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
@@ -85,6 +91,7 @@ type Publisher struct {
 	mu        sync.Mutex
 	conn      *nats.Conn
 	lastError string
+	warnings  []string // of the stream
 }
 
 // Status is a view for pages.
@@ -94,6 +101,7 @@ type Status struct {
 	Cursor    uint64 // every event up to here is acknowledged
 	Lag       uint64 // events of the log behind it
 	LastError string // "" once it works again
+	Warnings  []string
 }
 
 // New returns a cursor that does nothing until Run.
@@ -108,6 +116,9 @@ func New(o Options) *Publisher {
 	}
 	if p.o.OtherEpoch == nil {
 		p.o.OtherEpoch = func(string) {}
+	}
+	if p.o.May == nil {
+		p.o.May = func() error { return nil }
 	}
 	if p.o.Ready == nil {
 		p.o.Ready = func() error { return nil }
@@ -147,14 +158,14 @@ func (p *Publisher) register(r prometheus.Registerer) {
 // Wake says that the log has grown. It never blocks.
 func (p *Publisher) Wake() { p.wake.Send() }
 
-// Status returns how publishing stands.
+// Status returns the state of publishing.
 func (p *Publisher) Status() Status {
 	reason, parked := p.state.Parked()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Status{
 		Connected: p.conn != nil && p.conn.IsConnected(), Parked: parked,
-		Cursor: p.acked.Load(), Lag: p.lag(), LastError: cmp.Or(p.lastError, reason),
+		Cursor: p.acked.Load(), Lag: p.lag(), LastError: cmp.Or(p.lastError, reason), Warnings: p.warnings,
 	}
 }
 
@@ -170,6 +181,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 	nc, err := p.connectWhenPossible(ctx)
 	if err != nil {
 		return nil // ctx ended before anything was begun
+	}
+	if err := p.takeHints(nc); err != nil {
+		p.log.Warn("hints are not taken from nats", "err", err)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.heartbeat(gctx, nc) })
@@ -202,12 +216,19 @@ func (p *Publisher) connectWhenPossible(ctx context.Context) (*nats.Conn, error)
 
 func (p *Publisher) publish(ctx context.Context, nc *nats.Conn) error {
 	for failures := 0; ctx.Err() == nil; failures++ {
+		if p.o.May() != nil { // that is no failure of NATS
+			select {
+			case <-ctx.Done():
+			case <-time.After(mayEvery):
+			}
+			continue
+		}
 		before := p.cursor.Seq
 		err := p.session(ctx, nc)
 		if ctx.Err() != nil {
 			break
 		}
-		if errors.Is(err, errWentBack) {
+		if p.o.May() != nil || errors.Is(err, errWentBack) {
 			continue // locate says what it means
 		}
 		if p.cursor.Seq > before {
@@ -233,6 +254,7 @@ func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
+	p.warn(stream.CachedInfo().Config)
 	read, err := newReader(nc, p.o.Stream.Name)
 	if err != nil {
 		return err
@@ -250,7 +272,20 @@ func (p *Publisher) session(ctx context.Context, nc *nats.Conn) error {
 	return err
 }
 
-// failed notes a failure and waits a while, or until the connection is up again.
+// warn notes what is wrong with a usable stream.
+func (p *Publisher) warn(c jetstream.StreamConfig) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.warnings
+	p.warnings = p.o.Stream.warnings(c)
+	for _, w := range p.warnings {
+		if !slices.Contains(before, w) {
+			p.log.Warn("the stream is not as it should be", "why", w)
+		}
+	}
+}
+
+// failed notes a failure and backs off, or until the connection is up again.
 func (p *Publisher) failed(ctx context.Context, err error, failures int) {
 	p.events.WithLabelValues("failed").Inc()
 	if s := p.o.Login.Server; s != nil {
@@ -313,8 +348,8 @@ func (p *Publisher) checkAge(ctx context.Context, oldest time.Time) {
 	}
 }
 
-// deadLetter passes over an event that can never be published. The first one is
-// reported to the rules, until the next start: where one is too large others are.
+// deadLetter skips an event that can never be published. The first one is reported
+// to the rules, until the next start: where one is too large others are.
 func (p *Publisher) deadLetter(ctx context.Context, e *alert.Event, err error) {
 	id := p.o.Renderer.ID(e.Seq)
 	p.events.WithLabelValues("dead").Inc()

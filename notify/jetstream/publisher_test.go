@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -254,4 +255,29 @@ func TestNATSSaysWhatLeftTheLog(t *testing.T) {
 	b.stopSink()
 	require.Contains(t, log.String(), "events left the log before they were published")
 	b.published(6)
+}
+
+// Events that may not be published now stay in the log, which is no failure of NATS, and go out later.
+func TestNATSKeepsBackWhatMayNotBePublished(t *testing.T) {
+	b := newRig(t)
+	var may atomic.Bool
+	may.Store(true)
+	o := b.options()
+	o.May = func() error {
+		if may.Load() {
+			return nil
+		}
+		return errors.New("another one acts now")
+	}
+	b.start(o)
+	b.add(b.mixed(10, 3)...)
+	b.caughtUp()
+	may.Store(false)
+	b.add(b.mixed(10, 3)...)
+	time.Sleep(500 * time.Millisecond)
+	require.EqualValues(t, 10, b.sink.Status().Cursor)
+	require.Empty(t, b.sink.Status().LastError)
+	may.Store(true)
+	b.caughtUp()
+	b.requireOnceInOrder(b.published(20))
 }

@@ -107,7 +107,7 @@ func (e *Server) enableJetStream() error {
 	return e.server.EnableJetStream(&server.JetStreamConfig{StoreDir: e.o.Dir, MaxStore: noLimit})
 }
 
-// full looks at the disk itself, by writing to it.
+// full tests the disk by writing to it.
 func (e *Server) full() bool {
 	probe := filepath.Join(e.o.Dir, "room")
 	err := errors.Join(os.MkdirAll(e.o.Dir, dirMode), os.WriteFile(probe, make([]byte, roomNeeded), fileMode))
@@ -130,8 +130,8 @@ func (e *Server) recoverFrom(err error) error {
 	return err
 }
 
-// ofDisk reports whether the server could not store something. Often it then does not
-// answer at all.
+// ofDisk reports whether the server could not store something. Often it does not
+// answer at all then.
 func ofDisk(err error) bool {
 	api := new(jetstream.APIError)
 	return errors.Is(err, jetstream.ErrAsyncPublishTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &api) && slices.Contains([]jetstream.ErrorCode{codeNoResources, codeNoStorage, codeNotStored}, api.ErrorCode)

@@ -103,7 +103,7 @@ func (s *session) cursor() alert.Cursor {
 	return alert.Cursor{Seq: s.acked, Ahead: max(s.next-1, s.at.doubtful), Stream: s.at.created, Last: s.last}
 }
 
-// idle waits for more while nothing is in flight. After a while it looks whether
+// idle waits for events while nothing is in flight. After a while it looks whether
 // the stream still has what it acknowledged: what is published to one that lost
 // its end would stand before what was lost.
 func (s *session) idle(ctx context.Context) error {
@@ -140,6 +140,7 @@ func (s *session) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.p.warn(info.Config)
 	lost, err := s.p.lostItsEnd(ctx, s.at.read, info, s.last)
 	if lost {
 		return errWentBack
@@ -235,6 +236,9 @@ func (s *session) complete(m *publication, subject phone.Subject) {
 }
 
 func (s *session) publish(m *publication) error {
+	if err := s.p.o.May(); err != nil {
+		return err
+	}
 	id := s.p.o.Renderer.ID(m.event.Seq)
 	data := s.p.o.Renderer.Render(&m.event, time.Now())
 	s.p.o.Trace("publish:before")

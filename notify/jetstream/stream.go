@@ -9,9 +9,15 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"numwatch/phone"
 )
 
-const duplicateWindow = 2 * time.Minute
+// duplicateWindow is for how long the server remembers the id of each message, which takes
+// 100 bytes and more. What may be in the stream already is asked before it is published
+// again, so the window has to outlast only a publish that is still on its way then (see
+// ackTimeout).
+const duplicateWindow = 30 * time.Second
 
 // StreamOptions describes the JetStream stream.
 type StreamOptions struct {
@@ -19,6 +25,7 @@ type StreamOptions struct {
 	Create   bool          // make it where it is missing; one that exists is never changed
 	MaxAge   time.Duration // 0: no limit
 	MaxBytes int64         // 0: no limit
+	Replicas int           // on how many servers it is to be; 0: one
 }
 
 // open returns the stream, made if need be, and refuses one that does not fit.
@@ -45,7 +52,7 @@ func (o StreamOptions) config() jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
 		Name: o.Name, Description: "Changes, alerts and events of numwatch", Subjects: []string{SubjectAll},
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage,
-		MaxAge: o.MaxAge, MaxBytes: -1, Duplicates: duplicateWindow, AllowDirect: true,
+		MaxAge: o.MaxAge, MaxBytes: -1, Replicas: max(o.Replicas, 1), Duplicates: duplicateWindow, AllowDirect: true,
 	}
 	if o.MaxBytes > 0 {
 		c.MaxBytes = o.MaxBytes
@@ -66,6 +73,15 @@ func (o StreamOptions) fits(c jetstream.StreamConfig) error {
 		return fmt.Errorf("stream %s has %s retention and deletes messages that were read: it needs limits retention, or set nats.stream to another", o.Name, c.Retention)
 	}
 	return nil
+}
+
+// warnings say what is wrong with a usable stream, and which command fixes it.
+func (o StreamOptions) warnings(c jetstream.StreamConfig) []string {
+	if c.Replicas >= o.Replicas {
+		return nil
+	}
+	return []string{fmt.Sprintf("stream %s is on %s of NATS, and no events are published while that is down; to put it on %d: nats stream edit %s --replicas %d",
+		o.Name, phone.Count(c.Replicas, "server"), o.Replicas, o.Name, o.Replicas)}
 }
 
 // covers reports whether a stream's subject takes in everything that want does.

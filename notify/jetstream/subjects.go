@@ -15,6 +15,9 @@ const (
 	SubjectAll       = "numwatch.v1.>"
 	SubjectHeartbeat = "numwatch.heartbeat" // core NATS, in no stream
 
+	// SubjectHint is followed by the name of an account; core NATS, in no stream.
+	SubjectHint = "numwatch.hint."
+
 	subjectPrefix = "numwatch.v1."
 	// maxToken keeps the longest subject (an alert's, with four tokens from
 	// outside) under 256 bytes: an over-long subject closes the connection.

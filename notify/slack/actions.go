@@ -18,8 +18,8 @@ const (
 	refusedRetry = 5 * time.Minute
 )
 
-// post shows alerts that no message lists yet. The message is committed as being
-// sent first: what could not be found again after a crash is not posted.
+// post shows alerts that no message lists yet. The message is first committed as
+// sending, so that it can be found again after a crash.
 func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Channel) {
 	target, err := w.resolve(ctx)
 	if err != nil {
@@ -34,7 +34,11 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 		return
 	}
 	w.listed(&m)
-	content := w.content(alerts, &m, conf)
+	w.deliver(ctx, m, w.content(alerts, &m, conf), conf)
+}
+
+// deliver posts a message that is committed as sending, and commits the outcome.
+func (w *channelWorker) deliver(ctx context.Context, m alert.Message, content *card.Card, conf Channel) {
 	ts, plain, err := w.send(ctx, Outgoing{ID: m.ID, Target: m.Target, Card: content})
 	m.Plain = plain
 	switch e := asPostError(err); {
@@ -55,7 +59,7 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 
 // content is what a message says now.
 func (w *channelWorker) content(alerts []alert.Alert, m *alert.Message, conf Channel) *card.Card {
-	content := w.s.cards.Message(alerts, m.At)
+	content := w.s.cardsFor(conf).Message(alerts, m.At)
 	content.Buttons = w.s.buttons(alerts)
 	if slices.ContainsFunc(alerts, isOpen) {
 		content.Mention = conf.Mention
@@ -63,10 +67,17 @@ func (w *channelWorker) content(alerts []alert.Alert, m *alert.Message, conf Cha
 	return content
 }
 
+// cardsFor makes the messages of a channel.
+func (s *Sink) cardsFor(c Channel) *card.Maker {
+	maker := s.cards
+	maker.Language = c.Language
+	return &maker
+}
+
 func isOpen(a alert.Alert) bool { return !card.Over(&a) }
 
-// reserve has a new message show the incidents of alerts as they are now, and takes it
-// from the other lanes.
+// reserve makes a new message of the alerts' incidents as they are now, and reserves
+// it for this lane.
 func (w *channelWorker) reserve(m *alert.Message, alerts []alert.Alert) []alert.Alert {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -76,7 +87,7 @@ func (w *channelWorker) reserve(m *alert.Message, alerts []alert.Alert) []alert.
 	return alerts
 }
 
-// listed lets alerts no longer wait: a message lists them, or they have joined it.
+// listed marks alerts as no longer waiting: a message lists them, or they have joined it.
 func (w *channelWorker) listed(m *alert.Message) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -85,7 +96,7 @@ func (w *channelWorker) listed(m *alert.Message) {
 	}
 }
 
-// send posts, and once more as plain text what Slack does not take with blocks.
+// send posts a message, and again as plain text if Slack refuses its blocks.
 func (w *channelWorker) send(ctx context.Context, out Outgoing) (ts string, plain bool, err error) {
 	out.Channel = w.name
 	for {
@@ -119,9 +130,9 @@ func (w *channelWorker) reply(ctx context.Context, m alert.Message, a action, co
 		w.pause(0)
 		return
 	}
-	content := w.s.cards.Reply(a.changed, a.alerts)
+	content := w.s.cardsFor(conf).Reply(a.changed, a.alerts)
 	if a.remind {
-		content = w.s.cards.Reminder(a.changed, a.alerts, m.Reply.At)
+		content = w.s.cardsFor(conf).Reminder(a.changed, a.alerts, m.Reply.At)
 	}
 	if a.loud {
 		content.Mention = conf.Mention
@@ -142,8 +153,8 @@ func (w *channelWorker) replied(ctx context.Context, m alert.Message) {
 	w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}})
 }
 
-// replyFailed gives up a reply that is refused: the message itself still becomes
-// what is true. All else is tried again.
+// replyFailed gives up a reply that is refused: the message itself is still
+// brought up to date. Other failures are retried.
 func (w *channelWorker) replyFailed(ctx context.Context, m alert.Message, conf Channel, err error) {
 	e := asPostError(err)
 	switch {
@@ -178,12 +189,12 @@ func (w *channelWorker) giveUpReply(ctx context.Context, m alert.Message, err er
 	}
 	m.Alerts, m.Reply = afterRefusal(&m), nil
 	if w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) && m.NoReplies {
-		w.replace([]*alert.Message{&m}) // what nobody has heard of is posted
+		w.replace([]*alert.Message{&m}) // what nobody was told of is posted
 	}
 }
 
-// edit brings a message up to date. It may be repeated at will, so nothing is
-// committed before.
+// edit brings a message up to date. Edits are idempotent, so nothing is committed
+// before.
 func (w *channelWorker) edit(ctx context.Context, m alert.Message, alerts []alert.Alert, conf Channel) {
 	content := w.content(alerts, &m, conf)
 	w.s.o.Trace("update:before")
@@ -254,8 +265,8 @@ func (w *channelWorker) deadLetter(ctx context.Context, m alert.Message, err err
 	w.s.review(ctx)
 }
 
-// drop forgets a message that is not there: its alerts wait again, and may then
-// be told together with others. Where that fails it is looked for.
+// drop forgets a message that does not exist: its alerts wait again, and may then
+// be told together with others. If that fails it is looked for again.
 func (w *channelWorker) drop(ctx context.Context, m *alert.Message) {
 	if w.record(ctx, alert.DeliveryUpdate{Drop: []string{m.ID}}) {
 		w.replace([]*alert.Message{m})
@@ -287,8 +298,8 @@ func (s *Sink) record(ctx context.Context, u alert.DeliveryUpdate) error {
 	return s.o.Recorder.Record(ctx, u)
 }
 
-// resolve returns the id of the channel. What is found out of a channel that the
-// configuration no longer names is dropped.
+// resolve returns the id of the channel. The result for a channel that has left
+// the configuration is dropped.
 func (w *channelWorker) resolve(ctx context.Context) (string, error) {
 	for {
 		w.s.mu.Lock()
@@ -310,55 +321,22 @@ func (w *channelWorker) resolve(ctx context.Context) (string, error) {
 	}
 }
 
-// afterReply returns what a message shows once a reply has told of alerts. Where it takes
-// no edits, its thread is all that shows them.
-func afterReply(m *alert.Message, told []alert.ShownAlert, at time.Time) []alert.ShownAlert {
-	return withTold(m.Alerts, told, func(s *alert.ShownAlert, t alert.ShownAlert) {
-		s.NotifiedRevision, s.NotifiedOpen, s.IncidentOpen, s.NotifiedValue, s.At = t.NotifiedRevision, t.NotifiedOpen, t.IncidentOpen, t.NotifiedValue, at
-		if m.NoEdits {
-			s.Revision = max(s.Revision, t.NotifiedRevision)
-		}
-	})
-}
-
-// afterRefusal returns what a message shows whose reply Slack refused for good: the reply
-// is not tried again, and people know what they knew before.
-func afterRefusal(m *alert.Message) []alert.ShownAlert {
-	return withTold(m.Alerts, m.Reply.Alerts, func(s *alert.ShownAlert, t alert.ShownAlert) {
-		s.NotifiedRevision, s.At = t.NotifiedRevision, m.Reply.At
-	})
-}
-
-// withTold changes those of shown that a reply is about, and adds those that joined.
-func withTold(shown, told []alert.ShownAlert, change func(s *alert.ShownAlert, told alert.ShownAlert)) []alert.ShownAlert {
-	list := slices.Clone(shown)
-	for _, t := range told {
-		i := slices.IndexFunc(list, func(s alert.ShownAlert) bool { return s.Alert == t.Alert })
-		if i < 0 {
-			i, list = len(list), append(list, alert.ShownAlert{Alert: t.Alert, Incident: t.Incident})
-		}
-		change(&list[i], t)
+// lookUp finds a channel that came with new rules before anything is to be posted there:
+// whoever edits the rules learns at once that it does not exist. It is looked for again
+// until it does.
+func (w *channelWorker) lookUp(ctx context.Context, conf Channel) {
+	_, err := w.resolve(ctx)
+	if err != nil {
+		w.postFailed(ctx, "resolve", conf, err)
+		return
 	}
-	return list
-}
-
-// redrawn returns what a message shows once it was edited to these alerts, all those of
-// its incidents. Where it takes no replies, the edit is all that people are told.
-func redrawn(m *alert.Message, alerts []alert.Alert) (list []alert.ShownAlert) {
-	before := make(map[string]alert.ShownAlert, len(m.Alerts))
-	for _, s := range m.Alerts {
-		before[s.Alert] = s
+	w.s.mu.Lock()
+	failed := w.failures > 0
+	w.seek = w.conf.Slack != conf.Slack
+	w.s.mu.Unlock()
+	if failed {
+		w.worked(ctx, posting, "resolve")
 	}
-	for i := range alerts {
-		a := &alerts[i]
-		s := before[a.ID]
-		s.Alert, s.Incident, s.Revision, s.Annotations = a.ID, a.Incident, a.Revision, a.Annotations()
-		if m.NoReplies {
-			s.NotifiedRevision, s.NotifiedOpen = a.Revision, s.NotifiedOpen && a.State == alert.Firing
-		}
-		list = append(list, s)
-	}
-	return list
 }
 
 func newID(prefix string) string {

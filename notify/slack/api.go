@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -25,29 +26,31 @@ const (
 	lookBack      = 15 * time.Minute // this machine's clock may be ahead of Slack's
 	listPage      = 999              // channels asked for at once: as many as Slack gives
 	listFor       = time.Minute      // how long a list of channels serves
-	listGap       = 5 * time.Minute  // after which a list that was left halfway is begun anew
+	listGap       = 5 * time.Minute  // after which an unfinished list is started again
 )
 
 // API posts through Slack's Web API. It never retries: one dropped answer
 // would make several posts. Safe for concurrent use.
 type API struct {
 	client *slack.Client
+	http   *http.Client
 	mu     sync.Mutex
 	ids    map[string]string // by name
 	read   map[string]bool   // channels whose history can be read, by id
 	listed time.Time
-	coming map[string]string // of a list that is not whole yet
-	cursor string            // where it goes on; "" where none was begun
+	coming map[string]string // of an incomplete list
+	cursor string            // where it continues; "" if none was begun
 	paged  time.Time         // when it last did
 }
 
 // NewAPI returns a Poster for a bot token. URL is empty for Slack itself.
 func NewAPI(token, url string, transport http.RoundTripper) *API {
-	o := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: slackTimeout, Transport: transport})}
+	client := &http.Client{Timeout: slackTimeout, Transport: transport}
+	o := []slack.Option{slack.OptionHTTPClient(client)}
 	if url != "" {
 		o = append(o, slack.OptionAPIURL(strings.TrimSuffix(url, "/")+"/"))
 	}
-	return &API{client: slack.New(token, o...), read: make(map[string]bool)}
+	return &API{client: slack.New(token, o...), http: client, read: make(map[string]bool)}
 }
 
 // Pace is what Slack allows: about a post a second in each channel, and 50
@@ -88,9 +91,9 @@ func (p *API) find(ctx context.Context, channel string) (string, error) {
 	}
 }
 
-// list reads the names of all channels anew. Slack gives some twenty pages a
-// minute: those that came before it asks to wait are kept, and the next call
-// goes on behind them. It is called with the lock held.
+// list reads the names of all channels again. Slack gives some twenty pages a
+// minute: those that came before it asks to wait are kept, and the next call goes
+// on behind them. It is called with the lock held.
 func (p *API) list(ctx context.Context) error {
 	if p.cursor == "" || time.Since(p.paged) > listGap {
 		p.cursor, p.coming = "", make(map[string]string)
@@ -115,8 +118,8 @@ func (p *API) list(ctx context.Context) error {
 	}
 }
 
-// What lacks a scope concerns the channel and not all of Slack: channels named by
-// id need no list, and there are other scopes for the history of private ones.
+// A missing scope affects the channel and not all of Slack: channels named by id
+// need no list, and there are other scopes for the history of private ones.
 const (
 	adviceList    = "put the channel's id in rules.yaml, or add the scopes channels:read and groups:read"
 	adviceHistory = "numwatch searches the history when an answer from Slack was lost: add the scopes channels:history and groups:history to the app, and install it again"
@@ -150,6 +153,18 @@ func (p *API) PostPrivately(ctx context.Context, target, user, text string) erro
 	_, err := p.client.PostEphemeralContext(ctx, target, user,
 		slack.MsgOptionText(card.Mrkdwn(text, maxPrivate), false), slack.MsgOptionParse(false), slack.MsgOptionLinkNames(false))
 	return classify("chat.postEphemeral", err)
+}
+
+// Respond tells who pressed a button of an answer something, at the address that Slack gave
+// for that: it works where the app cannot post, and is a secret.
+func (p *API) Respond(ctx context.Context, address, text string) error {
+	err := slack.PostWebhookCustomHTTPContext(ctx, address, p.http, &slack.WebhookMessage{
+		ResponseType: slack.ResponseTypeEphemeral, Text: card.Mrkdwn(text, maxPrivate),
+	})
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	return classify("response_url", err)
 }
 
 // Update makes the message at ts read as m.
@@ -221,9 +236,9 @@ func (p *API) page(ctx context.Context, q Query, oldest, cursor string) (message
 	return r.Messages, r.ResponseMetaData.NextCursor, nil
 }
 
-// readable returns an error where the token may not read a channel's history:
-// a message whose answer is lost could not be found there. Any other trouble
-// with the history keeps nobody from posting.
+// readable returns an error where the token may not read a channel's history: a
+// message whose answer is lost could not be found there. Other errors of the
+// history do not prevent posting.
 func (p *API) readable(ctx context.Context, target string) error {
 	p.mu.Lock()
 	known := p.read[target]
@@ -241,6 +256,61 @@ func (p *API) readable(ctx context.Context, target string) error {
 		p.read[target] = true
 	} else if asPostError(err).Code == codeScope {
 		return err
+	}
+	return nil
+}
+
+const postScope = "chat:write"
+
+// Check asks Slack who the token belongs to, as bot@team, and whether it may
+// post. It posts nothing.
+func (p *API) Check(ctx context.Context) (string, error) {
+	a, err := p.client.AuthTestContext(ctx)
+	if err != nil {
+		return "", classify("auth.test", err)
+	}
+	scopes := a.Header.Get("X-Oauth-Scopes")
+	if scopes != "" && !slices.Contains(strings.FieldsFunc(scopes, func(r rune) bool { return r == ',' || r == ' ' }), postScope) {
+		return "", fmt.Errorf("the token of %s@%s may not post: %s", a.User, a.Team, slackAdvice[codeScope]+": "+postScope)
+	}
+	return a.User + "@" + a.Team, nil
+}
+
+// CheckChannel finds a channel, as the configuration names it, and tells its
+// other name. What keeps the bot from posting there is an error; unsure says what
+// could not be found out.
+func (p *API) CheckChannel(ctx context.Context, channel string) (is, unsure string, err error) {
+	id, err := p.Resolve(ctx, channel)
+	if err != nil {
+		return "", "", err
+	}
+	c, err := p.client.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
+	err = classify("conversations.info", err)
+	switch {
+	case err != nil && asPostError(err).Code == codeScope:
+		return id, "it is unknown whether the app can post there: add the scopes channels:read and groups:read", nil
+	case err != nil:
+		return "", "", err
+	case c.IsArchived:
+		return "", "", errors.New("the channel is archived: " + slackAdvice["is_archived"])
+	case !c.IsMember:
+		return "", "", errors.New("the app is not in the channel: " + slackAdvice["not_in_channel"])
+	case id == channel:
+		return "#" + c.Name, "", nil
+	default:
+		return id, "", nil
+	}
+}
+
+// CheckSocket has Slack open a connection for buttons, and makes no use of it.
+// Its address is a secret, and dropped.
+func CheckSocket(ctx context.Context, appToken, url string) error {
+	o := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: slackTimeout}), slack.OptionAppLevelToken(appToken)}
+	if url != "" {
+		o = append(o, slack.OptionAPIURL(strings.TrimSuffix(url, "/")+"/"))
+	}
+	if _, _, err := slack.New("", o...).StartSocketModeContext(ctx); err != nil {
+		return socketError(err)
 	}
 	return nil
 }

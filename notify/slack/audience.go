@@ -6,167 +6,28 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/notify/audience"
 	"numwatch/notify/card"
-	"numwatch/phone"
 )
-
-// volume is how people are told of an alert that a message shows: an edit notifies
-// nobody, a reply those who follow the thread, one that is broadcast the whole channel.
-type volume uint8
-
-const (
-	byEdit volume = iota
-	byReply
-	byBroadcast
-)
-
-// nothingOpen ranks behind every severity.
-const nothingOpen = alert.Info + 1
-
-// incident is what is wrong with a subject, as it is and as a message shows it.
-type incident struct {
-	channel  string
-	alerts   []*alert.Alert
-	shown    []alert.ShownAlert // one for each of alerts; without a revision: not shown yet
-	open     bool
-	flapping bool
-	notified alert.Severity // the worst of what people were told is open, or nothingOpen
-	unended  bool           // people were told of it while it was open, and not of its end
-}
 
 // incidents returns what a message shows.
-func (p *planner) incidents(m *alert.Message) []*incident {
+func (p *planner) incidents(m *alert.Message) []*audience.Incident {
 	shown := make(map[string]alert.ShownAlert, len(m.Alerts))
 	for _, s := range m.Alerts {
 		shown[s.Alert] = s
 	}
 	ids := m.Incidents()
-	all, room := make([]*incident, len(ids)), make([]incident, len(ids))
+	all, room := make([]*audience.Incident, len(ids)), make([]audience.Incident, len(ids))
 	for i, id := range ids {
 		all[i] = &room[i]
-		room[i] = newIncident(m.Channel, p.state.AlertsOf(id), shown)
+		room[i] = audience.New(m.Channel, p.state.AlertsOf(id), shown)
 	}
 	return all
 }
 
-func newIncident(channel string, alerts []*alert.Alert, shown map[string]alert.ShownAlert) incident {
-	in := incident{channel: channel, alerts: alerts, notified: nothingOpen}
-	for _, a := range alerts {
-		s := shown[a.ID]
-		in.shown = append(in.shown, s)
-		in.open = in.open || a.State == alert.Firing
-		in.flapping = in.flapping || a.Flapping
-		in.unended = in.unended || s.IncidentOpen
-		if s.NotifiedOpen {
-			in.notified = min(in.notified, a.Severity)
-		}
-	}
-	return in
-}
-
-// over reports whether people are to be told that the incident has ended.
-func (in *incident) over() bool { return in.unended && !in.open && !in.flapping }
-
-// owesEnd reports whether only what was told of an alert says that the end of the incident,
-// which goes on, is to be told. Of what is open then, people in the channel were told nothing.
-func (in *incident) owesEnd(i int) bool {
-	if !in.open || !in.shown[i].IncidentOpen {
-		return false
-	}
-	for j, a := range in.alerts {
-		if a.State == alert.Firing && in.shown[j].IncidentOpen {
-			return false
-		}
-	}
-	return true
-}
-
-// volume is how people are to be told of what became of an alert since they were last.
-// The channel's last word on an incident must be true: what gets worse, or comes back
-// after its end was told, is heard by everybody.
-func (in *incident) volume(i int) volume {
-	a, s := in.alerts[i], &in.shown[i]
-	switch {
-	case a.Notified <= s.NotifiedRevision:
-		return byEdit
-	case a.State.Closed() && a.Transition != alert.Opened:
-		if s.NotifiedOpen || in.over() || a.Transition == alert.Settled && s.NotifiedRevision > 0 {
-			return byReply
-		}
-		return byEdit
-	case len(a.HeldBy) > 0 || !slices.Contains(a.Channels, in.channel):
-		return byEdit
-	case a.State.Closed(): // a notice
-		return in.joined(a, alert.High)
-	case s.NotifiedOpen:
-		return moved(a, s.NotifiedValue)
-	default:
-		if v := in.joined(a, alert.Critical); v == byBroadcast || a.Severity <= alert.High || s.NotifiedRevision > 0 {
-			return max(v, byReply)
-		}
-		return byEdit
-	}
-}
-
-// joined is for what opens while the incident lives: everybody hears of what matters as
-// much as a severity, or more than all that they know to be open.
-func (in *incident) joined(a *alert.Alert, enough alert.Severity) volume {
-	if a.Severity <= enough || !a.State.Closed() && a.Severity < in.notified {
-		return byBroadcast
-	}
-	return byReply
-}
-
-// joinedUnheard reports whether an alert is open of which people were told nothing, as
-// it mattered less than others: a reply about these says that there is more.
-func (in *incident) joinedUnheard(i int) bool {
-	a, s := in.alerts[i], &in.shown[i]
-	return a.State == alert.Firing && !s.NotifiedOpen && a.Notified > s.NotifiedRevision && len(a.HeldBy) == 0 && slices.Contains(a.Channels, in.channel)
-}
-
-// moved is for what people know to be open, with the value of which they were told:
-// what happened since may have been more than the last transition.
-func moved(a *alert.Alert, told string) volume {
-	direction := a.Field.Direction(told, a.Change.New)
-	switch {
-	case a.Flapping, a.Transition == alert.Settled && a.Severity <= alert.High, direction == phone.Worse:
-		return byBroadcast
-	case a.Transition == alert.GotWorse && direction != phone.Better && told != a.Change.New:
-		return byBroadcast
-	case a.Transition == alert.Reopened && direction != phone.Better: // and nobody heard that it had closed
-		return byEdit
-	default:
-		return byReply
-	}
-}
-
-// told is what is to be noted of an alert that people are told of now.
-func (in *incident) told(i int) alert.ShownAlert {
-	a := in.alerts[i]
-	s := alert.ShownAlert{
-		Alert: a.ID, Incident: a.Incident, NotifiedRevision: a.Revision, NotifiedOpen: a.State == alert.Firing, IncidentOpen: in.open,
-	}
-	if a.Field.IsEnum() { // others have no better and worse, and may hold tokens
-		s.NotifiedValue = a.Change.New
-	}
-	return s
-}
-
-// posted is how a new message shows the alert. People are not told by it of what is held
-// back, or not meant for the channel.
-func (in *incident) posted(i int) alert.ShownAlert {
-	a := in.alerts[i]
-	s := alert.ShownAlert{Alert: a.ID, Incident: a.Incident}
-	if len(a.HeldBy) == 0 && slices.Contains(a.Channels, in.channel) {
-		s = in.told(i)
-	}
-	s.Revision, s.Annotations = a.Revision, a.Annotations()
-	return s
-}
-
-// lists reports whether a message shows an alert, or will: what opens on its incidents
-// joins it. One that is no more, that Slack refused, or that takes no replies, has only
-// what it had, until there is something to tell that it cannot.
+// lists reports whether a message shows an alert, or will: alerts that open on its
+// incidents join it. A message that was deleted, that Slack refused, or that takes no
+// replies keeps only what it has, until there is something that it cannot tell.
 func lists(m *alert.Message, a *alert.Alert) bool {
 	i := slices.IndexFunc(m.Alerts, func(s alert.ShownAlert) bool { return s.Alert == a.ID })
 	silent := a.State.Closed() || a.Notified < a.Revision // a field that flaps is not told of
@@ -182,20 +43,20 @@ func lists(m *alert.Message, a *alert.Alert) bool {
 	}
 }
 
-// reply tells in a message's thread what is new. The end of an incident is told of all
-// of it.
+// reply reports in a message's thread what is new. The end of an incident covers all
+// of its alerts.
 func (p *planner) reply(m *alert.Message) action {
 	out := action{kind: reply, messages: []*alert.Message{m}, alerts: p.members(m)}
 	for _, in := range p.incidents(m) {
 		news, before := false, len(out.told)
-		for i, a := range in.alerts {
+		for i, a := range in.Alerts {
 			if needsReply(m, in, i) {
 				news = true
-				out.loud = out.loud || in.volume(i) == byBroadcast
+				out.loud = out.loud || in.Volume(i) == audience.ByBroadcast
 				out.changed = append(out.changed, *a)
-				out.told = append(out.told, in.told(i))
-			} else if in.over() || in.joinedUnheard(i) {
-				out.told = append(out.told, in.told(i))
+				out.told = append(out.told, in.Told(i))
+			} else if in.Over() || in.JoinedUnheard(i) {
+				out.told = append(out.told, in.Told(i))
 			}
 		}
 		if !news {
@@ -206,19 +67,18 @@ func (p *planner) reply(m *alert.Message) action {
 	return out
 }
 
-// reminder reminds of the alerts for which it is time, and of those for which it soon
-// will be.
+// reminder reminds of the alerts whose reminders are due, or soon will be.
 func (p *planner) reminder(m *alert.Message, now time.Time) action {
 	out := action{kind: reply, remind: true, messages: []*alert.Message{m}, alerts: p.members(m)}
 	for _, in := range p.incidents(m) {
-		for i, a := range in.alerts {
-			at := remindAt(m, in.shown[i], a)
+		for i, a := range in.Alerts {
+			at := remindAt(m, in, i)
 			if at.IsZero() || at.Add(-a.RemindEvery/10).After(now) {
 				continue
 			}
 			out.loud = out.loud || a.Severity == alert.Critical
 			out.changed = append(out.changed, *a)
-			out.told = append(out.told, in.told(i))
+			out.told = append(out.told, in.Told(i))
 		}
 	}
 	card.SortWorstFirst(out.changed)
@@ -232,10 +92,61 @@ func firstShown(channel string, alerts []alert.Alert) (list []alert.ShownAlert) 
 		byIncident[alerts[i].Incident] = append(byIncident[alerts[i].Incident], &alerts[i])
 	}
 	for _, id := range slices.Sorted(maps.Keys(byIncident)) {
-		in := newIncident(channel, byIncident[id], nil)
-		for i := range in.alerts {
-			list = append(list, in.posted(i))
+		in := audience.New(channel, byIncident[id], nil)
+		for i := range in.Alerts {
+			list = append(list, in.Posted(i))
 		}
+	}
+	return list
+}
+
+// afterReply returns what a message shows once a reply has told of alerts. Where it takes
+// no edits, its thread is all that shows them.
+func afterReply(m *alert.Message, told []alert.ShownAlert, at time.Time) []alert.ShownAlert {
+	return withTold(m.Alerts, told, func(s *alert.ShownAlert, t alert.ShownAlert) {
+		s.NotifiedRevision, s.NotifiedOpen, s.IncidentOpen, s.NotifiedValue, s.At = t.NotifiedRevision, t.NotifiedOpen, t.IncidentOpen, t.NotifiedValue, at
+		if m.NoEdits {
+			s.Revision = max(s.Revision, t.NotifiedRevision)
+		}
+	})
+}
+
+// afterRefusal returns what a message shows whose reply Slack refused for good: the reply
+// is not tried again, and people know what they knew before.
+func afterRefusal(m *alert.Message) []alert.ShownAlert {
+	return withTold(m.Alerts, m.Reply.Alerts, func(s *alert.ShownAlert, t alert.ShownAlert) {
+		s.NotifiedRevision, s.At = t.NotifiedRevision, m.Reply.At
+	})
+}
+
+// withTold changes those of shown that a reply is about, and adds those that joined.
+func withTold(shown, told []alert.ShownAlert, change func(s *alert.ShownAlert, told alert.ShownAlert)) []alert.ShownAlert {
+	list := slices.Clone(shown)
+	for _, t := range told {
+		i := slices.IndexFunc(list, func(s alert.ShownAlert) bool { return s.Alert == t.Alert })
+		if i < 0 {
+			i, list = len(list), append(list, alert.ShownAlert{Alert: t.Alert, Incident: t.Incident})
+		}
+		change(&list[i], t)
+	}
+	return list
+}
+
+// redrawn returns what a message shows once it was edited to these alerts, all those of
+// its incidents. Where it takes no replies, the edit is all that people are told.
+func redrawn(m *alert.Message, alerts []alert.Alert) (list []alert.ShownAlert) {
+	before := make(map[string]alert.ShownAlert, len(m.Alerts))
+	for _, s := range m.Alerts {
+		before[s.Alert] = s
+	}
+	for i := range alerts {
+		a := &alerts[i]
+		s := before[a.ID]
+		s.Alert, s.Incident, s.Revision, s.Annotations = a.ID, a.Incident, a.Revision, a.Annotations()
+		if m.NoReplies {
+			s.NotifiedRevision, s.NotifiedOpen = a.Revision, s.NotifiedOpen && a.State == alert.Firing
+		}
+		list = append(list, s)
 	}
 	return list
 }

@@ -11,28 +11,6 @@ import (
 	"numwatch/phone"
 )
 
-// What counts is what people were told last, whatever happened in between.
-func TestWhatMovedSinceItWasTold(t *testing.T) {
-	for _, row := range []struct {
-		told, now  string
-		transition alert.Transition
-		want       volume
-	}{
-		{"RESTRICTED", "BANNED", alert.GotWorse, byBroadcast},
-		{"RESTRICTED", "BANNED", alert.Reopened, byBroadcast},
-		{"RESTRICTED", "BANNED", alert.GotBetter, byBroadcast}, // by way of something worse still
-		{"BANNED", "RESTRICTED", alert.GotBetter, byReply},
-		{"BANNED", "RESTRICTED", alert.Reopened, byReply},
-		{"BANNED", "BANNED", alert.Reopened, byEdit},
-		{"BANNED", "BANNED", alert.GotWorse, byReply},
-		{"RESTRICTED", "RATE_LIMITED", alert.GotWorse, byBroadcast},
-	} {
-		a := alerttest.Firing(1)
-		a.Field, a.Change.New, a.Transition = phone.Status, row.now, row.transition
-		require.Equal(t, row.want, moved(&a, row.told), "%v", row)
-	}
-}
-
 // What is found by the first round waits for its end; what happens meanwhile does not.
 func TestSomethingNewDoesNotWaitForTheFirstRound(t *testing.T) {
 	b := opsPaper()

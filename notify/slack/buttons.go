@@ -3,7 +3,6 @@ package slack
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,6 +13,8 @@ import (
 
 	"numwatch/alert"
 	"numwatch/notify/card"
+	"numwatch/notify/wording"
+	"numwatch/phone"
 )
 
 // actionPrefix tells the bot's buttons from those of anything else.
@@ -22,8 +23,8 @@ const actionPrefix = "numwatch-"
 // maxName is how much is shown of the name of who pressed.
 const maxName = 60
 
-// buttons are those of a message that lists the alerts: none once all of them
-// are closed, and no card.Acknowledge once somebody takes care of all that are open.
+// buttons are those of a message that lists the alerts: none once all of them are
+// closed, and no card.Acknowledge once all that are open are acknowledged.
 func (s *Sink) buttons(alerts []alert.Alert) []card.Button {
 	open := card.Open(alerts)
 	switch {
@@ -43,6 +44,10 @@ func unacknowledged(alerts []alert.Alert) []alert.Alert {
 // openIn returns the open alerts that a message lists; known is false where
 // there is no such message.
 func (s *Sink) openIn(message string) (open []alert.Alert, known bool) {
+	if strings.HasPrefix(message, alert.IncidentPrefix) { // of an answer: see Answer
+		all := s.alertsOf(strings.Split(message, ","))
+		return card.Open(all), len(all) > 0
+	}
 	m, known := s.o.State.Message(message)
 	if !known {
 		return nil, false
@@ -52,21 +57,31 @@ func (s *Sink) openIn(message string) (open []alert.Alert, known bool) {
 	return card.Open(s.plan.members(m)), true
 }
 
+func (s *Sink) alertsOf(incidents []string) (all []alert.Alert) {
+	for _, id := range incidents {
+		for _, a := range s.o.State.AlertsOf(id) {
+			all = append(all, *a)
+		}
+	}
+	card.SortWorstFirst(all)
+	return all
+}
+
 // actions are the buttons of a message as a block. They carry the message's id:
-// which alerts it lists is known here. Slack makes up the block's id, anew with
-// every edit.
+// which alerts it lists is known here. Slack makes up the block's id, a new one
+// with every edit.
 func (m *Outgoing) actions() []slack.Block {
 	if m.ID == "" || len(m.Card.Buttons) == 0 {
 		return nil
 	}
 	var elements []slack.BlockElement
 	for _, b := range m.Card.Buttons {
-		elements = append(elements, slack.NewButtonBlockElement(actionPrefix+string(b), m.ID, slack.NewTextBlockObject(slack.PlainTextType, b.Label(), false, false)))
+		elements = append(elements, slack.NewButtonBlockElement(actionPrefix+string(b), m.ID, slack.NewTextBlockObject(slack.PlainTextType, b.Label(m.Card.Language), false, false)))
 	}
 	return []slack.Block{slack.NewActionBlock("", elements...)}
 }
 
-// Press is a button that somebody pressed.
+// Press is a press of a button.
 type Press struct {
 	Button  card.Button
 	Message string // the opaque id
@@ -74,10 +89,11 @@ type Press struct {
 	By      string // the name to be shown, harmless as text
 	Channel string // Slack's id
 	At      string // Slack's stamp of the press
+	Reply   string // of an answer that only who asked sees: where it can be replied to, a secret
 }
 
-// pressOf reads what Slack tells of a press; false where it is none of the
-// bot's buttons.
+// pressOf reads Slack's report of a press; false if it is not one of the bot's
+// buttons.
 func pressOf(c *slack.InteractionCallback) (Press, bool) {
 	if c.Type != slack.InteractionTypeBlockActions || len(c.ActionCallback.BlockActions) == 0 || c.User.ID == "" {
 		return Press{}, false
@@ -88,11 +104,14 @@ func pressOf(c *slack.InteractionCallback) (Press, bool) {
 		Button: card.Button(name), Message: a.Value, User: c.User.ID, Channel: cmp.Or(c.Channel.ID, c.Container.ChannelID), At: a.ActionTs,
 		By: cmp.Or(card.Plain(c.User.Name, maxName), card.Plain(c.User.RealName, maxName), card.Plain(c.User.ID, maxName)),
 	}
+	if strings.HasPrefix(p.Message, alert.IncidentPrefix) {
+		p.Reply = c.ResponseURL
+	}
 	return p, ours && p.Button.Known() && p.Message != "" && p.By != ""
 }
 
 const (
-	pressWithin  = 30 * time.Second // to do what a button asks for
+	pressWithin  = 30 * time.Second // to carry out a press
 	answerWithin = 10 * time.Second
 	maxQueued    = 100
 )
@@ -100,7 +119,7 @@ const (
 // Operator does what buttons ask for. Implementations must be safe for
 // concurrent use, and return once it is committed.
 type Operator interface {
-	// Ack notes who takes care of the alerts.
+	// Ack acknowledges the alerts.
 	Ack(ctx context.Context, alerts []alert.Alert, by string) error
 	// Silence holds back the alerts, and what is like them, for a time.
 	Silence(ctx context.Context, alerts []alert.Alert, length time.Duration, by string) error
@@ -111,14 +130,26 @@ type ButtonsOptions struct {
 	Sink      *Sink // shows the messages; made with Buttons set
 	API       *API  // answers in private
 	Operator  Operator
-	AppToken  string       // for Socket Mode, of the scope connections:write
-	URL       string       // of the Web API; "": Slack's own
-	Operators []string     // ids of the users who may press; empty: everybody
-	Logger    *slog.Logger // nil: none
+	AppToken  string   // for Socket Mode, of the scope connections:write
+	URL       string   // of the Web API; "": Slack's own
+	Operators []string // ids of the users who may press, and ask; empty: everybody
+	// Ask answers the command /numwatch; it must be quick. Nil: nothing can be asked.
+	Ask func(question string) Answer
+	// May is asked before Slack is told anything: without it nothing is acknowledged, and Slack says that the
+	// press failed. Nil: always.
+	May    func() error
+	Logger *slog.Logger // nil: none
 }
 
-// Buttons learns through Socket Mode which buttons people press, and has the
-// Operator do it. Where nothing can be done, only who pressed is told why.
+// Answer is the answer to a question. Its buttons are for the open alerts of some
+// incidents, whose ids they carry: no message is stored of it.
+type Answer struct {
+	Card      *card.Card
+	Incidents []string
+}
+
+// Buttons receives button presses through Socket Mode, and passes them to the
+// Operator. If nothing can be done, only the person who pressed is told why.
 type Buttons struct {
 	o      ButtonsOptions
 	log    *slog.Logger
@@ -163,12 +194,16 @@ func (b *Buttons) do(ctx context.Context, p Press) {
 	}
 	refused := b.perform(ctx, p)
 	b.log.Info("a button was pressed", "button", string(p.Button), "user", p.User, "by", p.By, "message", p.Message, "refused", refused)
-	if refused == "" {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	if err := b.o.API.PostPrivately(ctx, p.Channel, p.User, refused); err != nil {
+	var err error
+	switch {
+	case p.Reply != "": // whose change nobody sees
+		err = b.o.API.Respond(ctx, p.Reply, cmp.Or(refused, "Done: "+p.Button.Label(phone.English)+"."))
+	case refused != "":
+		err = b.o.API.PostPrivately(ctx, p.Channel, p.User, refused)
+	}
+	if err != nil {
 		b.log.Warn("the person who pressed a button could not be answered", "user", p.User, "err", err)
 	}
 }
@@ -183,17 +218,38 @@ func (b *Buttons) repeated(p Press) bool {
 	return false
 }
 
-// perform does what a button asks for, or says why not.
+// languageOf is the language of a message's channel; English if it is not known.
+func (s *Sink) languageOf(message string) phone.Language {
+	m, known := s.o.State.Message(message)
+	if !known {
+		return phone.English
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.channels {
+		if c.Name == m.Channel {
+			return c.Language
+		}
+	}
+	return phone.English
+}
+
+func (b *Buttons) operates(user string) bool {
+	return len(b.o.Operators) == 0 || slices.Contains(b.o.Operators, user)
+}
+
+// perform carries out a press, or says why not.
 func (b *Buttons) perform(ctx context.Context, p Press) (refused string) {
-	if len(b.o.Operators) > 0 && !slices.Contains(b.o.Operators, p.User) {
-		return "Nothing was done: only the operators may press this, as listed in slack.operators of numwatch's configuration."
+	say := wording.In(b.o.Sink.languageOf(p.Message)).Press
+	if !b.operates(p.User) {
+		return say.Operators
 	}
 	open, known := b.o.Sink.openIn(p.Message)
 	switch {
 	case !known:
-		return "Nothing was done: numwatch does not know this message any more."
+		return say.Unknown
 	case len(open) == 0:
-		return "Nothing was done: the alerts of this message are closed."
+		return say.Closed
 	}
 	ctx, cancel := context.WithTimeout(ctx, pressWithin)
 	defer cancel()
@@ -203,11 +259,11 @@ func (b *Buttons) perform(ctx context.Context, p Press) (refused string) {
 	} else if free := unacknowledged(open); len(free) > 0 {
 		err = b.o.Operator.Ack(ctx, free, p.By)
 	} else {
-		return fmt.Sprintf("Nothing was done: %s has already acknowledged it.", card.Plain(open[0].Ack.By, maxName))
+		return say.Taken(card.Plain(open[0].Ack.By, maxName))
 	}
 	if err != nil {
 		b.log.Warn("the action of a button failed", "button", string(p.Button), "message", p.Message, "err", err)
-		return "That did not work: " + err.Error()
+		return say.Failed(err.Error())
 	}
 	return ""
 }

@@ -32,13 +32,23 @@ func (d *rig) crashAt(point string, n int) {
 	}
 }
 
-func (d *rig) rise() {
+func (d *rig) rise(channels []Channel) {
 	d.halt()
 	d.memory.mu.Lock()
 	d.memory.fail = nil
 	d.memory.mu.Unlock()
 	d.sim.ClearFaults()
-	d.start(opsChannel)
+	d.start(channels)
+}
+
+// riseOnceDead starts the next process if this one died.
+func (d *rig) riseOnceDead(channels []Channel) {
+	d.memory.mu.Lock()
+	dead := d.memory.fail != nil
+	d.memory.mu.Unlock()
+	if dead {
+		d.rise(channels)
+	}
 }
 
 // Killed at each side effect, the next process makes the same picture: no alert
@@ -58,7 +68,7 @@ func TestSlackCrashesAtEverySideEffect(t *testing.T) {
 					d.after(10 * time.Second)
 					d.update(alerttest.Resolved(a, time.Now()), alerttest.Resolved(b, time.Now()))
 					d.after(10 * time.Second)
-					d.rise()
+					d.rise(opsChannel)
 					d.after(10 * time.Minute)
 					d.requireShown("ops")
 					require.Len(t, d.messages(), 2)

@@ -13,7 +13,7 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// Class is what a failed call concerns, and so what is to be done about it.
+// Class says what a failed call is about, and so what to do.
 type Class uint8
 
 // The classes.
@@ -22,8 +22,8 @@ const (
 	BadMessage                // Slack does not take this message
 	BadThread                 // the message's thread takes no replies
 	BadChannel                // nothing can be posted in this channel
-	BadToken                  // nothing can be done at all
-	Gone                      // the message to be edited is no more
+	BadToken                  // nothing works at all
+	Gone                      // the message to be edited was deleted
 	Uneditable                // the message is there, and may not be edited
 	Unrecognized              // Slack's own code, but one that nobody documented
 )

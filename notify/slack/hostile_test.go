@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,8 +21,11 @@ func TestSlackTakesHostileText(t *testing.T) {
 			Token: simToken, Channels: []slacksim.Channel{{ID: "C0000000001", Name: "wa-ops"}},
 			Limits: slacksim.Limits{Posts: slacksim.Rate{Max: -1}, Update: slacksim.Rate{Max: -1}},
 		})))
-		for _, name := range alerttest.Hostile {
+		for i, name := range slices.Concat(alerttest.Hostile, alerttest.Hostile) {
 			maker := card.Maker{Space: func(k phone.SpaceKey) phone.Space { return phone.Space{SpaceKey: k, Name: name} }}
+			if i >= len(alerttest.Hostile) {
+				maker.Language = phone.Chinese
+			}
 			a := hostileAlert(1, name)
 			closed := alerttest.Resolved(a, alerttest.Noon)
 			closed.Closing = name

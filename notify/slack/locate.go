@@ -95,9 +95,8 @@ func (w *channelWorker) moved(ctx context.Context, m *alert.Message, err error) 
 	return err == nil && target != m.Target
 }
 
-// invalidate deals with a message that is no more: somebody deleted it in Slack,
-// or it is out of reach. What is still open is posted anew; what has closed is
-// not told again.
+// invalidate handles a message that was deleted in Slack or is out of reach. Open
+// alerts are posted again; closed ones are not.
 func (w *channelWorker) invalidate(ctx context.Context, m alert.Message) {
 	before := m
 	w.s.mu.Lock()

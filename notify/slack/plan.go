@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/notify/audience"
 	"numwatch/notify/card"
 )
 
@@ -20,7 +21,7 @@ type lane uint8
 const (
 	posting  lane = iota // posts and replies, which the channel's pace limits
 	editing              // which the workspace's budget limits
-	locating             // finding out what became of calls without an answer
+	locating             // looking up the outcome of calls without an answer
 	lanes
 )
 
@@ -30,18 +31,21 @@ type kind uint8
 const (
 	idle   kind = iota // nothing, until a time
 	post               // a new message that lists alerts
+	sumUp              // a digest, or the beginning of the first one
 	reply              // say in the message's thread what changed
 	edit               // bring the message up to date
 	locate             // find out whether messages, or a reply, were posted
+	lookUp             // find a channel before anything is posted there
 )
 
-// action is the next step of a lane towards showing what is true.
+// action is the next step of a lane.
 type action struct {
 	kind     kind
 	messages []*alert.Message   // of locate; one of reply, edit, and locate of a reply
 	alerts   []alert.Alert      // those to be shown, or of a reply all of its message; worst first
 	changed  []alert.Alert      // those that a reply is about
-	told     []alert.ShownAlert // what is to be noted once the reply is posted
+	told     []alert.ShownAlert // what to record once the reply is posted
+	since    *alert.Digest      // of sumUp: the digest before; nil: the first one begins
 	remind   bool               // the reply reminds of what has not changed
 	loud     bool               // the reply is for everybody in the channel
 	until    time.Time          // of idle; zero: until something changes
@@ -54,19 +58,21 @@ func (a *action) by(t time.Time) {
 	}
 }
 
-// planner compares what is to be shown with what is shown. It reads both from
-// State, holds only what is to be done when, does no I/O and knows no time of
-// its own. Callers serialise its use.
+// planner compares what should be shown with what is shown. It reads both from
+// State, holds only what to do when, does no I/O and reads no clock. Callers
+// serialise its use.
 type planner struct {
-	state    State
-	channels map[string]*channelState
-	rounds   map[string]*round // first looks, by account
+	state     State
+	channels  map[string]*channelState
+	rounds    map[string]*audience.Round // first rounds, by account
+	elsewhere func(*alert.Alert) bool    // whether another sink needs a closed alert; nil: none does
 }
 
 // channelState is the work in one channel.
 type channelState struct {
 	name     string
-	active   bool                     // it is in the configuration
+	active   bool                     // it is in the configuration, and shows alerts
+	digest   *alert.Schedule          // of one in the configuration that gets digests instead
 	waiting  map[string]wait          // alerts that no message lists, by id
 	messages map[string]*messageState // by id
 
@@ -77,7 +83,7 @@ type channelState struct {
 
 // messageState is the work on one message.
 type messageState struct {
-	dirty     bool      // what it needs is to be found out anew
+	dirty     bool      // what it needs must be worked out again
 	needs     needs     // as last found out
 	busy      bool      // a lane works on it
 	uncertain bool      // how an edit ended is not known: it may show what no longer holds
@@ -87,10 +93,10 @@ type messageState struct {
 	remindAt  time.Time // when a reminder is due; zero: never
 }
 
-func newPlanner(state State, channels []string, now time.Time) *planner {
-	p := &planner{state: state, channels: make(map[string]*channelState), rounds: make(map[string]*round)}
+func newPlanner(state State, channels []Channel, now time.Time) *planner {
+	p := &planner{state: inSlack{state}, channels: make(map[string]*channelState), rounds: make(map[string]*audience.Round)}
 	p.activate(channels, now)
-	for _, m := range state.Messages() {
+	for _, m := range p.state.Messages() {
 		w := p.message(m)
 		w.uncertain = p.needs(m, w).edit // an edit may have been under way when the last process ended
 	}
@@ -99,19 +105,25 @@ func newPlanner(state State, channels []string, now time.Time) *planner {
 
 // activate sets the channels of the configuration. What a channel shows already
 // is known; what it has to show begins to wait now.
-func (p *planner) activate(names []string, now time.Time) {
-	for _, name := range names {
-		if c := p.channel(name); !c.active {
+func (p *planner) activate(channels []Channel, now time.Time) {
+	shows := make(map[string]bool)
+	for _, c := range p.channels {
+		c.digest = nil
+	}
+	for _, conf := range channels {
+		c := p.channel(conf.Name)
+		c.digest, shows[conf.Name] = conf.Digest, conf.Digest == nil
+		if shows[conf.Name] && !c.active {
 			c.active = true
 			for _, a := range p.state.Alerts() {
 				if p.place(c, a, wait{since: now}) && a.Baseline {
-					p.round(a.Subject.Account).note(now, false)
+					p.round(a.Subject.Account).Note(now, false)
 				}
 			}
 		}
 	}
 	for name, c := range p.channels {
-		if c.active && !slices.Contains(names, name) {
+		if c.active && !shows[name] {
 			c.active = false
 			clear(c.waiting)
 		}
@@ -127,7 +139,7 @@ func (p *planner) channel(name string) *channelState {
 	return c
 }
 
-// message returns the work on a message, which is looked at anew.
+// message returns the work on a message, which is worked out again.
 func (p *planner) message(m *alert.Message) *messageState {
 	c := p.channel(m.Channel)
 	w := c.messages[m.ID]
@@ -149,12 +161,12 @@ func (p *planner) update(a *alert.Alert, now time.Time) {
 		fresh = c.active && p.place(c, a, wait{since: now}) || fresh
 	}
 	if fresh && a.Baseline {
-		p.round(a.Subject.Account).note(now, true)
+		p.round(a.Subject.Account).Note(now, true)
 	}
 }
 
-// place lets an alert wait for a message in a channel, if none lists it. It
-// reports whether it did not wait before.
+// place queues an alert for a message in a channel, if none lists it. It reports
+// whether it did not wait before.
 func (p *planner) place(c *channelState, a *alert.Alert, w wait) bool {
 	if !wanted(c, a) || p.listed(c, a) {
 		delete(c.waiting, a.ID)
@@ -172,7 +184,7 @@ func wanted(c *channelState, a *alert.Alert) bool {
 	return a.Notified > 0 && len(a.HeldBy) == 0 && slices.Contains(a.Channels, c.name) && !ownSink(c.name, a.Subject)
 }
 
-// replace places the alerts of a message that is no more.
+// replace places the alerts of a deleted message.
 func (p *planner) replace(m *alert.Message, now time.Time) {
 	c := p.channel(m.Channel)
 	if !c.active {
@@ -189,7 +201,7 @@ func (p *planner) listed(c *channelState, a *alert.Alert) bool {
 	return slices.ContainsFunc(p.state.MessagesOf(a.Incident), func(m *alert.Message) bool { return m.Channel == c.name && lists(m, a) })
 }
 
-// needs is what a message lacks.
+// needs is what a message needs.
 type needs struct {
 	locate, reply, edit bool
 	remindAt            time.Time
@@ -205,11 +217,11 @@ func (p *planner) needs(m *alert.Message, w *messageState) (n needs) {
 		return needs{locate: true}
 	}
 	for _, in := range p.incidents(m) {
-		for i, a := range in.alerts {
+		for i, a := range in.Alerts {
 			n.edit = n.edit || w.uncertain && !m.NoEdits
 			n.reply = n.reply || needsReply(m, in, i)
-			n.edit = n.edit || !m.NoEdits && differs(m, in.shown[i], a)
-			if at := remindAt(m, in.shown[i], a); !at.IsZero() && (n.remindAt.IsZero() || at.Before(n.remindAt)) {
+			n.edit = n.edit || !m.NoEdits && differs(m, in.Shown[i], a)
+			if at := remindAt(m, in, i); !at.IsZero() && (n.remindAt.IsZero() || at.Before(n.remindAt)) {
 				n.remindAt = at
 			}
 		}
@@ -228,19 +240,18 @@ func differs(m *alert.Message, s alert.ShownAlert, a *alert.Alert) bool {
 
 // needsReply reports whether an alert is to be told in the message's thread. Where the
 // message takes no edits that is all there is, but for what is held back.
-func needsReply(m *alert.Message, in *incident, i int) bool {
-	a := in.alerts[i]
-	instead := m.NoEdits && differs(m, in.shown[i], a) && (card.Over(a) || len(a.HeldBy) == 0)
-	return !m.NoReplies && (in.volume(i) > byEdit || instead)
+func needsReply(m *alert.Message, in *audience.Incident, i int) bool {
+	a := in.Alerts[i]
+	instead := m.NoEdits && differs(m, in.Shown[i], a) && (card.Over(a) || len(a.HeldBy) == 0)
+	return !m.NoReplies && (in.Volume(i) > audience.ByEdit || instead)
 }
 
-// remindAt is when people are to be reminded of an alert; zero: not. What is
-// held back is silent, and what somebody has acknowledged needs no reminder.
-func remindAt(m *alert.Message, s alert.ShownAlert, a *alert.Alert) time.Time {
-	if a.RemindEvery <= 0 || a.State != alert.Firing || a.Ack != nil || len(a.HeldBy) > 0 || a.Flapping || !s.NotifiedOpen || m.NoReplies {
+// remindAt is when people are to be reminded of an alert; zero: not.
+func remindAt(m *alert.Message, in *audience.Incident, i int) time.Time {
+	if m.NoReplies {
 		return time.Time{}
 	}
-	return later(later(m.At, s.At), a.Since).Add(a.RemindEvery)
+	return in.RemindAt(i, m.At)
 }
 
 // next returns the next step of a lane, which may take a post or an edit from a
@@ -248,7 +259,11 @@ func remindAt(m *alert.Message, s alert.ShownAlert, a *alert.Alert) time.Time {
 func (p *planner) next(channel string, l lane, now, free time.Time) action {
 	c := p.channels[channel]
 	switch {
-	case c == nil || !c.active:
+	case c == nil || !c.active && c.digest == nil:
+		return action{}
+	case c.digest != nil && l == posting:
+		return p.nextDigest(c, now, free)
+	case c.digest != nil && l == editing:
 		return action{}
 	case l == posting:
 		return p.nextPosting(c, now, free)
@@ -322,7 +337,7 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 	return out
 }
 
-// nextEdit leaves it to a reply to come first, unless the reply has to wait.
+// nextEdit lets a reply go first, unless the reply has to wait.
 func (p *planner) nextEdit(c *channelState, now, free time.Time) (out action) {
 	soon := now.Add(editEvery)
 	for _, m := range p.candidates(c) {
@@ -378,18 +393,4 @@ func (p *planner) members(m *alert.Message) (all []alert.Alert) {
 	}
 	card.SortWorstFirst(all)
 	return all
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

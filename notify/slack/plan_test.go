@@ -10,6 +10,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/alert/alerttest"
+	"numwatch/notify/audience"
 	"numwatch/notify/card"
 )
 
@@ -31,7 +32,7 @@ func onPaper(channels []string, alerts []alert.Alert, messages ...alert.Message)
 	for _, m := range messages {
 		p.state.messages.Put(&m)
 	}
-	p.planner = newPlanner(p.state, channels, alerttest.Noon)
+	p.planner = newPlanner(p.state, configured(channels), alerttest.Noon)
 	return p
 }
 
@@ -96,7 +97,7 @@ func TestPlanWaitsForTheFirstRound(t *testing.T) {
 	now := alerttest.Noon.Add(20 * time.Minute)
 	a := b.post(now, whenever)
 	require.Equal(t, idle, a.kind)
-	require.Equal(t, alerttest.Noon.Add(baselineMax), a.until, "a round that never ends is cut short")
+	require.Equal(t, alerttest.Noon.Add(audience.BaselineMax), a.until, "a round that never ends is cut short")
 	other := inSpace(alerttest.Firing(1), 99)
 	b.update(other, now)
 	a = b.post(now, whenever)
@@ -106,7 +107,7 @@ func TestPlanWaitsForTheFirstRound(t *testing.T) {
 	a = b.post(now, whenever)
 	require.Equal(t, post, a.kind)
 	require.Len(t, a.alerts, 20)
-	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1 and 18 more in the first look at Acme, Acme and 18 more: QualityRating RED", testCards().Message(a.alerts, now).Title)
+	require.Equal(t, "8613800000000 Shop 0, 8613800000001 Shop 1 and 18 more in the first poll of Acme, Acme and 18 more: QualityRating RED", testCards().Message(a.alerts, now).Title)
 	b.posted(a, "m2", now)
 	b.requireIdle(t, now)
 }
@@ -118,20 +119,20 @@ func TestPlanShowsALateBaselineSoon(t *testing.T) {
 	b.baselineDone("main")
 	b.update(baseline(1), alerttest.Noon)
 	b.update(baseline(2), alerttest.Noon.Add(time.Second))
-	ready := alerttest.Noon.Add(time.Second + baselineQuiet)
+	ready := alerttest.Noon.Add(time.Second + audience.BaselineQuiet)
 	require.Equal(t, ready, b.post(alerttest.Noon.Add(time.Second), whenever).until)
 	a := b.post(ready, whenever)
 	require.Len(t, a.alerts, 2)
 	b.posted(a, "m1", ready)
 	b.update(baseline(3), alerttest.Noon.Add(time.Hour))
-	require.Len(t, b.post(alerttest.Noon.Add(time.Hour+baselineQuiet), whenever).alerts, 1)
+	require.Len(t, b.post(alerttest.Noon.Add(time.Hour+audience.BaselineQuiet), whenever).alerts, 1)
 }
 
 func TestPlanShowsAStoredBaselineSoon(t *testing.T) {
 	b := opsPaper(baseline(1), baseline(2))
 	a := b.post(alerttest.Noon, whenever)
-	require.Equal(t, alerttest.Noon.Add(baselineQuiet), a.until)
-	a = b.post(alerttest.Noon.Add(baselineQuiet), whenever)
+	require.Equal(t, alerttest.Noon.Add(audience.BaselineQuiet), a.until)
+	a = b.post(alerttest.Noon.Add(audience.BaselineQuiet), whenever)
 	require.Len(t, a.alerts, 2)
 }
 
@@ -381,4 +382,22 @@ func TestPlanAlwaysEndsInTheTruth(t *testing.T) {
 		require.Empty(t, p.needed(), "seed %d", seed)
 		require.Empty(t, p.channel("ops").waiting)
 	}
+}
+
+// After a takeover an edit of the replica before may arrive late: what changed lately is edited once more, and what did
+// not is left alone.
+func TestPlanRedrawsWhatChangedLately(t *testing.T) {
+	early, late := alerttest.Firing(1), alerttest.Firing(2)
+	early.Changed, late.Changed = alerttest.Noon.Add(-time.Hour), alerttest.Noon.Add(-time.Minute)
+	shown := func(a alert.Alert) alert.Message {
+		return alert.Message{ID: a.ID, Channel: "ops", Target: "C1", TS: a.ID, State: alert.Posted, At: a.Changed, Alerts: firstShown("ops", []alert.Alert{a})}
+	}
+	p := onPaper([]string{"ops"}, []alert.Alert{early, late}, shown(early), shown(late))
+	p.redraw(time.Time{})
+	p.requireIdle(t, alerttest.Noon)
+	p.redraw(alerttest.Noon.Add(-2 * time.Minute))
+	a := p.edit(alerttest.Noon)
+	require.Equal(t, edit, a.kind)
+	require.Equal(t, late.ID, a.messages[0].ID)
+	require.Len(t, p.candidates(p.channel("ops")), 1)
 }

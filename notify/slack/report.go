@@ -19,7 +19,7 @@ import (
 
 const (
 	component = "slack"
-	// SocketComponent is the part of the bot that hears of buttons. It is no
+	// SocketComponent is the part of the bot that receives button presses. It is no
 	// channel's component, whatever channels are called.
 	SocketComponent = "slack-socket"
 
@@ -59,8 +59,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 
 func (w *channelWorker) component() string { return component + ":" + w.name }
 
-// worked notes that calls of a lane succeed. What one lane was refused, another
-// may still be allowed; but who can post can do everything.
+// worked notes that calls of a lane succeed. A lane may be refused what another is
+// allowed; but if posting works, everything does.
 func (w *channelWorker) worked(ctx context.Context, l lane, call string) {
 	w.s.metrics.calls.WithLabelValues(call, "ok").Inc()
 	w.s.mu.Lock()
@@ -153,7 +153,7 @@ func (w *channelWorker) parked(e *PostError) alert.SinkReport {
 	return alert.SinkReport{Component: w.component(), Value: phone.Parked, Code: e.Code, Reason: e.Error(), At: time.Now()}
 }
 
-// report says how a component is. The loop drops what is no news.
+// report reports the state of a component. The loop drops repeats.
 func (s *Sink) report(ctx context.Context, r alert.SinkReport) {
 	parked := 0.0
 	if r.Value == phone.Parked {
@@ -225,7 +225,7 @@ func ownSink(channel string, s phone.Subject) bool {
 	return s.Component == component || s.Component == component+":"+channel
 }
 
-// over says why a component is no longer parked that did not report so itself.
+// over says why a component is no longer parked, if it did not report that itself.
 func (s *Sink) over(part string) string {
 	for _, c := range s.channels {
 		if strings.HasPrefix(part, component+":"+c.Name+":") {
@@ -235,7 +235,7 @@ func (s *Sink) over(part string) string {
 	return "it is no longer configured"
 }
 
-// lately says why a channel makes no progress, as far as that is known.
+// lately says why a channel makes no progress, if that is known.
 func (s *Sink) lately(channel string, now time.Time) string {
 	until := later(s.blocked, s.plan.channel(channel).postAt)
 	if until.After(now) {
@@ -248,7 +248,7 @@ func (s *Sink) lately(channel string, now time.Time) string {
 // channel or of all.
 func (s *Sink) dead(channel string) (all []*alert.Message) {
 	for _, m := range s.o.State.Messages() {
-		if m.State == alert.Dead && (channel == "" || m.Channel == channel) {
+		if m.State == alert.Dead && !elsewhere(m) && (channel == "" || m.Channel == channel) {
 			all = append(all, m)
 		}
 	}
@@ -256,8 +256,8 @@ func (s *Sink) dead(channel string) (all []*alert.Message) {
 	return all
 }
 
-// forget drops what is over and shown everywhere. What has opened again
-// meanwhile is posted anew.
+// forget drops what is over and shown everywhere. What has reopened meanwhile is
+// posted again.
 func (s *Sink) forget(ctx context.Context) {
 	now := time.Now()
 	s.mu.Lock()
@@ -285,7 +285,7 @@ func (s *Sink) forget(ctx context.Context) {
 // Status is a view for pages.
 type Status struct {
 	Parked   string // why nothing can be posted at all; "" otherwise
-	Buttons  string // why nobody hears of buttons; "" otherwise
+	Buttons  string // why button presses are not received; "" otherwise
 	Channels []ChannelStatus
 }
 
@@ -294,6 +294,7 @@ type ChannelStatus struct {
 	Name    string
 	Parked  string // why nothing can be posted here; "" otherwise
 	Waiting int    // alerts that no message lists yet
+	Digest  string // when digests come, which is all that it gets; "" otherwise
 }
 
 // Status returns how the channels stand.
@@ -308,9 +309,11 @@ func (s *Sink) Status() Status {
 	defer s.mu.Unlock()
 	status := Status{Parked: reasons[component], Buttons: reasons[SocketComponent]}
 	for _, c := range s.channels {
-		status.Channels = append(status.Channels, ChannelStatus{
-			Name: c.Name, Parked: reasons[component+":"+c.Name], Waiting: len(s.plan.channel(c.Name).waiting),
-		})
+		one := ChannelStatus{Name: c.Name, Parked: reasons[component+":"+c.Name], Waiting: len(s.plan.channel(c.Name).waiting)}
+		if c.Digest != nil {
+			one.Digest = c.Digest.Text
+		}
+		status.Channels = append(status.Channels, one)
 	}
 	return status
 }

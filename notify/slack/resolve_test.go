@@ -149,3 +149,39 @@ func TestSlackListsAnewWhereTheListCannotGoOn(t *testing.T) {
 		})
 	}
 }
+
+// Whoever edits the rules hears at once that a new channel is not there, before anything is
+// to be posted to it, and once more when it is.
+func TestSlackLooksForNewChannelsAtOnce(t *testing.T) {
+	withRig(t, func(t *testing.T, d *rig) {
+		parked := func() (parts []string) {
+			for _, c := range d.memory.Conditions() {
+				parts = append(parts, c.Subject.Component)
+			}
+			return parts
+		}
+		d.start(opsChannel)
+		d.after(time.Second)
+		with := func(slack string) []Channel {
+			return append([]Channel{{Name: "vip", Slack: slack}}, opsChannel...)
+		}
+		d.sink.SetChannels(with("#wa-vip"))
+		d.after(time.Second)
+		require.Equal(t, []string{"slack:vip"}, parked())
+		d.sink.SetChannels(with("#wa-gold"))
+		d.after(time.Second)
+		require.Empty(t, parked(), "another name, which is there")
+		d.sink.SetChannels(with("#wa-vip"))
+		d.after(time.Second)
+		require.Len(t, parked(), 1)
+		d.sim.SetChannel(slacksim.Channel{ID: "C0000000009", Name: "wa-vip"})
+		d.after(parkFor + time.Second)
+		require.Empty(t, parked(), "somebody has made it")
+		d.sink.SetChannels(with("#wa-none"))
+		d.after(time.Second)
+		require.Len(t, parked(), 1)
+		d.sink.SetChannels(opsChannel)
+		d.after(2 * parkFor)
+		require.Empty(t, parked(), "nobody looks for what is no longer named")
+	})
+}

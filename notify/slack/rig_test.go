@@ -25,6 +25,7 @@ type rig struct {
 	t       *testing.T
 	sim     *slacksim.Server
 	memory  *memory
+	log     logged
 	alerts  map[string]alert.Alert
 	sink    *Sink
 	points  map[string]int
@@ -53,7 +54,7 @@ func withRig(t *testing.T, test func(t *testing.T, d *rig)) {
 func (d *rig) start(channels []Channel) {
 	o := Options{
 		Poster: NewAPI(simToken, "http://slack.test/api/", simtest.Direct(d.sim)), State: d.memory, Recorder: d.memory, Channels: channels,
-		Space: alerttest.Space, Link: "https://numwatch.example.com", Trace: d.count, Buttons: d.buttons,
+		Log: &d.log, Space: alerttest.Space, Link: "https://numwatch.example.com", Trace: d.count, Buttons: d.buttons,
 	}
 	if d.between != nil {
 		d.between(&o)
@@ -86,6 +87,7 @@ func (d *rig) update(alerts ...alert.Alert) {
 		d.alerts[a.ID] = a
 	}
 	d.memory.put(alerts...)
+	d.log.add(alerts...)
 	if d.sink != nil {
 		d.sink.Update(alerts)
 	}

@@ -8,10 +8,10 @@ import (
 	"numwatch/alert"
 )
 
-// Simulation finds out what people would be sent, without Slack and in a time that
-// is given: the same planner decides what becomes a message, what a reply, and what
-// is merged into one while a channel is full. Every call succeeds at once. It
-// belongs to one goroutine; times never go back.
+// Simulation works out what people would be sent, without Slack and in virtual
+// time: the same planner decides what becomes a message, what a reply, and what is
+// merged into one while a channel is full. Every call succeeds at once. It belongs
+// to one goroutine; times never go back.
 type Simulation struct {
 	state    *simulatedState
 	plan     *planner
@@ -48,9 +48,16 @@ const (
 func NewSimulation(channels []string, now time.Time) *Simulation {
 	state := &simulatedState{}
 	return &Simulation{
-		state: state, plan: newPlanner(state, channels, now), channels: slices.Sorted(slices.Values(channels)),
+		state: state, plan: newPlanner(state, configured(channels), now), channels: slices.Sorted(slices.Values(channels)),
 		now: now, postAt: make(map[string]time.Time), due: make(map[string]time.Time),
 	}
+}
+
+func configured(names []string) (channels []Channel) {
+	for _, name := range names {
+		channels = append(channels, Channel{Name: name})
+	}
+	return channels
 }
 
 // Update takes in an alert as it now is.

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"numwatch/alert"
 	"numwatch/notify"
 	"numwatch/notify/card"
+	"numwatch/notify/wording"
 	"numwatch/phone"
 )
 
@@ -91,6 +93,10 @@ type Channel struct {
 	Name    string
 	Slack   string   // an id, or a name with #
 	Mention []string // in Slack's own syntax, trusted
+	// Digest is when it sums up what happened, which is all that is posted there; nil: it shows alerts.
+	Digest *alert.Schedule
+
+	Language phone.Language // of its messages
 }
 
 // Options configures a Sink.
@@ -98,12 +104,18 @@ type Options struct {
 	Poster   Poster
 	State    State
 	Recorder notify.Recorder
+	Log      notify.Log // that digests sum up
 	Channels []Channel
 	Space    func(phone.SpaceKey) phone.Space
 	Link     string               // public address of the pages; may be empty
 	Buttons  bool                 // somebody hears when they are pressed: see NewButtons
-	Settle   func() time.Duration // how long a flapping alert must stay as it is to be told of again; nil: not said
+	Settle   func() time.Duration // how long a flapping alert must be stable until it is told again; nil: not said
 	Keep     func() time.Duration // how long closed alerts must stay in reach, beyond two hours; nil: no longer
+	// Needed reports whether another sink has yet to tell of a closed alert; nil: none has.
+	Needed func(*alert.Alert) bool
+	// Redraw has messages edited once more whose alerts changed since then: another process, which may only be
+	// frozen, may have an edit under way that arrives late. Zero: there is none.
+	Redraw time.Time
 
 	Logger     *slog.Logger          // nil: none
 	Registerer prometheus.Registerer // nil: none
@@ -114,7 +126,7 @@ type Options struct {
 // use.
 type Sink struct {
 	o       Options
-	cards   card.Maker
+	cards   card.Maker // of messages in English
 	log     *slog.Logger
 	metrics *metrics
 	pace    Pace
@@ -127,6 +139,7 @@ type Sink struct {
 	budget   *budget
 	blocked  time.Time // no call before this: the token is refused
 	postedAt time.Time // the last time that any channel could be posted to
+	started  bool      // the channels of the first rules have their workers
 }
 
 // New returns a sink that does nothing until Run.
@@ -143,18 +156,12 @@ func New(o Options) *Sink {
 	s := &Sink{
 		o: o, cards: card.Maker{Space: o.Space, Silence: o.State.Silence, Link: o.Link, SettleAfter: o.Settle}, log: o.Logger,
 		metrics: newMetrics(o.Registerer), pace: o.Poster.Pace(), changed: notify.NewSignal(), channels: o.Channels,
-		plan: newPlanner(o.State, names(o.Channels), time.Now()), workers: make(map[string]*channelWorker),
+		plan: newPlanner(o.State, o.Channels, time.Now()), workers: make(map[string]*channelWorker),
 	}
+	s.plan.elsewhere = o.Needed
 	s.budget = newBudget(s.pace.Edit)
+	s.plan.redraw(o.Redraw)
 	return s
-}
-
-func names(channels []Channel) []string {
-	all := make([]string, len(channels))
-	for i, c := range channels {
-		all[i] = c.Name
-	}
-	return all
 }
 
 // Update says that alerts have changed in State. It never blocks on Slack.
@@ -184,7 +191,10 @@ func (s *Sink) SetChannels(channels []Channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.channels = channels
-	s.plan.activate(names(channels), time.Now())
+	s.plan.activate(channels, time.Now())
+	for name, w := range s.workers {
+		w.seek = w.seek && slices.ContainsFunc(channels, func(c Channel) bool { return c.Name == name })
+	}
 	for _, c := range channels {
 		if w := s.workers[c.Name]; w != nil {
 			w.configure(c)
@@ -226,12 +236,12 @@ func (s *Sink) RetryDead(ctx context.Context, id string) error {
 	return nil
 }
 
-// Announce posts a text to every channel, beside all records: for what people must
+// Announce posts a text to every channel that shows alerts, beside all records: for what people must
 // hear when the store fails. It takes its turn in each of them, and tries again until
 // ctx ends. It returns what failed.
 func (s *Sink) Announce(ctx context.Context, text string) error {
 	s.mu.Lock()
-	channels := s.channels
+	channels := slices.DeleteFunc(slices.Clone(s.channels), func(c Channel) bool { return c.Digest != nil })
 	s.mu.Unlock()
 	failed := make([]error, len(channels))
 	var running sync.WaitGroup
@@ -248,7 +258,9 @@ func (s *Sink) Announce(ctx context.Context, text string) error {
 
 // announceIn posts to one channel, twice rather than not at all.
 func (s *Sink) announceIn(ctx context.Context, c Channel, text string) error {
-	out := Outgoing{Channel: c.Name, Card: &card.Card{Mark: card.Mark{Word: "Critical", Color: card.Red}, Title: text}}
+	out := Outgoing{Channel: c.Name, Card: &card.Card{
+		Language: c.Language, Mark: card.Mark{Word: "Critical", Color: card.Red}, Title: wording.In(c.Language).Announcement(text),
+	}}
 	var err error
 	for failures := 0; ; failures++ {
 		if !sleep(ctx, s.turn(c.Name)) {
@@ -323,10 +335,42 @@ func (s *Sink) startWorkers(ctx context.Context, running *sync.WaitGroup) {
 			continue
 		}
 		w := newChannelWorker(s, c)
+		w.seek = s.started
 		s.workers[c.Name] = w
 		for l := range lanes {
 			running.Go(func() { w.run(ctx, l) })
 		}
 	}
+	s.started = true
 	s.wakeAll()
+}
+
+// inSlack is the state without the messages of other chats.
+type inSlack struct{ State }
+
+func elsewhere(m *alert.Message) bool { return m.Kind != "" }
+
+func (s inSlack) Messages() []*alert.Message { return slices.DeleteFunc(s.State.Messages(), elsewhere) }
+
+func (s inSlack) MessagesOf(incident string) (all []*alert.Message) {
+	for _, m := range s.State.MessagesOf(incident) {
+		if !elsewhere(m) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/notify"
+	"numwatch/notify/card"
 	"numwatch/phone"
 )
 
@@ -31,7 +33,7 @@ const (
 // connect keeps a connection to Slack until ctx ends. A token that is refused
 // is tried again after a while.
 func (b *Buttons) connect(ctx context.Context) {
-	dials := &dialer{client: &http.Client{Timeout: slackTimeout, Transport: notify.NewTransport()}}
+	dials := &dialer{client: &http.Client{Timeout: slackTimeout, Transport: notify.Gated(notify.NewTransport(), b.o.May)}}
 	for ctx.Err() == nil {
 		err := b.session(ctx, dials)
 		if ctx.Err() != nil || errors.Is(err, context.Canceled) {
@@ -69,13 +71,22 @@ func (b *Buttons) session(ctx context.Context, dials *dialer) error {
 }
 
 func (b *Buttons) handle(ctx context.Context, client *socketmode.Client, e *socketmode.Event) {
+	var answer any
 	switch data := e.Data.(type) {
 	case *slack.ConnectionErrorEvent:
 		b.failed(ctx, data.ErrorObj)
 	case slack.InteractionCallback:
+		if b.o.May != nil && b.o.May() != nil {
+			return
+		}
 		if p, ours := pressOf(&data); ours && !b.enqueue(p) {
 			return // who pressed sees that nothing took it
 		}
+	case slack.SlashCommand:
+		if b.o.Ask == nil || b.o.May != nil && b.o.May() != nil {
+			return
+		}
+		answer = b.answer(&data)
 	}
 	if e.Type == socketmode.EventTypeHello {
 		b.worked(ctx)
@@ -83,10 +94,35 @@ func (b *Buttons) handle(ctx context.Context, client *socketmode.Client, e *sock
 	if e.Request != nil && e.Request.EnvelopeID != "" {
 		ctx, cancel := context.WithTimeout(ctx, ackWithin)
 		defer cancel()
-		if err := client.AckCtx(ctx, e.Request.EnvelopeID, nil); err != nil {
+		if err := client.AckCtx(ctx, e.Request.EnvelopeID, answer); err != nil {
 			b.log.Debug("an envelope of slack could not be acknowledged", "err", err)
 		}
 	}
+}
+
+// maxPayload is how many bytes of an answer Slack takes with an acknowledgement; what is
+// longer it drops in silence.
+const maxPayload = 18_000
+
+// answer is what Slack shows who asked, and nobody else.
+func (b *Buttons) answer(c *slack.SlashCommand) map[string]any {
+	a := Answer{Card: &card.Card{
+		Mark: card.Mark{Word: "Refused", Color: card.Gray}, Title: "only the operators may ask, as listed in slack.operators of numwatch's configuration",
+	}}
+	allowed := b.operates(c.UserID)
+	if allowed {
+		a = b.o.Ask(c.Text)
+		a.Card.Buttons = b.o.Sink.buttons(b.o.Sink.alertsOf(a.Incidents))
+	}
+	b.log.Info("a question was asked", "user", c.UserID, "allowed", allowed)
+	out := Outgoing{ID: strings.Join(a.Incidents, ","), Card: a.Card}
+	payload := map[string]any{
+		"response_type": "ephemeral", "text": a.Card.Text(false), "blocks": append(a.Card.Blocks(), out.actions()...), "unfurl_links": false,
+	}
+	if text, err := json.Marshal(payload); err != nil || len(text) > maxPayload {
+		delete(payload, "blocks")
+	}
+	return payload
 }
 
 func (b *Buttons) enqueue(p Press) bool {

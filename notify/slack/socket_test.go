@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +41,7 @@ type switchboard struct {
 	hello  chan *websocket.Conn // connections, as they come
 	acks   chan string          // envelopes that were acknowledged
 	said   chan string          // to whom, and what, that nobody else sees
+	told   chan answered        // what was answered with acknowledgements
 
 	mu     sync.Mutex
 	refuse string // the error of apps.connections.open
@@ -47,11 +50,12 @@ type switchboard struct {
 
 func newSwitchboard(t *testing.T) *switchboard {
 	b := &switchboard{
-		t: t, hello: make(chan *websocket.Conn, 10), acks: make(chan string, 10), said: make(chan string, 10),
+		t: t, hello: make(chan *websocket.Conn, 10), acks: make(chan string, 10), said: make(chan string, 10), told: make(chan answered, 10),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/apps.connections.open", b.open)
 	mux.HandleFunc("/api/chat.postEphemeral", b.whispered)
+	mux.HandleFunc("/response/S3CRET", b.responded)
 	mux.HandleFunc("/socket", b.socket)
 	b.server = httptest.NewServer(mux)
 	t.Cleanup(b.server.Close)
@@ -98,10 +102,17 @@ func (b *switchboard) socket(w http.ResponseWriter, r *http.Request) {
 	b.hello <- c
 	for {
 		var ack struct {
-			Envelope string `json:"envelope_id"`
+			Envelope string          `json:"envelope_id"`
+			Payload  json.RawMessage `json:"payload"`
 		}
 		if c.ReadJSON(&ack) != nil {
 			return
+		}
+		if len(ack.Payload) > 0 && string(ack.Payload) != "null" {
+			a := answered{size: len(ack.Payload)}
+			if json.Unmarshal(ack.Payload, &a) == nil {
+				b.told <- a
+			}
 		}
 		b.acks <- ack.Envelope
 	}
@@ -112,7 +123,7 @@ func (b *switchboard) press(c *websocket.Conn, button card.Button, message, user
 	b.t.Helper()
 	payload := map[string]any{
 		"type": "block_actions", "user": map[string]any{"id": user, "username": "ada", "name": "ada\u202e *l*\n<!channel>"},
-		"channel": map[string]any{"id": "C1", "name": "ops"}, "response_url": "https://hooks.example.com/S3CRET",
+		"channel": map[string]any{"id": "C1", "name": "ops"}, "response_url": b.server.URL + "/response/S3CRET",
 		"actions": []any{map[string]any{
 			"type": "button", "block_id": "b", "action_id": actionPrefix + string(button), "value": message, "action_ts": at,
 		}},
@@ -120,6 +131,33 @@ func (b *switchboard) press(c *websocket.Conn, button card.Button, message, user
 	require.NoError(b.t, c.WriteJSON(map[string]any{
 		"type": "interactive", "envelope_id": "e" + at, "accepts_response_payload": true, "payload": payload,
 	}))
+}
+
+// answered is what somebody is shown who asked.
+type answered struct {
+	Type   string           `json:"response_type"`
+	Text   string           `json:"text"`
+	Blocks []map[string]any `json:"blocks"`
+	size   int
+}
+
+// ask sends the command /numwatch, and returns the answer; none where it is not acknowledged.
+func (b *switchboard) ask(c *websocket.Conn, question, user string) {
+	b.t.Helper()
+	require.NoError(b.t, c.WriteJSON(map[string]any{
+		"type": "slash_commands", "envelope_id": "ask", "accepts_response_payload": true, "payload": map[string]any{
+			"command": "/numwatch", "text": question, "user_id": user, "channel_id": "D1", "response_url": b.server.URL + "/response/S3CRET",
+		},
+	}))
+}
+
+// responded takes what is told at a response_url.
+func (b *switchboard) responded(w http.ResponseWriter, r *http.Request) {
+	var a answered
+	if json.NewDecoder(r.Body).Decode(&a) == nil {
+		b.said <- a.Type + " " + a.Text
+	}
+	_, _ = io.WriteString(w, "ok")
 }
 
 func next[T any](t *testing.T, c <-chan T) T {
@@ -155,6 +193,7 @@ type hotline struct {
 	orders *orders
 	memory *memory
 	sink   *Sink
+	barred atomic.Bool // nothing may be acknowledged
 	log    *bytes.Buffer
 	stop   func()
 }
@@ -174,7 +213,13 @@ func newHotline(t *testing.T, operators ...string) *hotline {
 		Poster: api, State: h.memory, Recorder: h.memory, Channels: opsChannel, Space: alerttest.Space, Buttons: true, Logger: log,
 	})
 	buttons := NewButtons(ButtonsOptions{
-		Sink: h.sink, API: api, Operator: h.orders, AppToken: appToken, URL: h.server.URL + "/api", Operators: operators, Logger: log,
+		Sink: h.sink, API: api, Operator: h.orders, Ask: h.question, AppToken: appToken, URL: h.server.URL + "/api", Operators: operators, Logger: log,
+		May: func() error {
+			if h.barred.Load() {
+				return errors.New("another one acts now")
+			}
+			return nil
+		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -189,6 +234,12 @@ func newHotline(t *testing.T, operators ...string) *hotline {
 	})
 	t.Cleanup(h.stop)
 	return h
+}
+
+// question answers with what was asked, and buttons for the first alert.
+func (h *hotline) question(text string) Answer {
+	a := alerttest.Firing(1)
+	return Answer{Card: &card.Card{Mark: card.Mark{Word: "You asked"}, Title: text}, Incidents: []string{a.Incident}}
 }
 
 func message(id string, alerts ...alert.Alert) alert.Message {
@@ -374,4 +425,19 @@ func FuzzPress(f *testing.F) {
 			require.NotEmpty(t, p.Message)
 		}
 	})
+}
+
+// Who presses while this numwatch may not act is told by Slack that it failed.
+func TestAPressIsNotTakenThatMayNotBe(t *testing.T) {
+	h := newHotline(t)
+	c := next(t, h.hello)
+	h.barred.Store(true)
+	h.press(c, card.Acknowledge, "m-1", "U1", "1")
+	time.Sleep(200 * time.Millisecond)
+	require.Empty(t, h.acks)
+	require.Empty(t, h.orders.given)
+	h.barred.Store(false)
+	h.press(c, card.Acknowledge, "m-1", "U1", "2")
+	require.Equal(t, "e2", next(t, h.acks))
+	require.Contains(t, next(t, h.orders.given), "ack 2")
 }

@@ -66,7 +66,7 @@ func TestSlackStormOfTenThousand(t *testing.T) {
 		d.after(4 * time.Hour)
 		require.Empty(t, d.memory.keptMessages(), "it is all over and forgotten")
 		require.Len(t, d.memory.forgot(), size)
-		all, d.alerts, d.memory = nil, nil, newMemory()
+		all, d.alerts, d.memory, d.log.events = nil, nil, newMemory(), nil
 		require.Less(t, heap()-start, int64(16<<20), "nothing of the storm is left")
 	})
 }

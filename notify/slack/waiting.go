@@ -6,13 +6,9 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/notify/audience"
 	"numwatch/notify/card"
 	"numwatch/phone"
-)
-
-const (
-	baselineQuiet = 2 * time.Second // where the first round is over, or may be: after a start
-	baselineMax   = 30 * time.Minute
 )
 
 // While alerts come faster than a channel takes messages, they are collected for
@@ -26,52 +22,21 @@ const (
 // wait is an alert that no message lists.
 type wait struct {
 	since time.Time
-	again bool // a message that listed it was not posted, or is no more
+	again bool // a message that listed it was not posted, or was deleted
 }
 
-// round collects the baseline alerts of an account until its first round is
-// over. Rounds of large accounts take long; one that never ends is cut short.
-// What comes later, of a space that could not be polled before, say, only waits
-// for what comes with it.
-type round struct {
-	first, last time.Time
-	live        bool // they come as they open, and not from the store
-	done        bool // they are complete
-	over        bool // the account's first round has ended
-}
-
-func (p *planner) round(account string) *round {
+func (p *planner) round(account string) *audience.Round {
 	r := p.rounds[account]
 	if r == nil {
-		r = &round{}
+		r = &audience.Round{}
 		p.rounds[account] = r
 	}
 	return r
 }
 
-func (r *round) note(now time.Time, live bool) {
-	if r.first.IsZero() || r.done || now.After(r.ready()) {
-		r.first, r.done = now, false
-	}
-	r.last, r.live = now, live
-}
-
-// ready is when the baseline alerts collected so far are shown.
-func (r *round) ready() time.Time {
-	switch {
-	case r.done:
-		return r.last
-	case r.live && !r.over:
-		return r.first.Add(baselineMax)
-	default:
-		return earlier(r.last.Add(baselineQuiet), r.first.Add(baselineMax))
-	}
-}
-
 // baselineDone says that an account's first round is over.
 func (p *planner) baselineDone(account string) {
-	r := p.round(account)
-	r.done, r.over = true, true
+	p.round(account).Done()
 }
 
 // groupKey puts the incidents that are told together under one key: those that began in
@@ -138,7 +103,7 @@ func (p *planner) nextPost(c *channelState, now, free time.Time) (out action) {
 	return action{kind: post, alerts: p.whole(first.alerts)}
 }
 
-// whole adds what else there is of the incidents of some alerts.
+// whole adds the other alerts of the same incidents.
 func (p *planner) whole(alerts []alert.Alert) []alert.Alert {
 	m := &alert.Message{}
 	for i := range alerts {
@@ -147,7 +112,7 @@ func (p *planner) whole(alerts []alert.Alert) []alert.Alert {
 	return p.members(m)
 }
 
-// crowded reports whether some of what is ready had to wait for the channel.
+// crowded reports whether some alerts that are ready had to wait for the channel.
 func crowded(ready []*group, free time.Time) bool {
 	waited := func(g *group) bool { return !g.baseline && g.ready.Before(free) }
 	return len(ready) > 1 && slices.ContainsFunc(ready, waited)
@@ -165,8 +130,8 @@ func merge(groups []*group) *group {
 	return all
 }
 
-// groups returns what waits, by what is told together. What waits of one incident goes
-// where the alert goes that has waited longest.
+// groups returns the waiting alerts, grouped as they are told. All alerts of an
+// incident go with the one that has waited longest.
 func (p *planner) groups(c *channelState) map[groupKey]*group {
 	leaders := make(map[string]*alert.Alert) // by incident
 	for id := range c.waiting {
@@ -188,7 +153,7 @@ func (p *planner) groups(c *channelState) map[groupKey]*group {
 		if g == nil {
 			g = &group{baseline: key.baseline, ready: w.since}
 			if key.baseline {
-				g.ready = p.round(a.Subject.Account).ready()
+				g.ready = p.round(a.Subject.Account).Ready()
 			}
 			groups[key] = g
 		}
@@ -216,7 +181,7 @@ func (p *planner) overdue(c *channelState, before time.Time) (n int, first time.
 	for id, w := range c.waiting {
 		since := w.since
 		if a, known := p.state.Alert(id); known && a.Baseline {
-			since = later(since, p.round(a.Subject.Account).ready())
+			since = later(since, p.round(a.Subject.Account).Ready())
 		}
 		if !since.Before(before) {
 			continue
@@ -255,12 +220,18 @@ func (p *planner) unconfirmed(c *channelState, before time.Time) (n int, first t
 func (p *planner) expired(now time.Time, keep time.Duration) (alerts []string, messages []*alert.Message) {
 	going, needed := make(map[string]bool), p.needed()
 	for _, a := range p.state.Alerts() {
-		if a.State.Closed() && !a.Flapping && now.Sub(a.Changed) > keep && !needed[a.ID] && !p.missed(a) {
+		if a.State.Closed() && !a.Flapping && now.Sub(a.Changed) > keep && !needed[a.ID] && !p.missed(a) && (p.elsewhere == nil || !p.elsewhere(a)) {
 			going[a.ID] = true
 			alerts = append(alerts, a.ID)
 		}
 	}
 	for _, m := range p.state.Messages() {
+		if m.Digest != nil {
+			if p.outdated(m) {
+				messages = append(messages, m)
+			}
+			continue
+		}
 		remains := func(id string) bool {
 			return slices.ContainsFunc(p.state.AlertsOf(id), func(a *alert.Alert) bool { return !going[a.ID] })
 		}
@@ -274,7 +245,7 @@ func (p *planner) expired(now time.Time, keep time.Duration) (alerts []string, m
 	return alerts, messages
 }
 
-// missed reports whether a channel is still to be shown an alert.
+// missed reports whether an alert must still be shown in a channel.
 func (p *planner) missed(a *alert.Alert) bool {
 	for _, c := range p.channels {
 		if c.active && wanted(c, a) && !p.listed(c, a) {
@@ -294,12 +265,26 @@ func (p *planner) needed() map[string]bool {
 		}
 		unsure := m.State == alert.Sending || m.Reply != nil
 		for _, in := range p.incidents(m) {
-			for i, a := range in.alerts {
-				if unsure || needsReply(m, in, i) || !m.NoEdits && differs(m, in.shown[i], a) || in.owesEnd(i) {
+			for i, a := range in.Alerts {
+				if unsure || needsReply(m, in, i) || !m.NoEdits && differs(m, in.Shown[i], a) || in.OwesEnd(i) {
 					needed[a.ID] = true
 				}
 			}
 		}
 	}
 	return needed
+}
+
+// redraw has messages edited once more whose alerts changed since then: see Options.Redraw.
+func (p *planner) redraw(since time.Time) {
+	if since.IsZero() {
+		return
+	}
+	for _, m := range p.state.Messages() {
+		for _, a := range p.members(m) {
+			if a.Changed.After(since) || a.Ack != nil && a.Ack.At.After(since) {
+				p.message(m).uncertain = true
+			}
+		}
+	}
 }

@@ -20,6 +20,7 @@ type channelWorker struct {
 
 	conf         Channel
 	target       string // Slack's id, resolved; "" until needed
+	seek         bool   // it came with new rules: it is looked for at once
 	parkedBy     lane   // the one that was refused; lanes: it is not parked
 	failures     int    // of posts, one after the other
 	failingSince time.Time
@@ -39,7 +40,7 @@ func (w *channelWorker) state() *channelState { return w.s.plan.channel(w.name) 
 // configure is called with the lock held.
 func (w *channelWorker) configure(c Channel) {
 	if c.Slack != w.conf.Slack {
-		w.target, w.state().postAt = "", time.Time{}
+		w.target, w.state().postAt, w.seek = "", time.Time{}, true
 	}
 	w.conf = c
 }
@@ -82,6 +83,9 @@ func (w *channelWorker) next(l lane) (a action, conf Channel, wait time.Duration
 		return action{}, w.conf, w.s.blocked.Sub(now)
 	}
 	free := w.state().postAt
+	if l == posting && w.seek && w.target == "" && !free.After(now) {
+		return action{kind: lookUp}, w.conf, 0
+	}
 	if l == editing {
 		free = w.s.budget.turn(w, now)
 	}
@@ -93,6 +97,8 @@ func (w *channelWorker) next(l lane) (a action, conf Channel, wait time.Duration
 	case a.kind != idle:
 		w.claim(a)
 		return a, w.conf, 0
+	case l == posting && w.seek && free.After(now) && (a.until.IsZero() || free.Before(a.until)):
+		return a, w.conf, free.Sub(now)
 	case a.until.IsZero():
 		return a, w.conf, -1
 	default:
@@ -114,12 +120,16 @@ func (w *channelWorker) act(ctx context.Context, a action, conf Channel) {
 	switch a.kind {
 	case post:
 		w.post(ctx, a.alerts, conf)
+	case sumUp:
+		w.sumUp(ctx, a.since, conf)
 	case reply:
 		w.reply(ctx, *a.messages[0], a, conf)
 	case edit:
 		w.edit(ctx, *a.messages[0], a.alerts, conf)
 	case locate:
 		w.locate(ctx, a, conf)
+	case lookUp:
+		w.lookUp(ctx, conf)
 	}
 	for _, m := range a.messages {
 		w.release(m.ID)
@@ -135,8 +145,8 @@ func (w *channelWorker) release(id string) {
 	w.wakeAll()
 }
 
-// again has messages tried once more after a while: ever later, so that one on
-// which Slack chokes does not hold up the others.
+// again retries messages with increasing back-off, so that one that Slack cannot
+// handle does not hold up the others.
 func (w *channelWorker) again(messages []*alert.Message, first, most, asked time.Duration) {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
@@ -177,8 +187,8 @@ func newBudget(every time.Duration) *budget {
 	return &budget{limit: rate.NewLimiter(rate.Every(every), editBurst), every: every}
 }
 
-// turn is when a channel may edit, if those ahead of it all do. One that does
-// not holds up the others only as long as the burst lasts.
+// turn is when a channel may edit, if all those ahead of it do. One that does not
+// delays the others only as long as the burst lasts.
 func (b *budget) turn(w *channelWorker, now time.Time) time.Time {
 	ahead := slices.Index(b.line, w)
 	if ahead < 0 {
@@ -191,8 +201,8 @@ func (b *budget) turn(w *channelWorker, now time.Time) time.Time {
 	return later(b.from, now.Add(time.Duration(short*float64(b.every))+time.Millisecond))
 }
 
-// took spends an edit at once, lest others count on it too, or lets the channel
-// wait in line for one.
+// took spends an edit at once, so that others do not count on it too, or queues
+// the channel for one.
 func (b *budget) took(w *channelWorker, a action, now time.Time) {
 	switch {
 	case a.kind == edit:

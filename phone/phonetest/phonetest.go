@@ -22,6 +22,11 @@ func Healthy() phone.Number {
 		phone.StatusCallbackUrl:      "https://hooks.acme.example/status",
 		phone.UpCallbackUrl:          "https://hooks.acme.example/inbound",
 		phone.IsOfficial:             "N",
+		phone.CallingCallbackUrl:     "https://hooks.acme.example/calls",
+		phone.CallingStatus:          "ENABLED",
+		phone.CallHoursStatus:        "ENABLED",
+		phone.MaxTalkTime:            "60",
+		phone.CallHours:              "Asia/Singapore; MONDAY 0900-1800",
 	} {
 		n.Set(f, v)
 	}

@@ -12,7 +12,7 @@ type kind struct {
 }
 
 const (
-	adviceSlower  = "other tools may be using the account's limit of requests too"
+	adviceSlower  = "other tools may be using the account's request limit too"
 	adviceAlone   = "only this space is throttled, by a limit of its own: it is polled less often until the cloud answers it again; if this lasts, give the RequestId to the cloud's support"
 	adviceRAM     = "grant the RAM user or role the action cams:ChatappSyncPhoneNumber on *: its access level is update, so read-only policies do not include it"
 	adviceKey     = "check the account's access key: it may be mistyped, disabled, deleted or belong to another site"

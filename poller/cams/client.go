@@ -36,6 +36,8 @@ type ClientOptions struct {
 	// ClockOff is told after each success how far this machine's clock is off, in a
 	// sentence; nothing where it is right enough. Nil: nobody is told.
 	ClockOff func(warning string)
+	// May is called right before a request is sent; its error prevents it. Nil: all may be sent.
+	May func() error
 	// Dial makes the connections; nil: the system does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Now  func() time.Time // nil: time.Now
@@ -49,6 +51,8 @@ type Client struct {
 	agent       string
 	timeout     time.Duration
 	pace        *ratelimit.Pace
+	healthPace  *ratelimit.Pace // of GetWhatsappHealthStatus, which has a limit of its own
+	may         func() error
 	clock       *clock
 	credentials *credentialCache
 	transport   *http.Transport
@@ -60,7 +64,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	endpoint := cmp.Or(o.Endpoint, "https://cams."+cmp.Or(o.Region, "ap-southeast-1")+".aliyuncs.com")
 	base, err := url.Parse(endpoint)
 	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
-		return nil, fmt.Errorf("account %s: the endpoint %q is not a whole URL such as https://cams.ap-southeast-1.aliyuncs.com", o.Account, phone.Redact(endpoint))
+		return nil, fmt.Errorf("account %s: the endpoint %q is not a complete URL such as https://cams.ap-southeast-1.aliyuncs.com", o.Account, phone.Redact(endpoint))
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -76,6 +80,8 @@ func NewClient(o ClientOptions) (*Client, error) {
 		agent:       cmp.Or(o.UserAgent, "numwatch"),
 		timeout:     cmp.Or(o.Timeout, 10*time.Second),
 		pace:        o.Pace,
+		healthPace:  ratelimit.NewPace(healthPerSecond),
+		may:         o.May,
 		clock:       newClock(o, log),
 		credentials: credentials,
 	}
@@ -230,7 +236,7 @@ const maxAnswer = 16 << 20
 func (c *Client) exchange(ctx context.Context, call *call, turn ratelimit.Turn) ([]byte, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	gate := &gate{pace: c.pace, turn: turn, ctx: ctx}
+	gate := &gate{pace: c.pace, turn: turn, may: c.may, ctx: ctx, cancel: cancel}
 	u := c.base
 	u.RawQuery = encode(call.params)
 	req := (&http.Request{

@@ -74,7 +74,7 @@ func (c *clock) set(behind time.Duration) {
 	c.told(warning(behind))
 }
 
-// warning says how far the clock is off; empty where it is right enough.
+// warning says how far the clock is off; empty if it is accurate enough.
 func (c *clock) warning() string { return warning(time.Duration(c.behind.Load())) }
 
 func warning(behind time.Duration) string {

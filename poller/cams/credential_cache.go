@@ -59,7 +59,7 @@ const (
 	retryEvery = time.Second
 )
 
-// fetchTimeout is after how long people hear of a fetch that brings nothing.
+// fetchTimeout is when people are told of a fetch without a result.
 const fetchTimeout = 10 * time.Second
 
 func newCredentialCache(from Credentials, log *slog.Logger) (*credentialCache, error) {

@@ -50,9 +50,9 @@ type answer struct {
 	RequestId          text
 	Success            text
 	AccessDeniedDetail json.RawMessage
-	PhoneNumbers       []*record // of ChatappSyncPhoneNumber
-	TotalCount         text      // of ListInstance, like Data
-	Data               []instance
+	PhoneNumbers       []*record       // of ChatappSyncPhoneNumber
+	TotalCount         text            // of ListInstance, like Data
+	Data               json.RawMessage // of GetWhatsappHealthStatus too
 }
 
 // ok reports whether the answer calls itself a success.
@@ -105,13 +105,16 @@ type record struct {
 	StatusCallbackUrl      text
 	UpCallbackUrl          text
 	IsOfficial             text
+	CallingConfigure       calling // holds the fields that are not here
 }
 
-// members says which member of a record holds which field.
+// members says which member of a record holds which field; -1: none does.
 var members = func() (index [phone.NumberFields]int) {
 	for f := range phone.FieldsOfNumber() {
-		member, _ := reflect.TypeFor[record]().FieldByName(f.String()) // TestFetch misses a field that is not there
-		index[f] = member.Index[0]
+		index[f] = -1
+		if member, ok := reflect.TypeFor[record]().FieldByName(f.String()); ok {
+			index[f] = member.Index[0]
+		}
 	}
 	return index
 }()
@@ -124,6 +127,9 @@ func (r *record) number() (phone.Number, error) {
 	}
 	values := reflect.ValueOf(r).Elem()
 	for f := range phone.FieldsOfNumber() {
+		if members[f] < 0 {
+			continue
+		}
 		t, _ := values.Field(members[f]).Addr().Interface().(*text)
 		if t.nested {
 			return n, fmt.Errorf("the %s of a number is an object or a list", f)
@@ -132,6 +138,7 @@ func (r *record) number() (phone.Number, error) {
 			n.Set(f, t.value)
 		}
 	}
+	r.CallingConfigure.set(&n)
 	return n, nil
 }
 

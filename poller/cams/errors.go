@@ -116,7 +116,7 @@ const (
 	maxMessage = 500
 )
 
-// clean makes a text from outside fit to be shown.
+// clean makes untrusted text safe to show.
 func clean(s string, runes int) string {
 	if len(s) > 8*runes { // before the costly part; the rest could not be shown anyhow
 		s = strings.ToValidUTF8(s[:8*runes], "")

@@ -3,6 +3,7 @@ package cams
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -52,9 +53,15 @@ func (c *Client) ListInstance(ctx context.Context) ([]phone.Space, error) {
 			return nil, c.inconsistent(call, answer, "the list of instances changed while it was read")
 		}
 		total = answer.TotalCount.value
-		entries += len(answer.Data)
+		var data []instance
+		if len(answer.Data) > 0 {
+			if wrong := json.Unmarshal(answer.Data, &data); wrong != nil {
+				return nil, c.inconsistent(call, answer, "the list of instances cannot be read: "+wrong.Error())
+			}
+		}
+		entries += len(data)
 		before := len(seen)
-		for _, i := range answer.Data {
+		for _, i := range data {
 			if s := i.space(c.account); s.ID != "" && !seen[s.ID] {
 				seen[s.ID] = true
 				list = append(list, s)
@@ -64,7 +71,7 @@ func (c *Client) ListInstance(ctx context.Context) ([]phone.Space, error) {
 		if notANumber == nil && entries >= want {
 			return list, nil
 		}
-		if len(answer.Data) == 0 || len(seen) == before {
+		if len(data) == 0 || len(seen) == before {
 			if notANumber == nil {
 				return nil, c.inconsistent(call, answer, fmt.Sprintf("the list ends after %d of %d instances", entries, want))
 			}

@@ -35,9 +35,11 @@ func newTransport(timeout time.Duration) *http.Transport {
 type gate struct {
 	pace   *ratelimit.Pace // nil: none
 	turn   ratelimit.Turn
+	may    func() error    // nil: always
 	ctx    context.Context //nolint:containedctx // of the one request that the gate is for
+	cancel func()          // ends ctx
 	opened time.Time       // when the request went out
-	err    error           // ctx ended first
+	err    error           // ctx ended first, or it may not be sent
 }
 
 // traced returns the request's context, which has the transport stop at the gate.
@@ -48,6 +50,11 @@ func (g *gate) traced() context.Context {
 func (g *gate) pass(conn net.Conn) {
 	if g.pace != nil {
 		g.err = g.pace.Use(g.ctx, &g.turn)
+	}
+	if g.err == nil && g.may != nil {
+		if g.err = g.may(); g.err != nil {
+			g.cancel()
+		}
 	}
 	if g.err != nil && !isHTTP2(conn) {
 		conn.Close() // else the request would go out; HTTP/2 looks at its context again

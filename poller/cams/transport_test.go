@@ -3,6 +3,7 @@ package cams
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -166,4 +167,28 @@ func TestCloseIsBoundedThoughAProviderHangs(t *testing.T) {
 		client.Close()
 		require.Zero(t, time.Since(begin), "nobody is asking any more")
 	})
+}
+
+// A request that may not be sent is kept back at the last moment, with its turn taken and its connection made.
+func TestARequestThatMayNotBeSentIsNotSent(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("https ", secure), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := new(arrivals)
+				client, pace, _ := a.client(t, secure)
+				may := errors.New("another one acts now")
+				client.may = func() error { return may }
+				turn, err := pace.Wait(t.Context())
+				require.NoError(t, err)
+				_, err = client.Fetch(t.Context(), space("7"), turn)
+				require.ErrorContains(t, err, "another one acts now")
+				time.Sleep(time.Minute)
+				require.Empty(t, a.at)
+				may = nil
+				_, err = client.Fetch(t.Context(), space("7"), ratelimit.Turn{})
+				require.NoError(t, err)
+				require.Len(t, a.at, 1)
+			})
+		})
+	}
 }

@@ -6,7 +6,7 @@ import (
 	"numwatch/phone"
 )
 
-// How long an account that is denied is left alone before one space is tried.
+// How long a denied account is not polled before one space is tried.
 const (
 	firstWait = 30 * time.Second
 	maxWait   = 10 * time.Minute

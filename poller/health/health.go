@@ -22,7 +22,7 @@ const (
 	accountSpaces   = 3
 )
 
-// Verdict is what a poll says of its space and account.
+// Verdict is what a poll says about its space and account.
 type Verdict uint8
 
 // The verdicts.
@@ -79,10 +79,10 @@ type Account struct {
 // space is the health of one space.
 type space struct {
 	value    string
-	member   bool // of the account's set; else it is only known from earlier
-	failures int  // in a row
-	doubted  bool // its last list was in doubt: answers alone do not make it OK
-	last     Failure
+	member   bool      // of the account's set; else it is only known from earlier
+	failures int       // in a row
+	doubted  bool      // its last list was in doubt: answers alone do not make it OK
+	last     *Failure  // of those; nil: there are none
 	answered time.Time // successfully, in this run; until then, when it joined
 }
 
@@ -104,7 +104,7 @@ func New(account string, stored []phone.Condition) *Account {
 			a.value, a.last = c.Value, f
 			a.late = c.Value == phone.Failing && c.Code == notPolled
 		} else {
-			a.spaces[c.Subject.Space] = &space{value: c.Value, last: f}
+			a.spaces[c.Subject.Space] = &space{value: c.Value}
 		}
 	}
 	return a
@@ -165,7 +165,7 @@ func (a *Account) Polled(p Poll) {
 }
 
 func (a *Account) spaceWell(id string, s *space, at time.Time) {
-	s.doubted, s.failures = false, 0
+	s.doubted, s.failures, s.last = false, 0, nil
 	a.setSpace(id, s, phone.OK, "", "", at)
 }
 
@@ -222,10 +222,11 @@ func (a *Account) judge(p Poll) {
 // spaceFailed notes a failure of a space. While only failures come from several
 // spaces, the account is in doubt, and none of its spaces.
 func (a *Account) spaceFailed(s *space, p Poll, current bool) {
-	if s.failures++; s.failures == 1 {
-		s.last.Since = p.At
+	since := p.At
+	if s.failures++; s.failures > 1 {
+		since = s.last.Since
 	}
-	s.last.Space, s.last.Code, s.last.Err, s.last.Reason = a.key(p.Space), p.Code, p.Err, p.Err.Error()
+	s.last = &Failure{Space: a.key(p.Space), Code: p.Code, Err: p.Err, Reason: p.Err.Error(), Since: since}
 	if p.Verdict == SpaceDenied {
 		a.setSpace(p.Space, s, phone.Denied, p.Code, s.last.Reason, p.At)
 		return
@@ -338,7 +339,7 @@ func (a *Account) Failing() []Failure {
 	var failing []Failure
 	for _, s := range a.spaces {
 		if s.failures > 0 {
-			f := s.last
+			f := *s.last
 			f.Failures = s.failures
 			failing = append(failing, f)
 		}

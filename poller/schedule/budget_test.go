@@ -22,6 +22,8 @@ type fleet struct {
 	due     float64 // how many changes there are on average
 	changes int
 	oldest  float64 // the longest wait for a poll
+
+	hints hints
 }
 
 // meanRate is what the rates of a fleet's spaces are on average, in changes a day.
@@ -58,6 +60,12 @@ func (f *fleet) add(rate float64) {
 	f.last = append(f.last, 0)
 }
 
+// advance lets a space's next change come, which may be hinted at.
+func (f *fleet) advance(i int) {
+	f.next[i] += f.gap(f.rates[i])
+	f.hints.about(i, f.next[i])
+}
+
 func (f *fleet) gap(rate float64) float64 { return f.chance.ExpFloat64() / rate * 86400 }
 
 // poll returns how many changes a poll at t finds.
@@ -65,11 +73,16 @@ func (f *fleet) poll(i int, t float64) (found int) {
 	wait := t - f.last[i]
 	f.oldest = max(f.oldest, wait)
 	f.owed += f.rates[i] * wait * wait / 2
+	if f.hints.targets > 0 && i >= f.hints.targets { // as it is to be expected: chance would hide what it costs
+		f.hints.others += f.rates[i] * wait * wait / 2
+		f.hints.ofOthers += f.rates[i] * wait
+	}
 	f.due += f.rates[i] * wait
 	f.last[i] = t
 	for ; f.next[i] <= t; found++ {
 		f.delay += t - f.next[i]
-		f.next[i] += f.gap(f.rates[i])
+		f.hints.found(i, t)
+		f.advance(i)
 	}
 	f.changes += found
 	return found
@@ -79,8 +92,13 @@ func (f *fleet) poll(i int, t float64) (found int) {
 // the mean delay of a change and the longest wait, both as parts of round
 // robin's.
 func (f *fleet) simulate(round float64) (delay, oldest float64) {
+	f.simulateDays(14, round)
+	return f.delay / float64(f.changes) / (round / 2), f.oldest / round
+}
+
+func (f *fleet) simulateDays(days, round float64) {
 	rate := float64(len(f.rates)) / round
-	s := New(Options{MaxAge: 5 * time.Minute, MinInterval: 30 * time.Second, Rate: rate})
+	s := New(Options{MaxAge: 5 * time.Minute, MinInterval: 30 * time.Second, Rate: rate, HintShare: 0.3})
 	names := ids(len(f.rates))
 	index := map[string]int{}
 	for i, id := range names {
@@ -89,10 +107,11 @@ func (f *fleet) simulate(round float64) (delay, oldest float64) {
 	s.SetSpaces(names, epoch)
 	for n := 0; ; n++ {
 		t := float64(n) / rate
-		if t > 14*86400 {
-			return f.delay / float64(f.changes) / (round / 2), f.oldest / round
+		if t > days*86400 {
+			return
 		}
 		now := epoch.Add(time.Duration(t * float64(time.Second)))
+		f.hints.arrive(t, 1/rate, func(i int, about string) { s.Hint(names[i], Hint{About: about}, now) })
 		if id, ok := s.Next(now); ok {
 			s.Done(id, Outcome{Changes: f.poll(index[id], t)}, now)
 		}

@@ -58,3 +58,34 @@ func reportFleets(b *testing.B, m *goals.Measured) {
 	m.Report(b, "oldest, in rounds", 2)
 	require.LessOrEqual(b, slices.Max(m.Figures["oldest, in rounds"]), 2.0)
 }
+
+// BenchmarkGoalHints measures the fleet of BenchmarkGoalSchedule with hints, in seconds:
+// of nine changes in ten, 5 s after each; and what 100 forged ones a second cost the
+// spaces that they are not about.
+func BenchmarkGoalHints(b *testing.B) {
+	b.Run("sigma=2.0, exact, recall=0.9", func(b *testing.B) {
+		m := goals.OnSeeds(func(m *goals.Measured, seed uint64) {
+			f := newExactFleet(10_000, 2, seed)
+			f.expectHints(0.9, 5)
+			f.simulateDays(14, 1000)
+			m.Note("seconds until a change is seen", f.delay/float64(f.changes))
+			m.Note("hinted changes seen within 10 s of the hint", float64(f.hints.prompt)/float64(f.hints.all))
+		})
+		m.Report(b, "seconds until a change is seen", 35)
+		m.Report(b, "hinted changes seen within 10 s of the hint", 0.95)
+		require.LessOrEqual(b, slices.Max(m.Figures["seconds until a change is seen"]), 35.0)
+		require.GreaterOrEqual(b, slices.Min(m.Figures["hinted changes seen within 10 s of the hint"]), 0.95)
+	})
+	b.Run("sigma=2.0, exact, 100 forged hints a second", func(b *testing.B) {
+		m := goals.OnSeeds(func(m *goals.Measured, seed uint64) {
+			calm, flooded := newExactFleet(10_000, 2, seed), newExactFleet(10_000, 2, seed)
+			flooded.hints.forged, flooded.hints.targets = 100, 1000
+			calm.hints.targets = flooded.hints.targets
+			calm.simulateDays(2, 1000)
+			flooded.simulateDays(2, 1000)
+			m.Note("delay of the others over that without", flooded.others()/calm.others())
+		})
+		m.Report(b, "delay of the others over that without", 1.3)
+		require.LessOrEqual(b, slices.Max(m.Figures["delay of the others over that without"]), 1.3)
+	})
+}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Outcome is what came of a space's answer.
+// Outcome is the result of a space's answer.
 type Outcome struct {
 	Changes int  // that were found against the last snapshot
 	Hot     bool // something there may soon change: YELLOW, FLAGGED, PENDING, under review
@@ -19,6 +19,7 @@ type Options struct {
 	MaxAge      time.Duration // no space waits longer, where the rate allows it
 	MinInterval time.Duration // none is asked more often
 	Rate        float64       // requests per second that may be used
+	HintShare   float64       // the share of the pace that hints may use; 0: hints are never followed
 	Seed        uint64        // of the jitter
 }
 
@@ -32,14 +33,18 @@ type Options struct {
 // next, and its pass grows by a stride of that length. The shares are right
 // whatever the rate of requests, which need not be known. Age overrides this: a
 // space whose last answer is older than the bound goes first, oldest first; and
-// none goes before its MinInterval or its back-off is over.
+// none goes before its MinInterval or its back-off is over. Hints override both: a
+// space that changed somebody says goes at once, as far as HintShare allows.
 type Schedule struct {
 	o           Options
 	start       time.Time // its first moment, from which its times count
 	spaces      map[string]*entry
-	ready       queue // may be polled: by pass
-	held        queue // may not yet: by notBefore
-	aging       queue // both, but for what is held too long: by answered
+	ready       queue         // may be polled: by pass
+	held        queue         // may not yet: by notBefore
+	aging       queue         // both, but for what is held too long: by answered
+	hints       queue         // those with a hint that no poll has followed yet: by the earliest time
+	turns       float64       // that hints may take now
+	earned      time.Duration // when they were last counted
 	virtualTime float64
 	shares      float64 // of all spaces
 	rates       rates
@@ -56,10 +61,12 @@ type entry struct {
 	picked    float64 // the virtual time when it was picked
 	share     float64 // turns in a unit of virtual time: 1/stride
 	notBefore time.Duration
+	turn      time.Duration // of its first poll, had new spaces no haste
 	answered  time.Duration // last answer; until the first, when the space was added
 	last      int64         // the same on the wall clock, in unix milliseconds; 0: none
 	hotUntil  time.Duration
 	learned   learned
+	hint      *hinted       // nil before the first
 	rate      float64       // of changes a day, when it answered last; 0 before the second answer
 	waited    time.Duration // between its last two answers
 	waiting   int32         // index in ready
@@ -78,6 +85,7 @@ func New(o Options) *Schedule {
 		ready:  queue{place: func(e *entry) *int32 { return &e.waiting }},
 		held:   queue{place: func(e *entry) *int32 { return &e.holding }},
 		aging:  queue{place: func(e *entry) *int32 { return &e.ageing }},
+		hints:  queue{place: func(e *entry) *int32 { return &e.hint.waiting }},
 		rates:  newRates(),
 		chance: rand.New(rand.NewPCG(o.Seed, 0x5c)),
 	}
@@ -94,8 +102,8 @@ func (s *Schedule) since(now time.Time) time.Duration {
 // SetRate says how many requests per second may be used from now on.
 func (s *Schedule) SetRate(perSecond float64) { s.o.Rate = perSecond }
 
-// SetSpaces replaces the set of spaces. New ones get their first turns evenly
-// over one MinInterval; those that stay keep their place.
+// SetSpaces replaces the set of spaces. New ones are polled at once, and get their
+// second turns evenly over one MinInterval; those that stay keep their place.
 func (s *Schedule) SetSpaces(ids []string, at time.Time) {
 	now := s.since(at)
 	keep := make(map[string]bool, len(ids))
@@ -130,12 +138,13 @@ func (s *Schedule) SetSpaces(ids []string, at time.Time) {
 	}
 }
 
-// spread gives new spaces their first turns, in random order.
+// spread lets new spaces be polled now, in random order. From then on their turns are
+// apart, as if they had been polled evenly over one MinInterval.
 func (s *Schedule) spread(added []*entry, now time.Duration) {
 	s.chance.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
 	for i, e := range added {
-		e.notBefore = now + time.Duration(float64(s.o.MinInterval)*float64(i)/float64(len(added)))
 		s.enter(e)
+		e.turn = now + time.Duration(float64(s.o.MinInterval)*float64(i)/float64(len(added)))
 	}
 }
 
@@ -159,6 +168,9 @@ func (s *Schedule) drop(e *entry) {
 	s.ready.remove(e)
 	s.held.remove(e)
 	s.aging.remove(e)
+	if e.hint != nil {
+		s.hints.remove(e)
+	}
 	s.rates.drop(e.learned)
 	s.shares -= e.share
 	delete(s.spaces, e.id)
@@ -166,15 +178,17 @@ func (s *Schedule) drop(e *entry) {
 
 // Due returns the earliest time at which a space may be polled, in the past if
 // one may be now; it reports false if none waits.
-func (s *Schedule) Due(now time.Time) (time.Time, bool) {
-	s.release(s.since(now))
+func (s *Schedule) Due(at time.Time) (time.Time, bool) {
+	now := s.since(at)
+	s.release(now)
 	if s.ready.Len() > 0 {
-		return now, true
+		return at, true
 	}
-	if e := s.held.first(); e != nil {
-		return s.start.Add(e.notBefore), true
+	due, ok := s.hintDue(now)
+	if e := s.held.first(); e != nil && (!ok || e.notBefore < due) {
+		due, ok = e.notBefore, true
 	}
-	return time.Time{}, false
+	return s.start.Add(due), ok
 }
 
 // Next picks the space to poll now; it is then in flight until Done or Failed
@@ -182,15 +196,19 @@ func (s *Schedule) Due(now time.Time) (time.Time, bool) {
 func (s *Schedule) Next(at time.Time) (id string, ok bool) {
 	now := s.since(at)
 	s.release(now)
-	e := s.overdue(now)
-	byAge := e != nil
-	if !byAge {
-		if e = s.ready.first(); e == nil {
+	e, byHint, byAge := s.nextHinted(now), true, false
+	if e == nil {
+		e, byHint, byAge = s.overdue(now), false, true
+	}
+	if e == nil {
+		if e, byAge = s.ready.first(), false; e == nil {
 			return "", false
 		}
 		s.virtualTime = max(s.virtualTime, e.pass)
 	}
+	s.pickedWithHint(e, now, byHint)
 	s.ready.remove(e)
+	s.held.remove(e)
 	s.aging.remove(e)
 	e.inFlight, e.byAge, e.picked = true, byAge, s.virtualTime
 	return e.id, true
@@ -255,7 +273,9 @@ func (s *Schedule) Done(id string, o Outcome, at time.Time) (waited time.Duratio
 	}
 	e.answered, e.last, e.failures = now, at.UnixMilli(), 0
 	e.pass = e.picked + stride
-	s.hold(e, now+s.o.MinInterval)
+	s.hold(e, max(now, e.turn)+s.o.MinInterval)
+	e.turn = 0
+	s.answeredHint(e)
 	return waited, again
 }
 
@@ -300,6 +320,7 @@ func (s *Schedule) Postponed(id string, at time.Time) {
 	if e := s.complete(id); e != nil {
 		e.pass = s.virtualTime
 		s.hold(e, s.since(at)+s.o.MinInterval)
+		s.failedHint(e)
 	}
 }
 
@@ -311,10 +332,11 @@ func (s *Schedule) Failed(id string, denied bool, retryAfter time.Duration, at t
 		e.pass = s.virtualTime
 		e.failures++
 		s.hold(e, s.since(at)+max(s.backoff(denied, e.failures), retryAfter))
+		s.failedHint(e)
 	}
 }
 
-// How long a denied space is left alone.
+// How long a denied space is not polled.
 const (
 	firstDeniedWait = 5 * time.Minute
 	maxDeniedWait   = time.Hour

@@ -46,6 +46,7 @@ type watch struct {
 	polls  map[string][]time.Time
 	answer func(id string) (Outcome, failure)
 	chance *rand.Rand
+	turn   func() // is called before every turn; may be nil
 }
 
 func newWatch(o Options) *watch {
@@ -75,6 +76,9 @@ func (w *watch) run(d time.Duration) {
 	}
 	for end := w.now.Add(d); w.now.Before(end); w.now = w.now.Add(time.Duration(float64(time.Second) / w.rate)) {
 		land()
+		if w.turn != nil {
+			w.turn()
+		}
 		if id, ok := w.Next(w.now); ok {
 			w.polls[id] = append(w.polls[id], w.now)
 			flights = append(flights, flight{id, w.now.Add(200 * time.Millisecond)})
@@ -159,12 +163,27 @@ func TestAllOfTheBudgetIsUsedButNoMoreThanHelps(t *testing.T) {
 	}
 }
 
-func TestNoHerdAtStart(t *testing.T) {
+// A first round takes no longer than the limit makes it.
+func TestNewSpacesAreFirstPolledAtTheFullPace(t *testing.T) {
+	w := newWatch(usual)
+	w.SetSpaces(ids(9), w.now)
+	w.run(time.Second)
+	require.Len(t, w.polls, 9)
+	w.run(5 * time.Minute)
+	added := w.now
+	w.SetSpaces(ids(300), w.now)
+	w.run(31 * time.Second)
+	require.Len(t, w.polls, 300)
+	_, shortest := w.waits(t, added, ids(300))
+	require.GreaterOrEqual(t, shortest, usual.MinInterval)
+}
+
+func TestNoHerdAfterTheFirstRound(t *testing.T) {
 	w := newWatch(usual)
 	w.SetSpaces(ids(10), w.now)
 	w.run(5 * time.Minute)
 	var all []time.Time
-	for at := epoch; at.Before(w.now); at = at.Add(time.Second) {
+	for at := epoch.Add(2 * time.Second); at.Before(w.now); at = at.Add(time.Second) {
 		for _, polls := range w.polls {
 			for _, p := range polls {
 				if p.Sub(at) >= 0 && p.Sub(at) < time.Second {

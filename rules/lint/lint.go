@@ -24,6 +24,8 @@ type Facts struct {
 	MaxAge time.Duration
 	// Seen is the values that numbers have or had, by the log.
 	Seen map[phone.Field]map[string]bool
+	// Texts are those of the rules in other languages.
+	Texts []rulefile.Texts
 }
 
 // Check is one thing that lint looks for.
@@ -40,12 +42,15 @@ const (
 	noChannel      = "no-channel"
 	deafChannel    = "deaf-channel"
 	unusedChannel  = "unused-channel"
+	lateChannel    = "late-channel"
 	unusedMute     = "unused-mute-time"
 	idleInhibition = "idle-inhibition"
 	noAction       = "no-action"
 	unusedText     = "unused-text"
 	shortFor       = "short-for"
 	unknownLabel   = "unknown-label"
+	untranslated   = "untranslated"
+	unknownRule    = "unknown-rule"
 	ignoreNothing  = "ignore"
 )
 
@@ -55,16 +60,19 @@ func Checks() []Check {
 		{diagnostic.Invalid, diagnostic.Error, "not a valid rules file: syntax, keys, names, values, expressions, names given twice, cycles of inhibited_by. Cannot be ignored"},
 		{rules.UndocumentedValue, diagnostic.Warning, "a value in to, from or a condition that is not documented and, with a log, was never seen"},
 		{impossible, diagnostic.Warning, "a rule, or one of its fields, that can never open"},
-		{duplicate, diagnostic.Warning, "a rule that opens only when another notifies the same channels with the same severity or a higher one"},
+		{duplicate, diagnostic.Warning, "a rule that opens only when another one notifies the same channels with the same or a higher severity"},
 		{noChannel, diagnostic.Warning, "a rule without a channel: its alerts appear on NATS and the pages only"},
-		{deafChannel, diagnostic.Warning, "a rule names a channel whose where never lets it through"},
+		{deafChannel, diagnostic.Warning, "a rule notifies a channel whose where never matches it"},
 		{unusedChannel, diagnostic.Warning, "a channel that no rule notifies"},
-		{unusedMute, diagnostic.Warning, "a mute time that no rule uses"},
+		{lateChannel, diagnostic.Warning, "an escalation to a channel that gets digests, or a critical rule that notifies only such channels"},
+		{unusedMute, diagnostic.Warning, "a mute time that nothing uses"},
 		{idleInhibition, diagnostic.Warning, "an inhibited_by that never holds anything back"},
 		{noAction, diagnostic.Warning, "a critical rule that does not say what to do"},
 		{unusedText, diagnostic.Warning, "a title, summary or action for a value that its rule never opens for"},
-		{shortFor, diagnostic.Warning, "a for shorter than the time between two polls of a number (poll.max_age, or longer where the limit does not suffice for it)"},
+		{shortFor, diagnostic.Warning, "a for shorter than the time between two polls of a number (poll.max_age, or longer if the limit is too low)"},
 		{unknownLabel, diagnostic.Warning, "a label, or a label's value, that no space of the configuration has"},
+		{untranslated, diagnostic.Warning, "a rule without texts in the language of a channel: there it is English"},
+		{unknownRule, diagnostic.Warning, "texts of a rule that does not exist"},
 		{ignoreNothing, diagnostic.Note, "a numwatch:ignore comment that names no check, or has nothing to ignore"},
 	}
 }
@@ -81,7 +89,7 @@ func checkNames() []string {
 // order of the file, less what its comments ask to ignore. A file with errors,
 // which no bot takes, is not looked at otherwise.
 func Lint(file string, data []byte, known Facts) diagnostic.Problems {
-	spec, problems := rulefile.Parse(file, data)
+	spec, problems := rulefile.Parse(file, data, known.Texts...)
 	set, more := rules.Compile(spec)
 	if problems = append(problems, more...); len(problems) > 0 {
 		return problems.Sorted()
@@ -94,6 +102,7 @@ func Lint(file string, data []byte, known Facts) diagnostic.Problems {
 	l.values()
 	l.labels()
 	l.unused()
+	l.translations()
 	for _, r := range l.rules {
 		l.lintRule(r)
 	}

@@ -14,6 +14,7 @@ import (
 	"numwatch/internal/diagnostic"
 	"numwatch/phone"
 	"numwatch/rules/lint"
+	"numwatch/rules/rulefile"
 )
 
 const lintHeader = `version: 1
@@ -42,10 +43,10 @@ var lintCases = []lintCase{
 	{"invalid", ruleWith("to: [BANNED], severtiy: high"), lint.Facts{}, []string{`6:69 invalid unknown key "severtiy"`}},
 	{"invalid", ruleWith("to: [BANNED]"), lint.Facts{}, nil},
 
-	{"undocumented-value", ruleWith("to: [BANED, BANNED]"), lint.Facts{}, []string{`6:60 undocumented-value "BANED" is no documented value of Status`}},
+	{"undocumented-value", ruleWith("to: [BANED, BANNED]"), lint.Facts{}, []string{`6:60 undocumented-value "BANED" is not a documented value of Status`}},
 	{"undocumented-value", ruleWith("to: [TEAPOT]"), lint.Facts{Seen: map[phone.Field]map[string]bool{phone.Status: {"TEAPOT": true}}}, nil},
 	{"undocumented-value", ruleWith("to: [TEAPOT]"), lint.Facts{Seen: map[phone.Field]map[string]bool{phone.NameStatus: {"TEAPOT": true}}}, []string{
-		`6:60 undocumented-value "TEAPOT" is no documented value of Status, and the log has never seen it`,
+		`6:60 undocumented-value "TEAPOT" is not a documented value of Status, and the log has never seen it`,
 	}},
 
 	{"impossible", ruleWith(`to: [BANNED], where: 'Status == "CONNECTED"'`), lint.Facts{}, []string{"6:12 impossible the rule can never open (where contradicts"}},
@@ -65,15 +66,25 @@ var lintCases = []lintCase{
 	{"no-channel", "version: 1\nrules: [{name: a, on: Status, to: [BANNED], severity: high, summary: x}]\n", lint.Facts{}, []string{"2:16 no-channel"}},
 	{"no-channel", ruleWith("to: [BANNED]"), lint.Facts{}, nil},
 	{"deaf-channel", "  crit: {slack: C1123456789, where: 'Severity == \"critical\"'}\n" + ruleWith("to: [BANNED], notify: [crit]"), lint.Facts{}, []string{
-		`7:78 deaf-channel channel "crit" never gets alerts of this rule (its where is Severity == "critical")`,
+		`7:78 deaf-channel channel "crit" never gets this rule's alerts (its where is Severity == "critical")`,
 	}},
 	{"deaf-channel", "  crit: {slack: C1123456789, where: 'Severity in [\"critical\", \"high\"]'}\n" + ruleWith("to: [BANNED], notify: [crit]"), lint.Facts{}, nil},
 
 	{"unused-channel", "  zoo: {slack: C1123456789}\n" + ruleWith("to: [BANNED]"), lint.Facts{}, []string{`5:3 unused-channel no rule notifies channel "zoo"`}},
 	{"unused-channel", "  zoo: {slack: C1123456789}\n" + ruleWith("to: [BANNED], escalate: {after: 1h, to: [zoo]}"), lint.Facts{}, nil},
 
-	{"unused-mute-time", "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED]"), lint.Facts{}, []string{`5:14 unused-mute-time no rule uses mute time "nights"`}},
+	{"late-channel", "  day: {slack: '#day', mode: digest, every: 1d}\n" + ruleWith("to: [BANNED], escalate: {after: 1h, to: [day]}"), lint.Facts{}, []string{`7:96 late-channel channel "day" gets digests only (every 1d UTC)`}},
+	{"late-channel", "  day: {slack: '#day', mode: digest, every: 1d}\n" + ruleWith("to: [BANNED], notify: [day]"), lint.Facts{}, nil},
+	{"late-channel", "version: 1\nchannels: {day: {slack: '#day', mode: digest, every: 1d}}\nrules: [{name: a, on: Status, to: [BANNED], severity: critical, summary: x, action: y, notify: [day]}]\n", lint.Facts{}, []string{
+		"3:16 late-channel a critical rule that only digests report",
+	}},
+	{"late-channel", "version: 1\nchannels: {day: {slack: '#day', mode: digest, every: 1d}}\nrules: [{name: a, on: Status, to: [BANNED], severity: high, summary: x, action: y, notify: [day]}]\n", lint.Facts{}, nil},
+
+	{"unused-mute-time", "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED]"), lint.Facts{}, []string{`5:14 unused-mute-time nothing uses mute time "nights"`}},
 	{"unused-mute-time", "mute_times: {nights: {times: '22:00-07:00'}}\n" + ruleWith("to: [BANNED], mute: [nights]"), lint.Facts{}, nil},
+	{"unused-mute-time", "version: 1\nchannels: {ops: {slack: '#x'}}\nmute_times: {nights: {times: '22:00-07:00'}}\ndefaults: {notify: ops, mute: [nights]}\n" + ruleWith("to: [BANNED]"), lint.Facts{}, nil},
+	{"unused-mute-time", "version: 1\nmute_times: {nights: {times: '22:00-07:00'}}\nchannels: {rest: {slack: '#x', mute: [nights]}}\n" + ruleWith("to: [BANNED], notify: [rest]"), lint.Facts{}, nil},
+	{"deaf-channel", "version: 1\nchannels: {loud: {slack: '#x', severity: critical}}\n" + ruleWith("to: [BANNED], notify: [loud]"), lint.Facts{}, []string{`4:78 deaf-channel channel "loud" never gets this rule's alerts`}},
 
 	{"unused-text", "rules:\n  - {name: a, on: Status, severity: high, summary: {BANNED: x, Flagged: y, RESTRICTED: z}, to: [BANNED, FLAGGED]}\n", lint.Facts{}, []string{
 		`6:76 unused-text the rule never opens for "RESTRICTED"`,
@@ -96,12 +107,25 @@ var lintCases = []lintCase{
 	{"unknown-label", ruleWith(`to: [BANNED], where: 'Labels.tier != "free" && Labels["tier"] != ""'`), labelled, nil},
 	{"unknown-label", ruleWith(`to: [BANNED], where: 'Labels.teir == "gold"'`), lint.Facts{}, nil},
 
+	{"untranslated", chinese + ruleWith("to: [BANNED], action: y"), texts("a: {summary: 甲}"), []string{`6:12 untranslated no action in language zh, so its channels get English (add it to f.zh.yaml)`}},
+	{"untranslated", chinese + ruleWith("to: [BANNED], action: y"), texts("a: {summary: 甲, action: 乙}"), nil},
+	{"untranslated", ruleWith("to: [BANNED]"), texts("a: {title: 甲}"), nil},
+	{"unknown-rule", chinese + ruleWith("to: [BANNED]"), texts("a: {summary: 甲}\n  aa: {summary: 乙}"), []string{`5:3 unknown-rule there is no rule "aa"`}},
+	{"unknown-rule", ruleWith("to: [BANNED]"), texts("aa: {summary: 乙}"), nil},
+
 	{"ignore", ruleWith("to: [BANNED]") + "# numwatch:ignore-file duplcate\n", lint.Facts{}, []string{`7:1 ignore no check is called "duplcate" (did you mean "duplicate"?)`}},
 	{"ignore", ruleWith("to: [BANNED]") + "# numwatch:ignore-file invalid\n", lint.Facts{}, []string{`7:1 ignore what makes a file invalid cannot be ignored`}},
 	{"ignore", ruleWith("to: [BANNED]") + "# numwatch:ignore-file duplicate: not yet\n", lint.Facts{}, []string{`7:1 ignore there is nothing to ignore: duplicate finds nothing here`}},
 	{"ignore", "# numwatch:ignore-file no-action: they know\n" + ruleWith("to: [BANNED], severity: critical"), lint.Facts{}, nil},
 	{"ignore", "rules:\n  # numwatch:ignore no-action, impossible: both\n\n  # more\n  - {name: a, on: Status, summary: x, severity: critical, from: [BANNED], to: [BANNED]}\n", lint.Facts{}, nil},
 	{"ignore", "rules:\n  - {name: a, on: Status, summary: x, severity: critical, to: [BANNED]} # numwatch:ignore no-action\n  - {name: b, on: Status, summary: '# numwatch:ignore no-action', severity: critical, to: [PAUSED]}\n", lint.Facts{}, []string{"7:12 no-action"}},
+}
+
+// chinese, in place of lintHeader, has the channel speak Chinese.
+const chinese = "version: 1\ndefaults: {notify: ops}\nchannels:\n  ops: {slack: C0123456789, language: zh}\n"
+
+func texts(rules string) lint.Facts {
+	return lint.Facts{Texts: []rulefile.Texts{{File: "f.zh.yaml", Data: []byte("version: 1\nlanguage: zh\nrules:\n  " + rules + "\n")}}}
 }
 
 func twoRules(a, b string) string {
@@ -187,6 +211,6 @@ func TestProblemsAsJSON(t *testing.T) {
 	data, err := json.Marshal(found)
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"file":"f.yaml","line":6,"column":60,"rule":"a","check":"undocumented-value","level":"warning",
-		"text":"\"BANED\" is no documented value of Status","hint":"did you mean \"BANNED\"?",
+		"text":"\"BANED\" is not a documented value of Status","hint":"did you mean \"BANNED\"?",
 		"source":"  - {name: a, on: Status, severity: high, summary: x, to: [BANED, FLAGGED]}"}]`, string(data))
 }

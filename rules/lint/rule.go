@@ -15,7 +15,7 @@ import (
 // lintRule looks at one rule.
 func (l *linter) lintRule(r ruleAt) {
 	at := r.spec.Name.At
-	if len(r.Channels) == 0 {
+	if len(r.Channels)+len(r.spec.Notify)+len(l.spec.Defaults.Notify) == 0 { // else a floor decides
 		l.warn(at, r.Name, noChannel, "name one in notify or in defaults.notify", "the rule notifies no channel")
 	}
 	if r.Severity == alert.Critical && r.Action == "" {
@@ -28,6 +28,7 @@ func (l *linter) lintRule(r ruleAt) {
 	l.checkReach(r)
 	l.checkTexts(r)
 	l.checkChannels(r)
+	l.checkDigests(r)
 	l.checkDuplicate(r)
 	l.checkInhibition(r)
 }
@@ -124,19 +125,44 @@ func (l *linter) checkTexts(r ruleAt) {
 // false whenever it opens.
 func (l *linter) checkChannels(r ruleAt) {
 	for _, name := range r.spec.Notify {
+		i := slices.IndexFunc(l.spec.Channels, func(c rules.ChannelSpec) bool { return c.Name.Value == name.Value })
+		if floor := l.spec.Channels[i].Severity; floor.Given() && r.Severity > floor.Value {
+			l.warn(name.At, r.Name, deafChannel, "its severity is "+floor.Value.String(), "channel %q never gets this rule's alerts", name.Value)
+			continue
+		}
 		deaf, some := true, false
 		for c := range l.openings(r) {
 			deaf, some = deaf && l.set.Deaf(name.Value, r.Name, c.field, c.old, c.now), true
 		}
 		if deaf && some {
-			i := slices.IndexFunc(l.spec.Channels, func(c rules.ChannelSpec) bool { return c.Name.Value == name.Value })
-			l.warn(name.At, r.Name, deafChannel, "its where is "+l.spec.Channels[i].Where.Value, "channel %q never gets alerts of this rule", name.Value)
+			l.warn(name.At, r.Name, deafChannel, "its where is "+l.spec.Channels[i].Where.Value, "channel %q never gets this rule's alerts", name.Value)
 		}
 	}
 }
 
-// checkDuplicate looks for a rule that says all that this one says. Of two that
-// are alike, the second in the file is the one to go.
+// checkDigests looks for urgent alerts that only a digest reports.
+func (l *linter) checkDigests(r ruleAt) {
+	digests := map[string]string{}
+	for _, c := range l.set.Channels() {
+		if c.Digest != nil {
+			digests[c.Name] = c.Digest.Text
+		}
+	}
+	if r.spec.Escalate != nil {
+		for _, to := range r.spec.Escalate.To {
+			if when, ok := digests[to.Value]; ok {
+				l.warn(to.At, r.Name, lateChannel, "escalate to a channel that gets messages", "channel %q gets digests only (%s)", to.Value, when)
+			}
+		}
+	}
+	late := func(name string) bool { return digests[name] != "" }
+	if r.Severity == alert.Critical && len(r.Channels) > 0 && !slices.ContainsFunc(r.Channels, func(name string) bool { return !late(name) }) {
+		l.warn(r.spec.Name.At, r.Name, lateChannel, "notify a channel that gets messages as well", "a critical rule that only digests report")
+	}
+}
+
+// checkDuplicate looks for a rule that reports all that this one reports. Of two
+// that are alike, the second in the file is the one to go.
 func (l *linter) checkDuplicate(r ruleAt) {
 	for _, o := range l.rules {
 		if o.Name != r.Name && l.covers(o, r) && !(l.covers(r, o) && before(r.spec.At, o.spec.At)) {
@@ -154,7 +180,7 @@ func before(a, b diagnostic.Position) bool {
 // covers reports whether b notifies all channels of a, as loudly, on every change
 // on which a may open.
 func (l *linter) covers(b, a ruleAt) bool {
-	held := len(b.spec.Mute) > 0 || len(b.spec.InhibitedBy) > 0
+	held := len(l.spec.MutesOf(b.spec)) > 0 || len(b.spec.InhibitedBy) > 0
 	if a.Severity < b.Severity || a.Once != b.Once || a.For != b.For || held || b.Where != "" && b.Where != a.Where {
 		return false
 	}

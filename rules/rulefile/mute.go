@@ -34,23 +34,32 @@ var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 // days reads days and ranges of days, which may pass the week's end.
 func (r *reader) days(m *rules.MuteTime, names []rules.Part[string]) {
 	if len(names) == 0 {
-		m.Days = [7]bool{true, true, true, true, true, true, true}
+		m.Days = everyDay
 	}
 	for _, name := range names {
-		first, last, isRange := strings.Cut(name.Value, "-")
-		if !isRange {
-			last = first
+		if !addDays(&m.Days, name.Value) {
+			r.Fail(name.At, "like mon or mon-fri; sun, mon, tue, wed, thu, fri, sat", "%q is not a weekday", name.Value)
 		}
-		from, to := slices.Index(weekdays, first), slices.Index(weekdays, last)
-		if from < 0 || to < 0 {
-			r.Fail(name.At, "like mon or mon-fri; sun, mon, tue, wed, thu, fri, sat", "%q is no weekday", name.Value)
-			continue
-		}
-		for d := from; d != to; d = (d + 1) % 7 {
-			m.Days[d] = true
-		}
-		m.Days[to] = true
 	}
+}
+
+var everyDay = [7]bool{true, true, true, true, true, true, true}
+
+// addDays adds a day or a range of days; false where it is none.
+func addDays(days *[7]bool, name string) bool {
+	first, last, isRange := strings.Cut(name, "-")
+	if !isRange {
+		last = first
+	}
+	from, to := slices.Index(weekdays, first), slices.Index(weekdays, last)
+	if from < 0 || to < 0 {
+		return false
+	}
+	for d := from; d != to; d = (d + 1) % 7 {
+		days[d] = true
+	}
+	days[to] = true
+	return true
 }
 
 const minutesOfDay = 24 * 60
@@ -65,7 +74,7 @@ func (r *reader) windows(m *rules.MuteTime, times []rules.Part[string]) {
 		if w, ok := parseWindow(t.Value); ok {
 			m.Windows = append(m.Windows, w)
 		} else {
-			r.Fail(t.At, `like "22:00-07:00"`, "%q is no time of the day", t.Value)
+			r.Fail(t.At, `like "22:00-07:00"`, "%q is not a time of day", t.Value)
 		}
 	}
 }
@@ -92,8 +101,16 @@ func parseWindow(s string) (rules.Window, bool) {
 func (r *reader) location(w rules.Part[string]) *time.Location {
 	location, err := time.LoadLocation(w.Value)
 	if err != nil || w.Value == "Local" {
-		r.Fail(w.At, "a name like Asia/Singapore or UTC", "unknown location %q", w.Value)
+		r.Fail(w.At, locationHelp(time.LoadLocation), "unknown location %q", w.Value)
 		return time.UTC
 	}
 	return location
+}
+
+// locationHelp says what to do about a location that load does not know.
+func locationHelp(load func(string) (*time.Location, error)) string {
+	if _, err := load("Asia/Singapore"); err != nil {
+		return "this machine knows no time zones: install its package tzdata, or set ZONEINFO to a zoneinfo.zip"
+	}
+	return "a name like Asia/Singapore or UTC"
 }

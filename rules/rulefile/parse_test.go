@@ -37,7 +37,7 @@ func TestDurations(t *testing.T) {
 	}
 	for _, s := range []string{"", "5", "m", "-5m", "5M", "1m1h", "1m1m", "1.5h", "5 m", "5m ", "9999999999999w", "15250w15250w", "99999999999999999999s", "é"} {
 		_, err := remind(s)
-		require.ErrorContains(t, err, "remind_every is no duration", s)
+		require.ErrorContains(t, err, "remind_every is not a duration", s)
 	}
 }
 

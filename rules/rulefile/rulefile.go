@@ -12,9 +12,10 @@ import (
 )
 
 // Load parses and compiles the content of a rules file; file is its name, for
-// messages. The error is diagnostic.Problems: everything that is wrong.
-func Load(file string, data []byte) (*rules.Set, error) {
-	spec, problems := Parse(file, data)
+// messages. The error is diagnostic.Problems: everything that is wrong. Of texts in the
+// languages that its channels speak the earlier ones win.
+func Load(file string, data []byte, texts ...Texts) (*rules.Set, error) {
+	spec, problems := Parse(file, data, texts...)
 	set, more := rules.Compile(spec)
 	if problems = append(problems, more...); len(problems) > 0 {
 		return nil, problems.Sorted()
@@ -23,13 +24,19 @@ func Load(file string, data []byte) (*rules.Set, error) {
 }
 
 // Parse reads a rules file. Of one with problems it returns what could be read.
-func Parse(file string, data []byte) (rules.Spec, diagnostic.Problems) {
+func Parse(file string, data []byte, texts ...Texts) (rules.Spec, diagnostic.Problems) {
 	r := reader{Reader: yamldoc.Parse(file, data, yamldoc.Options{})}
 	r.spec.File, r.spec.Lines = file, r.Lines()
 	if root := r.Root(); root != nil {
 		r.file(root)
 	}
-	return r.spec, r.Problems()
+	problems := r.Problems()
+	if languages := r.spec.Languages(); len(languages) > 0 {
+		for _, t := range texts {
+			problems = append(problems, r.translate(t, languages)...)
+		}
+	}
+	return r.spec, problems
 }
 
 // reader reads one rules file. Its Rule is the one that is being read.

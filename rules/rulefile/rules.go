@@ -1,8 +1,10 @@
 package rulefile
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +41,29 @@ func (r *reader) defaults(n *node) {
 		yamldoc.Optional("remind_every", r.duration("remind_every", &d.RemindEvery)),
 		yamldoc.Optional("reopen_within", r.duration("reopen_within", &d.ReopenWithin)),
 		yamldoc.Optional("settle_after", r.duration("settle_after", &d.SettleAfter)),
+		yamldoc.Optional("mute", r.words("mute", false, &d.Mute)),
+		yamldoc.Optional("severity", r.floor(&d.Severity)),
+		yamldoc.Optional("explain_with", r.word("explain_with", func(w rules.Part[string]) { d.ExplainWith = r.explainWith(w) })),
 		yamldoc.Optional("where", r.text("where", maxExpression, &d.Where)),
+		yamldoc.Optional("language", r.language(&d.Language)),
 	)
+}
+
+func (r *reader) language(to *rules.Part[phone.Language]) func(*node) {
+	return r.word("language", func(w rules.Part[string]) {
+		l, known := phone.ParseLanguage(w.Value)
+		if !known {
+			r.Fail(w.At, cmp.Or(diagnostic.DidYouMean(w.Value, phone.Languages()), "en or zh"), "unknown language %q", w.Value)
+		}
+		*to = rules.Part[phone.Language]{Value: l, At: w.At}
+	})
+}
+
+func (r *reader) explainWith(w rules.Part[string]) rules.Part[string] {
+	if known := []string{rules.ExplainWithHealth, rules.ExplainWithNothing}; !slices.Contains(known, w.Value) {
+		r.Fail(w.At, diagnostic.DidYouMean(w.Value, known), "unknown explain_with %q", w.Value)
+	}
+	return w
 }
 
 // named reads a mapping from names to mappings.
@@ -62,32 +85,84 @@ func (r *reader) checkName(name rules.Part[string]) bool {
 	return ok
 }
 
-var (
-	mentionForm = regexp.MustCompile(`^<(!here|!channel|(@U|@W|!subteam\^S)[0-9A-Z]+)>$`)
-	channelForm = regexp.MustCompile(`^([CGD][0-9A-Z]{8,}|#[^ #<>&\t\n]{1,80})$`)
-)
+// mentionForms are how each kind of channels names people, and how that reads in a hint.
+var mentionForms = map[rules.Kind]struct {
+	form *regexp.Regexp
+	hint string
+}{
+	rules.Slack:    {regexp.MustCompile(`^<(!here|!channel|(@U|@W|!subteam\^S)[0-9A-Z]+)>$`), "<@U…>, <!subteam^S…>, <!here> or <!channel>"},
+	rules.DingTalk: {regexp.MustCompile(`^(all|user:[\w.-]{1,64}|mobile:\+?[0-9-]{6,20})$`), `"mobile:13800138000", "user:ID" or "all"`},
+	rules.Feishu:   {regexp.MustCompile(`^(all|user:[\w.-]{1,64})$`), `"user:ou_…" or "all"`},
+	rules.WeCom:    {regexp.MustCompile(`^user:[\w.@-]{1,64}$`), `"user:ID": markdown in WeCom mentions nobody else`},
+}
+
+var channelForm = regexp.MustCompile(`^([CGD][0-9A-Z]{8,}|#[^ #<>&\t\n]{1,80})$`)
 
 func (r *reader) channels(n *node) {
 	r.named(n, "channels", func(name rules.Part[string], n *node) {
 		c := rules.ChannelSpec{Name: name}
 		var mentions []rules.Part[string]
-		r.Object(n, "channel "+name.Value,
-			yamldoc.Required("slack", r.word("slack", func(w rules.Part[string]) {
-				if c.Slack = w; !channelForm.MatchString(w.Value) {
-					r.Fail(w.At, `an id like C0123456789, or a name like "#wa-ops"`, "%q is no channel of Slack", w.Value)
+		var digest digestKeys
+		keys := []yamldoc.Key{
+			yamldoc.Optional("slack", r.word("slack", func(w rules.Part[string]) {
+				r.target(&c, rules.Slack, w)
+				if !channelForm.MatchString(w.Value) {
+					r.Fail(w.At, `an id like C0123456789, or a name like "#wa-ops"`, "%q is not a Slack channel", w.Value)
 				}
 			})),
 			yamldoc.Optional("mention", r.words("mention", false, &mentions)),
+			yamldoc.Optional("mute", r.words("mute", false, &c.Mute)),
+			yamldoc.Optional("severity", r.floor(&c.Severity)),
 			yamldoc.Optional("where", r.text("where", maxExpression, &c.Where)),
-		)
+			yamldoc.Optional("mode", r.word("mode", func(w rules.Part[string]) { digest.mode = w })),
+			yamldoc.Optional("every", r.duration("every", &digest.every)),
+			yamldoc.Optional("at", r.words("at", false, &digest.at)),
+			yamldoc.Optional("location", r.word("location", func(w rules.Part[string]) { digest.location = w })),
+			yamldoc.Optional("language", r.language(&c.Language)),
+		}
+		for _, kind := range rules.Configured() {
+			keys = append(keys, yamldoc.Optional(string(kind), r.configured(&c, kind)))
+		}
+		r.Object(n, "channel "+name.Value, keys...)
+		r.digest(&c, &digest)
+		if c.Kind == "" {
+			r.Fail(name.At, `slack: "#wa-ops", or webhook: NAME of an entry below channels in config.yaml`, "channel %q has no destination", name.Value)
+		}
+		if c.Kind != "" && !c.Kind.Mentions() && len(mentions) > 0 {
+			r.Fail(mentions[0].At, "remove it", "a channel of kind %s does not support mentions", c.Kind)
+		}
+		if c.Kind.TakesEvents() && len(c.Mute) > 0 {
+			r.Fail(c.Mute[0].At, "remove it", "a webhook gets events as they happen, so it cannot have mute")
+		}
+		if c.Kind.Follows() && c.Language.Given() {
+			r.Fail(c.Language.At, "remove it", "a channel of kind %s is for programs, which read English", c.Kind)
+		}
 		for _, m := range mentions {
-			if !mentionForm.MatchString(m.Value) {
-				r.Fail(m.At, "<@U…>, <!subteam^S…>, <!here> or <!channel>", "%q is no mention", m.Value)
+			if is, ok := mentionForms[c.Kind]; ok && !is.form.MatchString(m.Value) {
+				r.Fail(m.At, is.hint, "%q is not a mention", m.Value)
 			}
 			c.Mention = append(c.Mention, m.Value)
 		}
 		r.spec.Channels = append(r.spec.Channels, c)
 	})
+}
+
+// configured reads the name of a channel in config.yaml.
+func (r *reader) configured(c *rules.ChannelSpec, kind rules.Kind) func(*node) {
+	return r.word(string(kind), func(w rules.Part[string]) {
+		r.target(c, kind, w)
+		if !nameForm.MatchString(w.Value) {
+			r.Fail(w.At, "its name below channels in config.yaml, which holds its address and secret", "%q is not a channel name", w.Value)
+		}
+	})
+}
+
+// target says where a channel is, which can be one place only.
+func (r *reader) target(c *rules.ChannelSpec, kind rules.Kind, where rules.Part[string]) {
+	if c.Kind != "" {
+		r.Fail(where.At, "split it into two channels", "channel %q has two destinations", c.Name.Value)
+	}
+	c.Kind, c.Target = kind, where
 }
 
 func (r *reader) rules(n *node) {
@@ -127,9 +202,14 @@ func (r *reader) ruleOf(n *node) rules.RuleSpec {
 		yamldoc.Optional("action", r.texts("action", &s.Action)),
 		yamldoc.Optional("runbook", r.word("runbook", func(w rules.Part[string]) { s.Runbook = r.runbook(w) })),
 		yamldoc.Optional("notify", r.words("notify", false, &s.Notify)),
-		yamldoc.Optional("mute", r.words("mute", false, &s.Mute)),
+		yamldoc.Optional("mute", func(n *node) {
+			if s.MuteGiven = true; n.Kind != yamldoc.List || len(n.Items) > 0 {
+				r.words("mute", false, &s.Mute)(n)
+			}
+		}),
 		yamldoc.Optional("inhibited_by", r.words("inhibited_by", false, &s.InhibitedBy)),
 		yamldoc.Optional("remind_every", r.duration("remind_every", &s.RemindEvery)),
+		yamldoc.Optional("explain_with", r.word("explain_with", func(w rules.Part[string]) { s.ExplainWith = r.explainWith(w) })),
 		yamldoc.Optional("escalate", func(n *node) { s.Escalate = r.escalation(n) }),
 	)
 	for _, name := range fields {
@@ -171,6 +251,11 @@ func (r *reader) direction(w rules.Part[string]) rules.Part[phone.Direction] {
 	return rules.Part[phone.Direction]{Value: d, At: w.At}
 }
 
+// floor reads the least severity of something.
+func (r *reader) floor(to *rules.Part[alert.Severity]) func(*node) {
+	return r.word("severity", func(w rules.Part[string]) { *to = rules.Part[alert.Severity]{Value: r.severity(w), At: w.At} })
+}
+
 func (r *reader) severity(w rules.Part[string]) (s alert.Severity) {
 	if err := s.UnmarshalText([]byte(w.Value)); err != nil {
 		r.Fail(w.At, diagnostic.DidYouMean(w.Value, alert.Severities()), "unknown severity %q", w.Value)
@@ -181,7 +266,7 @@ func (r *reader) severity(w rules.Part[string]) (s alert.Severity) {
 func (r *reader) runbook(w rules.Part[string]) string {
 	u, err := url.Parse(w.Value)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(w.Value, "<>|\" \n") {
-		r.Fail(w.At, "a whole URL, https://…", "runbook is no link")
+		r.Fail(w.At, "a whole URL, https://…", "runbook is not a link")
 	}
 	return w.Value
 }

@@ -136,7 +136,7 @@ func limitHeap(bytes uint64) {
 	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	for range time.Tick(10 * time.Millisecond) {
 		if metrics.Read(heap); heap[0].Value.Uint64() > bytes {
-			panic("pages lead in a circle, or are longer than the file")
+			panic("pages form a cycle, or extend past the end of the file")
 		}
 	}
 }

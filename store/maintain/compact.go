@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -43,7 +44,7 @@ func (v Verifier) Compact(ctx context.Context, path string) (before, after int64
 	}
 	temp := path + ".compact"
 	if err = errors.Join(removeFile(temp), compactInto(temp, src, info)); err == nil {
-		after, err = replace(path, temp)
+		after, err = Replace(path, temp)
 	}
 	if err != nil {
 		err = errors.Join(fmt.Errorf("compacting store %s: %w", path, dbfile.Explain(err)), removeFile(temp))
@@ -66,8 +67,8 @@ func compactInto(temp string, src *bolt.DB, info os.FileInfo) error {
 	return errors.Join(err, dst.Close())
 }
 
-// replace puts temp in path's place so that a crash leaves one or the other.
-func replace(path, temp string) (size int64, err error) {
+// Replace puts temp in path's place so that a crash leaves one or the other, and returns its size.
+func Replace(path, temp string) (size int64, err error) {
 	info, err := os.Stat(temp)
 	if err != nil {
 		return 0, err
@@ -75,11 +76,30 @@ func replace(path, temp string) (size int64, err error) {
 	if err := os.Rename(temp, path); err != nil {
 		return 0, err
 	}
+	return info.Size(), syncFolder(path)
+}
+
+// SetAside moves the store at path, which nobody may use, out of the way, and returns where it is now.
+func SetAside(path, why string) (aside string, err error) {
+	aside = asideName(path, why)
+	if err := errors.Join(os.Rename(path, aside), syncFolder(path)); err != nil {
+		return "", fmt.Errorf("setting store %s aside: %w", path, err)
+	}
+	return aside, nil
+}
+
+// asideName is where a store stays whose place another one takes.
+func asideName(path, why string) string {
+	return path + "." + why + "-" + time.Now().UTC().Format("20060102T150405.000Z")
+}
+
+// syncFolder has the names in a file's folder survive a crash.
+func syncFolder(path string) error {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return info.Size(), errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func removeFile(path string) error {

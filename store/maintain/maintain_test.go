@@ -303,7 +303,7 @@ func TestOnlyAStoreThatNobodyHasOpen(t *testing.T) {
 	missing, foreign, locked := filepath.Join(dir, "none.db"), filepath.Join(dir, "text"), filepath.Join(dir, "locked.db")
 	require.NoError(t, os.WriteFile(foreign, []byte(strings.Repeat("not a store\n", 1000)), 0o600))
 	open(t, locked)
-	for path, want := range map[string]string{missing: "no such file", foreign: "no store of numwatch", locked: "HTTP API"} {
+	for path, want := range map[string]string{missing: "no such file", foreign: "not a numwatch store", locked: "HTTP API"} {
 		_, err := verifier(t).Check(t.Context(), path)
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, path)

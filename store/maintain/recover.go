@@ -22,8 +22,8 @@ const (
 	// readWithin bounds how long records are read from a damaged file: what was not read
 	// by then is not recovered.
 	readWithin = 2 * time.Minute
-	// stallWithin is how long a process that reads them may bring nothing: there are pages
-	// on which reading never ends.
+	// stallWithin is how long a process that reads them may make no progress: on some
+	// pages reading never ends.
 	stallWithin = 5 * time.Second
 
 	// maxOlder is how large a file may be that is copied to read what it held before.
@@ -75,7 +75,7 @@ func (v Verifier) replaceDamaged(path, problem string) (done string, err error) 
 		return "", errors.Join(err, removeFile(fresh))
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405Z")
+	aside := asideName(path, "damaged")
 	damaged, err := v.read(context.Background(), path, store.RecoveryParts(), r.Add)
 	if err == nil && len(damaged) > 0 {
 		err = v.readOlder(path, damaged, r.Add)
@@ -164,7 +164,7 @@ func describe(r *store.Recovery, problem string, damaged []string, aside string)
 	text := fmt.Sprintf("The file of the store was damaged (%s). ", alert.Cut(problem, maxProblem))
 	switch {
 	case r.Found == 0:
-		text += "Nothing of it could be read: the store is new, and all numbers are seen as if for the first time."
+		text += "None of it could be read: the store is new, and all numbers are seen as if for the first time."
 	case len(damaged) == 0:
 		text += fmt.Sprintf("%s could be read and are in use.", phone.Count(r.Found, "record"))
 	default:
@@ -197,10 +197,10 @@ func (v Verifier) Readable(ctx context.Context, path string) (map[string]int, er
 	return counts, err
 }
 
-// read hands every record that can be read of a damaged store to add, in processes of their
-// own: one that ends, or is killed because it no longer brings anything, loses the bucket
-// that it reads from there on, and the next one begins at that bucket's other end. It
-// returns the buckets that are damaged.
+// read passes every readable record of a damaged store to add, in processes of their own:
+// one that ends, or is killed because it no longer brings anything, loses the bucket that
+// it reads from there on, and the next one begins at that bucket's other end. It returns
+// the buckets that are damaged.
 func (v Verifier) read(ctx context.Context, path string, parts []string, add func(store.Record) error) (damaged []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()

@@ -182,7 +182,7 @@ func TestRecoverOfAFileWithoutABeginning(t *testing.T) {
 			path := path + name
 			require.NoError(t, os.WriteFile(path, damaged, 0o600))
 			done, s := requireRecovered(t, path)
-			require.Contains(t, done, "Nothing of it could be read")
+			require.Contains(t, done, "None of it could be read")
 			require.Zero(t, spacesIn(t, s))
 			require.Zero(t, s.LastSeq())
 		})

@@ -41,7 +41,7 @@ func TestRecoverWithoutRoom(t *testing.T) {
 	_, err = verifier(t).Recover(t.Context(), path)
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
 
-	require.ErrorContains(t, err, "there is no room: free some on the disk")
+	require.ErrorContains(t, err, "the disk is full: free some space")
 	require.ErrorContains(t, err, "The file is as it was")
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)

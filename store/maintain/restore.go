@@ -50,7 +50,7 @@ func (v Verifier) Restore(ctx context.Context, path, backup string) (done Restor
 func swap(path, fresh string) (aside string, err error) {
 	present, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		_, err = replace(path, fresh)
+		_, err = Replace(path, fresh)
 		return "", err
 	}
 	lock, err := dbfile.Lock(path, true)
@@ -79,7 +79,7 @@ func keepAside(path, fresh, aside string) error {
 	if err != nil {
 		return fmt.Errorf("keeping the present store: %w", err)
 	}
-	if _, err := replace(path, fresh); err != nil {
+	if _, err := Replace(path, fresh); err != nil {
 		return fmt.Errorf("putting the new store in place: %w", err)
 	}
 	return nil
@@ -109,6 +109,6 @@ func WriteFile(path string, from io.Reader) (n int64, err error) {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return n, err
 	}
-	_, err = replace(path, f.Name())
+	_, err = Replace(path, f.Name())
 	return n, err
 }

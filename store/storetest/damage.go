@@ -1,4 +1,4 @@
-// Package storetest damages stores for the tests of whoever has to live with it.
+// Package storetest damages stores for tests.
 package storetest
 
 import (

@@ -100,6 +100,10 @@ func of[T any](t *testing.T, all map[string]any, id string) T {
 	return object
 }
 
+var several = values{
+	"natsURL": "nats://nats.nats:4222", "replicas": values{"enabled": true, "count": 3, "lease": "15s"}, "env": values{"HTTPS_PROXY": "http://proxy:3128"},
+}
+
 var everything = values{
 	"image":               values{"digest": "sha256:" + strings.Repeat("0", 64), "pullSecrets": []any{"pull"}},
 	"existingSecrets":     []any{"keys", "tokens"},
@@ -123,7 +127,7 @@ var everything = values{
 }
 
 func TestLint(t *testing.T) {
-	for name, v := range map[string]values{"defaults": {}, "everything": everything} {
+	for name, v := range map[string]values{"defaults": {}, "everything": everything, "replicas": several} {
 		for _, m := range lint.All(dir, v, "numwatch", true).Messages {
 			require.Less(t, m.Severity, support.WarningSev, "%s: %s", name, m.Error())
 		}
@@ -176,6 +180,44 @@ func TestNATSElsewhere(t *testing.T) {
 	policy := of[*networkingv1.NetworkPolicy](t, all, "NetworkPolicy numwatch").Spec
 	require.Len(t, policy.Ingress, 1)
 	require.Equal(t, int32(4222), policy.Egress[2].Ports[0].Port.IntVal)
+}
+
+// Several pods, each with a volume and a name of its own, that reach each other.
+func TestReplicas(t *testing.T) {
+	all := objects(t, several)
+	set := of[*appsv1.StatefulSet](t, all, "StatefulSet numwatch").Spec
+	require.EqualValues(t, 3, *set.Replicas)
+	require.Equal(t, appsv1.ParallelPodManagement, set.PodManagementPolicy)
+	require.Len(t, set.VolumeClaimTemplates, 1)
+	apart := set.Template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]
+	require.Equal(t, set.Selector.MatchLabels, apart.LabelSelector.MatchLabels)
+	env := set.Template.Spec.Containers[0].Env
+	require.Equal(t, "metadata.name", env[0].ValueFrom.FieldRef.FieldPath)
+	require.Equal(t, "HTTPS_PROXY", env[1].Name)
+
+	var config struct {
+		Replicas map[string]string
+		HTTP     struct{ Listen string }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(of[*corev1.ConfigMap](t, all, "ConfigMap numwatch-config").Data["config.yaml"]), &config))
+	service := of[*corev1.Service](t, all, "Service "+set.ServiceName)
+	require.True(t, service.Spec.PublishNotReadyAddresses, "a replica needs others to become ready")
+	require.Equal(t, values{
+		"name": "main", "id": "${POD_NAME}", "lease": "15s",
+		"advertise": fmt.Sprintf("http://${POD_NAME}.%s.%s:%d", service.Name, service.Namespace, service.Spec.Ports[0].Port),
+	}, values{"name": config.Replicas["name"], "id": config.Replicas["id"], "lease": config.Replicas["lease"], "advertise": config.Replicas["advertise"]})
+
+	budget := of[*policyv1.PodDisruptionBudget](t, all, "PodDisruptionBudget numwatch").Spec
+	require.Nil(t, budget.MinAvailable)
+	require.Equal(t, 1, budget.MaxUnavailable.IntValue())
+	policy := of[*networkingv1.NetworkPolicy](t, all, "NetworkPolicy numwatch").Spec
+	require.Equal(t, set.Selector.MatchLabels, policy.Ingress[1].From[0].PodSelector.MatchLabels)
+	require.Equal(t, set.Selector.MatchLabels, policy.Egress[2].To[0].PodSelector.MatchLabels)
+
+	own := values{"affinity": values{"nodeAffinity": values{}}}
+	own["natsURL"], own["replicas"] = several["natsURL"], several["replicas"]
+	pod := of[*appsv1.StatefulSet](t, objects(t, own), "StatefulSet numwatch").Spec.Template.Spec
+	require.Nil(t, pod.Affinity.PodAntiAffinity)
 }
 
 // What Prometheus and Grafana get is what deploy has for them.
@@ -248,9 +290,10 @@ func TestWhatRestartsThePod(t *testing.T) {
 
 func TestSchemaRefuses(t *testing.T) {
 	for where, v := range map[string]values{
-		"replicas":                {"replicas": 2},
+		"/replicas":               {"replicas": 2},
+		"/replicas/count":         {"natsURL": "nats://nats:4222", "replicas": values{"enabled": true, "count": 4}},
+		"/natsURL":                {"replicas": values{"enabled": true}},
 		"/image/digest":           {"image": values{"digest": "latest"}},
-		"/natsURL":                {"natsURL": "nats.nats:4222"},
 		"/existingSecrets":        {"existingSecrets": "numwatch"},
 		"/persistence/accessMode": {"persistence": values{"accessMode": "ReadWriteMany"}},
 		"/persistence/size":       {"persistence": values{"size": "10GB"}},
@@ -261,6 +304,10 @@ func TestSchemaRefuses(t *testing.T) {
 		_, err := render(v)
 		require.ErrorContains(t, err, where)
 	}
+	_, err := render(values{"natsURL": "nats.nats:4222"})
+	require.ErrorContains(t, err, "/natsURL")
+	_, err = render(values{"natsURL": "nats://nats:4222", "replicas": values{"enabled": true}, "persistence": values{"existingClaim": "mine"}})
+	require.ErrorContains(t, err, "/persistence/existingClaim")
 }
 
 const about = `# numwatch in a namespace of its own, with the NATS server that it embeds: what the

@@ -72,7 +72,7 @@ rules:
   - {name: banned, on: Status, to: [BANNED], severity: critical, summary: "{PhoneNumber} ({VerifiedName}) was banned"}
 `
 
-// bot is one life of the program.
+// bot is one run of the program.
 type bot struct {
 	cmd      *exec.Cmd
 	launched time.Time
@@ -138,7 +138,7 @@ func (b *bot) stop() error {
 	}
 }
 
-// status asks the bot how it is.
+// status asks for the bot's status.
 func (b *bot) status(ctx context.Context) (s api.Status, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(b.page, "/")+"/api/v1/status", nil)
 	if err != nil {
@@ -152,13 +152,12 @@ func (b *bot) status(ctx context.Context) (s api.Status, err error) {
 	return s, json.NewDecoder(answer.Body).Decode(&s)
 }
 
-// until asks again and again until the bot is as wanted.
+// until polls until the bot is in the wanted state.
 func (b *bot) until(ctx context.Context, within time.Duration, wanted func(api.Status) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
 	for {
+		asked := time.Now()
 		s, err := b.status(ctx)
 		if err == nil && wanted(s) {
 			return nil
@@ -168,12 +167,12 @@ func (b *bot) until(ctx context.Context, within time.Duration, wanted func(api.S
 			return fmt.Errorf("not there within %s: %d numbers, NATS lags by %d (%v)", within, s.Fleet.Numbers, lag(s), err)
 		case err := <-b.ended:
 			return fmt.Errorf("the bot ended: %w", err)
-		case <-ticker.C:
+		case <-time.After(max(50*time.Millisecond, 50*time.Since(asked))): // so that asking is no part of what is measured
 		}
 	}
 }
 
-// lag is what NATS has still to acknowledge.
+// lag is what NATS has yet to acknowledge.
 func lag(s api.Status) uint64 {
 	for _, sink := range s.Sinks {
 		if sink.Name == "nats" {

@@ -153,7 +153,7 @@ func (c *cloud) answered(ch change) (time.Time, bool) {
 	return at, ok
 }
 
-// forget starts counting anew.
+// forget restarts the counts.
 func (c *cloud) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -59,10 +59,10 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&p.shape.perSecond, "rate", 10, "the limit of each account, in requests a second: at most 10")
 	flags.IntVar(&p.changes, "changes", 100, "how many numbers change in a second, in the last span")
 	flags.DurationVar(&p.span, "for", time.Minute, "how long each span takes")
-	flags.DurationVar(&p.pause, "pause", 130*time.Second,
-		"how long to wait between the bot's two lives: within two minutes NATS reads anew what came, to know duplicates")
+	flags.DurationVar(&p.pause, "pause", 40*time.Second,
+		"how long to wait before the bot starts again: within half a minute NATS still rereads recent messages, to know duplicates")
 	flags.BoolVar(&p.outside, "outside", false, "run NATS beside the bot and not in it")
-	flags.StringVar(&p.dir, "dir", "", "keep the bot's files here, and go on with what a run before has left; of one fleet")
+	flags.StringVar(&p.dir, "dir", "", "keep the bot's files here, and continue from an earlier run; one fleet only")
 	sweep := flags.String("sweep", "", "measure several fleets: numbers (1,000 to 1,000,000) or accounts (1 to 100)")
 	if err := flags.Parse(args); err != nil {
 		return err

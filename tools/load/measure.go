@@ -50,7 +50,7 @@ type bucket struct {
 	bytes   int
 }
 
-// measure lets a bot live twice.
+// measure runs a bot twice.
 func measure(ctx context.Context, p plan) (f figures, err error) {
 	f.plan = p
 	if p.dir == "" {

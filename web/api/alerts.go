@@ -54,6 +54,7 @@ type Detail struct {
 	Flapping   bool             `json:"flapping,omitempty"`
 	HeldBy     []string         `json:"held_by"`
 	Ack        *alert.Ack       `json:"ack"`
+	Reason     *alert.Reason    `json:"reason,omitempty"` // why, as the provider says
 	Title      string           `json:"title,omitempty"`
 	Summary    string           `json:"summary"`
 	Action     string           `json:"action,omitempty"`
@@ -81,6 +82,7 @@ type Told struct {
 	At      time.Time          `json:"at"`
 	Shows   uint64             `json:"shows_revision"`
 	Reason  string             `json:"reason,omitempty"` // why it is dead
+	Sink    string             `json:"sink,omitempty"`   // of a chat other than Slack: the sink that told it
 }
 
 // ByRequest says who asks.
@@ -101,15 +103,17 @@ type SilenceList struct {
 	Silences []Silence `json:"silences"` // the one that ends first in front
 }
 
-// Silence is a silence in force.
+// Silence is a silence in force, or planned.
 type Silence struct {
 	alert.Silence
 	Covers int `json:"covers"` // open alerts that it holds back
 }
 
-// SilenceRequest asks for a silence until a time, or for a time.
+// SilenceRequest asks for a silence until a time, or for a duration: from now on, or
+// from a later start.
 type SilenceRequest struct {
 	Match  alert.Matcher `json:"match"`
+	From   time.Time     `json:"from,omitzero"`
 	Until  time.Time     `json:"until,omitzero"`
 	For    Seconds       `json:"for_seconds,omitzero"`
 	By     string        `json:"by"`
@@ -118,6 +122,12 @@ type SilenceRequest struct {
 
 // PreviewRequest asks what a silence would cover.
 type PreviewRequest struct {
+	Match alert.Matcher `json:"match"`
+}
+
+// Named is names as people write them; the answer of /api/v1/names resolves them: a
+// number's digits, and the account and id of a space.
+type Named struct {
 	Match alert.Matcher `json:"match"`
 }
 

@@ -61,7 +61,7 @@ type SpaceList struct {
 	Spaces []SpaceEntry `json:"spaces"`
 }
 
-// SpaceEntry is a space and how its polling goes.
+// SpaceEntry is a space and the state of its polling.
 type SpaceEntry struct {
 	Account string `json:"account"`
 	Space

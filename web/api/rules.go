@@ -15,10 +15,10 @@ type Rules struct {
 	Rules    []Rule    `json:"rules"`
 	Channels []Channel `json:"channels"`
 	Warnings []Problem `json:"warnings"`
-	// Refused tells why the file as it is now is not in force; nil: it is.
+	// Refused says why the present file is not in force; nil: it is.
 	Refused *Refusal `json:"refused"`
-	// Compared tells what the last reload changes; nil: there was none, or it
-	// is not known yet.
+	// Compared is what the last reload changed; nil: there was none, or it is not
+	// known yet.
 	Compared *Compared `json:"compared"`
 }
 
@@ -49,10 +49,12 @@ type Hits struct {
 	Last  time.Time `json:"last,omitzero"`
 }
 
-// Channel is a channel that rules speak to.
+// Channel is a channel that rules notify.
 type Channel struct {
-	Name  string `json:"name"`
-	Slack string `json:"slack"`
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`   // slack, webhook, alertmanager, dingtalk, feishu or wecom
+	Target string `json:"target"` // in Slack its id, or its name with #; else its name in config.yaml
+	Slack  string `json:"slack"`  // the target, in Slack; else empty
 }
 
 // Refusal is a reading of the rules that failed.
@@ -62,7 +64,7 @@ type Refusal struct {
 	Problems []Problem `json:"problems"` // empty if the file could not be read at all
 }
 
-// Problem is one thing that is wrong in the rules file, or suspicious.
+// Problem is an error or a warning about the rules file.
 type Problem struct {
 	Line   int    `json:"line"`
 	Column int    `json:"column"`

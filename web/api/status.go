@@ -3,7 +3,10 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+
+	"numwatch/phone"
 )
 
 // Status is the answer of /api/v1/status: how the bot itself is doing.
@@ -19,17 +22,78 @@ type Status struct {
 	// Incidents counts the incidents of those alerts, each by the worst of its own.
 	Incidents map[string]int `json:"incidents"`
 	Fleet     FleetStatus    `json:"fleet"`
+	// Replicas are all numwatch that share a log; none where there is only one.
+	Replicas []Replica    `json:"replicas,omitempty"`
+	Hints    *HintsStatus `json:"hints,omitempty"`
+	// RulesRefused says that the present rules file is not in force; nil: it is.
+	RulesRefused *RulesRefused `json:"rules_refused,omitempty"`
 }
 
-// FleetStatus is how many numbers there are, and how they are.
+// RulesRefused is why the last good rules stay in force.
+type RulesRefused struct {
+	At       time.Time `json:"at"`
+	Problems int       `json:"problems"` // 0: the file cannot be read at all
+	Text     string    `json:"text"`
+}
+
+// HintsStatus is the results of hints since the start.
+type HintsStatus struct {
+	Sources []HintSource `json:"sources"`
+	Changes int          `json:"changes"` // that were found in all, with hints and without
+	// Precision is the part of the polls after hints that found a change, Recall the
+	// part of all changes that these found; nil where there were no polls, no changes.
+	Precision *float64 `json:"precision"`
+	Recall    *float64 `json:"recall"`
+}
+
+// HintSource is the results of hints from one source.
+type HintSource struct {
+	Source   string `json:"source"` // api, nats, receipts
+	Accepted int    `json:"accepted"`
+	Unknown  int    `json:"unknown"` // of spaces and numbers that are not watched
+	Ignored  int    `json:"ignored"` // receipts that say nothing of a number
+	Refused  int    `json:"refused"` // requests that could not be read
+	Polls    int    `json:"polls"`   // that followed a hint
+	Changes  int    `json:"changes"` // that they found
+}
+
+// FleetStatus is how many numbers there are, and in which states.
 type FleetStatus struct {
-	Complete bool    `json:"complete"` // false while they are being counted, after the start
-	Spaces   int     `json:"spaces"`   // of the configuration
+	Complete bool    `json:"complete"`    // false while they are being counted, after the start
+	Spaces   int     `json:"spaces"`      // of the configuration
+	Seen     int     `json:"spaces_seen"` // of which a poll has succeeded at some time
 	Numbers  int     `json:"numbers"`
 	By       []Count `json:"by"` // Status and QualityRating
 }
 
-// AccountStatus is how the polling of one account goes.
+// String says in a line how useful hints were; "" before there were any.
+func (h *HintsStatus) String() string {
+	if h == nil {
+		return ""
+	}
+	polls, found := 0, 0
+	var received []string
+	for _, s := range h.Sources {
+		polls, found = polls+s.Polls, found+s.Changes
+		if all := s.Accepted + s.Unknown + s.Ignored + s.Refused; all > 0 {
+			received = append(received, fmt.Sprintf("%s %s (%s unknown, %s ignored, %s refused)",
+				phone.Grouped(all), s.Source, phone.Grouped(s.Unknown), phone.Grouped(s.Ignored), phone.Grouped(s.Refused)))
+		}
+	}
+	if len(received) == 0 {
+		return ""
+	}
+	text := strings.Join(received, ", ") + "; " + phone.Count(polls, "poll")
+	if h.Precision != nil {
+		text += fmt.Sprintf(", precision %.0f%%", 100**h.Precision)
+	}
+	if h.Recall != nil {
+		text += fmt.Sprintf(", recall %.0f%% (%s of %s)", 100**h.Recall, phone.Grouped(found), phone.Count(h.Changes, "change"))
+	}
+	return text
+}
+
+// AccountStatus is the state of polling one account.
 type AccountStatus struct {
 	Name      string    `json:"name"`
 	Limit     float64   `json:"limit"`           // requests a second that are allowed
@@ -44,12 +108,11 @@ type AccountStatus struct {
 	Plan     string         `json:"plan"` // what the limit can do for so many spaces, in a sentence
 	Holds    bool           `json:"max_age_holds"`
 	Failing  []FailingSpace `json:"failing"`
-	// Warnings say what is wrong while polls go on all the same.
+	// Warnings say what is wrong although polls succeed.
 	Warnings []string `json:"warnings,omitempty"`
-	// Discovery is how looking for spaces goes; nil where it is not enabled.
+	// Discovery is the state of discovery; nil if it is not enabled.
 	Discovery *DiscoveryStatus `json:"discovery,omitempty"`
-	// Missing is what the account's lists lack of the spaces that are watched; nil:
-	// nothing.
+	// Missing is the watched spaces that the account's lists lack; nil: none.
 	Missing *MissingSpaces `json:"missing,omitempty"`
 }
 
@@ -60,11 +123,11 @@ type MissingSpaces struct {
 	Until  time.Time `json:"until"` // they are watched, unless that is accepted earlier
 }
 
-// DiscoveryStatus is how looking for an account's spaces in the cloud goes.
+// DiscoveryStatus is the state of an account's discovery.
 type DiscoveryStatus struct {
 	Spaces int       `json:"spaces"`          // that the last good list names and that are wanted
 	At     time.Time `json:"at,omitzero"`     // of the last good list; zero: none yet
-	Error  string    `json:"error,omitempty"` // why the last try failed; the last good list stands
+	Error  string    `json:"error,omitempty"` // why the last attempt failed; the last good list stays in use
 }
 
 // AcceptedSpaces says how many missing spaces of an account are no longer watched.
@@ -85,12 +148,15 @@ type FailingSpace struct {
 	Since     time.Time `json:"since"`
 }
 
-// SinkStatus is how one sink keeps up.
+// SinkStatus is the state of one sink.
 type SinkStatus struct {
 	Name      string `json:"name"`
 	State     string `json:"state"` // OK, PARKED, or the sink's own word
 	Lag       uint64 `json:"lag"`   // what is still to be delivered
 	LastError string `json:"last_error,omitempty"`
+	Digest    string `json:"digest,omitempty"` // when digests come, of a channel that gets nothing else
+	// Warnings say what is wrong although it delivers.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // StoreStatus is how much the store holds.

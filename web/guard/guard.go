@@ -1,22 +1,22 @@
-// Package guard decides who is served over HTTP: by token, by where a client is, and by
-// the name that it asks for. It imports web/api for the form of errors; web wraps every
-// route in it.
+// Package guard decides who is served over HTTP, and what they may do: by token, by the
+// client's address, and by the Host that it asks for. It imports web/api and web/display
+// for the form of errors; web and web/standby wrap every route in it.
 package guard
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"numwatch/web/api"
+	"numwatch/web/display"
 )
 
-// Guard decides who is served. With a token, whoever knows it; metrics are
+// Guard decides who is served. With tokens, whoever knows one of them; metrics are
 // also free for clients on this machine, and the probes for everybody. Without
-// one the bot listens on loopback only: clients of this machine are served, if
+// any the bot listens on loopback only: clients of this machine are served, if
 // they mean it, and whoever comes through a proxy only where the site is open. The Host header must be one of this machine's own names or the
 // public one, so that a web page elsewhere cannot reach the bot through a name
 // that it controls (DNS rebinding).
@@ -25,18 +25,21 @@ import (
 // speaks for them, and not every proxy says so: then no client is taken for one
 // of this machine.
 type Guard struct {
-	token  [sha256.Size]byte
+	tokens []token
 	free   bool   // no token is set
 	open   bool   // and whoever comes through a proxy needs none
 	public string // the name in the public URL, "": unknown
 	cross  *http.CrossOriginProtection
 }
 
-// New returns a guard. Without a token only clients of this machine are served, and those
+// New returns a guard. Without tokens only clients of this machine are served, and those
 // of a proxy here where the site is open; publicURL is how browsers reach the pages
 // through a proxy, and may be empty.
-func New(token, publicURL string, open bool) Guard {
-	g := Guard{token: sha256.Sum256([]byte(token)), free: token == "", open: open, cross: http.NewCrossOriginProtection()}
+func New(tokens []Token, publicURL string, open bool) Guard {
+	g := Guard{free: len(tokens) == 0, open: open, cross: http.NewCrossOriginProtection()}
+	for _, t := range tokens {
+		g.tokens = append(g.tokens, newToken(t))
+	}
 	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
 		g.public = u.Hostname()
 		// Fails only for an origin without scheme or host, and this has both
@@ -74,41 +77,64 @@ func (g Guard) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// MetricsAccess serves what clients on this machine need no token for.
+// Handler serves a caller that has been admitted.
+type Handler func(http.ResponseWriter, *http.Request, Caller)
+
+// MetricsAccess serves what clients on this machine need no token for. It tells about all
+// spaces.
 func (g Guard) MetricsAccess(next http.Handler) http.Handler {
+	guarded := g.API(View, WholeBot, func(w http.ResponseWriter, r *http.Request, _ Caller) { next.ServeHTTP(w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.Local(r) && !g.Admits(r) {
-			g.refuse(w, "Bearer")
+		if g.Local(r) {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		guarded.ServeHTTP(w, r)
 	})
 }
 
-// API serves programs.
-func (g Guard) API(next http.HandlerFunc) http.Handler { return g.admitted("Bearer", next) }
-
-// Page serves browsers, which ask for the token as the password.
-func (g Guard) Page(next http.HandlerFunc) http.Handler {
-	return g.admitted(browserChallenge, next)
+// Readyz answers everybody, because an orchestrator's probe knows no token, but says why
+// numwatch is not ready only to those who may know.
+func (g Guard) Readyz(ready func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := ready()
+		switch {
+		case err == nil:
+			_, _ = io.WriteString(w, "ready\n")
+		case g.Local(r) || g.May(r, View, WholeBot):
+			http.Error(w, "not ready: "+display.Line(err.Error()), http.StatusServiceUnavailable)
+		default:
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		}
+	}
 }
 
-// SecretData serves what contains callback URLs in full: without a token not even
-// what a proxy on this machine passes on.
-func (g Guard) SecretData(next http.HandlerFunc) http.Handler {
-	return g.API(func(w http.ResponseWriter, r *http.Request) {
+// API serves programs.
+func (g Guard) API(role Role, about Reach, next Handler) http.Handler {
+	return g.admitted("Bearer", role, about, next)
+}
+
+// Page serves browsers, which ask for the token as the password.
+func (g Guard) Page(role Role, about Reach, next Handler) http.Handler {
+	return g.admitted(browserChallenge, role, about, next)
+}
+
+// SecretData serves what contains callback URLs in full: without a token, not even
+// to a proxy on this machine.
+func (g Guard) SecretData(next Handler) http.Handler {
+	return g.API(Admin, WholeBot, func(w http.ResponseWriter, r *http.Request, c Caller) {
 		if g.free && !g.Local(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			api.Fail(w, http.StatusUnauthorized, "this request may come through a proxy (http.public_url is set, or its headers say so), so it needs http.token in the configuration")
 			return
 		}
-		next(w, r)
+		next(w, r, c)
 	})
 }
 
-// LocalOnly serves clients on this machine that may be served at all.
+// LocalOnly serves clients on this machine that may do everything.
 func (g Guard) LocalOnly(next http.HandlerFunc) http.Handler {
-	return g.API(func(w http.ResponseWriter, r *http.Request) {
+	return g.API(Admin, WholeBot, func(w http.ResponseWriter, r *http.Request, _ Caller) {
 		if !g.Local(r) {
 			api.Fail(w, http.StatusForbidden, "profiles are served only on the bot's own machine, and not if http.public_url names another host")
 			return
@@ -117,13 +143,18 @@ func (g Guard) LocalOnly(next http.HandlerFunc) http.Handler {
 	})
 }
 
-func (g Guard) admitted(challenge string, next http.HandlerFunc) http.Handler {
+func (g Guard) admitted(challenge string, role Role, about Reach, next Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.Admits(r) {
+		c, ok := g.Caller(r)
+		if !ok {
 			g.refuse(w, challenge)
 			return
 		}
-		next(w, r)
+		if why := c.refused(role, about); why != "" {
+			api.Fail(w, http.StatusForbidden, why)
+			return
+		}
+		next(w, r, c)
 	})
 }
 
@@ -132,7 +163,7 @@ func (g Guard) RefusePage(w http.ResponseWriter) { g.refuse(w, browserChallenge)
 
 func (g Guard) refuse(w http.ResponseWriter, challenge string) {
 	w.Header().Set("WWW-Authenticate", challenge)
-	text := "the token is missing or wrong (http.token of the configuration)"
+	text := "the token is missing or wrong (http.token and http.tokens of the configuration)"
 	if g.free {
 		text = "this request comes from another machine, or through a proxy (http.public_url is set, or its headers say so): " +
 			"set http.token in the configuration, or http.open: true to serve everybody who reaches the proxy"
@@ -140,18 +171,25 @@ func (g Guard) refuse(w http.ResponseWriter, challenge string) {
 	api.Fail(w, http.StatusUnauthorized, text)
 }
 
-// Admits reports whether a client may be served at all.
-func (g Guard) Admits(r *http.Request) bool {
+// Caller says who makes a request; false: it is not to be served.
+func (g Guard) Caller(r *http.Request) (Caller, bool) {
 	if g.free {
-		return g.Local(r) || g.open && fromLoopback(r)
+		return Caller{Role: Admin}, g.Local(r) || g.open && fromLoopback(r)
 	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
-		_, token, ok = r.BasicAuth()
+		_, secret, ok = r.BasicAuth()
 	}
-	// Comparing sums keeps the token's length from showing in the time taken.
-	sum := sha256.Sum256([]byte(token))
-	return ok && subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
+	if !ok {
+		return Caller{}, false
+	}
+	return callerWith(g.tokens, secret, r.Header)
+}
+
+// May reports whether a client is served with at least a role, and about what.
+func (g Guard) May(r *http.Request, role Role, about Reach) bool {
+	c, ok := g.Caller(r)
+	return ok && c.refused(role, about) == ""
 }
 
 func (g Guard) knownHost(host string) bool {

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// seeds is how many fleets or roads a goal is Measured on: one alone may be
-// luck.
+// seeds is how many fleets or runs a goal is Measured on: one alone may be luck.
 const seeds = 8
 
 // Measured holds the figures of the seeds, by name.
@@ -51,7 +50,7 @@ func (m *Measured) Sum(name string) (sum float64) {
 	return sum
 }
 
-// Report prints a figure as a line of its own; a goal of 0 is none.
+// Report prints a figure as a line of its own; a goal of 0 means no goal.
 func (m *Measured) Report(b *testing.B, name string, goal float64) {
 	b.Run(name, func(b *testing.B) {
 		values := m.Figures[name]

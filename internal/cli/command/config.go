@@ -7,6 +7,10 @@ import (
 	"numwatch/internal/config"
 )
 
+// ConfigName is the configuration by which commands find their bot if nobody says where
+// it is.
+const ConfigName = "config.yaml"
+
 // ConfigFile is the flag of every command that reads the configuration.
 type ConfigFile struct {
 	Config string `short:"c" default:"config.yaml" placeholder:"FILE" help:"The configuration (default: config.yaml)."`

@@ -1,5 +1,5 @@
 // Package command holds what all commands share: the program that they run in,
-// its flags, and how they print. It may import config and the vocabularies; only
+// its flags, and how they print. It may import config, notify/card and the vocabularies; only
 // packages below internal/cli import it.
 package command
 
@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 )
 
-// Program is what a command has of the world around it.
+// Program is a command's environment.
 type Program struct {
 	Env            []string // as os.Environ
 	Stdout, Stderr io.Writer
@@ -54,7 +54,7 @@ func (p *Program) Coloured(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// Getenv looks a variable up in the environment that the program was given.
+// Getenv looks up a variable in the program's environment.
 func (p *Program) Getenv(name string) string {
 	for i := len(p.Env) - 1; i >= 0; i-- {
 		if v, ok := strings.CutPrefix(p.Env[i], name+"="); ok {

@@ -1,98 +1,116 @@
 package command
 
 import (
-	"cmp"
-	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
-	"unicode/utf8"
 
 	"numwatch/alert"
+	"numwatch/notify/card"
 )
 
-// Output is how a command prints its answer.
-type Output struct {
-	Output string `short:"o" enum:"table,json" default:"table" help:"table for people or json for programs."`
+// gap stands between columns.
+const gap = "  "
+
+// least is the smallest width of a column on a narrow terminal, and sentence the width
+// below which a row's last sentence goes on a line of its own.
+const (
+	least    = 8
+	sentence = 30
+)
+
+// PrintTable prints rows below a header, aligned. Cells are made safe for a terminal. In a
+// pipe they are whole; on a terminal that is too narrow the widest columns are cut, but for
+// the first, which people copy.
+func (p *Program) PrintTable(header []string, rows [][]string) { p.printTable(header, rows, false) }
+
+// PrintTableOfTexts prints rows that end with a sentence. On a narrow terminal it stands
+// below its row.
+func (p *Program) PrintTableOfTexts(header []string, rows [][]string) {
+	p.printTable(header, rows, true)
 }
 
-// JSON reports whether the output is for programs.
-func (o Output) JSON() bool { return o.Output == "json" }
-
-// Print prints an answer: for programs as it is, or for people.
-func (o Output) Print(p *Program, answer any, people func()) {
-	if o.JSON() {
-		p.PrintJSON(answer)
-	} else {
-		people()
-	}
-}
-
-// Printf prints to the standard output. What it cannot write fails the program,
-// see WriteError.
-func (p *Program) Printf(format string, args ...any) {
-	_, err := fmt.Fprintf(p.Stdout, format, args...)
-	p.writing = cmp.Or(p.writing, err)
-}
-
-// WriteError is why something that was printed could not be written, nil if
-// everything was.
-func (p *Program) WriteError() error { return p.writing }
-
-// PrintJSON prints v indented.
-func (p *Program) PrintJSON(v any) {
-	e := json.NewEncoder(p.Stdout)
-	e.SetIndent("", "  ")
-	p.writing = cmp.Or(p.writing, e.Encode(v))
-}
-
-// PrintTable prints rows below a header, aligned. Cells are made safe for a
-// terminal.
-func (p *Program) PrintTable(header []string, rows [][]string) {
-	var text strings.Builder
-	t := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(header, "\t"))
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, c := range row {
-			cells[i] = alert.Plain(c)
+func (p *Program) printTable(header []string, rows [][]string, texts bool) {
+	plain := make([][]string, len(rows))
+	for i, row := range rows {
+		for _, c := range row {
+			plain[i] = append(plain[i], alert.Plain(c))
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
-	_ = t.Flush() // into a Builder, which takes everything
-	for line := range strings.Lines(text.String()) {
-		p.Printf("%s\n", strings.TrimRight(line, " \n"))
+	last, room := len(header)-1, p.terminalWidth()
+	below := false
+	if texts && room > 0 {
+		used := total(widths(header[:last], plain)) + len(gap)
+		if below = room-used < sentence; !below {
+			for _, row := range plain {
+				row[last] = card.CutWidth(row[last], room-used)
+			}
+		}
+	}
+	if below {
+		header = header[:last]
+	}
+	wide := widths(header, plain)
+	if room > 0 {
+		narrow(wide, room)
+	}
+	p.printRow(header, header, wide)
+	for _, row := range plain {
+		p.printRow(header, row, wide)
+		if below && row[last] != "" {
+			p.Printf("%s\n", p.Hanging("    ", row[last]))
+		}
 	}
 }
 
-// Minutes is how a time to come is printed.
-const Minutes = "2006-01-02 15:04"
-
-// columns is how wide sentences are printed.
-const columns = 80
-
-// Hanging breaks a sentence so that it fits beside its head.
-func Hanging(head, sentence string) string {
-	indent := utf8.RuneCountInString(head)
+// printRow prints the cells that have a column.
+func (p *Program) printRow(header, row []string, wide []int) {
 	var b strings.Builder
-	b.WriteString(head)
-	at := indent
-	for i, word := range strings.Fields(sentence) {
-		w := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case at+1+w > columns:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			at = indent
-		default:
-			b.WriteByte(' ')
-			at++
+	for i, w := range wide {
+		cell := card.CutWidth(row[i], w)
+		filled := card.Pad(cell, w)
+		if header[i] == "SEVERITY" {
+			filled = strings.Replace(filled, cell, p.Severity(cell), 1)
 		}
-		b.WriteString(word)
-		at += w
+		b.WriteString(filled + gap)
 	}
-	return b.String()
+	p.Printf("%s\n", strings.TrimRight(b.String(), " "))
 }
 
-// Cell makes a text from outside fit for a column.
-func Cell(s string, width int) string { return alert.Cut(alert.Plain(s), width) }
+// widths returns how wide each column of the header is.
+func widths(header []string, rows [][]string) []int {
+	wide := make([]int, len(header))
+	for i, name := range header {
+		wide[i] = card.Width(name)
+		for _, row := range rows {
+			wide[i] = max(wide[i], card.Width(row[i]))
+		}
+	}
+	return wide
+}
+
+func total(wide []int) (sum int) {
+	for _, w := range wide {
+		sum += w + len(gap)
+	}
+	return sum - len(gap)
+}
+
+// narrow shrinks the widest columns, except the first, until all fit.
+func narrow(wide []int, room int) {
+	for over := total(wide) - room; over > 0 && len(wide) > 1; over-- {
+		widest := slices.Max(wide[1:])
+		if widest <= least {
+			return
+		}
+		wide[1+slices.Index(wide[1:], widest)]--
+	}
+}
+
+// Severity is the name of a severity in its colour, if the output takes colours.
+func (p *Program) Severity(name string) string {
+	var s alert.Severity
+	if !p.Coloured(p.Stdout) || s.UnmarshalText([]byte(name)) != nil {
+		return name
+	}
+	return card.Paint(card.SeverityMark(s).Color, name)
+}

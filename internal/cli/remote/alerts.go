@@ -3,7 +3,6 @@ package remote
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -17,27 +16,49 @@ import (
 type AlertsCommand struct {
 	asking
 	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (recently) or all."`
-	Severity []string `placeholder:"NAME" help:"Only these: critical, high, warning, info."`
-	Incident string   `placeholder:"ID" help:"Only of this incident: all that is wrong with one number, space, account or part of the bot."`
-	Rule     string   `placeholder:"NAME" help:"Only of this rule."`
-	Account  string   `placeholder:"NAME" help:"Only of this account."`
-	Space    string   `placeholder:"ID" help:"Only of this space."`
-	Number   string   `placeholder:"NUMBER" help:"Only of this number."`
+	Severity []string `placeholder:"NAME" enum:"critical,high,warning,info" help:"Only these: critical, high, warning, info."`
+	Incident string   `placeholder:"ID" complete:"incidents" help:"Only of this incident: everything wrong with one number, space, account or part of the bot."`
+	Rule     string   `placeholder:"NAME" complete:"rules" help:"Only of this rule."`
+	Account  string   `placeholder:"NAME" complete:"accounts" help:"Only of this account."`
+	Space    string   `placeholder:"ID" complete:"spaces" help:"Only of this space, by its id or name."`
+	Number   string   `placeholder:"NUMBER" complete:"numbers" help:"Only of this number."`
 	paged
 	Search string `arg:"" optional:"" help:"Part of a number, a name, a rule or a text."`
 }
 
 // Run lists alerts, the worst first.
 func (c *AlertsCommand) Run(ctx context.Context, p *command.Program) error {
-	q := c.query()
-	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "incident", c.Incident, "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
-	var list api.AlertList
-	return c.ask(ctx, p, http.MethodGet, "/api/v1/alerts?"+q.Encode(), nil, &list, func() {
+	c.Number = phone.Digits(c.Number)
+	list, err := c.list(ctx, p)
+	if err == nil && list.Total == 0 {
+		if err = c.check(ctx, p); err == nil {
+			list, err = c.list(ctx, p)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	c.Print(p, list, func() {
 		if len(list.Alerts) > 0 {
 			printAlerts(p, list.Alerts)
 		}
 		c.printRest(p, len(list.Alerts), list.Total, "alert")
 	})
+	return nil
+}
+
+func (c *AlertsCommand) list(ctx context.Context, p *command.Program) (list api.AlertList, err error) {
+	q := c.query()
+	set(q, "state", c.State, "severity", strings.Join(c.Severity, ","), "incident", c.Incident, "rule", c.Rule, "account", c.Account, "space", c.Space, "number", c.Number, "q", c.Search)
+	return list, c.GetJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list)
+}
+
+// check reports names that do not exist, and resolves the space's name.
+func (c *AlertsCommand) check(ctx context.Context, p *command.Program) error {
+	d := directory{Client: c.Client, p: p}
+	m, err := d.named(ctx, alert.Matcher{Rule: c.Rule, PhoneNumber: c.Number, Account: c.Account, Space: c.Space})
+	c.Account, c.Space = m.Account, m.Space
+	return err
 }
 
 // set puts those values into a query that are not empty.
@@ -52,7 +73,7 @@ func set(q url.Values, pairs ...string) {
 // printAlerts prints a table. It has the incidents where several alerts share one:
 // elsewhere they would say no more than the alerts.
 func printAlerts(p *command.Program, alerts []api.Alert) {
-	header := []string{"ALERT", "SEVERITY", "FOR", "RULE", "ABOUT", "IS NOW", "NOTE"}
+	header := []string{"ALERT", "SEVERITY", "FOR", "CUSTOMER", "ABOUT", "RULE", "IS NOW", "NOTE"}
 	shared := shareIncidents(alerts)
 	if shared {
 		header = append(header, "INCIDENT")
@@ -61,15 +82,15 @@ func printAlerts(p *command.Program, alerts []api.Alert) {
 	for i := range alerts {
 		a := &alerts[i]
 		row := []string{
-			a.Alert.ID, a.Alert.Severity.String(), phone.Span(time.Since(a.Alert.Since)), command.Cell(a.Alert.Rule, 18), command.Cell(about(a), 16),
-			command.Cell(cmp.Or(a.New, "(empty)"), 14), command.Cell(marks(a), 12),
+			a.Alert.ID, a.Alert.Severity.String(), phone.Span(time.Since(a.Alert.Since)), customer(a), about(a),
+			a.Alert.Rule, cmp.Or(a.New, "(empty)"), marks(a),
 		}
 		if shared {
 			row = append(row, a.Alert.Incident)
 		}
-		rows = append(rows, row)
+		rows = append(rows, append(row, a.Alert.Summary))
 	}
-	p.PrintTable(header, rows)
+	p.PrintTableOfTexts(append(header, "SUMMARY"), rows)
 }
 
 // shareIncidents reports whether several of the alerts are of one incident.
@@ -85,6 +106,14 @@ func shareIncidents(alerts []api.Alert) bool {
 	return false
 }
 
+// customer names the space of an alert, "" if it has none.
+func customer(a *api.Alert) string {
+	if a.Space == nil {
+		return ""
+	}
+	return cmp.Or(a.Space.Name, a.Space.ID)
+}
+
 // about names an alert's subject.
 func about(a *api.Alert) string {
 	switch {
@@ -97,7 +126,7 @@ func about(a *api.Alert) string {
 	}
 }
 
-// marks says in a word or two what else is known of an alert.
+// marks says briefly what else is known about an alert.
 func marks(a *api.Alert) string {
 	var words []string
 	if a.Drill {

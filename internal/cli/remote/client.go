@@ -1,6 +1,6 @@
-// Package remote holds the commands that ask a running bot through its HTTP API, and
-// tail, which follows its events on NATS. It imports command, the JSON types of the
-// API, and constants and helpers of notify and store; cli and rulescmd import it.
+// Package remote holds the commands that ask a running bot through its HTTP API. It
+// imports command, config, the JSON types of the API, and constants and helpers of notify
+// and store; cli and rulescmd import it.
 package remote
 
 import (
@@ -19,6 +19,7 @@ import (
 
 	"numwatch/alert"
 	"numwatch/internal/cli/command"
+	"numwatch/internal/config"
 	"numwatch/phone"
 	"numwatch/store/maintain"
 )
@@ -41,7 +42,7 @@ func (a asking) ask(ctx context.Context, p *command.Program, method, path string
 
 // Client is the flag of every command that asks a running bot.
 type Client struct {
-	URL string `name:"url" placeholder:"URL" help:"URL of the bot (default: $$NUMWATCH_URL or http://127.0.0.1:8080). The token is read from $$NUMWATCH_HTTP_TOKEN."`
+	URL string `name:"url" placeholder:"URL" help:"URL of the bot (default: $$NUMWATCH_URL, or what config.yaml in this folder says, or http://127.0.0.1:8080). The token is $$NUMWATCH_HTTP_TOKEN, or that of config.yaml."`
 }
 
 // apiTimeout is how long to wait for an answer: longer than a bot that cannot
@@ -58,20 +59,33 @@ func (b Client) Backup(ctx context.Context, p *command.Program, path string) (in
 	defer body.Close()
 	n, err := maintain.WriteFile(path, body)
 	if err != nil {
-		return 0, fmt.Errorf("writing the copy of the bot's store: %w", err)
+		return 0, fmt.Errorf("copying the bot's store: %w", err)
 	}
 	return n, nil
+}
+
+// find returns the bot's URL and token, and where it was found unless
+// people say it. A token of the configuration goes to no other bot.
+func (b Client) find(p *command.Program) (base, token, where string) {
+	token = p.Getenv("NUMWATCH_HTTP_TOKEN")
+	if base = cmp.Or(b.URL, p.Getenv("NUMWATCH_URL")); base != "" {
+		return base, token, ""
+	}
+	if c := config.Reach(command.ConfigName, p.Env); c != nil && c.HTTP.URL() != "" {
+		return c.HTTP.URL(), cmp.Or(token, c.HTTP.ClientToken().Reveal()), " (http.listen in " + command.ConfigName + ")"
+	}
+	return "http://127.0.0.1:8080", token, ""
 }
 
 // request makes a request of the bot and returns the body of a good answer. The
 // caller closes it.
 func (b Client) request(ctx context.Context, p *command.Program, method, path string, body io.Reader) (io.ReadCloser, error) {
-	base := cmp.Or(b.URL, p.Getenv("NUMWATCH_URL"), "http://127.0.0.1:8080")
+	base, token, where := b.find(p)
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
 	if err != nil {
 		return nil, command.UsageError("the bot's URL is not valid: want http://host:port")
 	}
-	if token := p.Getenv("NUMWATCH_HTTP_TOKEN"); token != "" {
+	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	var connected atomic.Bool
@@ -83,8 +97,8 @@ func (b Client) request(ctx context.Context, p *command.Program, method, path st
 		return nil, fmt.Errorf("the bot at %s accepts connections but does not answer in time: see its log and numwatch status", phone.Redact(base))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no bot answers at %s: %w; start it (numwatch run), or give its URL with --url or NUMWATCH_URL",
-			phone.Redact(base), withoutURL(err))
+		return nil, fmt.Errorf("no bot answers at %s%s: %w; start it (numwatch run), or give its URL with --url or NUMWATCH_URL",
+			phone.Redact(base), where, withoutURL(err))
 	}
 	if answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusCreated {
 		return answer.Body, nil

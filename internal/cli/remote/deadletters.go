@@ -14,7 +14,7 @@ import (
 )
 
 type DeadLettersCommand struct {
-	List  deadLettersListCommand  `cmd:"" default:"1" help:"List messages that Slack has permanently rejected."`
+	List  deadLettersListCommand  `cmd:"" default:"1" help:"List messages that Slack, or another chat, has permanently rejected."`
 	Retry deadLettersRetryCommand `cmd:"" help:"Post the alerts of dead letters again, in new messages."`
 }
 
@@ -41,7 +41,7 @@ func printLetters(p *command.Program, list *api.DeadLetterList) {
 		if len(d.Alerts) == 1 {
 			shows = cmp.Or(d.Alerts[0].Rule, d.Alerts[0].ID)
 		}
-		rows = append(rows, []string{d.ID, command.Cell(d.Channel, 12), d.At.Local().Format(command.Minutes), command.Cell(shows, 20), command.Cell(d.Reason, 30)})
+		rows = append(rows, []string{d.ID, d.Channel, d.At.Local().Format(command.Minutes), shows, d.Reason})
 	}
 	p.PrintTable([]string{"LETTER", "CHANNEL", "SINCE", "SHOWS", "REASON"}, rows)
 	p.Printf("\nfix the cause, then: numwatch deadletters retry --all\n")
@@ -50,36 +50,35 @@ func printLetters(p *command.Program, list *api.DeadLetterList) {
 type deadLettersRetryCommand struct {
 	Client
 	All bool     `help:"Retry all of them."`
-	IDs []string `arg:"" optional:"" name:"id" help:"Ids of dead letters, as numwatch deadletters lists them."`
+	IDs []string `arg:"" optional:"" name:"id" complete:"letters" help:"Ids of dead letters, or the start of an id; numwatch deadletters lists them."`
 }
 
-// allLetters returns the ids of all dead letters, which may take several pages.
-func (c *deadLettersRetryCommand) allLetters(ctx context.Context, p *command.Program) (ids []string, err error) {
-	for {
+// letterIDs returns the ids of all dead letters.
+func letterIDs(ctx context.Context, c Client, p *command.Program) ([]string, error) {
+	all, err := everyPage(func(offset int) ([]api.DeadLetter, int, error) {
 		var page api.DeadLetterList
-		if err := c.GetJSON(ctx, p, lettersPath(len(ids)), &page); err != nil {
-			return nil, err
-		}
-		for _, d := range page.DeadLetters {
-			ids = append(ids, d.ID)
-		}
-		if len(page.DeadLetters) == 0 || len(ids) >= page.Total {
-			return ids, nil
-		}
-	}
+		err := c.GetJSON(ctx, p, lettersPath(offset), &page)
+		return page.DeadLetters, page.Total, err
+	})
+	return namesOf(all, func(d *api.DeadLetter) string { return d.ID }), err
 }
 
 // Run retries dead letters.
 func (c *deadLettersRetryCommand) Run(ctx context.Context, p *command.Program) error {
-	ids := c.IDs
-	switch {
-	case c.All == (len(ids) > 0):
+	if c.All == (len(c.IDs) > 0) {
 		return command.UsageError("give the ids of dead letters, or --all")
-	case c.All:
-		var err error
-		if ids, err = c.allLetters(ctx, p); err != nil {
+	}
+	ids, err := letterIDs(ctx, c.Client, p)
+	if err != nil {
+		return err
+	}
+	for i, word := range c.IDs {
+		if c.IDs[i], err = beginning("dead letter", word, ids); err != nil {
 			return err
 		}
+	}
+	if !c.All {
+		ids = c.IDs
 	}
 	for _, id := range ids {
 		var nothing struct{}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -20,32 +19,48 @@ import (
 
 type HistoryCommand struct {
 	asking
-	Account string `placeholder:"NAME" help:"The account, where several spaces have had the number."`
-	Space   string `placeholder:"ID" help:"The space's id, where several spaces have had the number."`
+	Account string `placeholder:"NAME" complete:"accounts" help:"The account, if several spaces have had the number."`
+	Space   string `placeholder:"ID" complete:"spaces" help:"The space's id or name, if several spaces have had the number."`
 	Limit   int    `default:"50" help:"At most this many events, up to 1000."`
 	Before  uint64 `placeholder:"N" help:"Only events before this one, to page through a long history."`
-	Number  string `arg:"" help:"The phone number, as numwatch numbers lists it."`
+	Number  string `arg:"" complete:"numbers" help:"The phone number, as numwatch numbers lists it."`
 }
 
 // Run lists what happened to a number, newest first.
 func (c *HistoryCommand) Run(ctx context.Context, p *command.Program) error {
-	where, err := c.find(ctx, p)
+	c.Number = phone.Digits(c.Number)
+	d := directory{Client: c.Client, p: p}
+	if c.Account == "" || c.Space == "" { // both may name a space that is configured no longer
+		if err := d.place(ctx, &c.Account, &c.Space); err != nil {
+			return err
+		}
+	}
+	where, err := c.find(ctx, p, &d)
 	if err != nil {
 		return err
 	}
 	path := "/api/v1/numbers/" + url.PathEscape(where.Account) + "/" + url.PathEscape(where.ID) + "/" + url.PathEscape(c.Number) +
 		"/history?limit=" + strconv.Itoa(c.Limit) + "&before=" + strconv.FormatUint(c.Before, 10)
 	var h api.History
-	return c.ask(ctx, p, http.MethodGet, path, nil, &h, func() { c.print(p, where, &h) })
+	if err := c.GetJSON(ctx, p, path, &h); err != nil {
+		return err
+	}
+	if len(h.Events) == 0 && c.Before == 0 {
+		if err := d.place(ctx, &where.Account, &where.ID); err != nil {
+			return err
+		}
+	}
+	c.Print(p, h, func() { c.print(p, where, &h) })
+	return nil
 }
 
 func (c *HistoryCommand) print(p *command.Program, where phone.SpaceKey, h *api.History) {
 	switch {
 	case len(h.Events) == 0 && c.Before > 0:
-		p.Printf("no event is known from before %d\n", c.Before)
+		p.Printf("no events before %d\n", c.Before)
 		return
 	case len(h.Events) == 0:
-		p.Printf("no event is known of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
+		p.Printf("no events of %s in %s\n", alert.Plain(c.Number), alert.Plain(where.String()))
 		return
 	}
 	var rows [][]string
@@ -68,17 +83,17 @@ func eventRow(e *api.Event) []string {
 	if e.Alert != nil {
 		kind, what = e.Alert.Transition.String(), e.Alert.Rule
 	} else if e.Baseline {
-		kind = "first sight"
+		kind = "first seen"
 	}
 	return []string{
-		e.Time.Local().Format(time.DateTime), command.Cell(kind, 12), command.Cell(what, 22),
-		command.Cell(cmp.Or(e.Old, "-"), 18), command.Cell(cmp.Or(e.New, "-"), 18),
+		e.Time.Local().Format(time.DateTime), kind, what,
+		cmp.Or(e.Old, "-"), cmp.Or(e.New, "-"),
 	}
 }
 
 // find finds the space of the number: the one that is named, or the only one
 // that lists it or has an alert about it.
-func (c *HistoryCommand) find(ctx context.Context, p *command.Program) (phone.SpaceKey, error) {
+func (c *HistoryCommand) find(ctx context.Context, p *command.Program, d *directory) (phone.SpaceKey, error) {
 	if c.Account != "" && c.Space != "" {
 		return phone.SpaceKey{Account: c.Account, ID: c.Space}, nil
 	}
@@ -109,7 +124,10 @@ func (c *HistoryCommand) find(ctx context.Context, p *command.Program) (phone.Sp
 	case 1:
 		return keys[0], nil
 	case 0:
-		return phone.SpaceKey{}, fmt.Errorf("no space lists %s now: name the one that did with --account and --space, or look with: numwatch numbers", alert.Plain(c.Number))
+		if _, err := d.number(ctx, c.Number); err != nil {
+			return phone.SpaceKey{}, fmt.Errorf("%w; if a space had it once, name that with --account and --space", err)
+		}
+		return phone.SpaceKey{}, fmt.Errorf("%s is not in that space: numwatch numbers %[1]s shows where it is", alert.Plain(c.Number))
 	default:
 		names := make([]string, len(keys))
 		for i, k := range keys {

@@ -3,11 +3,10 @@ package remote
 import (
 	"cmp"
 	"context"
-	"maps"
-	"net/http"
 	"net/url"
-	"slices"
+	"strings"
 
+	"numwatch/alert"
 	"numwatch/internal/cli/command"
 	"numwatch/phone"
 	"numwatch/web/api"
@@ -27,20 +26,27 @@ type fieldFlags struct {
 	UpQueue                string `name:"UpQueue" placeholder:"TEXT" help:"Part of it."`
 	StatusCallbackURL      string `name:"StatusCallbackUrl" placeholder:"TEXT" help:"Part of it."`
 	UpCallbackURL          string `name:"UpCallbackUrl" placeholder:"TEXT" help:"Part of it."`
+	CallingCallbackURL     string `name:"CallingCallbackUrl" placeholder:"TEXT" help:"Part of it."`
+	CallingStatus          string `name:"CallingStatus" placeholder:"TEXT" help:"Part of it."`
+	CallHoursStatus        string `name:"CallHoursStatus" placeholder:"TEXT" help:"Part of it."`
+	MaxTalkTime            string `name:"MaxTalkTime" placeholder:"TEXT" help:"Part of it, in minutes."`
+	CallHours              string `name:"CallHours" placeholder:"TEXT" help:"Part of the other call settings, such as Asia/Singapore."`
 }
 
 func (f *fieldFlags) set(q url.Values) {
 	set(q, "VerifiedName", f.VerifiedName, "Status", f.Status, "QualityRating", f.QualityRating,
 		"CodeVerificationStatus", f.CodeVerificationStatus, "NameStatus", f.NameStatus, "NewNameStatus", f.NewNameStatus,
 		"MessagingLimitTier", f.MessagingLimitTier, "IsOfficial", f.IsOfficial, "StatusQueue", f.StatusQueue, "UpQueue", f.UpQueue,
-		"StatusCallbackUrl", f.StatusCallbackURL, "UpCallbackUrl", f.UpCallbackURL)
+		"StatusCallbackUrl", f.StatusCallbackURL, "UpCallbackUrl", f.UpCallbackURL,
+		"CallingCallbackUrl", f.CallingCallbackURL, "CallingStatus", f.CallingStatus, "CallHoursStatus", f.CallHoursStatus,
+		"MaxTalkTime", f.MaxTalkTime, "CallHours", f.CallHours)
 }
 
 type NumbersCommand struct {
 	asking
-	Account string            `placeholder:"NAME" help:"Only of this account."`
-	Space   string            `placeholder:"ID" help:"Only of this space."`
-	Label   map[string]string `placeholder:"KEY=VALUE" help:"Only of spaces with this label."`
+	Account string            `placeholder:"NAME" complete:"accounts" help:"Only of this account."`
+	Space   string            `placeholder:"ID" complete:"spaces" help:"Only of this space, by its id or name."`
+	Label   map[string]string `placeholder:"KEY=VALUE" complete:"labels" help:"Only of spaces with this label."`
 	fieldFlags
 	paged
 	Search string `arg:"" optional:"" help:"Part of a number, of its verified name, or of its space's name or id."`
@@ -48,19 +54,57 @@ type NumbersCommand struct {
 
 // Run lists numbers as they stand.
 func (c *NumbersCommand) Run(ctx context.Context, p *command.Program) error {
-	q := c.query()
-	set(q, "q", c.Search, "account", c.Account, "space", c.Space)
-	c.set(q)
-	for _, k := range slices.Sorted(maps.Keys(c.Label)) {
-		q.Set("label."+k, c.Label[k])
+	if isNumber(c.Search) {
+		c.Search = phone.Digits(c.Search)
 	}
-	var list api.NumberList
-	return c.ask(ctx, p, http.MethodGet, "/api/v1/numbers?"+q.Encode(), nil, &list, func() {
+	list, err := c.list(ctx, p)
+	if err == nil && list.Total == 0 {
+		if err = c.check(ctx, p); err == nil {
+			list, err = c.list(ctx, p)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	c.Print(p, list, func() {
 		if len(list.Numbers) > 0 {
 			printNumbers(p, &list)
 		}
 		c.printRest(p, len(list.Numbers), list.Total, "number")
 	})
+	return nil
+}
+
+func (c *NumbersCommand) query() url.Values {
+	q := c.paged.query()
+	set(q, "q", c.Search, "account", c.Account, "space", c.Space)
+	c.set(q)
+	for k, v := range c.Label {
+		q.Set("label."+k, v)
+	}
+	return q
+}
+
+func (c *NumbersCommand) list(ctx context.Context, p *command.Program) (list api.NumberList, err error) {
+	return list, c.GetJSON(ctx, p, "/api/v1/numbers?"+c.query().Encode(), &list)
+}
+
+// check reports names that do not exist, and resolves the space's name.
+func (c *NumbersCommand) check(ctx context.Context, p *command.Program) error {
+	for name, values := range c.query() {
+		f, ok := phone.ParseField(name)
+		if !ok {
+			continue
+		}
+		for v := range strings.SplitSeq(values[0], ",") {
+			if err := value(f, strings.TrimSpace(v)); err != nil {
+				return err
+			}
+		}
+	}
+	m, err := (&directory{Client: c.Client, p: p}).named(ctx, alert.Matcher{Account: c.Account, Space: c.Space, Labels: c.Label})
+	c.Account, c.Space = m.Account, m.Space
+	return err
 }
 
 func printNumbers(p *command.Program, list *api.NumberList) {
@@ -68,8 +112,8 @@ func printNumbers(p *command.Program, list *api.NumberList) {
 	for i := range list.Numbers {
 		n := list.Numbers[i].Number
 		rows = append(rows, []string{
-			command.Cell(n.PhoneNumber, 16), command.Cell(cmp.Or(list.Numbers[i].Space.Name, list.Numbers[i].Space.ID), 18), command.Cell(n.Get(phone.VerifiedName), 20),
-			command.Cell(n.Get(phone.Status), 14), command.Cell(n.Get(phone.QualityRating), 8), command.Cell(n.Get(phone.MessagingLimitTier), 14),
+			n.PhoneNumber, cmp.Or(list.Numbers[i].Space.Name, list.Numbers[i].Space.ID), n.Get(phone.VerifiedName),
+			n.Get(phone.Status), n.Get(phone.QualityRating), n.Get(phone.MessagingLimitTier),
 		})
 	}
 	p.PrintTable([]string{"NUMBER", "SPACE", "NAME", "STATUS", "QUALITY", "LIMIT"}, rows)

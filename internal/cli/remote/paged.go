@@ -39,3 +39,18 @@ func (l paged) printRest(p *command.Program, shown, total int, thing string) {
 		p.Printf("\n%d of %s: --limit %d shows more\n", shown, phone.Count(total, thing), min(total, maxLimit))
 	}
 }
+
+// everyPage reads a whole list, page by page; read answers with the page at an offset, and
+// with how many there are in all.
+func everyPage[T any](read func(offset int) (page []T, total int, err error)) (all []T, err error) {
+	for {
+		page, total, err := read(len(all))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) == 0 || len(all) >= total {
+			return all, nil
+		}
+	}
+}

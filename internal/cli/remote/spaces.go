@@ -17,13 +17,17 @@ type SpacesCommand struct {
 type spacesAcceptCommand struct {
 	asking
 	person
-	Account string `arg:"" help:"The account's name."`
+	Account string `arg:"" complete:"accounts" help:"The account's name."`
 }
 
 // Run accepts that the missing spaces of an account are gone.
 func (c *spacesAcceptCommand) Run(ctx context.Context, p *command.Program) error {
 	by, err := c.name(p)
 	if err != nil {
+		return err
+	}
+	d := directory{Client: c.Client, p: p}
+	if err := d.place(ctx, &c.Account, new(string)); err != nil {
 		return err
 	}
 	var accepted api.AcceptedSpaces

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,11 @@ func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	if !c.Quiet {
-		c.Print(p, s, func() { printStatus(p, &s) })
+		c.Print(p, s, func() {
+			var critical api.AlertList
+			_ = c.GetJSON(ctx, p, fmt.Sprintf("/api/v1/alerts?state=firing&severity=critical&limit=%d", maxCritical), &critical) // the counts are there without it
+			printStatus(p, &s, &critical)
+		})
 	}
 	if !s.Ready {
 		return command.ErrReported
@@ -36,7 +41,32 @@ func (c *StatusCommand) Run(ctx context.Context, p *command.Program) error {
 	return nil
 }
 
-func printStatus(p *command.Program, s *api.Status) {
+// maxCritical is how many critical alerts are printed.
+const maxCritical = 5
+
+// printCritical prints what is worst, before what is wrong with the bot's own work.
+func printCritical(p *command.Program, list *api.AlertList) {
+	for i := range list.Alerts {
+		a := &list.Alerts[i]
+		p.Printf("%s\n", p.Hanging(p.Severity(alert.Critical.String())+"  ", alert.Plain(a.Alert.Summary)+" (for "+phone.Span(time.Since(a.Alert.Since))+taken(a)+")"))
+	}
+	if more := list.Total - len(list.Alerts); more > 0 {
+		p.Printf("and %d more: numwatch alerts --severity critical\n", more)
+	}
+	if len(list.Alerts) > 0 {
+		p.Printf("\n")
+	}
+}
+
+// taken says who has an alert.
+func taken(a *api.Alert) string {
+	if a.Alert.Ack == nil {
+		return ""
+	}
+	return ", acknowledged by " + alert.Plain(a.Alert.Ack.By)
+}
+
+func printStatus(p *command.Program, s *api.Status, critical *api.AlertList) {
 	state := "ready"
 	if !s.Ready {
 		state = "NOT READY: " + alert.Plain(s.NotReady)
@@ -44,18 +74,34 @@ func printStatus(p *command.Program, s *api.Status) {
 	p.Printf("%s, up %s, %s\n", alert.Plain(s.Version), phone.Span(time.Since(s.Started)), state)
 	p.Printf("firing:")
 	for _, name := range alert.Severities() {
-		p.Printf("  %d %s", s.Alerts[name], name)
+		said := name
+		if s.Alerts[name] > 0 {
+			said = p.Severity(name)
+		}
+		p.Printf("  %d %s", s.Alerts[name], said)
 	}
 	alerts, incidents := sum(s.Alerts), sum(s.Incidents)
 	if incidents < alerts {
 		p.Printf("  (%s in %s)", phone.Count(alerts, "alert"), phone.Count(incidents, "incident"))
 	}
 	p.Printf("\nstore:   %s, %.1f MB\n\n", phone.Count(int(s.Store.Seq), "event"), float64(s.Store.Size)/1e6)
+	printCritical(p, critical)
 	if s.Store.Problem != "" {
-		p.Printf("%s\n\n", command.Hanging("store:   ", alert.Plain(s.Store.Problem)))
+		p.Printf("%s\n\n", p.Hanging("store:   ", alert.Plain(s.Store.Problem)))
+	}
+	if seen := s.Fleet.Seen; seen < s.Fleet.Spaces {
+		p.Printf("seen:    %d of %s; nothing is known about the others yet\n\n", seen, phone.Count(s.Fleet.Spaces, "space"))
+	}
+	if r := s.RulesRefused; r != nil {
+		p.Printf("%s\n\n", p.Hanging("rules:   ", "the file is REFUSED, the last good rules stay in force: "+alert.Plain(r.Text)))
 	}
 	printAccounts(p, s.Accounts)
+	printHints(p, s.Hints)
 	printSinks(p, s.Sinks)
+	if len(s.Replicas) > 0 {
+		p.Printf("\n")
+		printReplicas(p, &api.Replicas{Replicas: s.Replicas})
+	}
 }
 
 func sum(counts map[string]int) (total int) {
@@ -79,31 +125,57 @@ func printAccounts(p *command.Program, accounts []api.AccountStatus) {
 	}
 }
 
-// maxFailing is how many failing spaces of an account are printed.
-const maxFailing = 20
-
 // printAccount says what the limit can do for the account's spaces, and what
 // is wrong with them.
 func printAccount(p *command.Program, a *api.AccountStatus) {
 	name := alert.Plain(a.Name) + "  "
-	p.Printf("\n%s\n", command.Hanging(name, alert.Plain(a.Plan)))
+	p.Printf("\n%s\n", p.Hanging(name, alert.Plain(a.Plan)))
 	if d := a.Discovery; d != nil && d.Error != "" {
-		p.Printf("\n%s\n", command.Hanging(name, "discovery failed, the last list stays in use ("+discovered(d)+"): "+alert.Plain(d.Error)))
+		p.Printf("\n%s\n", p.Hanging(name, "discovery failed, the last list stays in use ("+discovered(d)+"): "+alert.Plain(d.Error)))
 	} else if d != nil {
-		p.Printf("%s\n", command.Hanging(name, "discovery: "+discovered(d)))
+		p.Printf("%s\n", p.Hanging(name, "discovery: "+discovered(d)))
 	}
 	if m := a.Missing; m != nil {
-		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, fmt.Sprintf("the list of spaces lacks %s that are watched until %s; if they are really gone: numwatch spaces accept %s",
+		fmt.Fprintf(p.Stdout, "\n%s\n", p.Hanging(name, fmt.Sprintf("the list of spaces lacks %s that are watched until %s; if they are really gone: numwatch spaces accept %s",
 			phone.Count(len(m.Spaces), "space"), m.Until.Local().Format(command.Minutes), alert.Plain(a.Name))))
 	}
 	for _, w := range a.Warnings {
-		fmt.Fprintf(p.Stdout, "\n%s\n", command.Hanging(name, "warning: "+alert.Plain(w)))
+		fmt.Fprintf(p.Stdout, "\n%s\n", p.Hanging(name, "warning: "+alert.Plain(w)))
 	}
-	for i := range a.Failing[:min(len(a.Failing), maxFailing)] {
-		printFailing(p, a.Name, &a.Failing[i])
+	for _, group := range failures(a.Failing) {
+		printFailing(p, a.Name, group)
 	}
-	if more := len(a.Failing) - maxFailing; more > 0 {
-		p.Printf("\n%sand %d more: numwatch status -o json\n", name, more)
+}
+
+// failures puts the spaces together that fail in the same way: an outage is one thing,
+// however many spaces it concerns. The largest group is first, and in each the longest
+// failure.
+func failures(failing []api.FailingSpace) (groups [][]api.FailingSpace) {
+	type kind struct {
+		whole       bool
+		class, code string
+	}
+	at := map[kind]int{}
+	for _, f := range failing {
+		k := kind{f.Space == "", f.Class, f.Code}
+		i, ok := at[k]
+		if !ok {
+			i, at[k] = len(groups), len(groups)
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], f)
+	}
+	for _, g := range groups {
+		slices.SortStableFunc(g, func(a, b api.FailingSpace) int { return a.Since.Compare(b.Since) })
+	}
+	slices.SortStableFunc(groups, func(a, b []api.FailingSpace) int { return len(b) - len(a) })
+	return groups
+}
+
+// printHints says how useful hints were, once there are any.
+func printHints(p *command.Program, h *api.HintsStatus) {
+	if text := h.String(); text != "" {
+		p.Printf("\n%s\n", p.Hanging("hints  ", text))
 	}
 }
 
@@ -111,13 +183,25 @@ func discovered(d *api.DiscoveryStatus) string {
 	return phone.Count(d.Spaces, "space") + ", listed " + ago(d.At)
 }
 
-// printFailing says what is wrong with a space, or with a whole account.
-func printFailing(p *command.Program, account string, f *api.FailingSpace) {
-	where := account
-	if f.Space != "" {
+// maxNamed is how many of several spaces that fail alike are named.
+const maxNamed = 3
+
+// printFailing says what is wrong with a space, with several that fail alike, or with a
+// whole account.
+func printFailing(p *command.Program, account string, alike []api.FailingSpace) {
+	f, where, what := &alike[0], account, ""
+	switch {
+	case len(alike) > 1:
+		ids := namesOf(alike[:min(len(alike), maxNamed)], func(f *api.FailingSpace) string { return f.Space })
+		what = phone.Count(len(alike), "space") + " (" + strings.Join(ids, ", ")
+		if len(alike) > maxNamed {
+			what += ", …"
+		}
+		what += "): "
+	case f.Space != "":
 		where += "/" + f.Space
 	}
-	what := strings.ReplaceAll(f.Class, "_", " ")
+	what += strings.ReplaceAll(f.Class, "_", " ")
 	for _, part := range []string{f.Code, strings.TrimSuffix(f.Message, ".")} {
 		if part != "" {
 			what += ": " + part
@@ -129,7 +213,7 @@ func printFailing(p *command.Program, account string, f *api.FailingSpace) {
 	if !f.Since.IsZero() {
 		what += " (for " + phone.Span(time.Since(f.Since)) + ")"
 	}
-	p.Printf("\n%s\n", command.Hanging(alert.Plain(where)+"  ", alert.Plain(what)))
+	p.Printf("\n%s\n", p.Hanging(alert.Plain(where)+"  ", alert.Plain(what)))
 }
 
 func printSinks(p *command.Program, sinks []api.SinkStatus) {
@@ -141,7 +225,10 @@ func printSinks(p *command.Program, sinks []api.SinkStatus) {
 	p.PrintTable([]string{"SINK", "STATE", "WAITING"}, rows)
 	for _, k := range sinks {
 		if k.LastError != "" {
-			p.Printf("\n%s\n", command.Hanging(alert.Plain(k.Name)+"  ", alert.Plain(k.LastError)))
+			p.Printf("\n%s\n", p.Hanging(alert.Plain(k.Name)+"  ", alert.Plain(k.LastError)))
+		}
+		for _, w := range k.Warnings {
+			p.Printf("\n%s\n", p.Hanging(alert.Plain(k.Name)+"  ", "warning: "+alert.Plain(w)))
 		}
 	}
 }

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 
 	"numwatch/alert"
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/rulelab/backtest"
-	"numwatch/internal/yamldoc"
 	"numwatch/phone"
 	"numwatch/store"
 )
@@ -20,11 +18,11 @@ import (
 type BacktestCommand struct {
 	history
 	command.Output
-	Since  string `default:"30d" placeholder:"30d" help:"How far to look back (default: 30d)."`
-	Rules  string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
-	With   string `placeholder:"FILE" help:"Other rules to compare with."`
-	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml beside the rules, if it exists)."`
-	HTML   string `name:"html" type:"path" placeholder:"FILE" help:"Write the report as an HTML file."`
+	Since  time.Duration `default:"30d" help:"How far to look back (default: 30d)."`
+	Rules  string        `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
+	With   string        `placeholder:"FILE" help:"Other rules to compare with."`
+	Config string        `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml beside the rules, if it exists)."`
+	HTML   string        `name:"html" type:"path" placeholder:"FILE" help:"Write the report as an HTML file."`
 }
 
 // Help says what is counted.
@@ -40,9 +38,8 @@ running bot provides a copy of its store, which is removed afterwards.`
 
 // Run replays the log and prints what the rules would have said.
 func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
-	span, err := yamldoc.ParseDuration(c.Since)
-	if err != nil || span <= 0 {
-		return command.UsageError("--since must be a duration like 30d, 12h or 90m, not " + strconv.Quote(c.Since))
+	if c.Since == 0 {
+		return command.UsageError("--since must be above 0")
 	}
 	files := []string{c.Rules}
 	if c.With != "" {
@@ -50,7 +47,7 @@ func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
 	}
 	options := make([]backtest.Options, len(files))
 	for i, name := range files {
-		set, err := bot.LoadRules(name)
+		set, err := bot.LoadRules(name, p.Samples)
 		if err != nil {
 			return err
 		}
@@ -70,7 +67,7 @@ func (c *BacktestCommand) Run(ctx context.Context, p *command.Program) error {
 		return err
 	}
 	for i := range options {
-		options[i].Since, options[i].Space = until.Add(-span), space
+		options[i].Since, options[i].Space = until.Add(-c.Since), space
 	}
 	reports, err := replay(ctx, s, options, until)
 	if err != nil {
@@ -142,7 +139,7 @@ func (c *BacktestCommand) print(p *command.Program, reports []*backtest.Report) 
 			p.PrintTable(t.Header, t.Rows)
 		}
 		if answer.Difference != nil {
-			p.Printf("\n%s\n", command.Hanging("", answer.Difference.String()))
+			p.Printf("\n%s\n", p.Hanging("", answer.Difference.String()))
 		}
 	})
 }

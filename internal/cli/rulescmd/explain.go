@@ -20,11 +20,13 @@ type ExplainCommand struct {
 	command.Output
 	Config string `short:"c" placeholder:"FILE" help:"The configuration, for names and labels of spaces (default: the running bot's; with --db, config.yaml beside the rules, if it exists)."`
 	All    bool   `help:"Include rules that do not watch the changed field."`
+
+	languages map[string]phone.Language // of the channels
 }
 
 // Run explains one thing from the log of a running bot or of a backup.
 func (c *ExplainCommand) Run(ctx context.Context, p *command.Program) error {
-	set, err := bot.LoadRules(c.Rules)
+	set, err := bot.LoadRules(c.Rules, p.Samples)
 	if err != nil {
 		return err
 	}
@@ -36,6 +38,10 @@ func (c *ExplainCommand) Run(ctx context.Context, p *command.Program) error {
 	space, err := c.spaces(ctx, p, c.Config, c.Rules)
 	if err != nil {
 		return err
+	}
+	c.languages = map[string]phone.Language{}
+	for _, ch := range set.Channels() {
+		c.languages[ch.Name] = ch.Language
 	}
 	return c.explain(p, &explain.Explainer{History: s, Rules: set, Space: space})
 }
@@ -73,14 +79,15 @@ func (c *ExplainCommand) explain(p *command.Program, x *explain.Explainer) error
 }
 
 func (c *ExplainCommand) print(p *command.Program, v any, write func(*report)) error {
-	c.Print(p, v, func() { write(&report{p: p, all: c.All}) })
+	c.Print(p, v, func() { write(&report{p: p, all: c.All, languages: c.languages}) })
 	return nil
 }
 
 // report prints explanations for people.
 type report struct {
-	p   *command.Program
-	all bool
+	p         *command.Program
+	all       bool
+	languages map[string]phone.Language // of the channels
 }
 
 func (w *report) line(format string, args ...any) {
@@ -94,7 +101,7 @@ func (w *report) line(format string, args ...any) {
 
 // text prints a sentence from outside beside its head, which is not.
 func (w *report) text(head, sentence string) {
-	w.p.Printf("%s\n", command.Hanging(head, alert.Plain(sentence)))
+	w.p.Printf("%s\n", w.p.Hanging(head, alert.Plain(sentence)))
 }
 
 func (w *report) change(c *explain.Change) {
@@ -103,9 +110,9 @@ func (w *report) change(c *explain.Change) {
 	for _, change := range c.Changes {
 		w.line("  %s: %s → %s", change.Field.String(), cmp.Or(change.Old, "(empty)"), cmp.Or(change.New, "(empty)"))
 	}
-	w.line("\nBy the rules as they are now:")
+	w.line("\nWith the current rules:")
 	w.decisions(c.Decisions)
-	w.records("What was done then:", c.Log)
+	w.records("What was done at the time:", c.Log)
 	for _, d := range c.Differences {
 		w.text("differs: ", d)
 	}
@@ -146,6 +153,9 @@ func (w *report) decision(d *explain.Decision) {
 	for _, h := range d.Channels {
 		if h.Notified {
 			w.line("             sent to %s", h.Channel)
+			if l := w.languages[h.Channel]; l != phone.English && d.Alert != nil {
+				w.text("               in "+string(l)+": ", d.Alert.Texts(l).Summary.Plain())
+			}
 		} else {
 			w.text("             not sent to "+h.Channel+": ", h.Text)
 		}
@@ -223,7 +233,7 @@ func (w *report) number(n *explain.Number) {
 	for f, v := range n.Number.All() {
 		w.line("  %-22s  %s", f.String(), cmp.Or(v, "(empty)"))
 	}
-	w.line("\nThe decision of every rule if its current state was seen for the first time:")
+	w.line("\nThe decision of every rule, as if its state were seen for the first time:")
 	w.decisions(n.Decisions)
 	w.records("Its last alerts:", n.Log)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"numwatch/alert"
+	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
 	"numwatch/internal/cli/remote"
 	"numwatch/internal/config"
@@ -21,7 +22,7 @@ import (
 type LintCommand struct {
 	rulesFile
 	command.Output
-	Config string `short:"c" placeholder:"FILE" help:"The configuration, for labels and poll.max_age (default: config.yaml beside the rules, if it is there)."`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration, for labels and poll.max_age (default: config.yaml beside the rules, if it exists)."`
 	DB     string `name:"db" placeholder:"FILE" help:"A backup, or the store of a stopped bot, for the values seen so far."`
 	Live   bool   `help:"Take the values seen so far from the running bot."`
 	Strict bool   `help:"Exit with 1 on warnings as well."`
@@ -43,6 +44,9 @@ func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 	if err != nil {
 		return err
 	}
+	if facts.Texts, err = bot.RuleTexts(c.File, p.Samples); err != nil {
+		return err
+	}
 	found := lint.Lint(c.File, data, facts)
 	c.print(p, found)
 	if worst, any := lint.Worst(found); any && (worst == diagnostic.Error || c.Strict && worst == diagnostic.Warning) {
@@ -54,7 +58,7 @@ func (c *LintCommand) Run(ctx context.Context, p *command.Program) error {
 func (c *LintCommand) printChecks(p *command.Program) {
 	c.Print(p, lint.Checks(), func() {
 		for _, check := range lint.Checks() {
-			p.Printf("%s\n", command.Hanging(fmt.Sprintf("%-20s  %-7s  ", check.Name, check.Level), check.Text))
+			p.Printf("%s\n", p.Hanging(fmt.Sprintf("%-20s  %-7s  ", check.Name, check.Level), check.Text))
 		}
 	})
 }
@@ -69,6 +73,24 @@ func (c *LintCommand) print(p *command.Program, found diagnostic.Problems) {
 		p.Printf("%s: %s, %s, %s\n", alert.Plain(c.File),
 			phone.Count(n[diagnostic.Error], "error"), phone.Count(n[diagnostic.Warning], "warning"), phone.Count(n[diagnostic.Note], "note"))
 	})
+}
+
+// Findings returns what lint finds in a file beside a configuration, which may be nil.
+func Findings(p *command.Program, path string, cfg *config.Config) (diagnostic.Problems, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rules: %w", err)
+	}
+	var facts lint.Facts
+	if facts.Texts, err = bot.RuleTexts(path, p.Samples); err != nil {
+		return nil, err
+	}
+	if cfg != nil {
+		if facts.Spaces, err = allSpaces(cfg); err == nil { // else the account says why
+			facts.MaxAge = longestWait(cfg, facts.Spaces)
+		}
+	}
+	return lint.Lint(path, data, facts), nil
 }
 
 // facts finds what is known beside the file.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/bot"
 	"numwatch/internal/cli/command"
+	"numwatch/internal/diagnostic"
 	"numwatch/internal/rulelab/explain"
 	"numwatch/notify/card"
 	"numwatch/notify/jetstream"
@@ -19,7 +21,7 @@ import (
 )
 
 type RenderCommand struct {
-	Rule  string            `arg:"" help:"The rule's name."`
+	Rule  string            `arg:"" complete:"rules in file" help:"The rule's name."`
 	Rules string            `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	Field string            `placeholder:"FIELD" help:"Which of the rule's fields changes (default: the first)."`
 	Old   *string           `help:"The value before (default: one for which the rule opens)."`
@@ -50,7 +52,7 @@ type renderedEvent struct {
 // Run shows what the rule says of a change. The exit code is 1 if it says
 // nothing, which is then explained.
 func (c *RenderCommand) Run(p *command.Program) error {
-	set, err := bot.LoadRules(c.Rules)
+	set, err := bot.LoadRules(c.Rules, p.Samples)
 	if err != nil {
 		return err
 	}
@@ -76,17 +78,17 @@ func (c *RenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 	all := set.Rules()
 	i := slices.IndexFunc(all, func(r rules.Rule) bool { return r.Name == c.Rule })
 	if i < 0 {
-		names := make([]string, len(all))
-		for i, r := range all {
-			names[i] = r.Name
-		}
-		return in, command.UsageError(fmt.Sprintf("no rule is called %s; there are %s", c.Rule, strings.Join(names, ", ")))
+		return in, command.UsageError(fmt.Sprintf("there is no rule %q: %s", alert.Plain(c.Rule), diagnostic.DidYouMean(c.Rule, ruleNames(set))))
 	}
 	f := all[i].On[0]
 	if c.Field != "" {
 		var ok bool
 		if f, ok = phone.ParseField(c.Field); !ok || !slices.Contains(all[i].On, f) {
-			return in, command.UsageError(fmt.Sprintf("rule %s does not watch %s", c.Rule, c.Field))
+			var watched []string
+			for _, f := range all[i].On {
+				watched = append(watched, f.String())
+			}
+			return in, command.UsageError(fmt.Sprintf("rule %s does not watch %s: %s", c.Rule, alert.Plain(c.Field), diagnostic.DidYouMean(c.Field, watched)))
 		}
 	}
 	old, now := set.Example(c.Rule, f, c.Old, c.New)
@@ -102,6 +104,22 @@ func (c *RenderCommand) input(set *rules.Set) (in rules.Seen, err error) {
 	err = c.subject(&change, in.Space)
 	in.Changes = []phone.Change{change}
 	return in, err
+}
+
+func ruleNames(set *rules.Set) (names []string) {
+	for _, r := range set.Rules() {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// RuleNames returns the names of a file's rules, none if it has mistakes.
+func RuleNames(file string) []string {
+	set, err := bot.LoadRules(file, nil)
+	if err != nil {
+		return nil
+	}
+	return ruleNames(set)
 }
 
 // subject puts a number, a space or a part of the bot into the change.
@@ -130,7 +148,7 @@ func (c *RenderCommand) number(change *phone.Change) (phone.Number, error) {
 		case ok && f.OfNumber():
 			n.Set(f, v)
 		case !slices.Contains([]string{"PhoneNumber", "Account", "Space", "SpaceId", "MovedFrom", "Code", "Reason", "Part"}, name):
-			return n, command.UsageError("--set knows no " + name)
+			return n, command.UsageError("--set has no " + name)
 		}
 	}
 	return n, nil
@@ -163,31 +181,66 @@ func opening(set *rules.Set, rule string, in rules.Seen, now time.Time) (*alert.
 	return nil, "it does not watch the field"
 }
 
+// seenBy is a message with the channels that get it, which speak one language.
+type seenBy struct {
+	card     *card.Card
+	channels []string
+}
+
+func (s *seenBy) add(c rules.Channel) {
+	name := "#" + strings.TrimPrefix(c.Target, "#")
+	if c.Kind != rules.Slack {
+		name = string(c.Kind) + ":" + c.Target
+	}
+	s.channels = append(s.channels, name)
+	s.card.Mention = append(s.card.Mention, c.Mention...)
+}
+
 func (c *RenderCommand) render(p *command.Program, set *rules.Set, a *alert.Alert, space phone.Space, now time.Time) error {
 	describe := func(phone.SpaceKey) phone.Space { return space }
 	event := alert.Event{Seq: 1, Time: now, Kind: alert.KindAlert, Change: a.Change, Alert: a}
 	raw := (&jetstream.Renderer{Epoch: "sample", Space: describe}).Render(&event, now)
 	out := rendered{Alert: *a, Slack: []renderedMessage{}, NATS: renderedEvent{jetstream.Subject(&event), raw}}
-	maker := card.Maker{Space: describe}
-	printer := card.NewPrinter(p.Stdout, p.Coloured(p.Stdout))
+	shown := map[phone.Language]*seenBy{}
+	var digests []string
 	for _, ch := range set.Channels() {
-		if !slices.Contains(a.Channels, ch.Name) {
+		if !slices.Contains(a.Channels, ch.Name) || !ch.Kind.Mentions() {
 			continue
 		}
+		if ch.Digest != nil {
+			digests = append(digests, ch.Name+" ("+ch.Digest.Text+")")
+			continue
+		}
+		maker := card.Maker{Space: describe, Language: ch.Language}
 		message := maker.Message([]alert.Alert{*a}, now)
 		message.Mention = ch.Mention
 		raw, err := message.BlockKit()
-		if err == nil && !c.JSON() {
-			err = printer.Message(strings.TrimPrefix(ch.Slack, "#"), "1", message)
-		}
 		if err != nil {
 			return err
 		}
-		out.Slack = append(out.Slack, renderedMessage{ch.Name, ch.Slack, raw})
+		if shown[ch.Language] == nil {
+			shown[ch.Language] = &seenBy{card: maker.Message([]alert.Alert{*a}, now)}
+		}
+		shown[ch.Language].add(ch)
+		if ch.Kind == rules.Slack {
+			out.Slack = append(out.Slack, renderedMessage{ch.Name, ch.Target, raw})
+		}
+	}
+	printer := card.NewPrinter(p.Stdout, p.Coloured(p.Stdout))
+	for _, l := range slices.Sorted(maps.Keys(shown)) {
+		if c.JSON() {
+			break
+		}
+		if err := printer.Message(shown[l].channels, "1", shown[l].card); err != nil {
+			return err
+		}
 	}
 	c.Print(p, out, func() {
 		if len(a.Channels) == 0 {
 			p.Printf("No channel gets it: it is only on NATS and the pages.\n")
+		}
+		if len(digests) > 0 {
+			p.Printf("In digests: %s\n", strings.Join(digests, ", "))
 		}
 		if len(a.HeldBy) > 0 {
 			later := "alerts that are still open when that ends are shown then"

@@ -22,7 +22,7 @@ import (
 type Command struct {
 	Lint     LintCommand     `cmd:"" help:"Check the rules for errors, rules without effect, and duplicates."`
 	Coverage CoverageCommand `cmd:"" help:"Show which rules fire for which values, and which values no rule covers."`
-	Explain  ExplainCommand  `cmd:"" help:"Explain why a change, an alert or a number was notified, or was not."`
+	Explain  ExplainCommand  `cmd:"" help:"Explain why a change, an alert or a number caused a notification, or did not."`
 	Render   RenderCommand   `cmd:"" help:"Show the Slack message and the NATS event that a rule produces."`
 	Test     TestCommand     `cmd:"" help:"Run unit tests of the rules."`
 	Backtest BacktestCommand `cmd:"" help:"Replay the log through the rules and count the messages."`
@@ -46,7 +46,7 @@ func (h history) open(ctx context.Context, p *command.Program) (s *store.Store, 
 	if path == "" {
 		dir, err := os.MkdirTemp("", "numwatch-*")
 		if err != nil {
-			return nil, nil, fmt.Errorf("making room for a copy of the store: %w", err)
+			return nil, nil, fmt.Errorf("creating a folder for a copy of the store: %w", err)
 		}
 		path, remove = filepath.Join(dir, "copy.db"), func() { os.RemoveAll(dir) }
 		if _, err := h.Backup(ctx, p, path); err != nil {
@@ -90,7 +90,7 @@ type CoverageCommand struct {
 
 // Run prints the matrix of values and rules.
 func (c *CoverageCommand) Run(p *command.Program) error {
-	set, err := bot.LoadRules(c.File)
+	set, err := bot.LoadRules(c.File, p.Samples)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func printCoverage(p *command.Program, coverage lint.Coverage) {
 				text = "GAP: no rule covers it"
 				holes++
 			}
-			p.Printf("%s\n", strings.TrimRight(command.Hanging(fmt.Sprintf("  %-26s  ", alert.Plain(cmp.Or(v.Value, "(empty)"))), text), " "))
+			p.Printf("%s\n", strings.TrimRight(p.Hanging(fmt.Sprintf("  %-26s  ", alert.Plain(cmp.Or(v.Value, "(empty)"))), text), " "))
 		}
 	}
 	p.Printf("\n%s. Beside each value are the rules that may open an alert for it, and\n"+

@@ -11,7 +11,6 @@ import (
 	"numwatch/internal/cli/command"
 	"numwatch/internal/config"
 	"numwatch/phone"
-	"numwatch/web/api"
 )
 
 // describer finds the spaces of the configuration.
@@ -75,19 +74,11 @@ func (h history) spaces(ctx context.Context, p *command.Program, path, rulesPath
 	return describer(spaces), err
 }
 
-// botSpaces asks the running bot, page by page.
+// botSpaces asks the running bot.
 func (h history) botSpaces(ctx context.Context, p *command.Program) (all []phone.Space, err error) {
-	const page = 500
-	for offset := 0; ; offset += page {
-		var list api.SpaceList
-		if err := h.GetJSON(ctx, p, fmt.Sprintf("/api/v1/spaces?offset=%d&limit=%d", offset, page), &list); err != nil {
-			return nil, err
-		}
-		for _, s := range list.Spaces {
-			all = append(all, phone.Space{SpaceKey: phone.SpaceKey{Account: s.Account, ID: s.ID}, Name: s.Name, Labels: s.Labels})
-		}
-		if len(list.Spaces) < page {
-			return all, nil
-		}
+	listed, err := h.Spaces(ctx, p)
+	for _, s := range listed {
+		all = append(all, phone.Space{SpaceKey: phone.SpaceKey{Account: s.Account, ID: s.ID}, Name: s.Name, Labels: s.Labels})
 	}
+	return all, err
 }

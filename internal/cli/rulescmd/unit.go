@@ -36,17 +36,18 @@ func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 	if len(c.Files) == 0 {
 		c.Files = []string{"rules_test.yaml"}
 	}
-	var all []timeline.Result
+	var all, unread []timeline.Result
 	var broken []error
 	for _, name := range c.Files {
-		results, err := c.runFile(ctx, name, match)
+		results, err := c.runFile(ctx, p, name, match)
 		all = append(all, results...)
 		if err != nil {
 			broken = append(broken, err)
+			unread = append(unread, timeline.Result{Name: "the file can be read and run", File: shortPath(name), Line: 1, Failures: []string{err.Error()}})
 		}
 	}
 	if c.JUnit != "" {
-		if err := writeJUnit(c.JUnit, all); err != nil {
+		if err := writeJUnit(c.JUnit, append(all, unread...)); err != nil {
 			return err
 		}
 	}
@@ -64,7 +65,7 @@ func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 	return nil
 }
 
-func (c *TestCommand) runFile(ctx context.Context, name string, match *regexp.Regexp) ([]timeline.Result, error) {
+func (c *TestCommand) runFile(ctx context.Context, p *command.Program, name string, match *regexp.Regexp) ([]timeline.Result, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the tests: %w", err)
@@ -85,7 +86,7 @@ func (c *TestCommand) runFile(ctx context.Context, name string, match *regexp.Re
 		}
 	}
 	var set *rules.Set
-	if set, err = bot.LoadRules(path); err != nil {
+	if set, err = bot.LoadRules(path, p.Samples); err != nil {
 		return nil, err
 	}
 	return file.Run(ctx, set, match.MatchString)

@@ -1,8 +1,8 @@
-// Package backtest replays a log through rules: what they would have said, and
-// how many messages people would have got. It does what the bot's loop does with
-// the same changes at the same times, and has the planner of the messages in
-// Slack plan them, in virtual time: grouping, replies, reopening and folding
-// in a full channel are the bot's own.
+// Package backtest replays a log through rules: what they would have said, and how
+// many messages people would have got. It does what the bot's loop does with the
+// same changes at the same times, and uses the planner of Slack messages, in
+// virtual time: grouping, replies, reopening and folding in a full channel are the
+// bot's own.
 //
 // What the log does not have is not replayed: acknowledgements, silences, and
 // what Slack refused. The package does no I/O and knows no clock.
@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"numwatch/alert"
-	"numwatch/internal/watch"
 	"numwatch/notify/slack"
 	"numwatch/phone"
 	"numwatch/rules"
@@ -93,14 +92,14 @@ func (r *Replay) Report(until time.Time) *Report {
 	return r.tally.report(until, r.state)
 }
 
-// left reports whether the event tells that a space or an account left the
-// configuration, which the log says only by the alerts that ended.
+// left reports whether the event shows that a space or an account left the
+// configuration: the log has only the alerts that ended by it.
 func left(e *alert.Event) bool {
 	return e.Kind == alert.KindAlert && e.Alert.Transition == alert.WasEnded &&
-		(e.Alert.Closing == watch.LeftReason || e.Alert.Closing == watch.AccountLeftReason)
+		(e.Alert.Closing == alert.ClosedSpaceLeft || e.Alert.Closing == alert.ClosedAccountLeft)
 }
 
-// goesOn reports whether a change was judged together with those before it: the
+// goesOn reports whether a change was evaluated together with those before it: the
 // loop judges the changes of one number from one poll at once, and every other
 // change by itself.
 func (r *Replay) goesOn(e *alert.Event) bool {
@@ -161,7 +160,7 @@ func tickAfter(t time.Time) time.Time {
 const (
 	// judgeEvery is how often time alone is judged: mute times begin on the minute.
 	judgeEvery = time.Minute
-	// forgetEvery is how often what is over is forgotten.
+	// forgetEvery is how often closed alerts are dropped.
 	forgetEvery = time.Hour
 	// roundOver is how long after its last change a first sight counts as over.
 	roundOver = 30 * time.Second
@@ -241,7 +240,7 @@ func (r *Replay) tick() {
 }
 
 func channelNames(set *rules.Set) (names []string) {
-	for _, c := range set.Channels() {
+	for _, c := range set.ChannelsWithMessages() {
 		names = append(names, c.Name)
 	}
 	return names

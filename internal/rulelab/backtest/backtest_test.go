@@ -173,6 +173,22 @@ func TestMessagesAreGroupedAsInSlack(t *testing.T) {
 	require.Equal(t, "860", report.Noisiest[0].Subject.PhoneNumber)
 }
 
+// A channel that gets digests has one each day, whatever happens, and nothing else.
+func TestDigestsAreCounted(t *testing.T) {
+	r := New(Options{Since: monday, Space: spaceOf, Rules: parse(t, `
+version: 1
+channels: {ops: {slack: "#ops"}, day: {slack: "#day", mode: digest, at: "09:00"}}
+rules: [{name: red, on: QualityRating, to: [RED], severity: high, notify: [ops, day], summary: x}]`)})
+	for n := range 3 {
+		r.Feed([]alert.Event{event(uint64(n+1), monday.Add(time.Duration(n)*time.Hour), fmt.Sprintf("86%d", n), phone.QualityRating, "GREEN", "RED")})
+	}
+	report := r.Report(monday.Add(72 * time.Hour))
+	require.Equal(t, "day", report.Channels[0].Channel)
+	require.Equal(t, []int{3, 0, 0, 1}, []int{report.Channels[0].Messages, report.Channels[0].Replies, report.Channels[0].Reminds, report.Channels[0].Most})
+	require.Equal(t, 3, report.Channels[1].Messages)
+	require.Equal(t, 6, report.Messages)
+}
+
 func TestAStormIsFoldedInAFullChannel(t *testing.T) {
 	r := New(Options{Rules: parse(t, onlyRed)})
 	var events []alert.Event

@@ -23,7 +23,7 @@ type Line struct {
 // least 20 more.
 func (l *Line) Large() bool { return l.After >= 5*l.Before && l.After-l.Before >= 20 }
 
-// size is how much differs.
+// size is the size of the difference.
 func (l *Line) size() int { return max(l.After-l.Before, l.Before-l.After) }
 
 // String is like "quality-yellow: 3 → 412 messages in #wa-ops".
@@ -40,8 +40,8 @@ type Difference struct {
 	Lines  []Line    `json:"lines"` // what differs, the greatest first
 }
 
-// Differ compares two reports about the same stretch of the log. A channel that
-// is called differently in Slack is another channel.
+// Differ compares two reports about the same stretch of the log. A channel with
+// another name in Slack is another channel.
 func Differ(before, after *Report) Difference {
 	d := Difference{Since: after.Since, Until: after.Until, Before: before.Messages, After: after.Messages, Lines: []Line{}}
 	lines := map[[2]string]*Line{}

@@ -24,8 +24,33 @@ const (
 	timelinesSeed     = "NUMWATCH_TEST_SEED"
 )
 
+// heardFiles are rules files whose defaults and channels differ in when and how much they
+// want.
+func heardFiles(t *testing.T) (sets []*rules.Set) {
+	for _, defaults := range []string{"", ", mute: [pauses]", ", severity: high"} {
+		for _, ops := range []string{"", ", mute: [pauses]", ", severity: high", ", mute: [lunch, pauses], severity: warning"} {
+			for _, oncall := range []string{"", ", mute: [lunch]"} {
+				sets = append(sets, parse(t, fmt.Sprintf(heardHeader, defaults, ops, oncall)+heardRules))
+			}
+		}
+	}
+	return sets
+}
+
+const heardHeader = `
+version: 1
+defaults: {notify: [ops]%s}
+channels:
+  ops: {slack: "#wa-ops"%s}
+  oncall: {slack: "#wa-oncall", where: 'Severity == "critical"'%s}
+mute_times:
+  pauses: {times: ["08:20-08:50", "09:30-10:00", "10:40-11:30", "13:00-13:05", "14:10-15:00", "16:00-17:00"]}
+  lunch: {times: ["12:00-13:00"]}
+rules:
+`
+
 // heardRules open, wait, remind, hold back and give notices, for two channels.
-const heardRules = header + `
+const heardRules = `
   - {name: red, on: QualityRating, to: [RED], severity: critical, notify: [oncall], summary: "{PhoneNumber} is {New}"}
   - {name: yellow, on: QualityRating, to: [YELLOW], severity: warning, summary: "{PhoneNumber} is {New}"}
   - {name: blocked, on: Status, to: [RESTRICTED, BANNED], severity: critical, notify: [oncall], summary: "{PhoneNumber} is {New}"}
@@ -57,6 +82,7 @@ type heardTimeline struct {
 	gone    []bool
 	open    map[string]map[string]bool // by channel, then alert: readers know it to be open
 	loud    map[string]map[string]bool // by channel, then incident: everybody was notified since its end was told
+	late    int                        // channels that got an alert once their mute time was over
 	story   []string
 }
 
@@ -93,6 +119,9 @@ func (h *heardTimeline) step(in rules.Input) {
 }
 
 func (h *heardTimeline) put(a alert.Alert) {
+	if old, _ := h.state.Get(a.ID); a.State == alert.Firing && len(a.Later) < len(old.Later) && len(a.Channels) > len(old.Channels) {
+		h.late++
+	}
 	h.state.Apply(a)
 	h.slack.Update(a, h.now)
 }
@@ -246,15 +275,15 @@ func TestWhatPeopleHeardLastIsTrue(t *testing.T) {
 		}
 	}
 	t.Logf("%s=%d", timelinesSeed, seed)
-	set := parse(t, heardRules)
+	sets := heardFiles(t)
 	var working sync.WaitGroup
 	workers := uint64(runtime.GOMAXPROCS(0))
-	means := map[slack.Means]int{}
+	means, late := map[slack.Means]int{}, 0
 	var mu sync.Mutex
 	for w := range workers {
 		working.Go(func() {
 			for i := w; i < timelines && !t.Failed(); i += workers {
-				h := newHeardTimeline(set, seed, i)
+				h := newHeardTimeline(sets[i%uint64(len(sets))], seed, i)
 				for range 5 + h.dice.IntN(25) {
 					if h.poll(); h.dice.IntN(6) == 0 {
 						h.hold()
@@ -269,6 +298,7 @@ func TestWhatPeopleHeardLastIsTrue(t *testing.T) {
 					}
 				}
 				mu.Lock()
+				late += h.late
 				for _, line := range h.story {
 					for _, m := range []slack.Means{slack.Post, slack.Broadcast, slack.Reply} {
 						if len(line) > 11 && line[11:min(len(line), 11+len(m))] == string(m) {
@@ -281,6 +311,7 @@ func TestWhatPeopleHeardLastIsTrue(t *testing.T) {
 		})
 	}
 	working.Wait()
+	require.Greater(t, late, 20, "timelines reach the end of mute times of channels")
 	for _, m := range []slack.Means{slack.Post, slack.Broadcast, slack.Reply} {
 		require.Greater(t, means[m], 100, "timelines reach every way of telling: %v", means)
 	}

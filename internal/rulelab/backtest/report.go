@@ -88,7 +88,7 @@ type SubjectCount struct {
 	rules    map[string]int
 }
 
-// Flap is an alert that came again and again.
+// Flap is an alert that kept reopening.
 type Flap struct {
 	Rule     string        `json:"rule"`
 	Subject  phone.Subject `json:"subject"`

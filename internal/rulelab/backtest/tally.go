@@ -32,8 +32,8 @@ func newTally(o Options) *tally {
 	for _, r := range o.Rules.Rules() {
 		t.rules[r.Name] = &RuleCount{Rule: r.Name, Severity: r.Severity, Channels: map[string]int{}}
 	}
-	for _, c := range o.Rules.Channels() {
-		t.channels[c.Name] = &ChannelCount{Channel: c.Name, Slack: c.Slack}
+	for _, c := range o.Rules.ChannelsIn(rules.Slack) {
+		t.channels[c.Name] = &ChannelCount{Channel: c.Name, Slack: c.Target}
 	}
 	return t
 }
@@ -178,6 +178,7 @@ func (t *tally) report(until time.Time, st *rules.State) *Report {
 		r.Open = open[name]
 		out.Rules = append(out.Rules, r)
 	}
+	t.digests(&out, until)
 	out.Days = t.everyDay(out.Since, until)
 	for _, name := range slices.Sorted(maps.Keys(t.channels)) {
 		c := *t.channels[name]
@@ -190,6 +191,22 @@ func (t *tally) report(until time.Time, st *rules.State) *Report {
 	}
 	out.Noisiest, out.Flapping = t.noisiest(), t.flapping()
 	return &out
+}
+
+// digests counts those of the channels that get nothing else.
+func (t *tally) digests(out *Report, until time.Time) {
+	for _, c := range t.o.Rules.ChannelsIn(rules.Slack) {
+		if c.Digest == nil {
+			continue
+		}
+		for at := c.Digest.Next(out.Since); !at.After(until); at = c.Digest.Next(at) {
+			d := t.day(at)
+			d.Messages++
+			d.Channels[c.Name]++
+			t.channels[c.Name].Messages++
+			out.Messages++
+		}
+	}
 }
 
 // maxDays bounds what is listed day by day.

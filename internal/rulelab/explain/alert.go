@@ -18,8 +18,8 @@ type Alert struct {
 	Alert   alert.Alert `json:"alert"`
 	Log     []Record    `json:"log"`
 	Opening *Change     `json:"opening,omitempty"` // nil where the log no longer has it
-	Shown   []Shown     `json:"shown"`             // where people see it
-	Silent  []Silence   `json:"silent"`            // where they do not
+	Shown   []Shown     `json:"shown"`             // where it is shown
+	Silent  []Silence   `json:"silent"`            // where it is not shown
 }
 
 // Shown is a message in Slack that lists the alert.
@@ -41,15 +41,20 @@ type Silence struct {
 // AlertByID explains the alert with the id.
 func (x *Explainer) AlertByID(id string) (*Alert, error) {
 	out := &Alert{Log: []Record{}, Shown: []Shown{}, Silent: []Silence{}}
-	first, err := x.life(id, out)
-	if err != nil {
-		return nil, err
-	}
 	stored, err := x.History.Alerts()
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(stored, func(a alert.Alert) bool { return a.ID == id }); i >= 0 {
+	about := func(phone.Subject) bool { return true }
+	i := slices.IndexFunc(stored, func(a alert.Alert) bool { return a.ID == id })
+	if i >= 0 { // a number may have moved, but is the same: few of the log's events are read
+		about = func(s phone.Subject) bool { return s.PhoneNumber == stored[i].Subject.PhoneNumber }
+	}
+	first, err := x.life(id, about, out)
+	if err != nil {
+		return nil, err
+	}
+	if i >= 0 {
 		out.Alert = stored[i]
 	}
 	if out.Alert.ID == "" {
@@ -68,9 +73,10 @@ func (x *Explainer) AlertByID(id string) (*Alert, error) {
 	return out, nil
 }
 
-// life reads an alert's events, and returns the one that opened it last.
-func (x *Explainer) life(id string, out *Alert) (opening *alert.Event, err error) {
-	err = x.each(func(h store.Head) bool { return h.Kind == alert.KindAlert }, func(e *alert.Event) {
+// life reads an alert's events among those about some subjects, and returns the one that
+// opened it last.
+func (x *Explainer) life(id string, about func(phone.Subject) bool, out *Alert) (opening *alert.Event, err error) {
+	err = x.eachAlert(func(h store.Head) bool { return about(h.Subject) }, func(e *alert.Event) {
 		if e.Alert.ID != id {
 			return
 		}
@@ -102,7 +108,7 @@ func (x *Explainer) shown(out *Alert) error {
 	return nil
 }
 
-// silences collects why people are not notified of the alert.
+// silences collects the reasons why people are not notified of the alert.
 func (a *Alert) silences(set *rules.Set) {
 	if a.Alert.State == alert.Pending {
 		a.Silent = append(a.Silent, Silence{Text: "it is pending: its rule waits (for) before it notifies"})
@@ -136,8 +142,13 @@ func (a *Alert) silences(set *rules.Set) {
 // unposted says why a channel that the alert goes to has no message of it.
 func (a *Alert) unposted(set *rules.Set, channel string) {
 	posted := slices.ContainsFunc(a.Shown, func(s Shown) bool { return s.Channel == channel })
-	known := slices.ContainsFunc(set.Channels(), func(c rules.Channel) bool { return c.Name == channel })
+	channels := set.Channels()
+	i := slices.IndexFunc(channels, func(c rules.Channel) bool { return c.Name == channel })
+	known := i >= 0
 	switch {
+	case known && channels[i].Kind.Follows(): // no message says it there
+	case known && channels[i].Digest != nil:
+		a.Silent = append(a.Silent, Silence{channel, "it gets digests (" + channels[i].Digest.Text + "), and no message of its own"})
 	case posted || a.Alert.State == alert.Pending || len(a.Alert.HeldBy) > 0:
 	case !known:
 		a.Silent = append(a.Silent, Silence{channel, "rules.yaml has no such channel now"})
@@ -171,10 +182,10 @@ type Number struct {
 	Missed    int            `json:"missed,omitempty"`
 	Alerts    []alert.Alert  `json:"alerts"`    // open, and lately closed
 	Decisions []Decision     `json:"decisions"` // as if the number was looked at for the first time
-	Log       []Record       `json:"log"`       // the last things that were said of it
+	Log       []Record       `json:"log"`       // its last events
 }
 
-// lastRecords is how much of a number's past is shown.
+// lastRecords is how many of a number's events are shown.
 const lastRecords = 20
 
 // Numbers explains a number in each space that has it.

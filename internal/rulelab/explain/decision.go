@@ -59,7 +59,7 @@ func Decide(set *rules.Set, state *rules.State, in rules.Seen, now time.Time) ([
 func (d *Decision) outcome(v *rules.Verdict, a *alert.Alert, state *rules.State, now time.Time) {
 	if rules.Unsaid(a) {
 		d.Result, d.Alert = Silent, nil
-		d.Text = "it was waiting for " + phone.Duration(v.Rule.For) + ", and the condition went: " + d.Text
+		d.Text = "it was waiting for " + phone.Duration(v.Rule.For) + ", and the condition cleared: " + d.Text
 		return
 	}
 	d.Alert, d.Channels = a, v.Channels
@@ -86,7 +86,7 @@ func (d *Decision) outcome(v *rules.Verdict, a *alert.Alert, state *rules.State,
 	d.Result = a.Transition.String()
 }
 
-// because says why the clause decided as it did.
+// because explains the clause's decision.
 func because(v *rules.Verdict) string {
 	f, value := v.Field, shownValue(v.Field, v.Value)
 	switch {
@@ -99,7 +99,7 @@ func because(v *rules.Verdict) string {
 	case v.Clause == rules.Value:
 		return fmt.Sprintf("%s is %s, which says nothing: it neither opens nor closes", f, value)
 	case v.Clause == rules.Life:
-		return "the number's life here is over, and the rule is not about that"
+		return "the number has left this space, and the rule is not about that"
 	case v.Clause == rules.To && len(v.Rule.To) > 0:
 		return fmt.Sprintf("%s is %s, and to is %s", f, value, shownValues(f, v.Rule.To))
 	case v.Clause == rules.To && v.Open != nil:
@@ -110,7 +110,7 @@ func because(v *rules.Verdict) string {
 		return fmt.Sprintf("%s was %s, and from is %s", f, shownValue(f, v.Change.Old), shownValues(f, v.Rule.From))
 	case v.Clause == rules.Direction:
 		c := v.Change
-		return fmt.Sprintf("the way from %s to %s is %s, and direction is %s", shownValue(f, c.Old), shownValue(f, c.New), c.Direction, v.Rule.Direction)
+		return fmt.Sprintf("the change from %s to %s is %s, and direction is %s", shownValue(f, c.Old), shownValue(f, c.New), c.Direction, v.Rule.Direction)
 	case v.Clause == rules.Where:
 		return v.False
 	default:

@@ -1,7 +1,7 @@
 // Package explain says why people were notified of something, or were not: it
 // judges a change again, from the log and by the rules as they are now, with the
-// code that judged it then, and sets beside it what the log and the messages say
-// was done. It only reads.
+// code that judged it then, and shows next to it what was done, from the log and
+// the messages. It only reads.
 package explain
 
 import (
@@ -23,6 +23,9 @@ type Explainer struct {
 	History *store.Store
 	Rules   *rules.Set
 	Space   func(phone.SpaceKey) phone.Space // names and labels, which rules look at
+
+	heads []store.Head // of the events about alerts before next
+	next  uint64
 }
 
 // Record is an event of the log about an alert.
@@ -50,7 +53,7 @@ type Change struct {
 	// Decisions is what the rules make of it as they are now.
 	Decisions []Decision `json:"decisions"`
 	Log       []Record   `json:"log"` // what was done then
-	// Differences says where the rules would now do something else.
+	// Differences says where the current rules would decide differently.
 	Differences []string `json:"differences"`
 }
 
@@ -79,7 +82,7 @@ func (x *Explainer) seq(id string) (uint64, error) {
 	seq, err := strconv.ParseUint(digits, 10, 64)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is no event's id", id)
+		return 0, fmt.Errorf("%q is not an event id", id)
 	case epoch != x.History.Epoch():
 		return 0, fmt.Errorf("event %s is of another store: this one is %s", id, x.History.Epoch())
 	case seq < x.History.FirstSeq() || seq > x.History.LastSeq():
@@ -101,8 +104,8 @@ func (x *Explainer) read(seq uint64) (alert.Event, error) {
 	return events[0], nil
 }
 
-// change judges again what one poll brought of one subject, e being an event of
-// that.
+// change judges again the changes of one subject from one poll; e is one of its
+// events.
 func (x *Explainer) change(e *alert.Event) (*Change, error) {
 	t, err := x.turn(e)
 	if err != nil {
@@ -150,7 +153,7 @@ type turn struct {
 	log     []Record
 }
 
-// has reports whether something was said of the rule that the alert is of.
+// has reports whether the turn has an event of the alert's rule.
 func (t *turn) has(a *alert.Alert) bool {
 	return slices.ContainsFunc(t.log, func(r Record) bool { return r.Rule == a.Rule && r.Field == a.Field })
 }
@@ -192,7 +195,7 @@ func (x *Explainer) cause(e *alert.Event, t turn) (turn, error) {
 	return x.turn(began)
 }
 
-// opened reports whether an alert opened, anew or again.
+// opened reports whether an alert opened or reopened.
 func opened(e *alert.Event) bool {
 	return e.Alert != nil && (e.Alert.Transition == alert.Opened || e.Alert.Transition == alert.Reopened)
 }
@@ -228,8 +231,8 @@ func (x *Explainer) record(e *alert.Event) Record {
 func (x *Explainer) stateBefore(seq uint64, s phone.Subject) (*rules.State, error) {
 	around := []phone.Subject{s, {Account: s.Account, Space: s.Space}, {Account: s.Account}}
 	last := map[string]alert.Alert{}
-	err := x.each(func(h store.Head) bool {
-		return h.Kind == alert.KindAlert && h.Seq < seq && slices.Contains(around, h.Subject)
+	err := x.eachAlert(func(h store.Head) bool {
+		return h.Seq < seq && slices.Contains(around, h.Subject)
 	}, func(e *alert.Event) { last[e.Alert.ID] = *e.Alert })
 	if err != nil {
 		return nil, err
@@ -250,17 +253,39 @@ func (x *Explainer) each(wanted func(store.Head) bool, visit func(*alert.Event))
 		if err != nil || len(heads) == 0 {
 			return err
 		}
-		for _, h := range heads {
-			if !wanted(h) {
-				continue
-			}
-			e, err := x.read(h.Seq)
-			if err != nil {
-				return err
-			}
-			visit(&e)
+		if err := x.among(heads, wanted, visit); err != nil {
+			return err
 		}
 		from = heads[len(heads)-1].Seq + 1
+	}
+}
+
+func (x *Explainer) among(heads []store.Head, wanted func(store.Head) bool, visit func(*alert.Event)) error {
+	for _, h := range heads {
+		if !wanted(h) {
+			continue
+		}
+		e, err := x.read(h.Seq)
+		if err != nil {
+			return err
+		}
+		visit(&e)
+	}
+	return nil
+}
+
+// eachAlert is each for events about alerts. Which these are is read once, because there
+// may be hundreds of thousands of others.
+func (x *Explainer) eachAlert(wanted func(store.Head) bool, visit func(*alert.Event)) error {
+	for {
+		heads, next, err := x.History.AlertHeads(x.next, page)
+		if err != nil {
+			return err
+		}
+		if next == x.next {
+			return x.among(x.heads, wanted, visit)
+		}
+		x.heads, x.next = append(x.heads, heads...), next
 	}
 }
 
@@ -297,13 +322,13 @@ func differences(now []Decision, then []Record) (list []string) {
 	for _, r := range then {
 		key := r.Rule + " on " + r.Field.String()
 		if moves[key] != r.Transition.String() {
-			list = append(list, fmt.Sprintf("%s: %s then, %s by the rules as they are now", key, r.Transition, cmp.Or(moves[key], "nothing")))
+			list = append(list, fmt.Sprintf("%s: %s then, %s with the current rules", key, r.Transition, cmp.Or(moves[key], "nothing")))
 		}
 		delete(moves, key)
 	}
 	for key, result := range moves {
 		if result != alert.Pending.String() {
-			list = append(list, fmt.Sprintf("%s: nothing then, %s by the rules as they are now", key, result))
+			list = append(list, fmt.Sprintf("%s: nothing then, %s with the current rules", key, result))
 		}
 	}
 	slices.Sort(list)

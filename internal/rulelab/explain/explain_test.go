@@ -152,8 +152,8 @@ func TestExplainChange(t *testing.T) {
 	c, err = other.Event("2") // the alert's own event: the same turn
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"green on QualityRating: nothing then, opened by the rules as they are now",
-		"red on QualityRating: opened then, nothing by the rules as they are now",
+		"green on QualityRating: nothing then, opened with the current rules",
+		"red on QualityRating: opened then, nothing with the current rules",
 	}, c.Differences)
 }
 
@@ -193,7 +193,7 @@ func TestExplainWhatOpenedLater(t *testing.T) {
 	require.Empty(t, c.Differences)
 
 	longer := strings.Replace(patient, "for: 10m", "for: 1h", 1)
-	require.Equal(t, []string{"bad on QualityRating: opened then, pending by the rules as they are now"}, event(b.explainer(longer), opened).Differences)
+	require.Equal(t, []string{"bad on QualityRating: opened then, pending with the current rules"}, event(b.explainer(longer), opened).Differences)
 	stored, err := b.store.Alerts()
 	require.NoError(t, err)
 	bad := slices.IndexFunc(stored, func(a alert.Alert) bool { return a.Rule == "bad" })
@@ -236,6 +236,14 @@ func TestExplainWithoutTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(raw), "b.example")
 	require.NotContains(t, string(raw), "s3cret")
+}
+
+func TestExplainAnAlertInADigest(t *testing.T) {
+	b := newBot(t)
+	b.see(phone.QualityRating, "RED")
+	a, err := b.explainer(strings.ReplaceAll(rulesFile, "ops: {slack: ", "ops: {mode: digest, at: '09:00', slack: ")).AlertByID(b.open().ID)
+	require.NoError(t, err)
+	require.Contains(t, a.Silent, explain.Silence{Channel: "ops", Text: "it gets digests (09:00 UTC), and no message of its own"})
 }
 
 func TestExplainAlert(t *testing.T) {
@@ -316,7 +324,7 @@ func TestExplainWhatIsNotThere(t *testing.T) {
 	b.see(phone.QualityRating, "RED")
 	require.NoError(t, b.store.Commit(&store.Commit{Events: []alert.Event{{Seq: 3, Time: b.now, Kind: alert.KindBot, Notice: &alert.Notice{Kind: "start"}}}}))
 	for id, text := range map[string]string{
-		"x": "is no event's id", "zzzzzz-1": "of another store", "3": "rules do not apply to it", "18446744073709551616": "is no event's id",
+		"x": "is not an event id", "zzzzzz-1": "of another store", "3": "rules do not apply to it", "18446744073709551616": "is not an event id",
 	} {
 		_, err := x.Event(id)
 		require.ErrorContains(t, err, text, id)

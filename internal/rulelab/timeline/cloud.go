@@ -11,7 +11,7 @@ import (
 	"numwatch/poller/cams"
 )
 
-// usualNumber is a healthy number.
+// usualNumber is the healthy default number.
 func usualNumber() (n phone.Number) {
 	for f, v := range map[phone.Field]string{
 		phone.VerifiedName:           "Acme Shop",
@@ -26,13 +26,18 @@ func usualNumber() (n phone.Number) {
 		phone.StatusCallbackUrl:      "https://acme.example/status",
 		phone.UpCallbackUrl:          "https://acme.example/messages",
 		phone.IsOfficial:             "N",
+		phone.CallingCallbackUrl:     "https://acme.example/calls",
+		phone.CallingStatus:          "ENABLED",
+		phone.CallHoursStatus:        "DISABLED",
+		phone.MaxTalkTime:            "60",
+		phone.CallHours:              "",
 	} {
 		n.Set(f, v)
 	}
 	return n
 }
 
-// usualSpace is the one of a test that names none.
+// usualSpace is the space of a test that names none.
 func usualSpace() space {
 	return space{
 		Space:   phone.Space{SpaceKey: phone.SpaceKey{Account: "main", ID: "1001"}, Name: "Acme"},
@@ -116,8 +121,8 @@ func (c *cloudSpace) change(s *step) error {
 	return nil
 }
 
-// answer is what a poll of the space brings, and what the bot says of the clock: a
-// request whose time is rejected is signed anew, by the cloud's time.
+// answer is the result of polling the space, and the clock's warning: a request
+// whose time is rejected is signed again with the cloud's time.
 func (c *cloudSpace) answer(now time.Time, poll int) (r poller.Result, clock string) {
 	r = poller.Result{Space: c.SpaceKey, Started: now, At: now, Previous: c.polled}
 	if f := c.failure; f != nil {

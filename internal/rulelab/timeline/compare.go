@@ -8,8 +8,8 @@ import (
 	"numwatch/alert"
 )
 
-// compare returns "" where exactly what was expected happened, and else what
-// differs, a line each.
+// compare returns "" if exactly what was expected happened, and otherwise the
+// differences, a line each.
 func compare(want expectations, got []event) string {
 	if want.any {
 		return ""
@@ -59,7 +59,7 @@ func assign(want []expectation, got []event) []int {
 	return pairs
 }
 
-// unmet says of an expectation what happened instead, which it takes.
+// unmet says what happened instead of an expectation, and takes that event.
 func unmet(e *expectation, got []event, taken []bool) (lines []string) {
 	title := fmt.Sprintf("%s %s  (line %d)", e.rule.Text, e.transition.Text, e.at.Line)
 	j := nearest(e, got, taken)

@@ -13,8 +13,8 @@ import (
 // a second.
 const sentWithin = 10 * time.Second
 
-// What can happen to an alert beside its transitions. Pending and held are
-// silent: they fail no test that does not expect them.
+// What can happen to an alert besides its transitions. Pending and held are
+// silent: a test need not expect them.
 const (
 	pending   = "pending"   // the condition holds, but not for long enough
 	held      = "held"      // from now on something holds it back
@@ -46,7 +46,7 @@ type events struct {
 
 func newEvents(set *rules.Set, now func() time.Time) *events {
 	var channels []string
-	for _, c := range set.Channels() {
+	for _, c := range set.ChannelsWithMessages() {
 		channels = append(channels, c.Name)
 	}
 	return &events{alerts: map[string]alert.Alert{}, slack: slack.NewSimulation(channels, now()), now: now}
@@ -73,7 +73,7 @@ func whatHappened(old, a alert.Alert) string {
 		return a.Transition.String()
 	case len(a.HeldBy) > 0 && len(old.HeldBy) == 0:
 		return held
-	case len(a.HeldBy) == 0 && len(old.HeldBy) > 0:
+	case len(a.HeldBy) == 0 && len(old.HeldBy) > 0, len(a.Later) < len(old.Later):
 		return released
 	case !slices.Equal(a.Channels, old.Channels):
 		return escalated
@@ -85,10 +85,10 @@ func whatHappened(old, a alert.Alert) string {
 // BaselineDone has what the first round of an account found shown.
 func (e *events) BaselineDone(account string) { e.slack.BaselineDone(account, e.now()) }
 
-// pass lets Slack be sent what is due.
+// pass sends Slack what is due.
 func (e *events) pass(until time.Time) { e.sent = append(e.sent, e.slack.Until(until)...) }
 
-// Tests are not about what else a messenger is told.
+// Tests ignore what else a messenger is told.
 
 func (e *events) Notice(string)            {}
 func (e *events) Channels([]rules.Channel) {}

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"numwatch/rules"
 )
 
-// expectations is what the rules are to say at a step: this, all of it, and
-// nothing else. The zero value is nothing.
+// expectations is exactly what the rules must report at a step. The zero value is
+// nothing.
 type expectations struct {
 	any  bool // whatever it is
 	list []expectation
@@ -34,7 +35,7 @@ type check struct {
 	nodes []*node // that want is made of
 }
 
-// aspect is what an expectation may say of an alert.
+// aspect is a property of an alert that an expectation may name.
 type aspect struct {
 	name  string
 	kind  aspectKind
@@ -61,12 +62,25 @@ func aspects() []aspect {
 		{"part", value, nil, func(a *alert.Alert) string { return a.Subject.Component }},
 		{"channels", set, nil, func(a *alert.Alert) string { return list(a.Channels) }},
 		{"held_by", set, nil, func(a *alert.Alert) string { return list(a.HeldBy) }},
-		{"title", part, nil, func(a *alert.Alert) string { return a.Title.Plain() }},
-		{"text", part, nil, func(a *alert.Alert) string { return a.Summary.Plain() }},
-		{"action", part, nil, func(a *alert.Alert) string { return a.Action.Plain() }},
+		{"title", part, nil, said(func(t alert.Texts) alert.Text { return t.Title })},
+		{"text", part, nil, said(func(t alert.Texts) alert.Text { return t.Summary })},
+		{"action", part, nil, said(func(t alert.Texts) alert.Text { return t.Action })},
 		{"closing", part, nil, func(a *alert.Alert) string { return a.Closing }},
 		{"told", value, flags, func(a *alert.Alert) string { return strconv.FormatBool(a.Notified == a.Revision) }},
 		{"baseline", value, flags, func(a *alert.Alert) string { return strconv.FormatBool(a.Baseline) }},
+	}
+}
+
+// said is what the rule says, in every language that channels speak.
+func said(of func(alert.Texts) alert.Text) func(*alert.Alert) string {
+	return func(a *alert.Alert) string {
+		text := of(alert.Texts{Title: a.Title, Summary: a.Summary, Action: a.Action}).Plain()
+		for _, l := range slices.Sorted(maps.Keys(a.Translations)) {
+			if t := of(a.Texts(l)).Plain(); t != text {
+				text += " / " + t
+			}
+		}
+		return text
 	}
 }
 
@@ -125,7 +139,7 @@ func (r reader) checks(a aspect, n *node) (checks []check) {
 	}
 }
 
-// known reports a word that is none of those that there are.
+// known reports an unknown word.
 func (r reader) known(n *node, what string, words []string) {
 	if n != nil && !slices.Contains(words, n.Text) {
 		r.FailAt(n, diagnostic.DidYouMean(n.Text, words), "unknown %s %q", what, n.Text)
@@ -180,7 +194,7 @@ func (c *check) holds(a *alert.Alert) bool {
 	return c.got(a) == c.want
 }
 
-// String is what is wanted, for people.
+// String is the expectation, for people.
 func (c *check) String() string {
 	if c.kind == part {
 		return c.name + ": …" + c.want + "…"

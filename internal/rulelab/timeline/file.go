@@ -143,7 +143,7 @@ func (r reader) polling(n *node, p *polling) {
 	}
 }
 
-// monday is when a test begins that does not say.
+// monday is when a test without a start begins.
 var monday = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
 func (r reader) test(n *node, spaces []space) test {
@@ -211,7 +211,7 @@ func (r reader) fields(n *node) fields {
 		f, ok := phone.ParseField(name.Text)
 		switch {
 		case !ok || !f.OfNumber():
-			r.Fail(name.At, diagnostic.DidYouMean(name.Text, phone.FieldNames(phone.FieldsOfNumber())), "%q is no field of a number", name.Text)
+			r.Fail(name.At, diagnostic.DidYouMean(name.Text, phone.FieldNames(phone.FieldsOfNumber())), "%q is not a field of a number", name.Text)
 		case value.Kind == yamldoc.Null:
 			out[f] = nil
 		default:
@@ -246,7 +246,7 @@ func (r reader) step(n *node) step {
 		yamldoc.Optional("slack", func(n *node) { s.slack = r.sent(n) }),
 	)
 	if s.after > maxPass {
-		r.FailAt(n, "", "a step may let at most 60 days pass")
+		r.FailAt(n, "", "a step may cover at most 60 days")
 	}
 	return s
 }
@@ -266,7 +266,7 @@ func (r reader) failure(n *node) *failure {
 	return out
 }
 
-// condition reads how a part of the bot is.
+// condition reads the condition of a component.
 func (r reader) condition(n *node, f phone.Field) *phone.Condition {
 	c := &phone.Condition{Field: f}
 	values := slices.DeleteFunc(f.Values(), func(v string) bool { return v == "" })

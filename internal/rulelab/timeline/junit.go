@@ -64,7 +64,11 @@ func WriteJUnit(w io.Writer, results []Result) error {
 		}
 		c := junitCase{Name: r.Name, Class: r.File, File: r.File, Line: r.Line, Time: seconds(r.Seconds)}
 		if !r.Passed {
-			c.Failure = &junitFailure{fmt.Sprintf("%d of %d steps differ", len(r.Failures), r.Steps+1), strings.Join(r.Failures, "\n") + "\n"}
+			message := "see below"
+			if r.Steps > 0 {
+				message = fmt.Sprintf("%d of %d steps differ", len(r.Failures), r.Steps+1)
+			}
+			c.Failure = &junitFailure{message, strings.Join(r.Failures, "\n") + "\n"}
 		}
 		s := &all.Suites[len(all.Suites)-1]
 		s.Cases = append(s.Cases, c)

@@ -27,14 +27,14 @@ func (r reader) sent(n *node) *sent {
 	r.Named(n, "channels", func(name, value *node) {
 		out.nodes = append(out.nodes, name)
 		for _, m := range r.scalars(name.Text, value) {
-			r.known(m, "way to tell people", meansOfSlack)
+			r.known(m, "way to notify people", meansOfSlack)
 			out.means[name.Text] = append(out.means[name.Text], m.Text)
 		}
 	})
 	return out
 }
 
-// compare returns "" where exactly what was expected was sent, and else what differs.
+// compare returns "" if exactly what was expected was sent, and otherwise the differences.
 func (s *sent) compare(got []slack.Notification) string {
 	if s == nil {
 		return ""

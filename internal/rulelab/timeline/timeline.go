@@ -16,7 +16,7 @@ import (
 	"numwatch/rules"
 )
 
-// Result is what came of one test.
+// Result is the result of one test.
 type Result struct {
 	Name     string   `json:"name"`
 	File     string   `json:"file"`

@@ -100,6 +100,26 @@ func TestWhatTimeDoes(t *testing.T) {
 	}
 }
 
+// A text is what the rule says in any language that a channel speaks.
+func TestTextsInEveryLanguage(t *testing.T) {
+	const file = `
+version: 1
+defaults: {notify: [ops, duty]}
+channels: {ops: {slack: "#ops"}, duty: {dingtalk: duty, language: zh}}
+rules:
+  - {name: red, on: QualityRating, to: [RED], severity: critical, summary: "{PhoneNumber} is {New}"}
+`
+	set, err := rulefile.Load("rules.yaml", []byte(file), rulefile.Texts{File: "rules.zh.yaml", Data: []byte("version: 1\nlanguage: zh\nrules:\n  red: {summary: \"{PhoneNumber} 的质量为 {New}\"}\n")})
+	require.NoError(t, err)
+	for text, passes := range map[string]bool{"8613800001111 is RED": true, "8613800001111 的质量为 RED": true, "的质量为 GREEN": false} {
+		f, err := Parse("t.yaml", []byte("version: 1\ntests:\n- name: it\n  steps:\n  - set: {QualityRating: RED}\n    expect: [{rule: red, transition: opened, text: "+text+"}]\n"))
+		require.NoError(t, err)
+		results, err := f.Run(context.Background(), set, func(string) bool { return true })
+		require.NoError(t, err)
+		require.Equal(t, passes, results[0].Passed, results[0].Failures)
+	}
+}
+
 func TestWhatDiffersIsListed(t *testing.T) {
 	r := run(t, `
   - set: {QualityRating: RED, Status: BANNED}
@@ -160,19 +180,19 @@ func TestBadFiles(t *testing.T) {
 		{"version: 1\ntests: {}", "t.yaml:2:8: tests must be a list, not a mapping"},
 		{"version: 1\ntests:\n- name: x\n  stepz: []", `t.yaml:4:3: unknown key "stepz" in a test (did you mean "steps"?)`},
 		{"version: 1\ntests:\n- {name: x, steps: [{}]}\n- {name: x, steps: []}", "t.yaml:4:10: another test has this name"},
-		{"version: 1\ntests:\n- {name: x, steps: [{set: {Qualty: RED}}]}", `t.yaml:3:28: "Qualty" is no field of a number`},
-		{"version: 1\ntests:\n- {name: x, steps: [{set: {Poll: OK}}]}", `t.yaml:3:28: "Poll" is no field of a number`},
+		{"version: 1\ntests:\n- {name: x, steps: [{set: {Qualty: RED}}]}", `t.yaml:3:28: "Qualty" is not a field of a number`},
+		{"version: 1\ntests:\n- {name: x, steps: [{set: {Poll: OK}}]}", `t.yaml:3:28: "Poll" is not a field of a number`},
 		{"version: 1\ntests:\n- {name: x, steps: [{set: {Status: [A]}}]}", "t.yaml:3:36: Status must be a single value, not a list"},
-		{"version: 1\ntests:\n- {name: x, steps: [{after: soon}]}", "t.yaml:3:29: after is no duration"},
-		{"version: 1\ntests:\n- {name: x, steps: [{after: -5m}]}", "t.yaml:3:29: after is no duration"},
-		{"version: 1\ntests:\n- {name: x, steps: [{after: 100d}]}", "a step may let at most 60 days pass"},
+		{"version: 1\ntests:\n- {name: x, steps: [{after: soon}]}", "t.yaml:3:29: after is not a duration"},
+		{"version: 1\ntests:\n- {name: x, steps: [{after: -5m}]}", "t.yaml:3:29: after is not a duration"},
+		{"version: 1\ntests:\n- {name: x, steps: [{after: 100d}]}", "a step may cover at most 60 days"},
 		{"version: 1\ntests:\n- {name: x, start: today, steps: []}", "t.yaml:3:20: start must be a time like"},
 		{"version: 1\ntests:\n- {name: x, steps: [{sink: {part: nats, value: BROKEN}}]}", "t.yaml:3:48: Sink is OK or PARKED"},
 		{"version: 1\ntests:\n- {name: x, steps: [{fail: {code: A, status: 1}}]}", "t.yaml:3:46: status must be a number from 200 to 599"},
 		{"version: 1\ntests:\n- {name: x, steps: [{heal: yes}]}", "t.yaml:3:28: heal must be true or false"},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: nothing}]}", "t.yaml:3:30: expectations must be a list"},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: [{rule: red}]}]}", `an expectation lacks the key "transition"`},
-		{"version: 1\ntests:\n- {name: x, steps: [{expect: [{rule: red, transition: open}]}]}", `t.yaml:3:55: unknown transition "open" (one of opened, worse`},
+		{"version: 1\ntests:\n- {name: x, steps: [{expect: [{rule: red, transition: open}]}]}", `t.yaml:3:55: unknown transition "open" (did you mean "opened"?)`},
 		{"version: 1\ntests:\n- {name: x, steps: [{expect: [{rule: red, transition: opened, severity: bad}]}]}", `unknown severity "bad"`},
 		{"version: 1\npoll: {missing_after: 0}\ntests: []", "t.yaml:2:23: missing_after must be a number from 1 to 1000"},
 		{"version: 1\npoll: {every: 0s}\ntests: []", "every must be at least 1s"},
@@ -273,7 +293,7 @@ func TestWhatSlackIsSent(t *testing.T) {
 	require.Contains(t, r.Failures[0], "slack, channel ops: expected [reply]  (line 17), got [broadcast]")
 
 	_, err := Parse("t.yaml", []byte("version: 1\ntests:\n- name: it\n  steps:\n  - slack: {ops: posts}\n"))
-	require.ErrorContains(t, err, `unknown way to tell people "posts"`)
+	require.ErrorContains(t, err, `unknown way to notify people "posts"`)
 	f, err := Parse("t.yaml", []byte("version: 1\ntests:\n- name: it\n  steps:\n  - slack: {opps: post}\n"))
 	require.NoError(t, err)
 	_, err = f.Run(t.Context(), testRules(t), func(string) bool { return true })

@@ -49,7 +49,7 @@ func checkForm(r *request) *refusal {
 		return refuse("InvalidParameter")
 	case r.action == "":
 		return refuse("MissingAction")
-	case r.action != SyncPhoneNumber && r.action != ListInstance:
+	case r.action != SyncPhoneNumber && r.action != ListInstance && r.action != HealthStatus:
 		return refuse("InvalidAction.NotFound")
 	case r.header.Get("x-acs-version") != apiVersion:
 		return refuse("InvalidVersion")

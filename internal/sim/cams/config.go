@@ -26,6 +26,14 @@ func (n Number) clone() Number {
 	return c
 }
 
+func cloneNumbers(numbers []Number) []Number {
+	out := make([]Number, 0, len(numbers))
+	for _, n := range numbers {
+		out = append(out, n.clone())
+	}
+	return out
+}
+
 // Space is a customer's space. Numbers are answered in this order.
 type Space struct {
 	Id      string // CustSpaceId
@@ -56,6 +64,9 @@ type Account struct {
 // DefaultLimit is the documented limit of requests per second and account.
 const DefaultLimit = 10
 
+// healthLimit is that of GetWhatsappHealthStatus.
+const healthLimit = 5
+
 // Config is a simulated cloud's beginning.
 type Config struct {
 	Accounts []Account
@@ -65,6 +76,7 @@ type Config struct {
 	CountRefused bool
 	// RetryAfter sends x-acs-retry-after with refusals beyond the limit.
 	RetryAfter bool
+	Push       *Push            // nil: nothing is pushed
 	Clock      func() time.Time // nil: time.Now
 	Seed       uint64           // of request ids and of faults with a probability
 	Log        *slog.Logger     // nil: silent; requests at debug level

@@ -45,7 +45,7 @@ func (r reader) file(n *yamldoc.Node) (f file) {
 	r.Object(n, "the scenario",
 		scalar(r, "seed", "a whole number", &f.Config.Seed, func(text string) (uint64, error) { return strconv.ParseUint(text, 10, 64) }),
 		r.whole("limit", &f.Config.Limit), r.flag("count_refused", &f.Config.CountRefused), r.flag("retry_after", &f.Config.RetryAfter),
-		list(r, "accounts", &f.Accounts, r.account), list(r, "steps", &f.Steps, r.step), one("drift", &f.Drift, r.drift))
+		list(r, "accounts", &f.Accounts, r.account), list(r, "steps", &f.Steps, r.step), one("push", &f.Config.Push, r.push), one("drift", &f.Drift, r.drift))
 	return f
 }
 
@@ -80,7 +80,7 @@ func (r reader) fault(n *yamldoc.Node) (f Fault) {
 		r.text("kind", (*string)(&f.Kind)), r.text("action", &f.Action), r.text("code", &f.Code),
 		r.whole("count", &f.Count), r.whole("status", &f.Status), r.whole("bytes", &f.Bytes),
 		r.duration("for", &f.For), r.duration("latency", &f.Latency), r.duration("retry_after", &f.RetryAfter),
-		scalar(r, "probability", "a number", &f.Probability, func(text string) (float64, error) { return strconv.ParseFloat(text, 64) }))
+		r.part("probability", &f.Probability))
 	switch {
 	case !read:
 	case f.Kind != "" && !slices.Contains(Kinds(), f.Kind):
@@ -89,12 +89,18 @@ func (r reader) fault(n *yamldoc.Node) (f Fault) {
 		r.Fail(n.At, "", "a fault of kind %s needs a code", f.Kind)
 	case f.Kind == "" && f.Latency == 0:
 		r.Fail(n.At, "", "a fault needs a kind or a latency")
-	case f.Probability < 0 || f.Probability > 1:
-		r.Fail(n.At, "", "probability is %v: want 0 to 1", f.Probability)
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		r.Fail(n.At, "", "status is %d: want 200 to 599", f.Status)
 	}
 	return f
+}
+
+func (r reader) push(n *yamldoc.Node) Push {
+	p := Push{Recall: 1}
+	r.Object(n, "push",
+		r.text("url", &p.URL), r.part("recall", &p.Recall), r.duration("delay", &p.Delay),
+		r.part("duplicates", &p.Duplicates), r.part("strays", &p.Strays))
+	return p
 }
 
 func (r reader) drift(n *yamldoc.Node) (d drift) {
@@ -131,6 +137,7 @@ func (r reader) move(n *yamldoc.Node) (m move) {
 var fieldNames = []string{
 	"PhoneNumber", "VerifiedName", "Status", "QualityRating", "CodeVerificationStatus", "NewNameStatus",
 	"NameStatus", "MessagingLimitTier", "StatusQueue", "UpQueue", "StatusCallbackUrl", "UpCallbackUrl", "IsOfficial",
+	"CallingCallbackUrl", "CallingStatus", "CallHoursStatus", "MaxTalkTime", "CallHours",
 }
 
 func isField(name string) bool { return slices.Contains(fieldNames, name) }
@@ -167,8 +174,19 @@ func (r reader) whole(name string, to *int) yamldoc.Key {
 	return scalar(r, name, "a whole number", to, strconv.Atoi)
 }
 
+// part reads a number from 0 to 1.
+func (r reader) part(name string, to *float64) yamldoc.Key {
+	return scalar(r, name, "a number from 0 to 1", to, func(text string) (float64, error) {
+		v, err := strconv.ParseFloat(text, 64)
+		if err == nil && !(v >= 0 && v <= 1) {
+			err = strconv.ErrRange
+		}
+		return v, err
+	})
+}
+
 func (r reader) duration(name string, to *time.Duration) yamldoc.Key {
-	return scalar(r, name, "a duration such as 5s or 2m", to, yamldoc.ParseDuration)
+	return yamldoc.Key{Name: name, Read: r.Duration(name, to)}
 }
 
 func (r reader) flag(name string, to *bool) yamldoc.Key {

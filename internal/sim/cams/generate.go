@@ -33,6 +33,11 @@ func generate(sp *fileSpace, phone string, own Number) Number {
 		"UpCallbackUrl":          "https://" + host + "/inbound\n", // as the vendor's own example ends
 		"StatusCallbackUrl":      "https://" + host + "/status?token=demo-" + slug(sp.Name),
 		"IsOfficial":             "N",
+		"CallingCallbackUrl":     "https://" + host + "/calls?token=demo-" + slug(sp.Name),
+		"CallingStatus":          "ENABLED",
+		"CallHoursStatus":        "ENABLED",
+		"MaxTalkTime":            "60",
+		"CallHours":              "Asia/Singapore; MONDAY 0900-1800; TUESDAY 0900-1800",
 	}
 	maps.Copy(n, sp.Fields)
 	maps.Copy(n, own)

@@ -42,6 +42,10 @@ func ParseScenario(name string, data []byte) (*Scenario, error) {
 func (s *Scenario) Config() Config {
 	c := s.config
 	c.Accounts = slices.Clone(c.Accounts)
+	if c.Push != nil {
+		push := *c.Push
+		c.Push = &push
+	}
 	for i, a := range c.Accounts {
 		c.Accounts[i].Spaces = cloneSpaces(a.Spaces)
 	}
@@ -51,10 +55,7 @@ func (s *Scenario) Config() Config {
 func cloneSpaces(spaces []Space) []Space {
 	spaces = slices.Clone(spaces)
 	for i := range spaces {
-		spaces[i].Numbers = slices.Clone(spaces[i].Numbers)
-		for j, n := range spaces[i].Numbers {
-			spaces[i].Numbers[j] = n.clone()
-		}
+		spaces[i].Numbers = cloneNumbers(spaces[i].Numbers)
 	}
 	return spaces
 }

@@ -64,7 +64,7 @@ func TestScenarioBegins(t *testing.T) {
 	require.Equal(t, "12015550101", acme.Numbers[1]["PhoneNumber"])
 	require.Equal(t, "Y", acme.Numbers[0]["IsOfficial"])
 	require.Equal(t, "https://hooks.acme--shne.example/inbound\n", acme.Numbers[0]["UpCallbackUrl"])
-	require.Len(t, acme.Numbers[0], 13)
+	require.Len(t, acme.Numbers[0], 18)
 	require.Equal(t, camssim.Null, bolt.Numbers[0]["Status"])
 	require.Equal(t, "", bolt.Numbers[0]["UpQueue"])
 
@@ -155,8 +155,8 @@ func TestScenarioErrorsNameThePlace(t *testing.T) {
 	for extra, want := range map[string]string{
 		"stepz: []":                                                          `:12:1: unknown key "stepz" in the scenario .did you mean "steps"`,
 		"steps: [{att: 1s}]":                                                 `:12:10: unknown key "att" in a step .did you mean "at"`,
-		"steps: [{at: soon}]":                                                `:12:14: at must be a duration`,
-		"steps: [{at: -1s}]":                                                 `at must be a duration`,
+		"steps: [{at: soon}]":                                                `:12:14: at is not a duration`,
+		"steps: [{at: -1s}]":                                                 `at is not a duration`,
 		"steps:\n  - {at: 1s}":                                               `:13:6: the step does nothing`,
 		"steps: [{number: 1, set: {Statu: x}}]":                              `:12:27: unknown key "Statu" in .*did you mean "Status"`,
 		"steps: [{number: 1, set: {Status: [x]}}]":                           `Status must be text, not a list`,
@@ -171,7 +171,9 @@ func TestScenarioErrorsNameThePlace(t *testing.T) {
 		"steps: [{fault: {kind: nonsense}}]":                                 `:12:18: unknown kind of fault "nonsense"`,
 		"steps: [{fault: {kind: refuse}}]":                                   `needs a code`,
 		"steps: [{fault: {for: 1s}}]":                                        `needs a kind or a latency`,
-		"steps: [{fault: {kind: no-list, probability: 2}}]":                  `want 0 to 1`,
+		"push: {recall: 1.5}":                                                "recall must be a number from 0 to 1",
+		"push: {delay: soon}":                                                "delay",
+		"steps: [{fault: {kind: no-list, probability: 2}}]":                  `probability must be a number from 0 to 1`,
 		"drift: {every: 1s}":                                                 `drift needs every and moves`,
 		"drift: {every: 1s, moves: [{field: Status}]}":                       `either to or restore`,
 		"drift: {every: 1s, moves: [{field: Stat, to: x}]}":                  `unknown field "Stat"`,

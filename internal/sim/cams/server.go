@@ -21,6 +21,7 @@ import (
 const (
 	SyncPhoneNumber = "ChatappSyncPhoneNumber"
 	ListInstance    = "ListInstance"
+	HealthStatus    = "GetWhatsappHealthStatus"
 )
 
 // Server is a simulated cloud. It and all its methods are safe for concurrent
@@ -36,6 +37,7 @@ type Server struct {
 	mu       sync.Mutex
 	chance   *rand.Rand
 	nonces   nonces
+	pusher   *pusher // nil: nothing is pushed
 	accounts map[string]*tenant
 	byKey    map[string]*tenant
 	unknown  tally // requests that name no known key
@@ -63,6 +65,9 @@ func New(c Config) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	if c.Push != nil {
+		s.pusher = newPusher(*c.Push, c.Seed)
+	}
 	for _, a := range c.Accounts {
 		s.addAccount(a)
 	}
@@ -79,6 +84,7 @@ func (s *Server) addAccount(a Account) {
 		limits: map[string]*simfault.Window{
 			SyncPhoneNumber: simfault.NewWindow(limit, time.Second),
 			ListInstance:    simfault.NewWindow(limit, time.Second),
+			HealthStatus:    simfault.NewWindow(healthLimit, time.Second),
 		},
 	}
 	for _, sp := range a.Spaces {

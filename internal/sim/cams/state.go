@@ -22,11 +22,7 @@ func (acc *tenant) putSpace(sp Space) {
 	if _, there := acc.spaces[sp.Id]; !there {
 		acc.order = append(acc.order, sp.Id)
 	}
-	numbers := make([]Number, 0, len(sp.Numbers))
-	for _, n := range sp.Numbers {
-		numbers = append(numbers, n.clone())
-	}
-	sp.Numbers = numbers
+	sp.Numbers = cloneNumbers(sp.Numbers)
 	acc.spaces[sp.Id] = &sp
 }
 
@@ -148,7 +144,13 @@ func (s *Server) withSpace(account, space string, do func(*Space) error) error {
 		if err != nil {
 			return err
 		}
-		return do(sp)
+		if s.pusher == nil {
+			return do(sp)
+		}
+		before := cloneNumbers(sp.Numbers)
+		err = do(sp)
+		s.pusher.changed(before, sp.Numbers)
+		return err
 	})
 }
 

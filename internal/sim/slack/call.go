@@ -16,6 +16,7 @@ import (
 const (
 	AuthTest    = "auth.test"
 	PostMessage = "chat.postMessage"
+	PostPrivate = "chat.postEphemeral"
 	Update      = "chat.update"
 	History     = "conversations.history"
 	Replies     = "conversations.replies"
@@ -31,6 +32,7 @@ type call struct {
 	method  string
 	token   string
 	channel string
+	host    string     // at which the simulator was called
 	args    url.Values // without the token
 }
 
@@ -40,7 +42,7 @@ func readCall(r *http.Request) (*call, error) {
 		return nil, fmt.Errorf("reading arguments: %w", err)
 	}
 	c := &call{
-		method: strings.TrimPrefix(r.URL.Path, "/api/"), token: r.Form.Get("token"), channel: r.Form.Get("channel"), args: r.Form,
+		method: strings.TrimPrefix(r.URL.Path, "/api/"), token: r.Form.Get("token"), channel: r.Form.Get("channel"), host: r.Host, args: r.Form,
 	}
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && c.token == "" {
 		c.token = bearer
@@ -77,7 +79,7 @@ func (s *Server) authorise(c *call) *answer {
 
 func scopeOf(method string) string {
 	switch method {
-	case PostMessage, Update:
+	case PostMessage, PostPrivate, Update:
 		return "chat:write"
 	case History, Replies:
 		return "channels:history"

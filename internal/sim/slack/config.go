@@ -68,7 +68,7 @@ func (s *Server) admit(c *call, now time.Time) *answer {
 // Config is a simulated workspace's beginning.
 type Config struct {
 	Token    string // of the bot; any other is refused
-	AppToken string // of the app, for Socket Mode: the address that it opens leads nowhere
+	AppToken string // of the app, for Socket Mode
 	Channels []Channel
 	// Scopes are what the token may do; nil: everything the simulator knows.
 	Scopes []string

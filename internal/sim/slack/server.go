@@ -1,13 +1,15 @@
 // Package slack simulates the part of Slack's Web API that numwatch speaks,
 // as an http.Handler under /api/: posting and updating messages, reading
-// channels back, with the rate limits and size limits of the real one and
+// channels back, and Socket Mode with slash commands and buttons, with the rate limits and size limits of the real one and
 // faults that can be injected. It shares no code with the notifier, so that
 // each tests the other.
 package slack
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +43,7 @@ type Server struct {
 	limits   map[string]*simfault.Window // by method
 	stamp    stamp                       // the newest given out
 	calls    map[string]Stats
+	socket   socket
 }
 
 // New makes a simulated workspace. Channels need distinct ids; of two that
@@ -53,6 +56,7 @@ func New(c Config) *Server {
 		posts:    c.Limits.Posts,
 		limits:   c.Limits.windows(),
 		calls:    map[string]Stats{},
+		socket:   socket{acks: map[string]chan json.RawMessage{}, replies: map[string]*responses{}},
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -72,6 +76,14 @@ func New(c Config) *Server {
 
 // ServeHTTP answers one call of the API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/link/":
+		s.link(w, r)
+		return
+	case strings.HasPrefix(r.URL.Path, responseDir):
+		s.respond(w, r)
+		return
+	}
 	c, err := readCall(r)
 	if err != nil {
 		refuse("invalid_form_data").write(w)
@@ -162,7 +174,9 @@ func (s *Server) perform(c *call) *answer {
 	case Info:
 		return s.info(c)
 	case OpenSocket:
-		return good(map[string]any{"url": "wss://127.0.0.1:9/link/?ticket=" + socketTicket})
+		return s.openSocket(c)
+	case PostPrivate:
+		return s.postPrivately(c)
 	}
 	return refuse("unknown_method")
 }

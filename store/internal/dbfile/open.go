@@ -103,7 +103,7 @@ func asDamage(err error) error {
 	case strings.HasPrefix(err.Error(), "file size too small"):
 		return &Damage{"the file is cut short"}
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
-		return &Damage{"it is no bbolt database, or its first pages are damaged"}
+		return &Damage{"it is not a bbolt database, or its first pages are damaged"}
 	default:
 		return err
 	}
@@ -172,7 +172,7 @@ func Lock(path string, exclusive bool) (*os.File, error) {
 type Damage struct{ What string }
 
 func (d *Damage) Error() string {
-	return d.What + ": look at it with `numwatch db check`; numwatch recovers what can be read when it starts"
+	return d.What + ": inspect it with `numwatch db check`; numwatch recovers what can be read when it starts"
 }
 
 // Guard turns into an error that is a Damage what bbolt does about a damaged page: it
@@ -195,7 +195,7 @@ func Guard(fn func() error) (err error) {
 // open.
 var ErrLocked = berrors.ErrTimeout
 
-// explained is an error of the file with what to do about it.
+// explained is an error about the file, with advice.
 type explained struct {
 	advice string
 	error
@@ -210,7 +210,7 @@ func (e *explained) Error() string {
 
 func (e *explained) Unwrap() error { return e.error }
 
-// Explain adds what to do, once.
+// Explain adds advice, once.
 func Explain(err error) error {
 	var already *explained
 	if errors.As(err, &already) {
@@ -233,7 +233,7 @@ func adviceOn(err error) string {
 		return "the file system is read-only: choose another store.path, or mount it for writing"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG),
 		strings.Contains(err.Error(), "file resize error"): // in which bbolt has no cause
-		return "there is no room: free some on the disk"
+		return "the disk is full: free some space"
 	case errors.Is(err, syscall.EISDIR):
 		return "the path must name a file"
 	case errors.Is(err, fs.ErrNotExist):

@@ -73,7 +73,7 @@ func (p *pages) read(at, length int64) ([]byte, error) {
 // key must be that of the page it stands for.
 func (p *pages) firstKey(page int64) (first []byte, err error) {
 	if p.seen[page] {
-		return nil, &Damage{fmt.Sprintf("two places lead to page %d", page)}
+		return nil, &Damage{fmt.Sprintf("page %d is referenced twice", page)}
 	}
 	p.seen[page] = true
 	start := page * p.size

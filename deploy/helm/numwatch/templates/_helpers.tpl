@@ -25,5 +25,11 @@ app.kubernetes.io/version: {{ . | quote }}
 {{- with .Values.natsURL }}
 {{- $_ := set $config "nats" (set (omit $config.nats "listen" "dir" "max_bytes") "url" .) }}
 {{- end }}
+{{- with .Values.replicas }}
+{{- if .enabled }}
+{{- $advertise := printf "http://${POD_NAME}.%s.%s:8080" $.Release.Name $.Release.Namespace }}
+{{- $_ := set $config "replicas" (merge ($config.replicas | default dict) (dict "name" .name "id" "${POD_NAME}" "advertise" $advertise "lease" .lease)) }}
+{{- end }}
+{{- end }}
 {{- toYaml $config }}
 {{- end }}

@@ -1,0 +1,208 @@
+package replica
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	askWithin = time.Second
+	// patientWithin is how long an answer may take where it turned out that other servers are no faster.
+	patientWithin = 4 * time.Second
+	// reconnectAfter is for how many times as long nothing may be answered before another server is tried.
+	reconnectAfter = 3
+)
+
+// stream is the log's stream, in which any request may go unanswered.
+type stream struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	name    string
+	subject string
+	silent  time.Time // since when nothing was answered; zero: the last question was
+	asked   time.Time // the last question
+	left    time.Time // when another server was tried last
+	// patience is how long an answer may take. Servers that are all slow must get the time to answer: else each question
+	// would be given up, and its connection left, just before.
+	patience time.Duration
+}
+
+func newStream(nc *nats.Conn, set string) (*stream, error) {
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(askWithin))
+	if err != nil {
+		return nil, fmt.Errorf("using JetStream: %w", err)
+	}
+	return &stream{nc: nc, js: js, name: StreamName(set), subject: "numwatch.log." + set, patience: askWithin}, nil
+}
+
+// StreamName is the name of the stream that holds the log of a set of replicas.
+func StreamName(set string) string { return "NUMWATCH_LOG_" + set }
+
+// open makes the stream where it is missing and may be made (create, Options.Create), and refuses one that is not fit to
+// be the log.
+func (s *stream) open(ctx context.Context, o *Options, create bool) error {
+	ask, cancel := s.asking(ctx)
+	defer cancel()
+	got, err := s.js.Stream(ask, s.name)
+	s.answered(err)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && create && o.Create {
+		making, cancel := context.WithTimeout(ctx, 5*askWithin)
+		defer cancel()
+		got, err = s.js.CreateStream(making, jetstream.StreamConfig{
+			Name: s.name, Subjects: []string{s.subject},
+			Description: "The log of numwatch's replicas: not to be changed by hand",
+			Retention:   jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
+			Replicas: o.StreamReplicas, MaxBytes: o.MaxBytes, DenyDelete: true,
+		})
+		if err != nil {
+			return fmt.Errorf("creating stream %s with %d MiB (replicas.max_bytes) on each of %d servers (replicas.stream_replicas): %w",
+				s.name, o.MaxBytes>>20, o.StreamReplicas, err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("opening stream %s: %w", s.name, err)
+	}
+	return fits(got.CachedInfo().Config)
+}
+
+func fits(c jetstream.StreamConfig) error {
+	switch {
+	case c.Retention != jetstream.LimitsPolicy || c.MaxAge > 0 || c.MaxMsgs > 0 || c.MaxMsgsPerSubject > 0:
+		return fmt.Errorf("stream %s deletes records by itself: "+
+			"it needs limits retention, and no limit of age or number", c.Name)
+	case c.Discard != jetstream.DiscardNew:
+		return fmt.Errorf("stream %s deletes old records when it is full: it needs the discard policy new", c.Name)
+	case c.NoAck || c.Storage != jetstream.FileStorage:
+		return fmt.Errorf("stream %s has to acknowledge, and to keep its records in files", c.Name)
+	default:
+		return nil
+	}
+}
+
+// asking returns a context for a question.
+func (s *stream) asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	s.asked = time.Now()
+	return context.WithTimeout(ctx, s.patience)
+}
+
+// errCodeNoLeader is what a server says that knows of no leader of the cluster: it may be cut off from the others, which
+// have one.
+const errCodeNoLeader jetstream.ErrorCode = 10008
+
+// answered keeps account of questions without answers, and tries another server after some time.
+func (s *stream) answered(err error) {
+	var refused *jetstream.APIError
+	switch {
+	case err == nil, errors.As(err, &refused) && refused.ErrorCode != errCodeNoLeader:
+		s.silent = time.Time{}
+		s.patience = min(s.patience, max(askWithin, 2*time.Since(s.asked)))
+	case s.silent.IsZero():
+		s.silent = time.Now()
+	case time.Since(s.silent) > reconnectAfter*s.patience:
+		s.elsewhere()
+	}
+}
+
+// undecided tries another server where a record has not found its place in the log for some time, whatever is answered: a
+// server that led the log and is cut off from the others goes on answering reads from what it has, and takes nothing.
+func (s *stream) undecided(since time.Time) {
+	if time.Since(since) > reconnectAfter*s.patience {
+		s.elsewhere()
+	}
+}
+
+// elsewhere tries another server, unless it has just done so.
+func (s *stream) elsewhere() {
+	if time.Since(s.left) <= reconnectAfter*s.patience {
+		return
+	}
+	s.left, s.silent = time.Now(), time.Now()
+	s.patience = min(2*s.patience, patientWithin)
+	_ = s.nc.ForceReconnect() // it fails where the connection is being made already
+}
+
+// publish sends a record once, to become the one behind last, and returns the sequence that it got.
+func (s *stream) publish(ctx context.Context, record []byte, last uint64) (uint64, error) {
+	ctx, cancel := s.asking(ctx)
+	defer cancel()
+	ack, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: s.subject, Data: record},
+		jetstream.WithExpectStream(s.name), jetstream.WithExpectLastSequence(last), jetstream.WithRetryAttempts(0))
+	s.answered(err)
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// get reads a record through the stream's leader.
+func (s *stream) get(ctx context.Context, seq uint64) (l lookup) {
+	ctx, cancel := s.asking(ctx)
+	defer cancel()
+	question := fmt.Appendf(nil, `{"seq":%d}`, seq)
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Data []byte `json:"data"`
+		} `json:"message"`
+	}
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+s.name, question)
+	if err == nil {
+		err = json.Unmarshal(m.Data, &answer)
+	}
+	if err == nil && answer.Error != nil {
+		err = answer.Error
+	}
+	s.answered(err)
+	switch {
+	case err == nil:
+		return lookup{record: answer.Message.Data}
+	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return lookup{}
+	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
+		return lookup{gone: true}
+	default:
+		return lookup{err: fmt.Errorf("reading record %d of stream %s: %w", seq, s.name, err)}
+	}
+}
+
+// find reads the record at a position or, where that was purged, the first one; info is set.
+func (s *stream) find(ctx context.Context, seq uint64) lookup {
+	ask, cancel := s.asking(ctx)
+	defer cancel()
+	got, err := s.js.Stream(ask, s.name)
+	s.answered(err)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return lookup{gone: true}
+	}
+	if err != nil {
+		return lookup{err: fmt.Errorf("looking at stream %s: %w", s.name, err)}
+	}
+	state := got.CachedInfo().State
+	info := span{first: state.FirstSeq, last: state.LastSeq, records: state.Msgs}
+	if info.records == 0 || info.last < seq {
+		return lookup{info: info}
+	}
+	l := s.get(ctx, max(seq, info.first))
+	l.info = info
+	return l
+}
+
+// purge removes the records below a sequence.
+func (s *stream) purge(ctx context.Context, below uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*askWithin)
+	defer cancel()
+	got, err := s.js.Stream(ctx, s.name)
+	if err == nil {
+		err = got.Purge(ctx, jetstream.WithPurgeSequence(below))
+	}
+	if err != nil {
+		return fmt.Errorf("purging stream %s: %w", s.name, err)
+	}
+	return nil
+}
