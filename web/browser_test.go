@@ -84,24 +84,33 @@ var beside = map[look][]look{
 
 // What does not fit: on a phone what scrolls sideways (lines of a file may), a number or a
 // heading that is broken or cut, a tab that one is on and does not see.
-const misfits = `(() => {
-	const found = [];
-	if (document.documentElement.scrollWidth > innerWidth) found.push("the page is wider than the screen");
-	if (innerWidth > 390) return found;
-	for (const e of document.querySelectorAll(".scroll")) if (e.scrollWidth > e.clientWidth + 1) found.push(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby"));
-	for (const e of document.querySelectorAll(".number, a.sort")) if (e.getClientRects().length > 1) found.push("broken: " + e.textContent);
-	for (const e of document.querySelectorAll("main button")) if (e.offsetParent && e.scrollWidth > e.clientWidth + 1) found.push("cut: " + e.textContent);
-	for (const e of document.querySelectorAll("thead th")) if (e.offsetParent && e.scrollWidth > e.clientWidth + 1) found.push("cut: " + e.textContent);
-	const tab = document.querySelector("nav [aria-current]").getBoundingClientRect();
-	if (tab.left < 0 || tab.right > innerWidth) found.push("the tab is out of view");
+const misfits = `(async () => {
+	let found = misfits();
+	for (let i = 0; found.length && i < 100; i++) {
+		await new Promise((again) => setTimeout(again, 50));
+		found = misfits();
+	}
 	return found;
+	function misfits() {
+		const found = [];
+		if (document.documentElement.scrollWidth > innerWidth) found.push("the page is wider than the screen");
+		if (innerWidth > 390) return found;
+		for (const e of document.querySelectorAll(".scroll")) if (e.scrollWidth > e.clientWidth + 1) found.push(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby"));
+		for (const e of document.querySelectorAll(".number, a.sort")) if (e.getClientRects().length > 1) found.push("broken: " + e.textContent);
+		for (const e of document.querySelectorAll("main button")) if (e.offsetParent && e.scrollWidth > e.clientWidth + 1) found.push("cut: " + e.textContent);
+		for (const e of document.querySelectorAll("thead th")) if (e.offsetParent && e.scrollWidth > e.clientWidth + 1) found.push("cut: " + e.textContent);
+		const tab = document.querySelector("nav [aria-current]").getBoundingClientRect();
+		if (tab.left < 0 || tab.right > innerWidth) found.push("the tab is out of view");
+		return found;
+	}
 })()`
 
 // requireFits fails if the page does not fit the screen: tables are cards on a phone, and
-// nothing has to be pushed aside.
+// nothing has to be pushed aside. It asks again for some seconds, because a page answers a
+// change of width only when it is drawn next.
 func requireFits(t *testing.T, tab *tab, l look) {
 	t.Helper()
-	require.Empty(t, ask(t, tab, chromedp.Evaluate[[]string](misfits)), l.name)
+	require.Empty(t, ask(t, tab, chromedp.Evaluate[[]string](misfits, chromedp.EvalAwaitPromise)), l.name)
 }
 
 func takePicture(t *testing.T, tab *tab, name string) {
