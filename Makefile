@@ -133,9 +133,10 @@ manifests: ## write deploy/kubernetes/numwatch.yaml, which the chart renders
 
 # The slow tests run once, without the detector, in make test. So do packages without
 # goroutines, those of messages and of the tools for rules, which have next to none,
-# scripts of commands that end at once, replicas in what others show the detector too, and
+# scripts of commands that end at once, replicas in what others show the detector too,
+# pages in a browser, which asks for what other tests of web ask for as well, and
 # deploytest, which looks at programs in other processes.
-WITHOUT_RACE := ^(TestReplicaIsKilledWithinALargeCommit|TestReplicasAreReseeded|TestReplicasHaveDifferentHistories|TestReplicasWantEventsOnThreeServers|TestStoreEntersAndLeavesASet)$$|^TestScripts$$/^(check|completion|db|init|language|named|robots|rules_backtest|rules_explain|rules_explain_for|rules_lint|rules_test|secrets|usage)$$
+WITHOUT_RACE := InABrowser$$|^(TestReplicaIsKilledWithinALargeCommit|TestReplicasAreReseeded|TestReplicasHaveDifferentHistories|TestReplicasWantEventsOnThreeServers|TestStoreEntersAndLeavesASet)$$|^TestScripts$$/^(check|completion|db|init|language|named|robots|rules_backtest|rules_explain|rules_explain_for|rules_lint|rules_test|secrets|usage)$$
 race: chromium
 	@echo "check: tests with the race detector"
 	@# Without GORACE each process that a test runs takes a second to end.
