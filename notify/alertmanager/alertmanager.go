@@ -1,15 +1,21 @@
+// Package alertmanager keeps an Alertmanager informed of what fires, by its API v2
+// (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml). It shows
+// state: every alert that is open is posted when it changes and again every minute, and
+// ends there by itself if numwatch is gone for five minutes; that an alert has ended is
+// posted until the Alertmanager acknowledges it. A cursor over the log says up to where
+// ends are acknowledged. Each address is a sink of its own.
+// It imports alert, phone and notify; internal/bot calls it.
 package alertmanager
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"numwatch/alert"
 	"numwatch/notify"
@@ -20,46 +26,24 @@ const (
 	// Component is what begins the name of an Alertmanager as a part of the bot.
 	Component = "alertmanager:"
 
-	codeUnavailable = "unavailable"
-
-	every     = time.Minute      // what is open is posted again
-	ahead     = 5 * every        // it ends, unless it is posted again
-	noticeFor = 10 * time.Minute // a notice is shown, which is more than a group usually waits
-
-	parkAfter   = 2 * time.Minute // of failures in a row; it goes on trying
-	minBackoff  = time.Second
-	maxBackoff  = time.Minute
-	readBatch   = 500
-	maxEnded    = 2000 // ends that are posted before more of the log is read
-	storeWithin = 5 * time.Second
+	endsWait   = "Alerts that end meanwhile are posted once it does"
+	alertsPath = "/api/v2/alerts"
+	maxShown   = 300 // runes of an answer
 )
 
 // Options configures a sink. Everything is needed but where it says so.
 type Options struct {
-	Name     string // of the channel, in config.yaml
+	Follower notify.FollowerOptions
 	URL      string // scheme, host and path alone
 	Login    Login
 	Alerts   func() []*alert.Alert // as they stand, closed ones too
-	Log      notify.Log
 	Space    func(phone.SpaceKey) phone.Space
 	Link     string // public address of the pages; may be empty
-	Recorder notify.Recorder
-	Saver    notify.Saver
-	Stored   []byte       // its checkpoint; nil: there is none, so only ends from now on are posted
-	May      func() error // called before each request; its error prevents it. Nil: all may be sent
-	Requests *prometheus.CounterVec
-	Logger   *slog.Logger
-	Trace    func(point string) // nil: none; for tests
 }
 
-// NewRequests returns the counter of all Alertmanagers: requests by sink and outcome.
-// Outcomes: ok, failed, refused (some of the alerts).
-func NewRequests(r prometheus.Registerer) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "numwatch_alertmanager_requests_total", Help: "Requests with alerts to Alertmanagers, by channel with address, and outcome.",
-	}, []string{"channel", "outcome"})
-	r.MustRegister(c)
-	return c
+// Login is how to log in. At most one of Username and Token is given.
+type Login struct {
+	Username, Password, Token string // Token: bearer
 }
 
 // ComponentOf is the name of an address as a part of the bot, and of its checkpoint.
@@ -72,91 +56,79 @@ func ComponentOf(channel, address string) string {
 
 // Sink keeps one address informed. Its methods are safe for concurrent use.
 type Sink struct {
-	o         Options
-	component string
-	client    *http.Client
-	cursor    *notify.Cursor // every end up to there is acknowledged
-	wake      notify.Signal
-	again     notify.Signal // try now
-	state     *notify.SinkState
-	dead      *notify.SinkState // alerts that were refused since the start
-
+	*notify.Follower
+	o Options
 	// Of Run alone.
-	whole time.Time       // when all that is open was posted
-	told  map[string]told // by alert: what the address has, as far as this run knows
+	whole time.Time            // when all that is open was posted
+	told  map[string]string    // by alert: what revision of it was posted
+	ended map[key]*alert.Alert // ends that are not acknowledged: of each alert the last
+	read  uint64               // the event up to which ended is known
 }
 
 // New returns a sink that does nothing until Run.
 func New(o Options) *Sink {
-	component := ComponentOf(o.Name, o.URL)
-	s := &Sink{
-		o: o, component: component, client: newClient(o.May), cursor: notify.NewCursor(component, o.Log, o.Saver, o.Stored),
-		wake: notify.NewSignal(), again: notify.NewSignal(), told: map[string]told{},
-		state: notify.NewSinkState(component, o.Recorder, o.Logger), dead: notify.NewSinkState(component+notify.DeadSuffix, o.Recorder, o.Logger),
-	}
-	if s.o.Trace == nil {
-		s.o.Trace = func(string) {}
-	}
-	for _, outcome := range []string{"ok", "failed", "refused"} {
-		s.count(outcome, 0)
-	}
-	return s
-}
-
-// Component is its name as a part of the bot.
-func (s *Sink) Component() string { return s.component }
-
-// Wake says that the log has grown. It never blocks.
-func (s *Sink) Wake() { s.wake.Send() }
-
-// Retry posts everything now. It never blocks.
-func (s *Sink) Retry() { s.again.Send() }
-
-// Status returns its state. Its lag is the events of the log whose consequences are not
-// acknowledged.
-func (s *Sink) Status() notify.Status {
-	return s.state.Status(s.cursor.Lag())
+	f := notify.NewFollower(o.Follower, "ok", "failed", "refused")
+	return &Sink{Follower: f, o: o, ended: map[key]*alert.Alert{}, read: f.Cursor.Seq()}
 }
 
 // Run posts until ctx ends. It then stores its position.
-func (s *Sink) Run(ctx context.Context) error {
-	defer s.client.CloseIdleConnections()
-	for failures := 0; ctx.Err() == nil; {
-		more, err := s.step(ctx)
+func (s *Sink) Run(ctx context.Context) error { return s.Follow(ctx, s.step, endsWait) }
+
+// post posts alerts in requests of a bounded size. What is refused would be refused again.
+func (s *Sink) post(ctx context.Context, due []posted) error {
+	for len(due) > 0 {
+		body, n := encode(due)
+		s.Trace("alertmanager:before")
+		err := call(ctx, s.Client, s.o.Login, http.MethodPost, s.o.URL+alertsPath, body)
+		s.Trace("alertmanager:after")
 		switch {
-		case ctx.Err() != nil:
+		case errors.Is(err, errRefused):
+			s.Count("refused", 1)
+			s.Logger.ErrorContext(ctx, "an Alertmanager refuses alerts", "sink", s.Name, "err", err)
+			s.Refused(ctx, fmt.Sprintf("%s: %v. It accepted the others in the request; the log names all such answers", s.Name, err))
 		case err != nil:
-			s.whole = time.Time{} // what the address has is uncertain
-			if s.state.Failed(ctx, err) >= parkAfter {
-				s.state.Park(ctx, codeUnavailable, fmt.Sprintf("%s does not accept alerts: %v. Alerts that end meanwhile are posted once it does", s.component, err))
-			}
-			s.pause(ctx, notify.Backoff(failures, minBackoff, maxBackoff), nil)
-			failures++
-		case !more:
-			failures = 0
-			s.dead.Report(ctx)
-			s.state.Works(ctx)
-			s.pause(ctx, time.Until(s.whole.Add(every)), s.wake)
+			s.Count("failed", 1)
+			return err
+		default:
+			s.Count("ok", 1)
 		}
+		due = due[n:]
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
-	defer cancel()
-	return s.cursor.Store(ctx)
+	return nil
 }
 
-// pause waits for a time, or until somebody asks to try again now, or there is news.
-func (s *Sink) pause(ctx context.Context, d time.Duration, news notify.Signal) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-s.again:
-		s.whole = time.Time{}
-	case <-news:
-	case <-t.C:
+// errRefused says that some of the alerts of a request were not accepted.
+var errRefused = errors.New("it refuses alerts")
+
+// call sends a request, and says what its answer means.
+func call(ctx context.Context, client *http.Client, login Login, method, address string, body []byte) error {
+	h := http.Header{"Content-Type": {"application/json"}}
+	switch {
+	case login.Token != "":
+		h.Set("Authorization", "Bearer "+login.Token)
+	case login.Username != "":
+		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(login.Username+":"+login.Password)))
 	}
+	answer, err := notify.Send(ctx, client, method, address, h, body)
+	if err != nil {
+		return err
+	}
+	err = answer.Err()
+	ofAPI := strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json") // not of a proxy
+	switch code := answer.Code; {
+	case code == http.StatusBadRequest && ofAPI:
+		return fmt.Errorf("%w: %s", errRefused, alert.Cut(alert.Plain(string(answer.Body)), maxShown))
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return fmt.Errorf("%w: check username and password, or token", err)
+	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed:
+		return fmt.Errorf("%w: the URL must be the one below which %s is", err, alertsPath)
+	}
+	return err
 }
 
-func (s *Sink) count(outcome string, n float64) {
-	s.o.Requests.WithLabelValues(strings.TrimPrefix(s.component, Component), outcome).Add(n)
+// Check asks an Alertmanager for its status, and posts nothing.
+func Check(ctx context.Context, address string, login Login) error {
+	client := notify.NewClient(true, nil)
+	defer client.CloseIdleConnections()
+	return call(ctx, client, login, http.MethodGet, address+"/api/v2/status", nil)
 }

@@ -157,6 +157,32 @@ func TestEndsArriveWhateverWasDown(t *testing.T) {
 	})
 }
 
+// An address that is down does not have the log read again at every try.
+func TestReadsTheLogOnce(t *testing.T) {
+	bubble(t, func(b *bed) {
+		b.start()
+		for n := range 3 {
+			b.w.opens(n)
+		}
+		b.pass(time.Second)
+		b.away(0)
+		b.w.ends(0)
+		b.pass(time.Minute)
+		before := b.w.reads
+		b.pass(time.Hour)
+		require.Equal(t, before, b.w.reads)
+		require.EqualValues(t, 1, b.Status().Lag, "it is not done with what it has read")
+		b.w.ends(1)
+		b.pass(time.Hour)
+		require.Equal(t, before+1, b.w.reads)
+		b.stop() // what it knows is gone, and is read again
+		b.am.Heal()
+		b.start()
+		require.Equal(t, []string{"8613800000002"}, b.firing())
+		require.Len(t, b.am.Ends(), 2)
+	})
+}
+
 // An end that is read late does not end what has opened again since.
 func TestAnOldEndDoesNotEndWhatFiresAgain(t *testing.T) {
 	bubble(t, func(b *bed) {
@@ -280,7 +306,7 @@ func TestAnAlertmanagerMayForget(t *testing.T) {
 	})
 }
 
-// To an Alertmanager, other labels are another alert: the one before ends.
+// To an Alertmanager, other labels are another alert: the one before ends by itself.
 func TestLabelsOfASpaceMayChange(t *testing.T) {
 	bubble(t, func(b *bed) {
 		b.start()
@@ -290,14 +316,13 @@ func TestLabelsOfASpaceMayChange(t *testing.T) {
 		b.w.labels = map[string]string{"tier": "silver"}
 		b.w.mu.Unlock()
 		b.pass(time.Minute)
+		require.Len(t, b.firing(), 2)
+		b.pass(5 * time.Minute)
 		require.Len(t, b.firing(), 1)
 		require.Contains(t, onlyName(b), "tier=silver")
-		b.w.mu.Lock()
-		b.w.labels = nil // the space leaves, with what is on it
-		b.w.mu.Unlock()
-		b.w.move(1, alert.Ended, alert.WasEnded)
+		b.w.ends(1)
 		b.pass(time.Second)
-		require.Empty(t, b.firing(), "it ends under the labels by which it is known")
+		require.Empty(t, b.firing())
 	})
 }
 
@@ -387,9 +412,9 @@ func TestRetry(t *testing.T) {
 
 // Only a replica that may act posts.
 func TestPostsOnlyWhereItMay(t *testing.T) {
-	c := newClient(func() error { return context.Canceled })
-	err := call(t.Context(), c, Login{}, http.MethodPost, "http://127.0.0.1:1", path, nil)
-	require.ErrorIs(t, err, context.Canceled)
+	b := newBed(t, newWorld(), "am")
+	b.o.Follower.May = func() error { return context.Canceled }
+	require.ErrorIs(t, New(b.o).post(t.Context(), []posted{{}}), context.Canceled)
 }
 
 // What left the log before it was read cannot be told, and holds nothing up.
@@ -414,17 +439,16 @@ func TestWhatLeftTheLog(t *testing.T) {
 func TestLabelsAreValidAndUnique(t *testing.T) {
 	w := newWorld()
 	w.labels = map[string]string{
-		"alertname": "mine", "drill": "no", "label_drill": "clash", "cost-center": "7", "cost.center": "8", "2nd": "x", "größe": "L", "empty": "", "tier": "go\u202eld\n",
+		"alertname": "mine", "drill": "no", "label_drill": "clash", "cost-center": "7", "cost.center": "8", "2nd": "x", "größe": "L", "empty": "", "": "nameless", "tier": "go\u202eld\n",
 	}
 	a := &alert.Alert{Rule: "quality-red", Subject: number(1), Field: phone.QualityRating}
 	require.Equal(t, map[string]string{
 		"alertname": "quality-red", "severity": "critical", "field": "QualityRating", "account": "main", "space": "1001", "number": "8613800000001",
 		"label_alertname": "mine", "label_drill": "no", "label_label_drill": "clash", "cost_center": "7", "label_cost_center": "8",
-		"_2nd": "x", "gr__e": "L", "tier": "gold ",
+		"_2nd": "x", "gr__e": "L", "_": "nameless", "tier": "gold ",
 	}, newBed(t, w, "am").sinkLabels(a))
 	sink := &alert.Alert{Rule: "sink-parked", Subject: phone.Subject{Component: "nats"}, Field: phone.Sink}
 	require.Equal(t, "nats", newBed(t, newWorld(), "am").sinkLabels(sink)["part"])
-	require.Equal(t, "_", validName(""))
 }
 
 func (b *bed) sinkLabels(a *alert.Alert) map[string]string { return New(b.o).labels(a) }

@@ -19,6 +19,7 @@ import (
 	"numwatch/alert"
 	sim "numwatch/internal/sim/alertmanager"
 	"numwatch/internal/sim/simtest"
+	"numwatch/notify"
 	"numwatch/phone"
 )
 
@@ -27,6 +28,7 @@ type world struct {
 	mu     sync.Mutex
 	events []alert.Event
 	first  uint64
+	reads  int // of the log
 	alerts map[string]alert.Alert
 	saved  map[string][]byte
 	saves  int
@@ -89,6 +91,7 @@ func (w *world) Alerts() (all []*alert.Alert) {
 func (w *world) ReadLog(from uint64, most int) ([]alert.Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reads++
 	from = max(from, w.first, 1)
 	if from > uint64(len(w.events)) {
 		return nil, nil
@@ -146,15 +149,18 @@ type bed struct {
 func newBed(t *testing.T, w *world, host string) *bed {
 	r := prometheus.NewRegistry()
 	return &bed{t: t, w: w, am: sim.New(sim.Config{}), registry: r, o: Options{
-		Name: "prod", URL: "http://" + host + ":9093", Alerts: w.Alerts, Log: w, Space: w.space, Link: "https://numwatch.example.com/",
-		Recorder: w, Saver: w, Requests: NewRequests(r), Logger: slog.New(slog.DiscardHandler),
+		URL: "http://" + host + ":9093", Alerts: w.Alerts, Space: w.space, Link: "https://numwatch.example.com/",
+		Follower: notify.FollowerOptions{
+			Channel: "prod", Name: ComponentOf("prod", "http://"+host+":9093"), AllowPrivate: true, Log: w, Recorder: w, Saver: w,
+			Outcomes: notify.NewOutcomes(r, "requests", ""), Logger: slog.New(slog.DiscardHandler),
+		},
 	}}
 }
 
 func (b *bed) start() {
-	b.o.Stored = b.w.saved[ComponentOf(b.o.Name, b.o.URL)]
+	b.o.Follower.Stored = b.w.saved[b.o.Follower.Name]
 	b.Sink = New(b.o)
-	b.client.Transport = simtest.Direct(b.am)
+	b.Client.Transport = simtest.Direct(b.am)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()

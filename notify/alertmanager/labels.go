@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +13,15 @@ import (
 	"numwatch/alert"
 )
 
-// maxText is how many runes of a text are posted.
-const maxText = 2000
+const (
+	maxAlerts = 200       // in one request
+	maxBody   = 512 << 10 // bytes: half of what proxies commonly take
+	maxText   = 2000      // runes of a label or annotation
+)
+
+// notInNames is what not every version of Alertmanager takes in the name of a label, nor
+// every receiver behind it.
+var notInNames = regexp.MustCompile(`[^a-zA-Z0-9_]`)
 
 // posted is an alert as the API takes it. Its labels say which one it is.
 type posted struct {
@@ -26,50 +34,35 @@ type posted struct {
 
 // render describes an alert that lasts until a time.
 func (s *Sink) render(a *alert.Alert, until time.Time) posted {
+	link := ""
+	if s.o.Link != "" {
+		link = strings.TrimSuffix(s.o.Link, "/") + "/alerts?state=all&incident=" + url.QueryEscape(a.Incident)
+	}
 	if until.Before(a.Since) { // the clock was set back
 		until = a.Since
 	}
-	p := posted{Labels: s.labels(a), Annotations: annotations(a), StartsAt: a.Since, EndsAt: until}
-	if s.o.Link != "" {
-		p.GeneratorURL = strings.TrimSuffix(s.o.Link, "/") + "/alerts?state=all&incident=" + url.QueryEscape(a.Incident)
-	}
-	return p
+	return posted{s.labels(a), annotations(a), a.Since, until, link}
 }
 
-// labels are the same from an alert's opening to its end, as long as those of its space
-// are.
+// labels are the same from an alert's opening to its end, unless those of its space change.
 func (s *Sink) labels(a *alert.Alert) map[string]string {
 	labels := map[string]string{
 		"alertname": cmp.Or(a.OpenedAs, a.Rule), "severity": a.Severity.String(), "field": a.Field.String(),
-		"account": a.Subject.Account, "space": a.Subject.Space, "number": a.Subject.PhoneNumber, "part": a.Subject.Component, "drill": "",
-	}
-	if a.Drill {
-		labels["drill"] = "true"
+		"account": a.Subject.Account, "space": a.Subject.Space, "number": a.Subject.PhoneNumber, "part": a.Subject.Component,
+		"drill": map[bool]string{true: "true"}[a.Drill],
 	}
 	own := s.o.Space(a.Subject.SpaceKey()).Labels
 	for _, name := range slices.Sorted(maps.Keys(own)) {
-		valid := validName(name)
+		valid := notInNames.ReplaceAllString(name, "_")
+		if valid == "" || valid[0] <= '9' {
+			valid = "_" + valid
+		}
 		for _, taken := labels[valid]; taken; _, taken = labels[valid] {
 			valid = "label_" + valid
 		}
 		labels[valid] = own[name]
 	}
 	return filled(labels)
-}
-
-// validName makes a name of letters, digits and _ that does not begin with a digit, which
-// every version of Alertmanager takes, and every receiver behind it.
-func validName(name string) string {
-	valid := strings.Map(func(r rune) rune {
-		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-			return r
-		}
-		return '_'
-	}, name)
-	if valid == "" || valid[0] <= '9' {
-		return "_" + valid
-	}
-	return valid
 }
 
 func annotations(a *alert.Alert) map[string]string {
@@ -85,8 +78,7 @@ func annotations(a *alert.Alert) map[string]string {
 	return filled(texts)
 }
 
-// filled returns the texts that are not empty, plain and of a bounded length: an
-// Alertmanager takes an empty label for none.
+// filled returns the texts that are not empty, plain and of a bounded length.
 func filled(texts map[string]string) map[string]string {
 	out := make(map[string]string, len(texts))
 	for name, text := range texts {
@@ -98,18 +90,11 @@ func filled(texts map[string]string) map[string]string {
 }
 
 // encode returns the first alerts as the body of a request, and how many they are.
-func encode(all []posted) (body []byte, n int) {
-	body = []byte{'['}
-	for n < len(all) && n < maxAlerts {
-		one, _ := json.Marshal(&all[n]) // texts and times cannot fail
-		if n > 0 {
-			if len(body)+len(one) > maxBody {
-				break
-			}
-			body = append(body, ',')
+func encode(due []posted) (body []byte, n int) {
+	for n = min(len(due), maxAlerts); ; n = (n + 1) / 2 {
+		body, _ = json.Marshal(due[:n]) // texts and times cannot fail
+		if len(body) <= maxBody || n == 1 {
+			return body, n
 		}
-		body = append(body, one...)
-		n++
 	}
-	return append(body, ']'), n
 }

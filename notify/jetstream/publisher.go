@@ -22,14 +22,13 @@ import (
 )
 
 const (
-	component       = "nats"
-	codeUnavailable = "unavailable"
-	codeBehind      = "behind"
-	parkAfter       = 2 * time.Minute // a server that is updated is away for less
-	backoffMin      = 200 * time.Millisecond
-	backoffMax      = 15 * time.Second
-	behindAfter     = 5 * time.Minute
-	mayEvery        = 50 * time.Millisecond // how often it is asked again whether events may be published
+	component   = "nats"
+	codeBehind  = "behind"
+	parkAfter   = 2 * time.Minute // a server that is updated is away for less
+	backoffMin  = 200 * time.Millisecond
+	backoffMax  = 15 * time.Second
+	behindAfter = 5 * time.Minute
+	mayEvery    = 50 * time.Millisecond // how often it is asked again whether events may be published
 )
 
 // Options configures the cursor over the log.
@@ -298,7 +297,7 @@ func (p *Publisher) failed(ctx context.Context, err error, failures int) {
 	}
 	p.setError(err)
 	if now.Sub(p.failing) >= p.patient {
-		p.state.Park(ctx, codeUnavailable, err.Error())
+		p.state.Park(ctx, notify.CodeUnavailable, err.Error())
 	}
 	select {
 	case <-ctx.Done():

@@ -117,7 +117,7 @@ func (r *Robot) failed(ctx context.Context, channel string, e *sendError) {
 		r.failingSince = now
 		r.o.Logger.WarnContext(ctx, "posting to a chat fails", "channel", r.o.Name, "err", e)
 	}
-	wait, code := cmp.Or(e.wait, notify.Backoff(r.failures-1, retryFirst, retryMax)), cmp.Or(e.code, codeUnavailable)
+	wait, code := cmp.Or(e.wait, notify.Backoff(r.failures-1, retryFirst, retryMax)), cmp.Or(e.code, notify.CodeUnavailable)
 	if e.class == refused {
 		wait = refusedFor
 	}

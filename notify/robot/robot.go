@@ -27,8 +27,6 @@ const (
 	stuckAfter  = 2 * time.Minute // of failures; it goes on trying
 	upkeepEvery = time.Minute
 	stopsWithin = 5 * time.Second // for what is under way when the program stops
-
-	codeUnavailable = "unavailable"
 )
 
 // Channel is a channel of rules.yaml that leads to the robot.
@@ -60,11 +58,7 @@ type Options struct {
 // NewMessages returns the counter of a kind's robots: messages by channel and outcome.
 // Outcomes: ok, failed (an attempt), dead (given up for good).
 func NewMessages(r prometheus.Registerer, kind string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "numwatch_" + kind + "_messages_total", Help: "Messages posted to " + kind + ", by channel and outcome.",
-	}, []string{"channel", "outcome"})
-	r.MustRegister(c)
-	return c
+	return notify.NewOutcomes(r, "numwatch_"+kind+"_messages_total", "Messages posted to "+kind+", by channel and outcome.")
 }
 
 // Robot tells one group. Its methods are safe for concurrent use.

@@ -1,24 +1,20 @@
 package robot
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
+	"numwatch/notify"
 	"numwatch/notify/card"
 )
 
-const (
-	maxAnswer = 64 << 10
-	maxShown  = 200 // runes of the chat's answer
-)
+const maxShown = 200 // runes of the chat's answer
 
 // class says what a failed request is about.
 type class uint8
@@ -121,22 +117,11 @@ func (r *Robot) request(ctx context.Context, c *card.Card) error {
 	}
 	ctx, cancel := untilStopped(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
+	answer, err := notify.Send(ctx, r.client, http.MethodPost, address.String(), http.Header{"Content-Type": {"application/json; charset=utf-8"}}, body)
 	if err != nil {
-		return &sendError{class: refused, err: errors.New("the URL of the channel is not valid")}
+		return &sendError{err: err}
 	}
-	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	req.Header.Set("User-Agent", "numwatch")
-	resp, err := r.client.Do(req)
-	if err != nil {
-		return &sendError{err: withoutURL(err)}
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return &sendError{err: fmt.Errorf("reading the answer: %w", withoutURL(err))}
-	}
-	return d.understand(resp, text)
+	return d.understand(answer)
 }
 
 // untilStopped lets a request under way end well when the program stops.
@@ -149,30 +134,22 @@ func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	return out, func() { stop(); cancel() }
 }
 
-// withoutURL drops the URL from an error: it holds a token.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
 // understand says what an answer means.
-func (d *Dialect) understand(resp *http.Response, text []byte) error {
+func (d *Dialect) understand(resp *notify.Answer) error {
 	var a answer
-	decoded := json.Unmarshal(text, &a) == nil
+	decoded := json.Unmarshal(resp.Body, &a) == nil
 	code, known := a.code()
 	switch {
-	case decoded && known && code == 0 && resp.StatusCode < 300:
+	case decoded && known && code == 0 && resp.Code < 300:
 		return nil
 	case decoded && known && code != 0:
 		e := d.judge(&a)
 		e.code = strconv.Itoa(code)
 		return e
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500:
-		return &sendError{err: fmt.Errorf("it answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
-	case resp.StatusCode >= 300:
-		return &sendError{class: refused, err: fmt.Errorf("it answered %d %s: check the url of the channel", resp.StatusCode, http.StatusText(resp.StatusCode))}
+	case resp.Code == http.StatusTooManyRequests, resp.Code >= 500:
+		return &sendError{err: resp.Err()}
+	case resp.Code >= 300:
+		return &sendError{class: refused, err: fmt.Errorf("%w: check the url of the channel", resp.Err())}
 	default:
 		return &sendError{err: errors.New("its answer is not a robot's: check the url of the channel")}
 	}

@@ -58,11 +58,11 @@ func (s *Sink) deliver(ctx context.Context, events []*alert.Event) bool {
 }
 
 func (s *Sink) attempt(ctx context.Context, p *post) {
-	s.o.Trace("webhook:before")
+	s.Trace("webhook:before")
 	p.result = s.send(ctx, p.id, p.body)
 	if p.outcome == delivered {
-		s.o.Trace("webhook:after")
-		s.o.Events.WithLabelValues(s.o.Name, "ok").Inc()
+		s.Trace("webhook:after")
+		s.Count("ok", 1)
 	}
 }
 
@@ -74,50 +74,34 @@ func (s *Sink) insist(ctx context.Context, p *post) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		s.o.Events.WithLabelValues(s.o.Name, "failed").Inc()
-		failing := s.state.Failed(ctx, p.err)
-		switch {
-		case p.outcome == gone:
-			s.state.Park(ctx, codeGone, fmt.Sprintf("the webhook %s no longer accepts events: %v. Correct or remove it in config.yaml; it is retried every hour", s.o.Name, p.err))
+		s.Count("failed", 1)
+		switch p.outcome {
+		case later:
+			s.Failed(ctx, p.err, eventsWait)
+		case gone:
+			s.Failed(ctx, p.err, "")
+			s.Park(ctx, codeGone, fmt.Sprintf("the webhook %s no longer accepts events: %v. Correct or remove it in config.yaml; it is retried every hour", s.Channel, p.err))
 			p.wait = maxBackoff
-		case p.outcome == later && failing >= s.patient:
-			s.state.Park(ctx, codeUnavailable, fmt.Sprintf("the webhook %s does not accept events: %v. Nothing is lost: they wait in the log", s.o.Name, p.err))
-		case p.outcome == later:
 		default:
+			s.Failed(ctx, p.err, "")
 			if refusals++; refusals == maxRefusals {
 				s.giveUp(ctx, p.id, p.err)
 				return true
 			}
 		}
-		if !s.pause(ctx, max(p.wait, notify.Backoff(failures, s.first, maxBackoff))) {
-			return false
+		if s.Pause(ctx, max(p.wait, notify.Backoff(failures, minBackoff, maxBackoff))); ctx.Err() == nil {
+			s.attempt(ctx, p)
 		}
-		s.attempt(ctx, p)
 	}
-	s.working(ctx)
-	return true
-}
-
-// pause waits for a time, or until somebody asks to try again now.
-func (s *Sink) pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-s.again:
-	case <-t.C:
-	}
+	s.Works(ctx)
 	return true
 }
 
 // giveUp passes over an event that the receiver refuses for good. The first one is
 // reported to the rules, until the next start.
 func (s *Sink) giveUp(ctx context.Context, id string, err error) {
-	s.o.Events.WithLabelValues(s.o.Name, "dead").Inc()
-	s.o.Logger.ErrorContext(ctx, "a webhook refuses an event, which is skipped", "channel", s.o.Name, "event_id", id, "err", err)
-	if _, reported := s.dead.Parked(); !reported {
-		s.dead.Park(ctx, notify.CodeDead, fmt.Sprintf(
-			"the webhook %s refused event %s %d times: %v. It was skipped and stays in the history; the log names all such events", s.o.Name, id, maxRefusals, err))
-	}
+	s.Count("dead", 1)
+	s.Logger.ErrorContext(ctx, "a webhook refuses an event, which is skipped", "channel", s.Channel, "event_id", id, "err", err)
+	s.Refused(ctx, fmt.Sprintf(
+		"the webhook %s refused event %s %d times: %v. It was skipped and stays in the history; the log names all such events", s.Channel, id, maxRefusals, err))
 }

@@ -1,15 +1,12 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
+
+	"numwatch/notify"
 )
 
 // outcome is what becomes of an event after an answer.
@@ -22,11 +19,6 @@ const (
 	gone              // the receiver refuses all events
 )
 
-const (
-	contentType = "application/cloudevents+json"
-	maxAnswer   = 64 << 10 // bytes read, so that the connection can be used again
-)
-
 // result is the outcome of an attempt.
 type result struct {
 	outcome outcome
@@ -36,47 +28,30 @@ type result struct {
 
 // send posts a body once.
 func (s *Sink) send(ctx context.Context, id string, body []byte) result {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.URL, bytes.NewReader(body))
-	if err != nil {
-		return result{outcome: gone, err: errors.New("the URL of the channel is not valid")}
-	}
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("User-Agent", "numwatch")
 	now := time.Now()
-	sign(req.Header, s.o.Secrets, id, now, body)
-	answer, err := s.client.Do(req)
+	h := http.Header{"Content-Type": {"application/cloudevents+json"}}
+	sign(h, s.o.Secrets, id, now, body)
+	answer, err := notify.Send(ctx, s.Client, http.MethodPost, s.o.URL, h, body)
 	if err != nil {
-		return result{outcome: later, err: withoutURL(err)}
+		return result{outcome: later, err: err}
 	}
-	defer answer.Body.Close()
-	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer) // only so that the connection can be used again
-	return judge(answer.StatusCode, answer.Header, now)
-}
-
-// withoutURL drops the URL from an error: it may hold a token.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
+	return judge(answer, now)
 }
 
 // judge says what an answer means.
-func judge(code int, h http.Header, now time.Time) result {
-	err := fmt.Errorf("it answered %d %s", code, http.StatusText(code))
+func judge(answer *notify.Answer, now time.Time) result {
+	code, err := answer.Code, answer.Err()
 	switch {
-	case code >= 200 && code < 300:
+	case err == nil:
 		return result{outcome: delivered}
 	case code == http.StatusGone:
 		return result{outcome: gone, err: err}
 	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
-		return result{outcome: later, err: err, wait: retryAfter(h.Get("Retry-After"), now)}
+		return result{outcome: later, err: err, wait: retryAfter(answer.Header.Get("Retry-After"), now)}
 	case code == http.StatusRequestTimeout, code >= 500,
 		// These are about the address or the key, and so about every event.
 		code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound, code == http.StatusMethodNotAllowed:
 		return result{outcome: later, err: err}
-	case code >= 300 && code < 400:
-		return result{outcome: refused, err: fmt.Errorf("%w: redirects are not followed; set the url to its target", err)}
 	default:
 		return result{outcome: refused, err: err}
 	}

@@ -18,6 +18,7 @@ import (
 	"numwatch/alert"
 	"numwatch/internal/sim/simtest"
 	sim "numwatch/internal/sim/webhook"
+	"numwatch/notify"
 	"numwatch/phone"
 )
 
@@ -130,15 +131,17 @@ func (b *bed) options() Options {
 	require.NoError(b.t, err)
 	b.registry = prometheus.NewRegistry()
 	return Options{
-		Name: "siem", URL: "https://hook.example.com/in?token=TOPSECRET", Secrets: []Secret{secret}, AllowPrivate: true,
-		Wants: func(e *alert.Event) bool { return e.Kind == alert.KindAlert }, Log: b.log, FirstSeq: b.log.firstSeq, Renderer: renderer{},
-		Recorder: b.log, Saver: b.log, Stored: b.log.saved, Events: NewEvents(b.registry), Logger: slog.New(slog.DiscardHandler),
+		URL: "https://hook.example.com/in?token=TOPSECRET", Secrets: []Secret{secret},
+		Wants: func(e *alert.Event) bool { return e.Kind == alert.KindAlert }, FirstSeq: b.log.firstSeq, Renderer: renderer{},
+		Follower: notify.FollowerOptions{
+			Channel: "siem", Name: Component + "siem", Outcomes: notify.NewOutcomes(b.registry, "events", ""), AllowPrivate: true, Log: b.log, Recorder: b.log, Saver: b.log, Stored: b.log.saved, Logger: slog.New(slog.DiscardHandler),
+		},
 	}
 }
 
 func (b *bed) start(o Options) {
 	b.Sink = New(o)
-	b.client.Transport = simtest.Direct(b.hook)
+	b.Client.Transport = simtest.Direct(b.hook)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -319,7 +322,7 @@ func TestSeveralAtOnceInOrderPerNumber(t *testing.T) {
 		b.Wake()
 		for b.Status().Lag > 0 {
 			require.Less(t, time.Since(begun), events*20*time.Millisecond/2)
-			require.LessOrEqual(t, b.cursor.Seq(), b.lowestMissing(), "the cursor is ahead of what was taken")
+			require.LessOrEqual(t, b.Cursor.Seq(), b.lowestMissing(), "the cursor is ahead of what was taken")
 			time.Sleep(10 * time.Millisecond)
 		}
 		t.Logf("%d events in %s", events, time.Since(begun))

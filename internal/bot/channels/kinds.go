@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"numwatch/alert"
 	"numwatch/internal/config"
 	"numwatch/notify"
@@ -56,23 +58,33 @@ func Check(ctx context.Context, c *config.Channel) []Finding {
 	return kinds()[rules.Kind(c.Type)].check(ctx, c)
 }
 
+// follow is how a sink follows the log.
+func (o *Options) follow(c *config.Channel, name string, allowPrivate bool, outcomes *prometheus.CounterVec) (notify.FollowerOptions, error) {
+	stored, err := o.Store.Checkpoint(name)
+	if err != nil {
+		return notify.FollowerOptions{}, fmt.Errorf("reading the position of %s: %w", name, err)
+	}
+	return notify.FollowerOptions{
+		Channel: c.Name, Name: name, AllowPrivate: allowPrivate, Log: o.Store, Recorder: o.Loop, Saver: o.Loop, Stored: stored,
+		May: o.May, Outcomes: outcomes, Logger: o.Logger, Trace: o.Trace,
+	}, nil
+}
+
 func openWebhooks(o *Options) func(*config.Channel) ([]Sink, error) {
-	events := webhook.NewEvents(o.Registerer)
+	events := notify.NewOutcomes(o.Registerer, "numwatch_webhook_events_total", "Events posted to webhooks, by channel and outcome.")
 	return func(c *config.Channel) ([]Sink, error) {
-		stored, err := o.Store.Checkpoint(webhook.Checkpoint(c.Name))
+		follow, err := o.follow(c, webhook.Component+c.Name, c.AllowPrivate, events)
 		if err != nil {
-			return nil, fmt.Errorf("reading the position of webhook %s: %w", c.Name, err)
+			return nil, err
 		}
 		secrets, err := secretsOf(c)
 		if err != nil {
 			return nil, err
 		}
 		return []Sink{webhook.New(webhook.Options{
-			Name: c.Name, URL: c.URL.Reveal(), Secrets: secrets, AllowPrivate: c.AllowPrivate,
-			Wants: func(e *alert.Event) bool { return wants(c, e) },
-			Log:   o.Store, FirstSeq: o.Store.FirstSeq, Recorder: o.Loop, Saver: o.Loop, Stored: stored,
+			Follower: follow, URL: c.URL.Reveal(), Secrets: secrets, FirstSeq: o.Store.FirstSeq,
+			Wants:    func(e *alert.Event) bool { return wants(c, e) },
 			Renderer: &jetstream.Renderer{Epoch: o.Store.Epoch(), Space: o.Space, RedactURLs: c.RedactURLs},
-			May:      o.May, Events: events, Logger: o.Logger, Trace: o.Trace,
 		})}, nil
 	}
 }
@@ -115,17 +127,15 @@ func secretsOf(c *config.Channel) (secrets []webhook.Secret, err error) {
 }
 
 func openAlertmanagers(o *Options) func(*config.Channel) ([]Sink, error) {
-	requests := alertmanager.NewRequests(o.Registerer)
+	requests := notify.NewOutcomes(o.Registerer, "numwatch_alertmanager_requests_total", "Requests with alerts to Alertmanagers, by channel with address, and outcome.")
 	return func(c *config.Channel) (sinks []Sink, err error) {
 		for _, address := range c.URLs {
-			component := alertmanager.ComponentOf(c.Name, address)
-			stored, err := o.Store.Checkpoint(component)
+			follow, err := o.follow(c, alertmanager.ComponentOf(c.Name, address), true, requests)
 			if err != nil {
-				return nil, fmt.Errorf("reading what %s knows: %w", component, err)
+				return nil, err
 			}
 			sinks = append(sinks, alertmanager.New(alertmanager.Options{
-				Name: c.Name, URL: address, Login: loginOf(c), Alerts: o.Alerts, Log: o.Store, Space: o.Space, Link: o.Link,
-				Recorder: o.Loop, Saver: o.Loop, Stored: stored, May: o.May, Requests: requests, Logger: o.Logger, Trace: o.Trace,
+				Follower: follow, URL: address, Login: loginOf(c), Alerts: o.Alerts, Space: o.Space, Link: o.Link,
 			}))
 		}
 		return sinks, nil
