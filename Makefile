@@ -98,6 +98,7 @@ tidy-check:
 	@$(GO) mod tidy -diff
 	@cd tools/pinned && $(GO) mod tidy -diff
 	@cd tools/chart && $(GO) mod tidy -diff
+	@cd tools/alertmanager && $(GO) mod tidy -diff
 
 vet:
 	@echo "check: vet"
