@@ -314,7 +314,7 @@ func (s *site) spacePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := spacePage{
-		Title: display.Text(space.Title()), Complete: s.View.Built(), Cut: len(events) == spaceHistoryRead, Bans: display.Bans(events, found.Total, now),
+		Title: display.Text(space.Title()), Complete: s.View.Built(), Cut: len(events) == spaceHistoryRead, Bans: display.Bans(events, found.Rows, found.Total, now),
 		Entry: spaceEntry(&space, known, s.failingSpace(k)), More: max(found.Total-spaceRows, 0),
 		Numbers:   "numbers?" + url.Values{"account": {k.Account}, "space": {k.ID}}.Encode(),
 		Incidents: s.incidentRows(byIncident(s.selected(selection{State: stateAll, Account: k.Account, Space: k.ID}))),

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
+	"numwatch/internal/view"
+	"numwatch/phone"
 	"numwatch/web/api"
 )
 
@@ -75,6 +77,8 @@ func TestSpacesAreSorted(t *testing.T) {
 // A customer's page leads to its numbers, and others of its links lead to it.
 func TestPageOfASpace(t *testing.T) {
 	b := busyBot()
+	old := slices.IndexFunc(b.numbers, func(r view.Row) bool { return r.Space == b.spaces[3].SpaceKey })
+	b.numbers[old].Number.Set(phone.Status, "BANNED")
 	h := New(b.options(t))
 	path := "spaces/main/" + b.spaces[2].ID
 	for from, link := range map[string]string{
@@ -87,6 +91,7 @@ func TestPageOfASpace(t *testing.T) {
 	require.NotContains(t, body, "Harbour Coffee", "nothing of others")
 	require.Contains(t, request{path: "/spaces/main/" + b.spaces[4].ID}.to(h).Body.String(), "This space cannot be polled")
 	require.Equal(t, 404, request{path: "/spaces/main/none"}.to(h).Code)
+	require.Contains(t, request{path: "/spaces/main/" + b.spaces[3].ID}.to(h).Body.String(), "1 ban in the last 30 days, 1 not over", "however long ago it began")
 	b.broken = errDisk
 	require.Equal(t, 500, request{path: "/" + path}.to(h).Code)
 }

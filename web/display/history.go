@@ -45,39 +45,70 @@ func barsOf(events []alert.Event, now time.Time, several int, width time.Duratio
 // bansFor is the time that is looked back over.
 const bansFor = 30 * 24 * time.Hour
 
+// ban is one that is not over.
+type ban struct {
+	from time.Time
+	seen bool // its beginning was
+}
+
 // Bans says how often numbers were banned within the time of the events, which are
 // newest first, how long that took to end, and for how much of the time they were not.
-func Bans(events []alert.Event, numbers int, now time.Time) string {
+// Rows are the numbers as they are now: a ban may be older than any event.
+func Bans(events []alert.Event, rows []view.Row, numbers int, now time.Time) string {
 	const banned = "BANNED"
 	bans, over := 0, 0
 	var recovery, lost time.Duration
-	since := map[string]time.Time{} // by number that is banned
-	end := func(number string, at time.Time) time.Duration {
-		took := at.Sub(since[number])
-		delete(since, number)
-		lost += took
-		return took
+	open := map[string]ban{} // by number
+	earlier := ban{from: now.Add(-bansFor)}
+	begin := func(number string, b ban) {
+		if _, is := open[number]; !is {
+			bans++
+			open[number] = b
+		}
+	}
+	end := func(number string, at time.Time) (took time.Duration, seen bool) {
+		b := open[number]
+		delete(open, number)
+		lost += at.Sub(b.from)
+		return at.Sub(b.from), b.seen
 	}
 	for i := len(events) - 1; i >= 0; i-- {
 		c := &events[i].Change
-		_, is := since[c.Subject.PhoneNumber]
+		if events[i].Kind != alert.KindChange {
+			continue
+		}
+		number, was, is := c.Subject.PhoneNumber, "", ""
 		switch {
-		case events[i].Kind != alert.KindChange || c.Field != phone.Status && c.Field != phone.Presence:
-		case c.Field == phone.Status && c.New == banned && !is:
-			bans++
-			since[c.Subject.PhoneNumber] = c.SeenAt
-		case c.Field == phone.Status && c.New != banned && is:
-			over++
-			recovery += end(c.Subject.PhoneNumber, c.SeenAt)
-		case c.Field == phone.Presence && c.New != phone.Appeared && is:
-			end(c.Subject.PhoneNumber, c.SeenAt) // it is gone, and did not recover
+		case c.Field == phone.Status:
+			was, is = c.Old, c.New
+		case c.Field != phone.Presence || c.Number == nil:
+		case c.New == phone.Appeared:
+			is = c.Number.Get(phone.Status)
+		default:
+			was = c.Number.Get(phone.Status)
+		}
+		if was == banned {
+			begin(number, earlier)
+			took, seen := end(number, c.SeenAt)
+			if seen && is != "" && !phone.Status.EndsLife(is) { // else it is gone, and did not recover
+				over++
+				recovery += took
+			}
+		}
+		if is == banned {
+			begin(number, ban{c.SeenAt, c.Field == phone.Status})
+		}
+	}
+	for i := range rows {
+		if rows[i].Number.Get(phone.Status) == banned {
+			begin(rows[i].Number.PhoneNumber, earlier)
 		}
 	}
 	if bans == 0 {
 		return "No ban in the last 30 days"
 	}
-	lasting := len(since)
-	for number := range since {
+	lasting := len(open)
+	for number := range open {
 		end(number, now)
 	}
 	text := phone.Count(bans, "ban") + " in the last 30 days"
