@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"os/user"
 	"slices"
 	"strings"
 
@@ -16,11 +17,14 @@ import (
 
 // person is the flag of the commands that act in somebody's name.
 type person struct {
-	By string `placeholder:"NAME" help:"Your name, shown to others (default: $$USER)."`
+	By string `placeholder:"NAME" help:"Your name, shown to others (default: $$USER, or your login)."`
 }
 
 func (w person) name(p *command.Program) (string, error) {
 	name := cmp.Or(w.By, p.Getenv("USER"))
+	if login, err := user.Current(); name == "" && err == nil { // a shell in a container has no $USER
+		name = login.Username
+	}
 	if name == "" {
 		return "", command.UsageError("who are you? Give your name with --by NAME")
 	}
