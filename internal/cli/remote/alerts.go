@@ -17,7 +17,7 @@ type AlertsCommand struct {
 	asking
 	State    string   `enum:"open,firing,closed,all" default:"open" help:"Which alerts: open, firing, closed (recently) or all."`
 	Severity []string `placeholder:"NAME" enum:"critical,high,warning,info" help:"Only these: critical, high, warning, info."`
-	Incident string   `placeholder:"ID" complete:"incidents" help:"Only of this incident: everything wrong with one number, space, account or part of the bot."`
+	Incident string   `placeholder:"ID" complete:"incidents" help:"Only of this incident: everything wrong with one number, space, account or part of the bot. The start of its id is enough."`
 	Rule     string   `placeholder:"NAME" complete:"rules" help:"Only of this rule."`
 	Account  string   `placeholder:"NAME" complete:"accounts" help:"Only of this account."`
 	Space    string   `placeholder:"ID" complete:"spaces" help:"Only of this space, by its id or name."`
@@ -53,11 +53,18 @@ func (c *AlertsCommand) list(ctx context.Context, p *command.Program) (list api.
 	return list, c.GetJSON(ctx, p, "/api/v1/alerts?"+q.Encode(), &list)
 }
 
-// check reports names that do not exist, and resolves the space's name.
+// check reports names that do not exist, and resolves the space's name and the start of an incident's id.
 func (c *AlertsCommand) check(ctx context.Context, p *command.Program) error {
 	d := directory{Client: c.Client, p: p}
 	m, err := d.named(ctx, alert.Matcher{Rule: c.Rule, PhoneNumber: c.Number, Account: c.Account, Space: c.Space})
 	c.Account, c.Space = m.Account, m.Space
+	if err != nil || c.Incident == "" {
+		return err
+	}
+	all, err := everyAlert(ctx, c.Client, p, "all")
+	if err == nil {
+		c.Incident, err = beginning("incident", c.Incident, namesOf(all, incidentOf))
+	}
 	return err
 }
 

@@ -30,9 +30,13 @@ func isNumber(word string) bool {
 
 // openAlerts reads every open alert.
 func openAlerts(ctx context.Context, c Client, p *command.Program) ([]api.Alert, error) {
+	return everyAlert(ctx, c, p, "open")
+}
+
+func everyAlert(ctx context.Context, c Client, p *command.Program, state string) ([]api.Alert, error) {
 	return everyPage(func(offset int) ([]api.Alert, int, error) {
 		var page api.AlertList
-		err := c.GetJSON(ctx, p, fmt.Sprintf("/api/v1/alerts?limit=%d&offset=%d", maxLimit, offset), &page)
+		err := c.GetJSON(ctx, p, fmt.Sprintf("/api/v1/alerts?state=%s&limit=%d&offset=%d", state, maxLimit, offset), &page)
 		return page.Alerts, page.Total, err
 	})
 }
@@ -72,11 +76,13 @@ func (d *directory) resolve(ctx context.Context, open []api.Alert, word string) 
 	}
 }
 
+func incidentOf(a *api.Alert) string { return a.Alert.Incident }
+
 // byID finds the one alert or incident whose id is the word or begins with it.
 func byID(open []api.Alert, word string) (f found, err error) {
 	what, idOf := "open alert", func(a *api.Alert) string { return a.Alert.ID }
 	if strings.HasPrefix(word, alert.IncidentPrefix) {
-		what, idOf = "open incident", func(a *api.Alert) string { return a.Alert.Incident }
+		what, idOf = "open incident", incidentOf
 	}
 	if f.ID, err = beginning(what, word, namesOf(open, idOf)); err != nil {
 		return f, err
