@@ -17,6 +17,7 @@ import (
 // An outage is one line for each kind of failure, below what is critical for customers.
 func TestStatusInAnOutage(t *testing.T) {
 	s := api.Status{Ready: true, Alerts: map[string]int{"critical": 7, "high": 1}, Accounts: []api.AccountStatus{{Name: "apac", Spaces: 200, Plan: "Every space is polled."}}}
+	s.Fleet.Spaces, s.Fleet.Seen = 200, 34
 	a := &s.Accounts[0]
 	a.Failing = append(a.Failing, api.FailingSpace{Space: "denied", Class: "denied_space", Code: "Unknown.ResourceOwnerId", Since: time.Now().Add(-time.Hour)})
 	for i := range 165 {
@@ -41,6 +42,7 @@ func TestStatusInAnOutage(t *testing.T) {
 	require.Equal(t, 1, strings.Count(out, "connection refused"))
 	require.Regexp(t, `(?m)^apac  165 spaces \(1000, 1001, 1002, …\): unreachable: dial tcp 127.0.0.1:1:\n +attempt 0: connection refused \(for 3 min 20 s\)$`, out)
 	require.Regexp(t, `(?m)^apac/denied  denied space: Unknown.ResourceOwnerId \(for 1 h\)$`, out)
+	require.Contains(t, out, "seen:    34 of 200 spaces; nothing is known about the others yet\n")
 	require.Contains(t, out, "critical  BANNED: 12015550100 (for 1 h)\n")
 	require.Contains(t, out, "critical  BANNED: 12015550104 (for 1 h, acknowledged by ada)\nand 2 more: numwatch alerts --severity critical\n")
 	require.Less(t, strings.Index(out, "BANNED"), strings.Index(out, "165 spaces"), "customers' numbers first")

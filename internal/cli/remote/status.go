@@ -93,7 +93,8 @@ func printStatus(p *command.Program, s *api.Status, critical *api.AlertList) {
 		p.Printf("seen:    %d of %s; nothing is known about the others yet\n\n", seen, phone.Count(s.Fleet.Spaces, "space"))
 	}
 	if r := s.RulesRefused; r != nil {
-		p.Printf("%s\n\n", p.Hanging("rules:   ", "the file is REFUSED, the last good rules stay in force: "+alert.Plain(r.Text)))
+		first, _, _ := strings.Cut(r.Text, "\n") // the others are its line, and what else is wrong
+		p.Printf("%s\n\n", p.Hanging("rules:   ", "the file is rejected, the last good rules stay in force: "+alert.Plain(first)))
 	}
 	printAccounts(p, s.Accounts)
 	printHints(p, s.Hints)
