@@ -51,14 +51,13 @@ func (c *TestCommand) Run(ctx context.Context, p *command.Program) error {
 			return err
 		}
 	}
-	if err := errors.Join(broken...); err != nil {
-		c.print(p, all)
-		return err
-	}
-	if len(all) == 0 {
+	if len(all)+len(broken) == 0 {
 		return fmt.Errorf("no test matches %q", c.Match)
 	}
-	c.print(p, all)
+	c.print(p, all, unread)
+	if err := errors.Join(broken...); err != nil {
+		return err
+	}
 	if slices.ContainsFunc(all, func(r timeline.Result) bool { return !r.Passed }) {
 		return command.ErrReported
 	}
@@ -116,8 +115,9 @@ func writeJUnit(path string, results []timeline.Result) error {
 	return nil
 }
 
-func (c *TestCommand) print(p *command.Program, results []timeline.Result) {
-	c.Print(p, append([]timeline.Result{}, results...), func() {
+// print leaves the failures of unread files to the error that follows.
+func (c *TestCommand) print(p *command.Program, results, unread []timeline.Result) {
+	c.Print(p, slices.Concat(results, unread), func() {
 		failed := 0
 		for _, r := range results {
 			switch {
@@ -132,8 +132,11 @@ func (c *TestCommand) print(p *command.Program, results []timeline.Result) {
 			}
 		}
 		verdict := "all pass"
-		if failed > 0 {
+		switch {
+		case failed > 0:
 			verdict = fmt.Sprintf("%d failed", failed)
+		case len(unread) > 0:
+			verdict = phone.Count(len(unread), "file") + " not run"
 		}
 		p.Printf("%s, %s\n", phone.Count(len(results), "test"), verdict)
 	})
