@@ -27,7 +27,7 @@ func Complete(ctx context.Context, p *command.Program, kind string) []string {
 		}
 	case "accounts", "spaces", "labels":
 		return d.places(ctx, kind)
-	case "alerts", "incidents", "numbers":
+	case "alerts", "incidents", "numbers", "explained":
 		return d.open(ctx, kind)
 	case "matchers":
 		return slices.Concat(d.open(ctx, "alerts"), d.matchers(ctx))
@@ -66,14 +66,17 @@ func (d *directory) places(ctx context.Context, kind string) (names []string) {
 func (d *directory) open(ctx context.Context, kind string) (names []string) {
 	all, _ := openAlerts(ctx, d.Client, d.p)
 	for _, a := range all {
-		if kind != "numbers" && a.Alert.Incident != "" {
+		if (kind == "alerts" || kind == "incidents") && a.Alert.Incident != "" {
 			names = append(names, a.Alert.Incident)
 		}
 		if kind != "incidents" && a.Number != nil {
 			names = append(names, a.Number.PhoneNumber)
 		}
 		if kind == "alerts" {
-			names = append(names, a.Alert.ID, a.Alert.Rule)
+			names = append(names, a.Alert.Rule)
+		}
+		if kind == "alerts" || kind == "explained" {
+			names = append(names, a.Alert.ID)
 		}
 	}
 	slices.Sort(names)

@@ -14,7 +14,7 @@ import (
 )
 
 type ExplainCommand struct {
-	What  string `arg:"" name:"id" help:"An alert (a-…), an event (its id or sequence) or a phone number."`
+	What  string `arg:"" name:"id" complete:"explained" help:"An alert (a-…), an event (its id or sequence) or a phone number."`
 	Rules string `short:"r" default:"rules.yaml" placeholder:"FILE" help:"The rules (default: rules.yaml)."`
 	history
 	command.Output
