@@ -497,6 +497,8 @@ func TestDrillForm(t *testing.T) {
 	require.Equal(t, 422, w.Code)
 	require.Contains(t, w.Body.String(), "Nothing was sent: <bdi>no space has the id")
 	require.Contains(t, w.Body.String(), `<option value="quality-red" selected>`, "as it was filled in")
+	require.Contains(t, w.Body.String(), `<datalist id="names-space"><option value="293483938849400">Harbour Coffee<`)
+	require.Contains(t, w.Body.String(), `list="names-space"`)
 	w = request{path: "/drill"}.post("by=Ada&rule=no-such").to(h)
 	require.Contains(t, w.Body.String(), "there is no rule &#34;no-such&#34;")
 }

@@ -35,12 +35,12 @@ func TestPages(t *testing.T) {
 	wants := map[string][]string{
 		"overview": {"<h1>11 need attention</h1>", "All 11 incidents", ">status-banned<", "Merlion Bank", "CONNECTED", "11 better, 3 worse", "3.2 of 8 requests a second", "1 failing space", "slack:gold", "PARKED"},
 		"numbers":  {`<option value="BANNED">BANNED</option>`, "1–50 of", `rel="next"`, "Harbour Coffee", "TIER_10K"},
-		"number":   {"Timeline", "from 2026-11-23 11:54 UTC until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space"},
-		"alerts":   {"acknowledged by Wei Ling at</bdi> <time", "held by mute nights", "partly taken by Wei Ling", "recovered: now GREEN", "notified", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`},
+		"number":   {"Timeline", "from 2026-11-23 11:54 UTC until now", "name-changed", "https://hooks.example.com/in?…", "oncall", "posted", "first poll of the space", `class="copy" data-copy="`, `<span class="lane-name">QualityRating</span> <span class="state good"><svg class="mark good" viewBox="0 0 12 12" aria-hidden="true" focusable="false"><use href="#good"/></svg><bdi>GREEN</bdi>`, `<a href="?over=90d#past">90 days</a>`},
+		"alerts":   {"acknowledged by Wei Ling at</bdi> <time", "held by mute nights", "partly taken by Wei Ling", "recovered: now GREEN", "notified", "channel_not_found: invite the bot", "Pause marketing", `href="https://wiki.example.com/wa/quality-red"`, `who=nobody">Not taken <span class="num">11</span>`, `<select name="group">`},
 		"rules":    {"would have sent 412 messages", "The file has errors", "rules.yaml:12:9", "QualityRatin", "did you mean &#34;QualityRating&#34;?", "quality-yellow", "121", "No rule covers"},
 		"delivery": {"Dead letters", "invalid_blocks", "hooks.example.com/?…", "no longer stored", `action="./delivery/dead/m-dead/retry"`, "1 sink"},
 		"silences": {"Nothing is silenced", "<bdi>rule=quality-red</bdi> covers 2 open alerts now", `formmethod="get"`, `value="status-banned"`},
-		"space":    {"Northwind Airways", "tier=gold", "1 ban in the last 30 days, 1 not over; numbers were not banned for", "BANNED, YELLOW", "status-banned", "Changes in 30 days", "recovered, now TIER_10K", `href="../../spaces?label.tier=gold"`},
+		"space":    {"Northwind Airways", "tier=gold", "1 ban in the last 30 days, 1 not over; numbers were not banned for", "BANNED, YELLOW", "status-banned", "Changes in 30 days", "recovered, now TIER_10K", `href="../../spaces?label.tier=gold"`, `<th scope="row"><a class="number" href="../../numbers/main/`, `aria-label="Changes in the last 30 days: 2 for the better, 2 for the worse`, "alert opened"},
 		"why":      {"quality-red on QualityRating is firing", "sent to oncall, ops", "message of 2026-11-23 10:28 UTC", "gold: the channel takes", "to is YELLOW", "8 decisions of rules whose field did not change", "opened then, nothing with the current rules", `href="../../rules#rule-quality-red"`},
 		"spaces":   {"The spaces of account main cannot be listed", "grant the RAM user or role the action cams:ListInstance", "with 12 spaces: new ones are not watched", "Forbidden.RAM", "Grant the RAM user", "Merlion Bank", "tier=gold", "FAILING", "Failing"},
 	}
@@ -211,6 +211,7 @@ func TestChartOfTheFirstHour(t *testing.T) {
 	}
 	here("/", "24 hours")
 	here("/?over=7d", "7 days")
+	here("/"+numberPath(b.alerts[0].Subject)+"?over=1d", "1 day")
 	b.bars, b.events = make([]view.Bar, 48), nil
 	here("/", "24 hours")
 	b.bars[46].Worse = 1
