@@ -45,6 +45,7 @@ type bot struct {
 	messages []alert.Message
 	silences []alert.Silence
 	rules    api.Rules
+	pictured bool // without hostile text in what explains an alert
 	// neverPolled: no space has a state stored.
 	neverPolled bool
 	counting    bool  // the view is not built yet
@@ -132,15 +133,20 @@ func (b *bot) explain(id string) (api.Explanation, error) {
 		return api.Explanation{}, fmt.Errorf("there is no alert %s, neither in the log nor in the store", id)
 	}
 	a := &b.alerts[0]
+	withheld, reason := "the channel takes labels.tier gold only <b>", "see https://x.example.com/?k=TOPSECRET"
+	if b.pictured {
+		withheld = strings.TrimSuffix(withheld, " <b>")
+		reason = withheld
+	}
 	return api.Explanation{
 		Title:    a.Rule + " on QualityRating is firing",
 		Happened: []api.Moment{{At: a.Since, Text: "opened: QualityRating went from YELLOW to RED", Notes: "sent to oncall, ops"}},
 		Shown:    []string{"oncall: message of 2026-11-23 10:28 UTC, posted"},
-		Silent:   []string{"gold: the channel takes labels.tier gold only <b>"},
+		Silent:   []string{"gold: " + withheld},
 		Opening: &api.Opening{
 			At: a.Since, Changes: []string{"QualityRating went from YELLOW to RED"}, Unaffected: 8, Differences: []string{"quality-yellow on QualityRating: opened then, nothing with the current rules"},
 			Decisions: []api.Decision{
-				{Result: "opened", Rule: "quality-red", Field: "QualityRating", Text: "QualityRating is RED", Channels: []string{"sent to oncall", "not sent to gold: see https://x.example.com/?k=TOPSECRET"}},
+				{Result: "opened", Rule: "quality-red", Field: "QualityRating", Text: "QualityRating is RED", Channels: []string{"sent to oncall", "not sent to gold: " + reason}},
 				{Result: "silent", Rule: "quality-yellow", Field: "QualityRating", Clause: "to", Text: "QualityRating is RED, and to is YELLOW"},
 			},
 		},

@@ -32,6 +32,7 @@ const (
 // silences.
 func picturedBot() *bot {
 	b := busyBot()
+	b.pictured = true
 	b.rules.Refused, b.rules.Compared = nil, nil
 	b.numbers[0].Number.Set(phone.VerifiedName, "Harbour Coffee")
 	b.alerts = slices.DeleteFunc(b.alerts, func(a alert.Alert) bool { return a.Change.New == hostile })
