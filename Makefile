@@ -68,7 +68,7 @@ check: race-ready fmt-check tidy-check vet staticcheck cross size chart race ## 
 release: ## write dist: binaries, archives, .deb, .rpm, chart, SBOM, checksums, notes (VERSION=v1.0.0)
 	@tools/release.sh '$(VERSION)'
 
-release-check: ## release one platform twice, and compare
+release-check: ## release one platform twice, compare, and install the packages
 	@echo "check: release"
 	@tools/release-check.sh
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the release of one platform from two clones, under another umask, time
-# zone and path, and wants equal bytes of both; then tries what release.sh refuses.
+# zone and path, and wants equal bytes of both; then installs the packages, and tries
+# what release.sh refuses.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=v1.2.3-check
@@ -25,12 +26,13 @@ cd "$work/one/dist"
 sha256sum --check --quiet SHA256SUMS
 name=numwatch_${version#v}_linux_amd64
 listed=$(tar -tzf "$name.tar.gz")
-for file in numwatch README.md config.yaml rules.yaml numwatch.service completions/numwatch.bash; do
+for file in numwatch README.md config.yaml rules.yaml numwatch.service numwatch.env.example completions/{numwatch.bash,_numwatch,numwatch.fish}; do
 	[[ $listed == *"$name/$file"* ]] || fail "the archive has no $file"
 done
 for file in $name ./*.deb ./*.rpm "numwatch-${version#v}.tgz" "numwatch_${version#v}.cdx.json" RELEASE_NOTES.md; do
 	[[ -s $file ]] || fail "there is no $file"
 done
+"$work/one/tools/package-check.sh" . $version
 
 # refuses WORDS VERSION
 refuses() {

@@ -24,7 +24,7 @@ head=$(git rev-parse HEAD)
 	fail "the tag $version is on another commit: check it out first"
 [[ $(tar --version) == *"GNU tar"* ]] || fail "GNU tar is needed"
 
-section() { awk -v heading="## [$1]" '/^## / {on = index($0, heading) == 1; next} on' CHANGELOG.md; }
+section() { awk -v heading="## [$1]" '/^## / {on = index($0, heading) == 1; next} on && (NF || begun) {begun = 1; print}' CHANGELOG.md; }
 notes=$(section "$number")
 [[ $notes ]] || notes=$(section Unreleased)
 [[ $notes ]] || fail "CHANGELOG.md has no section [$number], and nothing under [Unreleased]"

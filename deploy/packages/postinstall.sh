@@ -1,15 +1,10 @@
 #!/bin/sh
 # A first installation starts nothing: config.yaml must name spaces first. An
-# upgrade restarts a running bot.
+# upgrade restarts a running bot. DPKG_ROOT is where dpkg --root installs.
 set -e
-if ! getent passwd numwatch >/dev/null; then
-	useradd --system --user-group --home-dir /var/lib/numwatch --shell /usr/sbin/nologin numwatch
-fi
-# Here, not in the packages: with dpkg --root they would be looked up outside.
-for file in /etc/numwatch/config.yaml /etc/numwatch/rules.yaml; do
-	[ ! -e "$file" ] || chgrp numwatch "$file"
-done
-if [ -d /run/systemd/system ]; then
+systemd-sysusers --root="${DPKG_ROOT:-/}" numwatch.conf
+systemd-tmpfiles --root="${DPKG_ROOT:-/}" --create numwatch.conf
+if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
 	systemctl try-restart numwatch.service
 fi

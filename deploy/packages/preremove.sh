@@ -3,7 +3,7 @@
 # the store in /var/lib/numwatch stay.
 set -e
 if [ "$1" = remove ] || [ "$1" = 0 ]; then
-	if [ -d /run/systemd/system ]; then
+	if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
 		systemctl disable --now numwatch.service
 	fi
 fi
