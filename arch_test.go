@@ -118,7 +118,8 @@ func allowed() map[string][]string {
 	arrows["notify/digest"] = append(slices.Clone(vocabulary), "notify")
 	arrows["notify/audience"] = vocabulary
 	arrows["notify/robot"] = slices.Concat(vocabulary, []string{"notify", "notify/audience", "notify/card", "notify/wording"})
-	arrows["notify/jetstream"] = append(slices.Clone(vocabulary), "notify")
+	arrows["notify/jetstream"] = append(slices.Clone(vocabulary), "notify", "internal/reconnect")
+	arrows["internal/reconnect"] = []string{}
 	arrows["notify/alertmanager"] = append(slices.Clone(vocabulary), "notify")
 	arrows["notify/webhook"] = append(slices.Clone(vocabulary), "notify")
 	arrows["notify/slack"] = slices.Concat(vocabulary, []string{"notify", "notify/audience", "notify/card", "notify/digest", "notify/wording"})
@@ -129,7 +130,7 @@ func allowed() map[string][]string {
 	arrows["store/maintain"] = append(slices.Clone(vocabulary), "store", "store/internal/dbfile")
 	arrows["store/storetest"] = []string{}
 	arrows["internal/browsertest"], arrows["internal/golden"], arrows["internal/natstest"] = []string{}, []string{}, []string{}
-	arrows["internal/replica"] = append(slices.Clone(vocabulary), "store", "store/maintain")
+	arrows["internal/replica"] = append(slices.Clone(vocabulary), "store", "store/maintain", "internal/reconnect")
 	arrows["store/internal/dbfile"] = []string{}
 	for _, p := range simulators {
 		arrows[p] = []string{"internal/sim/fault", "internal/yamldoc"} // what the two share is theirs alone

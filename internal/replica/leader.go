@@ -112,7 +112,7 @@ func (n *Node) append(ctx context.Context, h header, body []byte) error {
 				return err
 			}
 			if !verified {
-				n.stream.undecided(began)
+				n.stream.server.Undecided(began)
 				n.tryLater(ctx, retryAfter)
 				continue
 			}
@@ -144,7 +144,7 @@ func (n *Node) append(ctx context.Context, h header, body []byte) error {
 			n.tryLater(ctx, fullAfter)
 		default:
 			verified = false
-			n.stream.undecided(began)
+			n.stream.server.Undecided(began)
 			n.tryLater(ctx, retryAfter)
 		}
 	}

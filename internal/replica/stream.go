@@ -5,19 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"numwatch/internal/reconnect"
 )
 
-const (
-	askWithin = time.Second
-	// patientWithin is how long an answer may take where it turned out that other servers are no faster.
-	patientWithin = 4 * time.Second
-	// reconnectAfter is for how many times as long nothing may be answered before another server is tried.
-	reconnectAfter = 3
-)
+const askWithin = reconnect.Within
 
 // stream is the log's stream, in which any request may go unanswered.
 type stream struct {
@@ -25,12 +20,7 @@ type stream struct {
 	js      jetstream.JetStream
 	name    string
 	subject string
-	silent  time.Time // since when nothing was answered; zero: the last question was
-	asked   time.Time // the last question
-	left    time.Time // when another server was tried last
-	// patience is how long an answer may take. Servers that are all slow must get the time to answer: else each question
-	// would be given up, and its connection left, just before.
-	patience time.Duration
+	server  *reconnect.Patience
 }
 
 func newStream(nc *nats.Conn, set string) (*stream, error) {
@@ -38,7 +28,7 @@ func newStream(nc *nats.Conn, set string) (*stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("using JetStream: %w", err)
 	}
-	return &stream{nc: nc, js: js, name: StreamName(set), subject: "numwatch.log." + set, patience: askWithin}, nil
+	return &stream{nc: nc, js: js, name: StreamName(set), subject: "numwatch.log." + set, server: reconnect.New(nc)}, nil
 }
 
 // StreamName is the name of the stream that holds the log of a set of replicas.
@@ -47,10 +37,10 @@ func StreamName(set string) string { return "NUMWATCH_LOG_" + set }
 // open makes the stream where it is missing and may be made (create, Options.Create), and refuses one that is not fit to
 // be the log.
 func (s *stream) open(ctx context.Context, o *Options, create bool) error {
-	ask, cancel := s.asking(ctx)
+	ask, cancel := s.server.Asking(ctx)
 	defer cancel()
 	got, err := s.js.Stream(ask, s.name)
-	s.answered(err)
+	s.server.Answered(err)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && create && o.Create {
 		making, cancel := context.WithTimeout(ctx, 5*askWithin)
 		defer cancel()
@@ -85,55 +75,13 @@ func fits(c jetstream.StreamConfig) error {
 	}
 }
 
-// asking returns a context for a question.
-func (s *stream) asking(ctx context.Context) (context.Context, context.CancelFunc) {
-	s.asked = time.Now()
-	return context.WithTimeout(ctx, s.patience)
-}
-
-// errCodeNoLeader is what a server says that knows of no leader of the cluster: it may be cut off from the others, which
-// have one.
-const errCodeNoLeader jetstream.ErrorCode = 10008
-
-// answered keeps account of questions without answers, and tries another server after some time.
-func (s *stream) answered(err error) {
-	var refused *jetstream.APIError
-	switch {
-	case err == nil, errors.As(err, &refused) && refused.ErrorCode != errCodeNoLeader:
-		s.silent = time.Time{}
-		s.patience = min(s.patience, max(askWithin, 2*time.Since(s.asked)))
-	case s.silent.IsZero():
-		s.silent = time.Now()
-	case time.Since(s.silent) > reconnectAfter*s.patience:
-		s.elsewhere()
-	}
-}
-
-// undecided tries another server where a record has not found its place in the log for some time, whatever is answered: a
-// server that led the log and is cut off from the others goes on answering reads from what it has, and takes nothing.
-func (s *stream) undecided(since time.Time) {
-	if time.Since(since) > reconnectAfter*s.patience {
-		s.elsewhere()
-	}
-}
-
-// elsewhere tries another server, unless it has just done so.
-func (s *stream) elsewhere() {
-	if time.Since(s.left) <= reconnectAfter*s.patience {
-		return
-	}
-	s.left, s.silent = time.Now(), time.Now()
-	s.patience = min(2*s.patience, patientWithin)
-	_ = s.nc.ForceReconnect() // it fails where the connection is being made already
-}
-
 // publish sends a record once, to become the one behind last, and returns the sequence that it got.
 func (s *stream) publish(ctx context.Context, record []byte, last uint64) (uint64, error) {
-	ctx, cancel := s.asking(ctx)
+	ctx, cancel := s.server.Asking(ctx)
 	defer cancel()
 	ack, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: s.subject, Data: record},
 		jetstream.WithExpectStream(s.name), jetstream.WithExpectLastSequence(last), jetstream.WithRetryAttempts(0))
-	s.answered(err)
+	s.server.Answered(err)
 	if err != nil {
 		return 0, err
 	}
@@ -142,7 +90,7 @@ func (s *stream) publish(ctx context.Context, record []byte, last uint64) (uint6
 
 // get reads a record through the stream's leader.
 func (s *stream) get(ctx context.Context, seq uint64) (l lookup) {
-	ctx, cancel := s.asking(ctx)
+	ctx, cancel := s.server.Asking(ctx)
 	defer cancel()
 	question := fmt.Appendf(nil, `{"seq":%d}`, seq)
 	var answer struct {
@@ -158,7 +106,7 @@ func (s *stream) get(ctx context.Context, seq uint64) (l lookup) {
 	if err == nil && answer.Error != nil {
 		err = answer.Error
 	}
-	s.answered(err)
+	s.server.Answered(err)
 	switch {
 	case err == nil:
 		return lookup{record: answer.Message.Data}
@@ -173,10 +121,10 @@ func (s *stream) get(ctx context.Context, seq uint64) (l lookup) {
 
 // find reads the record at a position or, where that was purged, the first one; info is set.
 func (s *stream) find(ctx context.Context, seq uint64) lookup {
-	ask, cancel := s.asking(ctx)
+	ask, cancel := s.server.Asking(ctx)
 	defer cancel()
 	got, err := s.js.Stream(ask, s.name)
-	s.answered(err)
+	s.server.Answered(err)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return lookup{gone: true}
 	}

@@ -19,6 +19,11 @@ import (
 // takes up to nine seconds.
 const electedWithin = time.Minute
 
+func TestMain(m *testing.M) {
+	natstest.Main() // a server, in a process of its own
+	os.Exit(m.Run())
+}
+
 // cluster is three servers on this machine, with a stream on each.
 type cluster struct {
 	*natstest.Cluster
@@ -140,4 +145,41 @@ func TestStreamOnFewerServersThanWanted(t *testing.T) {
 	require.Contains(t, said, "warning: stream NUMWATCH is on 1 server of NATS")
 	require.Contains(t, said, "nats stream edit NUMWATCH --replicas 3")
 	require.Empty(t, StreamOptions{Name: "NUMWATCH"}.warnings(config), "without replicas one server is what is wanted")
+}
+
+// The bot is connected to a server that is cut off from the others, whether that leads the stream, and goes on answering
+// reads, or not: it connects to another one.
+func TestConnectedToAServerThatIsCutOff(t *testing.T) {
+	for name, behind := range map[string]int{"leader": 0, "follower": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := cluster{natstest.NewProcesses(t), t}
+			b := &rig{t: t, log: newMemory(), js: c.stream(0, 1, 2)}
+			t.Cleanup(func() { b.stopSink() })
+			cut := (c.StreamLeader("NUMWATCH") + behind) % 3
+			others := []int{(cut + 1) % 3, (cut + 2) % 3}
+			urls, ways := c.URL(cut), []*natstest.Proxy{}
+			for _, other := range others {
+				way := natstest.NewProxy(t, strings.TrimPrefix(c.URL(other), "nats://"))
+				way.Cut() // until it is connected to the first one
+				urls, ways = urls+","+way.URL(), append(ways, way)
+			}
+			b.add(b.mixed(50, 5)...)
+			b.start(b.optionsFor(Login{URL: urls}))
+			require.Eventually(t, func() bool { return b.sink.Status().Cursor == 50 }, electedWithin, time.Millisecond)
+			for i, other := range others {
+				ways[i].Restore()
+				c.Part(cut, other)
+			}
+			b.add(b.mixed(100, 5)...)
+			began := time.Now()
+			require.Eventually(t, func() bool { return b.sink.Status().Cursor == 150 }, electedWithin, time.Millisecond)
+			t.Logf("it went on after %v", time.Since(began).Round(100*time.Millisecond))
+			for _, other := range others {
+				c.Join(cut, other)
+			}
+			b.js = c.JetStream()
+			b.requireOnceInOrder(b.published(150))
+		})
+	}
 }

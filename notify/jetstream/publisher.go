@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"numwatch/alert"
+	"numwatch/internal/reconnect"
 	"numwatch/notify"
 )
 
@@ -81,9 +82,10 @@ type Publisher struct {
 	cursor   alert.Cursor // as last known
 	stored   alert.Cursor
 	storedAt time.Time
-	failing  time.Time // since when; zero while it works
-	resumed  time.Time // when it last began to publish
-	behind   bool      // it works, and publishes more slowly than events come
+	failing  time.Time           // since when; zero while it works
+	server   *reconnect.Patience // while it fails
+	resumed  time.Time           // when it last began to publish
+	behind   bool                // it works, and publishes more slowly than events come
 
 	acked atomic.Uint64 // every event up to here is acknowledged
 
@@ -233,9 +235,20 @@ func (p *Publisher) publish(ctx context.Context, nc *nats.Conn) error {
 		if p.cursor.Seq > before {
 			failures = 0
 		}
+		p.leave(nc)
 		p.failed(ctx, err, failures)
 	}
 	return p.storeLast(ctx)
+}
+
+// leave tries another server where this one, though it is connected, has stored nothing for a while, whatever it answers.
+func (p *Publisher) leave(nc *nats.Conn) {
+	switch {
+	case p.failing.IsZero() || p.server == nil:
+		p.server = reconnect.New(nc)
+	case p.o.Login.Server == nil && nc.IsConnected():
+		p.server.Undecided(p.failing)
+	}
 }
 
 // session goes from a look at the stream to the next failure.
