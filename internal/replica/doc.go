@@ -4,8 +4,8 @@
 // refused has been replaced. A record of the kind commit carries the redo of a store.Commit; each replica
 // applies it together with its position, in one transaction.
 //
-// It imports store, store/maintain and internal/reconnect; internal/bot composes it and acts only while Right says so. What is decided is in
-// chain.go, decide.go and right.go, which do no I/O; the others talk to NATS, to the store and to other replicas.
+// It imports store, store/maintain and internal/reconnect; internal/bot composes it and acts only while Right says so. What is
+// decided is in chain.go, decide.go and right.go, which do no I/O; the others talk to NATS, to the store and to other replicas.
 //
 // What has to be known to change it:
 //
