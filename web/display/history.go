@@ -122,5 +122,6 @@ func Bans(events []alert.Event, rows []view.Row, numbers int, now time.Time) str
 		text += ", " + strconv.Itoa(lasting) + " not over"
 	}
 	available := 100 - 100*lost.Seconds()/(bansFor.Seconds()*float64(max(numbers, 1)))
-	return text + "; numbers were not banned for " + strconv.FormatFloat(max(available, 0), 'f', 2, 64) + " % of the time"
+	available = min(max(available, 0), 99.99) // never all of the time
+	return text + "; numbers were not banned for " + strconv.FormatFloat(available, 'f', 2, 64) + " % of the time"
 }

@@ -28,6 +28,7 @@ func TestBans(t *testing.T) {
 		statusOf("1", 50*time.Hour, "CONNECTED", "BANNED"), statusOf("2", 49*time.Hour, "FLAGGED", "BANNED"),
 		statusOf("1", 50*time.Hour-30*time.Minute, "BANNED", "CONNECTED"), statusOf("2", 49*time.Hour-52*time.Minute, "BANNED", "CONNECTED"))
 	require.Equal(t, "2 bans in the last 30 days, 41 min to recovery on average; numbers were not banned for 99.95 % of the time", Bans(two, nil, 4, noon))
+	require.Contains(t, Bans(two, nil, 1_000_000, noon), "not banned for 99.99 % of the time", "there were bans")
 	lasts := events(statusOf("1", 3*24*time.Hour, "CONNECTED", "BANNED"))
 	require.Equal(t, "1 ban in the last 30 days, 1 not over; numbers were not banned for 90.00 % of the time", Bans(lasts, nil, 1, noon))
 	gone := statusOf("1", time.Hour, "", "")
