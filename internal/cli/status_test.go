@@ -16,7 +16,7 @@ import (
 
 // An outage is one line for each kind of failure, below what is critical for customers.
 func TestStatusInAnOutage(t *testing.T) {
-	s := api.Status{Ready: true, Alerts: map[string]int{"critical": 7, "high": 1}, Accounts: []api.AccountStatus{{Name: "apac", Spaces: 200, Plan: "Every space is polled."}}}
+	s := api.Status{Ready: true, Alerts: map[string]int{"critical": 7, "high": 1}, Accounts: []api.AccountStatus{{Name: "apac", Spaces: 200, Plan: "Every space is polled.", Expected: api.Seconds(15 * time.Second), Worst: api.Seconds(40 * time.Second)}}}
 	s.Fleet.Spaces, s.Fleet.Seen = 200, 34
 	a := &s.Accounts[0]
 	a.Failing = append(a.Failing, api.FailingSpace{Space: "denied", Class: "denied_space", Code: "Unknown.ResourceOwnerId", Since: time.Now().Add(-time.Hour)})
@@ -25,6 +25,11 @@ func TestStatusInAnOutage(t *testing.T) {
 			Space: fmt.Sprint(1000 + i), Class: "unreachable", Message: fmt.Sprintf("dial tcp 127.0.0.1:1: attempt %d: connection refused", i), Since: time.Now().Add(time.Duration(i-200) * time.Second),
 		})
 	}
+	blind := api.AccountStatus{Name: "emea", Spaces: 2, Plan: "max_age is met", Expected: api.Seconds(time.Second), Worst: api.Seconds(time.Second)}
+	for _, space := range []string{"1", "2", ""} { // the account itself, too
+		blind.Failing = append(blind.Failing, api.FailingSpace{Space: space, Class: "transient", Message: "connection refused", Since: time.Now()})
+	}
+	s.Accounts = append(s.Accounts, blind)
 	list := api.AlertList{Total: 7}
 	for i := range 5 {
 		list.Alerts = append(list.Alerts, api.Alert{Alert: api.Detail{Severity: alert.Critical, Summary: fmt.Sprintf("BANNED: 1201555010%d", i), Since: time.Now().Add(-time.Hour)}})
@@ -39,7 +44,10 @@ func TestStatusInAnOutage(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(answer)
 	}, "status")
 	require.Equal(t, exitGood, code, said)
-	require.Equal(t, 1, strings.Count(out, "connection refused"))
+	require.Equal(t, 2, strings.Count(out, "connection refused"), "once for each account")
+	require.Regexp(t, `(?m)^apac +200 .* 15 s +40 s$`, out)
+	require.Regexp(t, `(?m)^emea +2 .* - +-$`, out, "no time is promised where nothing can be polled")
+	require.NotContains(t, out, "max_age is met")
 	require.Regexp(t, `(?m)^apac  165 spaces \(1000, 1001, 1002, …\): unreachable: dial tcp 127.0.0.1:1:\n +attempt 0: connection refused \(for 3 min 20 s\)$`, out)
 	require.Regexp(t, `(?m)^apac/denied  denied space: Unknown.ResourceOwnerId \(for 1 h\)$`, out)
 	require.Contains(t, out, "seen:    34 of 200 spaces; nothing is known about the others yet\n")

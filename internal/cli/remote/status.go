@@ -114,10 +114,15 @@ func sum(counts map[string]int) (total int) {
 
 func printAccounts(p *command.Program, accounts []api.AccountStatus) {
 	var rows [][]string
-	for _, a := range accounts {
+	for i := range accounts {
+		a := &accounts[i]
+		detects, worst := phone.Span(time.Duration(a.Expected)), phone.Span(time.Duration(a.Worst))
+		if blind(a) {
+			detects, worst = "-", "-"
+		}
 		rows = append(rows, []string{
 			a.Name, strconv.Itoa(a.Spaces), fmt.Sprintf("%.1f of %.1f/s", a.Rate, a.Limit),
-			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest), phone.Span(time.Duration(a.Expected)), phone.Span(time.Duration(a.Worst)),
+			fmt.Sprintf("%.2f%%", 100*a.Throttled), ago(a.Oldest), detects, worst,
 		})
 	}
 	p.PrintTable([]string{"ACCOUNT", "SPACES", "REQUESTS", "THROTTLED", "OLDEST POLL", "DETECTS IN", "AT MOST"}, rows)
@@ -126,11 +131,19 @@ func printAccounts(p *command.Program, accounts []api.AccountStatus) {
 	}
 }
 
+// blind reports whether no space of the account can be polled, so that no time is promised.
+func blind(a *api.AccountStatus) bool {
+	whole := slices.ContainsFunc(a.Failing, func(f api.FailingSpace) bool { return f.Space == "" })
+	return whole || a.Spaces > 0 && len(a.Failing) >= a.Spaces
+}
+
 // printAccount says what the limit can do for the account's spaces, and what
 // is wrong with them.
 func printAccount(p *command.Program, a *api.AccountStatus) {
 	name := alert.Plain(a.Name) + "  "
-	p.Printf("\n%s\n", p.Hanging(name, alert.Plain(a.Plan)))
+	if !blind(a) {
+		p.Printf("\n%s\n", p.Hanging(name, alert.Plain(a.Plan)))
+	}
 	if d := a.Discovery; d != nil && d.Error != "" {
 		p.Printf("\n%s\n", p.Hanging(name, "discovery failed, the last list stays in use ("+discovered(d)+"): "+alert.Plain(d.Error)))
 	} else if d != nil {
@@ -158,6 +171,10 @@ func failures(failing []api.FailingSpace) (groups [][]api.FailingSpace) {
 	}
 	at := map[kind]int{}
 	for _, f := range failing {
+		alike := func(o api.FailingSpace) bool { return o.Space != "" && o.Class == f.Class && o.Code == f.Code }
+		if f.Space == "" && slices.ContainsFunc(failing, alike) {
+			continue // its spaces say so
+		}
 		k := kind{f.Space == "", f.Class, f.Code}
 		i, ok := at[k]
 		if !ok {
