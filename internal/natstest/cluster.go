@@ -42,19 +42,17 @@ type Cluster struct {
 	routes    [3][3]*Proxy      // from one to another, where they are processes
 }
 
-// NewCluster starts three servers in this process, which stop with the test. It does not wait for them to have a leader.
+// NewCluster starts three servers in this process, which stop with the test. It does not wait for them to have a
+// leader. They write everything to the disk before they answer, as they should for the log of replicas.
 func NewCluster(t testing.TB) *Cluster { return start(t, false) }
 
-// NewProcesses starts three servers in processes of their own, which write everything to the disk before they
-// answer, as they should for the log of replicas. TestMain has to call Main.
+// NewProcesses is NewCluster with each server in a process of its own. TestMain has to call Main.
 func NewProcesses(t testing.TB) *Cluster { return start(t, true) }
 
 func start(t testing.TB, apart bool) *Cluster {
 	c := &Cluster{t: t, Dir: t.TempDir(), apart: apart}
 	for i := range c.nodes {
-		c.nodes[i] = node{
-			Name: fmt.Sprintf("n%d", i), Store: c.Store(i), Port: FreePort(t), ClusterPort: FreePort(t), SyncAlways: apart,
-		}
+		c.nodes[i] = node{Name: fmt.Sprintf("n%d", i), Store: c.Store(i), Port: FreePort(t), ClusterPort: FreePort(t)}
 	}
 	for i := range c.nodes {
 		c.nodes[i].Routes = c.routesOf(i)

@@ -21,13 +21,12 @@ type node struct {
 	Name, Store, Routes string
 	Advertise           string // to other servers; "": where it is
 	Port, ClusterPort   int
-	SyncAlways          bool
 }
 
 func (n *node) options() *server.Options {
 	return &server.Options{
 		ServerName: n.Name, Host: "127.0.0.1", Port: n.Port, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: n.Store, SyncAlways: n.SyncAlways,
+		JetStream: true, StoreDir: n.Store, SyncAlways: true,
 		// Clients and other servers learn of no way but those that they are given, which a test may cut.
 		Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: n.ClusterPort, NoAdvertise: true, Advertise: n.Advertise},
 		Routes:  server.RoutesFromStr(n.Routes),
