@@ -8,22 +8,25 @@ import (
 
 // Reach reads where the bot of the configuration at path can be reached: only HTTP and
 // NATS of its result count. It is for commands that ask the bot, which may lack the
-// bot's environment, so what cannot be read keeps its default. It returns nil where
-// there is no such file.
-func Reach(path string, environ []string) *Config {
+// bot's environment, so values that cannot be read keep their defaults. It returns nil where
+// there is no such file, or nothing in it. An error says where it is no YAML.
+func Reach(path string, environ []string) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	r := newReader(path, data, environ, os.ReadFile)
+	if r.Failed() {
+		return nil, r.Problems()
+	}
 	if r.Root() == nil {
-		return nil
+		return nil, nil
 	}
 	var c Config
 	settings := r.settings(&c)
 	r.setDefaults(settings)
 	r.section(r.Root(), settings)
-	return &c
+	return &c, nil
 }
 
 // URL is where commands on this machine reach the page; "" if the configuration does not

@@ -12,7 +12,9 @@ import (
 
 func TestReach(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.yaml")
-	require.Nil(t, config.Reach(path, nil), "no file")
+	none, err := config.Reach(path, nil)
+	require.NoError(t, err)
+	require.Nil(t, none, "no file")
 	for name, c := range map[string]struct {
 		text, url, token, nats string
 		env                    []string
@@ -30,12 +32,15 @@ func TestReach(t *testing.T) {
 		"the bot's secret": {text: "accounts: [{name: '${GONE}'}]\nhttp: {listen: 'h:1', token: '${GONE}'}", url: "http://h:1", nats: "nats://127.0.0.1:4222"},
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
-		got := config.Reach(path, c.env)
+		got, err := config.Reach(path, c.env)
+		require.NoError(t, err, name)
 		require.NotNil(t, got, name)
 		require.Equal(t, c.url, got.HTTP.URL(), name)
 		require.Equal(t, c.token, got.HTTP.ClientToken().Reveal(), name)
 		require.Equal(t, c.nats, got.NATS.ClientURL(), name)
 	}
-	require.NoError(t, os.WriteFile(path, []byte("a: [b"), 0o600))
-	require.Nil(t, config.Reach(path, nil), "no YAML")
+	require.NoError(t, os.WriteFile(path, []byte("http: {token: s3cret\nnats: ]"), 0o600))
+	_, err = config.Reach(path, nil)
+	require.ErrorContains(t, err, "config.yaml:2", "no YAML")
+	require.NotContains(t, err.Error(), "s3cret")
 }

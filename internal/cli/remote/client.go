@@ -66,21 +66,25 @@ func (b Client) Backup(ctx context.Context, p *command.Program, path string) (in
 
 // find returns the bot's URL and token, and where it was found unless
 // people say it. A token of the configuration goes to no other bot.
-func (b Client) find(p *command.Program) (base, token, where string) {
+func (b Client) find(p *command.Program) (base, token, where string, err error) {
 	token = p.Getenv("NUMWATCH_HTTP_TOKEN")
 	if base = cmp.Or(b.URL, p.Getenv("NUMWATCH_URL")); base != "" {
-		return base, token, ""
+		return base, token, "", nil
 	}
-	if c := config.Reach(command.ConfigName, p.Env); c != nil && c.HTTP.URL() != "" {
-		return c.HTTP.URL(), cmp.Or(token, c.HTTP.ClientToken().Reveal()), " (http.listen in " + command.ConfigName + ")"
+	c, err := config.Reach(command.ConfigName, p.Env)
+	if c != nil && c.HTTP.URL() != "" {
+		return c.HTTP.URL(), cmp.Or(token, c.HTTP.ClientToken().Reveal()), " (http.listen in " + command.ConfigName + ")", nil
 	}
-	return "http://127.0.0.1:8080", token, ""
+	return "http://127.0.0.1:8080", token, "", err
 }
 
 // request makes a request of the bot and returns the body of a good answer. The
 // caller closes it.
 func (b Client) request(ctx context.Context, p *command.Program, method, path string, body io.Reader) (io.ReadCloser, error) {
-	base, token, where := b.find(p)
+	base, token, where, err := b.find(p)
+	if err != nil {
+		return nil, err
+	}
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
 	if err != nil {
 		return nil, command.UsageError("the bot's URL is not valid: want http://host:port")

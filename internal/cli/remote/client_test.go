@@ -14,7 +14,8 @@ import (
 func TestCommandsFindTheirBot(t *testing.T) {
 	t.Chdir(t.TempDir())
 	found := func(flag string, environ ...string) [3]string {
-		base, token, where := Client{URL: flag}.find(&command.Program{Env: environ})
+		base, token, where, err := Client{URL: flag}.find(&command.Program{Env: environ})
+		require.NoError(t, err)
 		return [3]string{base, token, where}
 	}
 	require.Equal(t, [3]string{"http://127.0.0.1:8080", "", ""}, found(""))

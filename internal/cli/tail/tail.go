@@ -69,7 +69,10 @@ func (c *Command) Run(ctx context.Context, p *command.Program) error {
 // those of the configuration, the files of the login.
 func (c *Command) find(p *command.Program) (url, token string, err error) {
 	url, token = cmp.Or(c.NATS, p.Getenv("NUMWATCH_NATS_URL")), p.Getenv("NUMWATCH_NATS_TOKEN")
-	reach := config.Reach(command.ConfigName, p.Env)
+	reach, err := config.Reach(command.ConfigName, p.Env)
+	if err != nil && url == "" {
+		return "", "", err
+	}
 	if reach == nil {
 		c.Stream = cmp.Or(c.Stream, "NUMWATCH")
 		return cmp.Or(url, nats.DefaultURL), token, nil
