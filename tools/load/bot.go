@@ -81,9 +81,11 @@ type bot struct {
 	ended    chan error
 }
 
-// launch starts the program and waits until it says that it has started.
+// launch starts the program and waits until it says that it has started. The simulated
+// cloud goes first where both want a processor: else it would take requests in bursts that
+// were not sent in bursts, and refuse some.
 func launch(ctx context.Context, p plan) (*bot, error) {
-	cmd := exec.CommandContext(ctx, p.binary, "run")
+	cmd := exec.CommandContext(ctx, "nice", p.binary, "run")
 	cmd.Dir = p.dir
 	said, err := cmd.StderrPipe()
 	if err != nil {
