@@ -41,6 +41,6 @@ func TestReach(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(path, []byte("http: {token: s3cret\nnats: ]"), 0o600))
 	_, err = config.Reach(path, nil)
-	require.ErrorContains(t, err, "config.yaml:2", "no YAML")
+	require.ErrorContains(t, err, "config.yaml:1:1: not YAML")
 	require.NotContains(t, err.Error(), "s3cret")
 }
