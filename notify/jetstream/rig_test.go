@@ -132,6 +132,7 @@ func (b *rig) published(n int) []*jetstream.RawStreamMsg {
 	}, soon, 5*time.Millisecond)
 	state := s.CachedInfo().State
 	require.EqualValues(b.t, n, state.Msgs)
+	s.CachedInfo().Config.AllowDirect = false // any server would answer, also one that is behind or cut off
 	var all []*jetstream.RawStreamMsg
 	for seq := state.FirstSeq; seq <= state.LastSeq; seq++ {
 		m, err := s.GetMsg(b.t.Context(), seq)
