@@ -206,6 +206,7 @@ const (
 	maxStreams = 100
 	calm       = time.Second      // between two events
 	still      = 15 * time.Second // after which pages are refreshed though nothing happened: times and rates move
+	steady     = 3 * time.Second  // the same for customers' tokens, which are not told of changes
 )
 
 // live tells a page, by server-sent events, when to refresh. An event says nothing
@@ -225,12 +226,16 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetReadDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx keeps events until there are many
+	refresh := still
+	if s.View.Limited() {
+		refresh = steady
+	}
 	changed := s.View.Changed()
 	for event := fmt.Sprintf("retry: %d\n\n", (2 * time.Second).Milliseconds()); ; event = "event: changed\ndata:\n\n" {
 		if _, err := io.WriteString(patient, event); err != nil || control.Flush() != nil {
 			return // nobody listens any more
 		}
-		if !s.pause(r, calm, nil) || !s.pause(r, still, changed) {
+		if !s.pause(r, calm, nil) || !s.pause(r, refresh, changed) {
 			return
 		}
 		changed = s.View.Changed()

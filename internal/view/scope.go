@@ -234,8 +234,14 @@ func (s Scope) Activity(now time.Time, n int, width time.Duration) []Bar {
 	return s.v.Activity(now, n, width)
 }
 
-// Changed returns a channel that the next change closes.
-func (s Scope) Changed() <-chan struct{} { return s.v.Changed() }
+// Changed returns a channel that the next change closes; nil in a limited scope, whose
+// reader would learn from it that something happened to somebody else.
+func (s Scope) Changed() <-chan struct{} {
+	if s.Limited() {
+		return nil
+	}
+	return s.v.Changed()
+}
 
 // Built reports whether what was stored before the start is in the view.
 func (s Scope) Built() bool { return s.v.Built() }
