@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"numwatch/internal/cli/remote"
 	"numwatch/internal/cli/rulescmd"
 	"numwatch/internal/cli/tail"
+	"numwatch/internal/diagnostic"
 )
 
 // The exit codes.
@@ -125,7 +128,7 @@ func execute(ctx context.Context, p *command.Program, args []string) int {
 		return exited
 	}
 	if err != nil {
-		return misused(p, err, mistaken(err))
+		return misused(p, withNearest(err), mistaken(err))
 	}
 	if err = parsed.Run(); err == nil {
 		err = p.WriteError()
@@ -149,6 +152,19 @@ func mistaken(err error) *kong.Node {
 		}
 	}
 	return node
+}
+
+// ofEnum is what is said of a value that is none of the known ones.
+var ofEnum = regexp.MustCompile(`must be one of "(.*)" but got "(.*)"$`)
+
+// withNearest adds the known value that was most likely meant, as it is done for flags.
+func withNearest(err error) error {
+	if m := ofEnum.FindStringSubmatch(err.Error()); m != nil {
+		if near := diagnostic.Nearest(m[2], strings.Split(m[1], `","`)); near != "" {
+			return fmt.Errorf("%w, did you mean %q?", err, near)
+		}
+	}
+	return err
 }
 
 // misused prints what is wrong with how a command was called, and where its help is.
