@@ -55,10 +55,7 @@ func TestServerThatLeadsTheLogOfReplicasFails(t *testing.T) {
 	for how, fault := range map[string]struct{ begin, end func(node int) }{
 		"killed":  {func(node int) { r.nats.Kill(node) }, func(node int) { r.nats.Start(node) }},
 		"stopped": {func(node int) { r.nats.Stop(node) }, func(node int) { r.nats.Start(node) }},
-		"cut off": {
-			func(node int) { r.nats.Part(node, (node+1)%3); r.nats.Part(node, (node+2)%3) },
-			func(node int) { r.nats.Join(node, (node+1)%3); r.nats.Join(node, (node+2)%3) },
-		},
+		"cut off": {r.nats.CutOff, r.nats.Rejoin},
 	} {
 		terms, node := len(r.terms()), r.nats.StreamLeader(replicaLog)
 		fault.begin(node)

@@ -95,6 +95,18 @@ func (c *Cluster) Join(a, b int) {
 	c.routes[b][a].Restore()
 }
 
+// CutOff cuts a server that is a process off from both others, until Rejoin.
+func (c *Cluster) CutOff(server int) {
+	c.Part(server, (server+1)%3)
+	c.Part(server, (server+2)%3)
+}
+
+// Rejoin reconnects a server with both others.
+func (c *Cluster) Rejoin(server int) {
+	c.Join(server, (server+1)%3)
+	c.Join(server, (server+2)%3)
+}
+
 // Ports below those that the system gives to connections, of which some test has hundreds.
 const firstPort, lastPort = 10_000, 32_000
 

@@ -254,12 +254,9 @@ func TestServerThatLeadsTheStreamFails(t *testing.T) {
 	for name, fault := range map[string]struct {
 		begin, end func(c *natstest.Cluster, node int)
 	}{
-		"killed": {func(c *natstest.Cluster, node int) { c.Kill(node) }, func(c *natstest.Cluster, node int) { c.Start(node) }},
-		"frozen": {(*natstest.Cluster).Freeze, (*natstest.Cluster).Thaw},
-		"cut off": {
-			func(c *natstest.Cluster, node int) { c.Part(node, (node+1)%3); c.Part(node, (node+2)%3) },
-			func(c *natstest.Cluster, node int) { c.Join(node, (node+1)%3); c.Join(node, (node+2)%3) },
-		},
+		"killed":  {func(c *natstest.Cluster, node int) { c.Kill(node) }, func(c *natstest.Cluster, node int) { c.Start(node) }},
+		"frozen":  {(*natstest.Cluster).Freeze, (*natstest.Cluster).Thaw},
+		"cut off": {(*natstest.Cluster).CutOff, (*natstest.Cluster).Rejoin},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -303,13 +300,9 @@ func TestReplicasAreConnectedToAServerThatIsCutOff(t *testing.T) {
 			r.proxy[other].Restore()
 		}
 	}
-	for _, other := range others {
-		f.nats.Part(node, other)
-	}
+	f.nats.CutOff(node)
 	f.commits(20)
-	for _, other := range others {
-		f.nats.Join(node, other)
-	}
+	f.nats.Rejoin(node)
 	f.ready()
 	f.requireWhole()
 }

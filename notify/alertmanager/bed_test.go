@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
@@ -142,17 +143,15 @@ type bed struct {
 	am *sim.Server
 	o  Options
 	*Sink
-	registry *prometheus.Registry
-	stop     func()
+	stop func()
 }
 
 func newBed(t *testing.T, w *world, host string) *bed {
-	r := prometheus.NewRegistry()
-	return &bed{t: t, w: w, am: sim.New(sim.Config{}), registry: r, o: Options{
+	return &bed{t: t, w: w, am: sim.New(sim.Config{}), o: Options{
 		URL: "http://" + host + ":9093", Alerts: w.Alerts, Space: w.space, Link: "https://numwatch.example.com/",
 		Follower: notify.FollowerOptions{
 			Channel: "prod", Name: ComponentOf("prod", "http://"+host+":9093"), AllowPrivate: true, Log: w, Recorder: w, Saver: w,
-			Outcomes: notify.NewOutcomes(r, "requests", ""), Logger: slog.New(slog.DiscardHandler),
+			Outcomes: notify.NewOutcomes(prometheus.NewRegistry(), "requests", ""), Logger: slog.New(slog.DiscardHandler),
 		},
 	}}
 }
@@ -188,15 +187,8 @@ func (b *bed) firing() (numbers []string) {
 }
 
 func (b *bed) count(outcome string) float64 {
-	families, err := b.registry.Gather()
-	require.NoError(b.t, err)
-	for _, m := range families[0].GetMetric() {
-		if m.GetLabel()[1].GetValue() == outcome {
-			return m.GetCounter().GetValue()
-		}
-	}
-	b.t.Fatalf("no outcome %s", outcome)
-	return 0
+	_, channel, _ := strings.Cut(b.Name, ":")
+	return testutil.ToFloat64(b.Outcomes.WithLabelValues(channel, outcome))
 }
 
 func bubble(t *testing.T, test func(b *bed)) {

@@ -167,10 +167,10 @@ func TestConnectedToAServerThatIsCutOff(t *testing.T) {
 			b.add(b.mixed(50, 5)...)
 			b.start(b.optionsFor(Login{URL: urls}))
 			require.Eventually(t, func() bool { return b.sink.Status().Cursor == 50 }, electedWithin, time.Millisecond)
-			for i, other := range others {
-				ways[i].Restore()
-				c.Part(cut, other)
+			for _, way := range ways {
+				way.Restore()
 			}
+			c.CutOff(cut)
 			b.add(b.mixed(100, 5)...)
 			began := time.Now()
 			require.Eventually(t, func() bool { return b.sink.Status().Cursor == 150 }, electedWithin, time.Millisecond)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"numwatch/alert"
@@ -114,8 +115,7 @@ type bed struct {
 	log  *ledger
 	hook *sim.Receiver
 	*Sink
-	registry *prometheus.Registry
-	stop     func()
+	stop func()
 }
 
 // newBed is a webhook with a log in which something stands already. In a bubble of
@@ -129,12 +129,11 @@ func newBed(t *testing.T) *bed {
 func (b *bed) options() Options {
 	secret, err := ParseSecret(secretText)
 	require.NoError(b.t, err)
-	b.registry = prometheus.NewRegistry()
 	return Options{
 		URL: "https://hook.example.com/in?token=TOPSECRET", Secrets: []Secret{secret},
 		Wants: func(e *alert.Event) bool { return e.Kind == alert.KindAlert }, FirstSeq: b.log.firstSeq, Renderer: renderer{},
 		Follower: notify.FollowerOptions{
-			Channel: "siem", Name: Component + "siem", Outcomes: notify.NewOutcomes(b.registry, "events", ""), AllowPrivate: true, Log: b.log, Recorder: b.log, Saver: b.log, Stored: b.log.saved, Logger: slog.New(slog.DiscardHandler),
+			Channel: "siem", Name: Component + "siem", Outcomes: notify.NewOutcomes(prometheus.NewRegistry(), "events", ""), AllowPrivate: true, Log: b.log, Recorder: b.log, Saver: b.log, Stored: b.log.saved, Logger: slog.New(slog.DiscardHandler),
 		},
 	}
 }
@@ -165,15 +164,8 @@ func (b *bed) taken() (ids []string) {
 }
 
 func (b *bed) count(outcome string) float64 {
-	families, err := b.registry.Gather()
-	require.NoError(b.t, err)
-	for _, m := range families[0].GetMetric() {
-		if m.GetLabel()[1].GetValue() == outcome {
-			return m.GetCounter().GetValue()
-		}
-	}
-	b.t.Fatalf("no outcome %s", outcome)
-	return 0
+	_, channel, _ := strings.Cut(b.Name, ":")
+	return testutil.ToFloat64(b.Outcomes.WithLabelValues(channel, outcome))
 }
 
 func bubble(t *testing.T, test func(b *bed)) {
