@@ -16,18 +16,24 @@ import (
 )
 
 func (s *site) getStatus(w http.ResponseWriter, _ *http.Request) {
-	api.Write(w, http.StatusOK, s.status())
+	status, _, _ := s.look()
+	api.Write(w, http.StatusOK, status)
 }
 
-// status is what the bot reports, with the handler's own knowledge.
-func (s *site) status() api.Status {
-	status := api.Status{
+// look returns what the bot reports, with the handler's own knowledge, and what of the
+// fleet it sees: all together and of each account.
+func (s *site) look() (status api.Status, all sight, of map[string]*sight) {
+	status = api.Status{
 		Version: s.Version, Started: s.Started, NotReady: s.notReady(), Accounts: s.accounts(), Sinks: s.sinks(), Store: s.Store(),
 	}
 	fires := s.tally()
 	status.Alerts, status.Incidents = fires.alerts, fires.incidents
 	status.Ready = status.NotReady == ""
-	status.Fleet = s.fleet(status.Accounts)
+	all, of = s.sights(status.Accounts)
+	for i := range status.Accounts {
+		status.Accounts[i].Blind = of[status.Accounts[i].Name].Since
+	}
+	status.Fleet = s.fleet(all)
 	if s.Replicas != nil {
 		status.Replicas = s.Replicas().Replicas
 	}
@@ -37,7 +43,7 @@ func (s *site) status() api.Status {
 	if s.HintStatus != nil {
 		status.Hints = s.HintStatus()
 	}
-	return status
+	return status, all, of
 }
 
 // notReady says why the bot is not working, "" if it is.
@@ -74,17 +80,12 @@ func (s *site) sinks() []api.SinkStatus {
 	return all
 }
 
-func (s *site) fleet(accounts []api.AccountStatus) api.FleetStatus {
-	f := api.FleetStatus{Complete: s.View.Built(), By: []api.Count{}}
+func (s *site) fleet(all sight) api.FleetStatus {
+	f := api.FleetStatus{Spaces: all.Spaces, Seen: all.Seen, Complete: s.View.Built(), By: []api.Count{}}
 	for _, c := range s.View.Counts() {
 		f.By = append(f.By, api.Count(c))
 		f.Numbers += c.Numbers
 	}
-	for _, a := range accounts {
-		f.Spaces += a.Spaces
-	}
-	all, _ := s.sights(accounts)
-	f.Seen = all.Seen
 	return f
 }
 
@@ -135,7 +136,8 @@ type accountRow struct {
 }
 
 func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
-	now, status, fires, params := s.Now(), s.status(), s.tally(), paramsOf(r)
+	now, fires, params := s.Now(), s.tally(), paramsOf(r)
+	status, all, of := s.look()
 	firing := s.selected(selection{State: stateFiring})
 	incidents := byIncident(firing)
 	s.byNeed(incidents)
@@ -155,7 +157,6 @@ func (s *site) overviewPage(w http.ResponseWriter, r *http.Request) {
 	if o.More > 0 {
 		o.Rules = byRule(firing)
 	}
-	all, of := s.sights(status.Accounts)
 	for _, a := range status.Accounts {
 		o.Accounts = append(o.Accounts, newAccountRow(a, of[a.Name], now))
 	}

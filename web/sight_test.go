@@ -89,6 +89,10 @@ func TestOneAccountIsBlind(t *testing.T) {
 	require.Contains(t, body, "<h1>No alert, but only 4 of 5 spaces seen</h1>")
 	require.Contains(t, body, "never polled, blind for 13 s")
 	require.Contains(t, body, "all well")
+	var status api.Status
+	require.NoError(t, json.Unmarshal(request{path: "/api/v1/status"}.to(New(b.options(t))).Body.Bytes(), &status))
+	require.True(t, status.Accounts[0].Blind.IsZero())
+	require.Equal(t, noon.Add(-13*time.Second), status.Accounts[1].Blind, "commands say the same")
 }
 
 // Rules that are refused are said on every page, and in the status.

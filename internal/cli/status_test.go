@@ -25,7 +25,7 @@ func TestStatusInAnOutage(t *testing.T) {
 			Space: fmt.Sprint(1000 + i), Class: "unreachable", Message: fmt.Sprintf("dial tcp 127.0.0.1:1: attempt %d: connection refused", i), Since: time.Now().Add(time.Duration(i-200) * time.Second),
 		})
 	}
-	blind := api.AccountStatus{Name: "emea", Spaces: 2, Plan: "max_age is met", Expected: api.Seconds(time.Second), Worst: api.Seconds(time.Second)}
+	blind := api.AccountStatus{Name: "emea", Spaces: 2, Plan: "max_age is met", Expected: api.Seconds(time.Second), Worst: api.Seconds(time.Second), Blind: time.Now().Add(-13 * time.Second)}
 	for _, space := range []string{"1", "2", ""} { // the account itself, too
 		blind.Failing = append(blind.Failing, api.FailingSpace{Space: space, Class: "transient", Message: "connection refused", Since: time.Now()})
 	}
@@ -48,6 +48,7 @@ func TestStatusInAnOutage(t *testing.T) {
 	require.Regexp(t, `(?m)^apac +200 .* 15 s +40 s$`, out)
 	require.Regexp(t, `(?m)^emea +2 .* - +-$`, out, "no time is promised where nothing can be polled")
 	require.NotContains(t, out, "max_age is met")
+	require.Contains(t, out, "emea  blind for 13 s\n")
 	require.Regexp(t, `(?m)^apac  165 spaces \(1000, 1001, 1002, …\): unreachable: dial tcp 127.0.0.1:1:\n +attempt 0: connection refused \(for 3 min 20 s\)$`, out)
 	require.Regexp(t, `(?m)^apac/denied  denied space: Unknown.ResourceOwnerId \(for 1 h\)$`, out)
 	require.Contains(t, out, "seen:    34 of 200 spaces; nothing is known about the others yet\n")

@@ -108,6 +108,8 @@ type AccountStatus struct {
 	Plan     string         `json:"plan"` // what the limit can do for so many spaces, in a sentence
 	Holds    bool           `json:"max_age_holds"`
 	Failing  []FailingSpace `json:"failing"`
+	// Blind is since when nothing of the account can be polled; zero: something can.
+	Blind time.Time `json:"blind_since,omitzero"`
 	// Warnings say what is wrong although polls succeed.
 	Warnings []string `json:"warnings,omitempty"`
 	// Discovery is the state of discovery; nil if it is not enabled.

@@ -93,7 +93,7 @@ func printStatus(p *command.Program, s *api.Status, critical *api.AlertList) {
 		p.Printf("seen:    %d of %s; nothing is known about the others yet\n\n", seen, phone.Count(s.Fleet.Spaces, "space"))
 	}
 	if r := s.RulesRefused; r != nil {
-		first, _, _ := strings.Cut(r.Text, "\n") // the others are its line, and what else is wrong
+		first, _, _ := strings.Cut(r.Text, "\n") // the excerpt of the file and other mistakes follow
 		p.Printf("%s\n\n", p.Hanging("rules:   ", "the file is rejected, the last good rules stay in force: "+alert.Plain(first)))
 	}
 	printAccounts(p, s.Accounts)
@@ -117,7 +117,7 @@ func printAccounts(p *command.Program, accounts []api.AccountStatus) {
 	for i := range accounts {
 		a := &accounts[i]
 		detects, worst := phone.Span(time.Duration(a.Expected)), phone.Span(time.Duration(a.Worst))
-		if blind(a) {
+		if !a.Blind.IsZero() { // then no time is promised
 			detects, worst = "-", "-"
 		}
 		rows = append(rows, []string{
@@ -131,19 +131,15 @@ func printAccounts(p *command.Program, accounts []api.AccountStatus) {
 	}
 }
 
-// blind reports whether no space of the account can be polled, so that no time is promised.
-func blind(a *api.AccountStatus) bool {
-	whole := slices.ContainsFunc(a.Failing, func(f api.FailingSpace) bool { return f.Space == "" })
-	return whole || a.Spaces > 0 && len(a.Failing) >= a.Spaces
-}
-
 // printAccount says what the limit can do for the account's spaces, and what
 // is wrong with them.
 func printAccount(p *command.Program, a *api.AccountStatus) {
 	name := alert.Plain(a.Name) + "  "
-	if !blind(a) {
-		p.Printf("\n%s\n", p.Hanging(name, alert.Plain(a.Plan)))
+	sight := a.Plan
+	if !a.Blind.IsZero() {
+		sight = "blind for " + phone.Span(time.Since(a.Blind))
 	}
+	p.Printf("\n%s\n", p.Hanging(name, alert.Plain(sight)))
 	if d := a.Discovery; d != nil && d.Error != "" {
 		p.Printf("\n%s\n", p.Hanging(name, "discovery failed, the last list stays in use ("+discovered(d)+"): "+alert.Plain(d.Error)))
 	} else if d != nil {
