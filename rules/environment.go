@@ -64,6 +64,11 @@ var names, fieldMembers = func() (names []string, fields [phone.NumberFields]int
 			fields[f] = i
 		}
 	}
+	for f := range phone.FieldsOfNumber() {
+		if fields[f] == 0 { // its values would be put where PhoneNumber is
+			panic("environment lacks the field " + f.String())
+		}
+	}
 	return names, fields
 }()
 

@@ -1,6 +1,6 @@
 // Package bot composes the bot of its components, starts them and stops them. It may
 // import every package but cli. The commands run and demo use New and Run; check, poll
-// and those of rules use single constructors (clients.go, LoadRules).
+// and those of rules use single constructors (NewClient in spaces.go, LoadRules).
 package bot
 
 import (
