@@ -604,6 +604,31 @@ func TestACommitThatHangsIsReported(t *testing.T) {
 	})
 }
 
+// Whoever gives up waiting gets nothing that the loop may still be writing.
+func TestWhoeverGivesUpGetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, filepath.Join(t.TempDir(), "db"))
+		for name, give := range map[string]func(context.Context) (any, error){
+			"a poll": func(ctx context.Context) (any, error) {
+				now := time.Now()
+				snap := &phone.Snapshot{Space: spaces[0].SpaceKey, At: now, Numbers: []phone.Number{number("86", "FLAGGED", "RED")}}
+				return b.loop.Deliver(ctx, poller.Result{Space: snap.Space, Started: now, At: now, Snapshot: snap})
+			},
+			"a request": func(ctx context.Context) (any, error) { return b.loop.Drill(ctx, "banned", "", "ada") },
+		} {
+			released := b.store.hangUntil()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			got, err := give(ctx)
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded, name)
+			require.Zero(t, got, name)
+			released()
+			synctest.Wait()
+		}
+		b.stop()
+	})
+}
+
 // While results wait in hundreds no more are asked for: each holds a list of numbers.
 func TestTheLoopSaysThatItIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
