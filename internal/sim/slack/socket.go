@@ -142,12 +142,9 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) {
 	}
 	c.origin = "http://" + r.Host
 	defer c.conn.Close()
-	if c.write(textFrame, []byte(`{"type":"hello","num_connections":1}`)) != nil {
+	if s.greet(c) != nil {
 		return
 	}
-	s.mu.Lock()
-	s.socket.conn = c
-	s.mu.Unlock()
 	over := make(chan struct{})
 	defer close(over)
 	go c.keepAlive(over)
@@ -169,6 +166,18 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) {
 	if s.socket.conn == c {
 		s.socket.conn = nil
 	}
+}
+
+// greet says hello and takes the connection in one step, so that whoever was greeted is
+// sent envelopes from then on, and none before.
+func (s *Server) greet(c *websocket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := c.write(textFrame, []byte(`{"type":"hello","num_connections":1}`)); err != nil {
+		return err
+	}
+	s.socket.conn = c
+	return nil
 }
 
 // keepAlive pings, as clients take a silent connection for broken.
