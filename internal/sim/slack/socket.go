@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
 )
 
 // Slack's limits for an app in Socket Mode.
@@ -31,11 +34,17 @@ type Private struct {
 
 // socket is what goes to and fro in Socket Mode. The server's lock guards it.
 type socket struct {
-	conn    *websocket // the newest; nil: there is none
-	count   int        // of envelopes
+	conn    *connection // the newest; nil: there is none
+	count   int         // of envelopes
 	acks    map[string]chan json.RawMessage
 	replies map[string]*responses // by the last part of a response_url
 	private []Private
+}
+
+type connection struct {
+	*websocket.Conn
+	origin  string     // where the server is reached
+	writing sync.Mutex // a connection takes one message at a time
 }
 
 type responses struct {
@@ -111,7 +120,7 @@ func (s *Server) send(kind, user string, payload map[string]any) (json.RawMessag
 	if err != nil {
 		return nil, fmt.Errorf("encoding an envelope: %w", err)
 	}
-	if err := conn.write(textFrame, text); err != nil {
+	if err := conn.write(text); err != nil {
 		return nil, fmt.Errorf("sending an envelope: %w", err)
 	}
 	select {
@@ -136,12 +145,14 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad ticket", http.StatusForbidden)
 		return
 	}
-	c, err := upgrade(w, r)
+	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }} // slack-go names Slack's
+	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return
+		return // it has answered
 	}
-	c.origin = "http://" + r.Host
-	defer c.conn.Close()
+	conn.SetReadLimit(maxBody)
+	c := &connection{Conn: conn, origin: "http://" + r.Host}
+	defer c.Close()
 	if s.greet(c) != nil {
 		return
 	}
@@ -149,7 +160,7 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) {
 	defer close(over)
 	go c.keepAlive(over)
 	for {
-		message, err := c.read()
+		_, message, err := c.ReadMessage()
 		if err != nil {
 			break
 		}
@@ -170,10 +181,10 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) {
 
 // greet says hello and takes the connection in one step, so that whoever was greeted is
 // sent envelopes from then on, and none before.
-func (s *Server) greet(c *websocket) error {
+func (s *Server) greet(c *connection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := c.write(textFrame, []byte(`{"type":"hello","num_connections":1}`)); err != nil {
+	if err := c.write([]byte(`{"type":"hello","num_connections":1}`)); err != nil {
 		return err
 	}
 	s.socket.conn = c
@@ -181,17 +192,26 @@ func (s *Server) greet(c *websocket) error {
 }
 
 // keepAlive pings, as clients take a silent connection for broken.
-func (c *websocket) keepAlive(over <-chan struct{}) {
+func (c *connection) keepAlive(over <-chan struct{}) {
 	for {
 		select {
 		case <-over:
 			return
 		case <-time.After(pingEvery):
-			if c.write(pingFrame, nil) != nil {
+			if c.WriteControl(websocket.PingMessage, nil, time.Now().Add(ackWithin)) != nil {
 				return
 			}
 		}
 	}
+}
+
+func (c *connection) write(text []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.SetWriteDeadline(time.Now().Add(ackWithin)); err != nil {
+		return err
+	}
+	return c.WriteMessage(websocket.TextMessage, text)
 }
 
 func (s *Server) acknowledged(id string, payload json.RawMessage) {
