@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"numwatch/poller/ratelimit"
@@ -34,7 +35,8 @@ func newTransport(timeout time.Duration) *http.Transport {
 // however slow DNS, TLS or a proxy are, and for the transport's own retries.
 type gate struct {
 	pace   *ratelimit.Pace // nil: none
-	turn   ratelimit.Turn
+	turn   ratelimit.Turn  // to be used; the zero Turn on the transport's own retries
+	used   atomic.Pointer[ratelimit.Turn]
 	may    func() error    // nil: always
 	ctx    context.Context //nolint:containedctx // of the one request that the gate is for
 	cancel func()          // ends ctx
@@ -44,12 +46,19 @@ type gate struct {
 
 // traced returns the request's context, which has the transport stop at the gate.
 func (g *gate) traced() context.Context {
-	return httptrace.WithClientTrace(g.ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { g.pass(info.Conn) }})
+	return httptrace.WithClientTrace(g.ctx, &httptrace.ClientTrace{
+		GotConn:      func(info httptrace.GotConnInfo) { g.pass(info.Conn) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { g.wrote() },
+	})
 }
 
 func (g *gate) pass(conn net.Conn) {
 	if g.pace != nil {
-		g.err = g.pace.Use(g.ctx, &g.turn)
+		var used ratelimit.Turn
+		if used, g.err = g.pace.Use(g.ctx, g.turn); g.err == nil {
+			g.used.Store(&used)
+		}
+		g.turn = ratelimit.Turn{}
 	}
 	if g.err == nil && g.may != nil {
 		if g.err = g.may(); g.err != nil {
@@ -60,6 +69,12 @@ func (g *gate) pass(conn net.Conn) {
 		conn.Close() // else the request would go out; HTTP/2 looks at its context again
 	}
 	g.opened = time.Now()
+}
+
+func (g *gate) wrote() {
+	if used := g.used.Load(); used != nil {
+		g.pace.Sent(*used)
+	}
 }
 
 func isHTTP2(conn net.Conn) bool {

@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -70,13 +72,13 @@ func (a *arrivals) client(t *testing.T, secure bool) (*Client, *ratelimit.Pace, 
 }
 
 // fetchInTurn sends so many requests, each on its turn, and waits for all.
-func fetchInTurn(t *testing.T, client *Client, pace *ratelimit.Pace, requests int) {
+func fetchInTurn(ctx context.Context, t *testing.T, client *Client, pace *ratelimit.Pace, requests int) {
 	var group sync.WaitGroup
 	for range requests {
-		turn, err := pace.Wait(t.Context())
+		turn, err := pace.Wait(ctx)
 		require.NoError(t, err)
 		group.Go(func() {
-			if _, err := client.Fetch(t.Context(), space("7"), turn); err != nil {
+			if _, err := client.Fetch(ctx, space("7"), turn); err != nil {
 				t.Error(err)
 			}
 		})
@@ -95,12 +97,71 @@ func TestSlowConnectionsCauseNoBurst(t *testing.T) {
 					time.Sleep(time.Until(ready))
 					return network.DialContext(ctx, n, address)
 				}
-				fetchInTurn(t, client, pace, 40)
+				fetchInTurn(t.Context(), t, client, pace, 40)
 				require.Len(t, a.at, 40)
 				require.LessOrEqual(t, a.maxInASecond(), 10)
 			})
 		})
 	}
+}
+
+// Requests that are a little late go out on their turns, and the second in which the cloud
+// counts them begins when they do.
+func TestLateRequestsKeepToTheLimit(t *testing.T) {
+	for _, c := range []struct {
+		why           string
+		dials, writes time.Duration // at most
+	}{
+		{"slow connections", 200 * time.Millisecond, 0},
+		{"no processor", 0, 500 * time.Millisecond},
+		{"both", 200 * time.Millisecond, 500 * time.Millisecond},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := new(arrivals)
+				client, pace, network := a.client(t, false)
+				client.transport.DisableKeepAlives = true
+				chance := rand.New(rand.NewPCG(1, 2))
+				var mu sync.Mutex
+				upTo := func(d time.Duration) time.Duration {
+					mu.Lock()
+					defer mu.Unlock()
+					return time.Duration(chance.Float64() * float64(d))
+				}
+				client.transport.DialContext = func(ctx context.Context, n, address string) (net.Conn, error) {
+					time.Sleep(upTo(c.dials))
+					return network.DialContext(ctx, n, address)
+				}
+				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+					time.Sleep(upTo(c.writes)) // after the client's own
+				}})
+				begin := time.Now()
+				fetchInTurn(ctx, t, client, pace, 400)
+				require.Len(t, a.at, 400)
+				require.LessOrEqual(t, a.maxInASecond(), 10)
+				require.Less(t, time.Since(begin), 400*(100*time.Millisecond+(c.dials+c.writes)/10), "a turn was wasted")
+			})
+		})
+	}
+}
+
+// The transport may send a request again on another connection.
+func TestRetriesOfTheTransportTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := new(arrivals)
+		_, pace, _ := a.client(t, false)
+		turn, err := pace.Wait(t.Context())
+		require.NoError(t, err)
+		conn, _ := net.Pipe()
+		g := &gate{pace: pace, turn: turn, ctx: t.Context()}
+		begin := time.Now()
+		g.pass(conn)
+		require.NoError(t, g.err)
+		require.Zero(t, time.Since(begin))
+		g.pass(conn)
+		require.NoError(t, g.err)
+		require.Greater(t, time.Since(begin), 100*time.Millisecond)
+	})
 }
 
 // A provider may refresh its key between Ready and Fetch.
@@ -110,31 +171,34 @@ func TestSlowProviderCausesNoBurst(t *testing.T) {
 		client, pace, _ := a.client(t, false)
 		client.credentials.from = Credentials{Type: "credentials_uri"}
 		client.credentials.current = &provider{readyAt: time.Now().Add(3 * time.Second)}
-		fetchInTurn(t, client, pace, 40)
+		fetchInTurn(t.Context(), t, client, pace, 40)
 		require.Len(t, a.at, 40)
 		require.LessOrEqual(t, a.maxInASecond(), 10)
 	})
 }
 
-// A request whose context ends while it waits for its turn is not sent.
+// A request whose context ends while it waits for its turn is not sent, nor is one whose turn
+// was taken before the cloud asked for a pause.
 func TestARequestWithoutATurnIsNotSent(t *testing.T) {
-	for _, secure := range []bool{false, true} {
-		t.Run(fmt.Sprint("https ", secure), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := new(arrivals)
-				client, pace, _ := a.client(t, secure)
-				turn, err := pace.Wait(t.Context())
-				require.NoError(t, err)
-				time.Sleep(time.Second) // the turn is too old
-				for _, id := range []string{"8", "9"} {
-					pace.Answered(ratelimit.Answer{Space: id, Sent: time.Now(), Throttled: true, RetryAfter: time.Minute})
-				}
-				_, err = client.Fetch(t.Context(), space("7"), turn)
-				require.ErrorContains(t, err, "waiting for a turn")
-				time.Sleep(time.Minute)
-				require.Empty(t, a.at)
+	for _, held := range []time.Duration{0, time.Second} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprint("held for ", held, ", https ", secure), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a := new(arrivals)
+					client, pace, _ := a.client(t, secure)
+					turn, err := pace.Wait(t.Context())
+					require.NoError(t, err)
+					time.Sleep(held)
+					for _, id := range []string{"8", "9"} {
+						pace.Answered(ratelimit.Answer{Space: id, Sent: time.Now(), Throttled: true, RetryAfter: time.Minute})
+					}
+					_, err = client.Fetch(t.Context(), space("7"), turn)
+					require.ErrorContains(t, err, "waiting for a turn")
+					time.Sleep(time.Minute)
+					require.Empty(t, a.at)
+				})
 			})
-		})
+		}
 	}
 }
 

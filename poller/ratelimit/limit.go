@@ -3,7 +3,10 @@
 // whatever sends requests for the account calls it.
 package ratelimit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Limit decides when requests of one account may be sent, so that a server
 // which allows a number of them in any sliding second never sees more. It is
@@ -111,6 +114,10 @@ func (l *Limit) Take(now time.Time) {
 	l.due = l.due.Add(gap)
 	l.sent.push(now)
 }
+
+// Sent notes that a request whose time was taken, or sent, went out later than that.
+// The second in which the server counts it begins there.
+func (l *Limit) Sent(taken, at time.Time) { l.sent.move(taken, at) }
 
 // Answered notes an answer. For a throttled one it reports whether it is shared:
 // whether it comes of the account's limit rather than of one of the space alone.
@@ -233,4 +240,11 @@ func (r *ring) push(t time.Time) {
 // back returns the time n pushes ago, 1 being the last; zero if there is none.
 func (r *ring) back(n int) time.Time {
 	return r.times[(r.last-n+1+len(r.times))%len(r.times)]
+}
+
+// move replaces one of the times.
+func (r *ring) move(from, to time.Time) {
+	if i := slices.Index(r.times, from); i >= 0 {
+		r.times[i] = to
+	}
 }

@@ -29,12 +29,13 @@ func (p *Pace) Hold() {
 	p.limit.Hold(time.Now())
 }
 
-// Turn is the right to send one request, at once. The zero Turn is none.
-type Turn struct{ taken time.Time }
+// Turn is the right to send one request soon. The zero Turn is none.
+type Turn struct{ sent time.Time } // as the limit has it
 
-// validFor is how long after it was taken a turn may be used: the margin of the
-// limit covers requests that go out so much later than they should.
-const validFor = 15 * time.Millisecond
+// validFor is how long after it was taken a turn may be used. With the time in which a
+// request is then written it must stay below the limit's second: later requests could
+// else have been let through before it is known when this one went.
+const validFor = 250 * time.Millisecond
 
 // Wait takes a turn, in the order in which it is called, or returns an error when
 // ctx ends.
@@ -57,17 +58,34 @@ func (p *Pace) Wait(ctx context.Context) (Turn, error) {
 	}
 }
 
-// Use returns when a request may go out on a turn, which is used up: at once if
-// it was just taken, and else on a new one. So requests that were held up on
+// Use uses a turn up and returns when its request may go out: at once if it was just
+// taken, and else on a new one, which it returns. So requests that were held up on
 // their way, by a slow connection, do not go out together.
-func (p *Pace) Use(ctx context.Context, t *Turn) error {
-	fresh := time.Since(t.taken) <= validFor
-	*t = Turn{}
-	if fresh {
-		return nil
+func (p *Pace) Use(ctx context.Context, t Turn) (Turn, error) {
+	if p.reuse(&t, time.Now()) {
+		return t, nil
 	}
-	_, err := p.Wait(ctx)
-	return err
+	return p.Wait(ctx)
+}
+
+// reuse reports whether a turn is still good, and if so takes its request as sent now.
+func (p *Pace) reuse(t *Turn, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(t.sent) > validFor || p.limit.blocked.After(now) {
+		return false
+	}
+	p.limit.Sent(t.sent, now)
+	t.sent = now
+	return true
+}
+
+// Sent notes that the request of a turn that was used has been written by now, which
+// may be later than it should: the process had to wait for a processor, or for memory.
+func (p *Pace) Sent(t Turn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limit.Sent(t.sent, time.Now())
 }
 
 // take takes the turn if it is due at now, and returns when it is.
