@@ -34,14 +34,14 @@ func newTransport(timeout time.Duration) *http.Transport {
 // and its first byte, until it has a turn that is good. So the limit holds
 // however slow DNS, TLS or a proxy are, and for the transport's own retries.
 type gate struct {
-	pace   *ratelimit.Pace // nil: none
-	turn   ratelimit.Turn  // to be used; the zero Turn on the transport's own retries
-	used   atomic.Pointer[ratelimit.Turn]
-	may    func() error    // nil: always
-	ctx    context.Context //nolint:containedctx // of the one request that the gate is for
-	cancel func()          // ends ctx
-	opened time.Time       // when the request went out
-	err    error           // ctx ended first, or it may not be sent
+	pace   *ratelimit.Pace                // nil: none
+	turn   ratelimit.Turn                 // to be used; the zero Turn on the transport's own retries
+	used   atomic.Pointer[ratelimit.Turn] // of the last attempt; an earlier one may still be in its writer
+	may    func() error                   // nil: always
+	ctx    context.Context                //nolint:containedctx // of the one request that the gate is for
+	cancel func()                         // ends ctx
+	opened time.Time                      // when the request went out
+	err    error                          // ctx ended first, or it may not be sent
 }
 
 // traced returns the request's context, which has the transport stop at the gate.

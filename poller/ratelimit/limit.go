@@ -115,8 +115,8 @@ func (l *Limit) Take(now time.Time) {
 	l.sent.push(now)
 }
 
-// Sent notes that a request whose time was taken, or sent, went out later than that.
-// The second in which the server counts it begins there.
+// Sent notes that the request of a Take went out later than that: the second in which
+// the server counts it begins there.
 func (l *Limit) Sent(taken, at time.Time) { l.sent.move(taken, at) }
 
 // Answered notes an answer. For a throttled one it reports whether it is shared:

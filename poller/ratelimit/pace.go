@@ -30,7 +30,7 @@ func (p *Pace) Hold() {
 }
 
 // Turn is the right to send one request soon. The zero Turn is none.
-type Turn struct{ sent time.Time } // as the limit has it
+type Turn struct{ taken time.Time }
 
 // validFor is how long after it was taken a turn may be used. With the time in which a
 // request is then written it must stay below the limit's second: later requests could
@@ -58,34 +58,30 @@ func (p *Pace) Wait(ctx context.Context) (Turn, error) {
 	}
 }
 
-// Use uses a turn up and returns when its request may go out: at once if it was just
-// taken, and else on a new one, which it returns. So requests that were held up on
-// their way, by a slow connection, do not go out together.
+// Use returns when the request of a turn may go out: at once if it was just taken, and
+// else on a new one, which it returns. So requests that were held up on their way, by a
+// slow connection, do not go out together.
 func (p *Pace) Use(ctx context.Context, t Turn) (Turn, error) {
-	if p.reuse(&t, time.Now()) {
+	if p.good(t) {
 		return t, nil
 	}
 	return p.Wait(ctx)
 }
 
-// reuse reports whether a turn is still good, and if so takes its request as sent now.
-func (p *Pace) reuse(t *Turn, now time.Time) bool {
+// good reports whether a turn can still be used.
+func (p *Pace) good(t Turn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Sub(t.sent) > validFor || p.limit.blocked.After(now) {
-		return false
-	}
-	p.limit.Sent(t.sent, now)
-	t.sent = now
-	return true
+	now := time.Now()
+	return now.Sub(t.taken) <= validFor && !p.limit.blocked.After(now)
 }
 
-// Sent notes that the request of a turn that was used has been written by now, which
-// may be later than it should: the process had to wait for a processor, or for memory.
+// Sent notes that the request of a turn has been written by now, which may be later than
+// it should: its connection was slow, or the process had to wait for a processor.
 func (p *Pace) Sent(t Turn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.limit.Sent(t.sent, time.Now())
+	p.limit.Sent(t.taken, time.Now())
 }
 
 // take takes the turn if it is due at now, and returns when it is.
