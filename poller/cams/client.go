@@ -112,8 +112,8 @@ func (c *Client) Ready(ctx context.Context) error {
 }
 
 // Fetch asks for a space's complete list of numbers. The caller may have taken
-// a turn of the account's pace for it; where that is the zero Turn or too old,
-// Fetch takes one. The error is always an *Error; a snapshot is never partial.
+// a turn of the account's pace for it; where that is the zero Turn, or no longer
+// good, Fetch takes one. The error is always an *Error; a snapshot is never partial.
 func (c *Client) Fetch(ctx context.Context, space phone.SpaceKey, turn ratelimit.Turn) (*phone.Snapshot, error) {
 	call := &call{action: "ChatappSyncPhoneNumber", space: space.ID, params: map[string]string{"CustSpaceId": space.ID}}
 	answer, err := c.do(ctx, call, turn)

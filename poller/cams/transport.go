@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 
 	"numwatch/poller/ratelimit"
@@ -34,14 +33,14 @@ func newTransport(timeout time.Duration) *http.Transport {
 // and its first byte, until it has a turn that is good. So the limit holds
 // however slow DNS, TLS or a proxy are, and for the transport's own retries.
 type gate struct {
-	pace   *ratelimit.Pace                // nil: none
-	turn   ratelimit.Turn                 // to be used; the zero Turn on the transport's own retries
-	used   atomic.Pointer[ratelimit.Turn] // of the last attempt; an earlier one may still be in its writer
-	may    func() error                   // nil: always
-	ctx    context.Context                //nolint:containedctx // of the one request that the gate is for
-	cancel func()                         // ends ctx
-	opened time.Time                      // when the request went out
-	err    error                          // ctx ended first, or it may not be sent
+	pace   *ratelimit.Pace // nil: none
+	turn   ratelimit.Turn  // to be used; the zero Turn on the transport's own retries
+	used   ratelimit.Turn
+	may    func() error    // nil: always
+	ctx    context.Context //nolint:containedctx // of the one request that the gate is for
+	cancel func()          // ends ctx
+	opened time.Time       // when the request passed
+	err    error           // ctx ended first, or it may not be sent
 }
 
 // traced returns the request's context, which has the transport stop at the gate.
@@ -54,10 +53,7 @@ func (g *gate) traced() context.Context {
 
 func (g *gate) pass(conn net.Conn) {
 	if g.pace != nil {
-		var used ratelimit.Turn
-		if used, g.err = g.pace.Use(g.ctx, g.turn); g.err == nil {
-			g.used.Store(&used)
-		}
+		g.used, g.err = g.pace.Use(g.ctx, g.turn)
 		g.turn = ratelimit.Turn{}
 	}
 	if g.err == nil && g.may != nil {
@@ -72,8 +68,8 @@ func (g *gate) pass(conn net.Conn) {
 }
 
 func (g *gate) wrote() {
-	if used := g.used.Load(); used != nil {
-		g.pace.Sent(*used)
+	if g.pace != nil && g.err == nil {
+		g.pace.Sent(g.used)
 	}
 }
 

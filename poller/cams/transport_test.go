@@ -139,14 +139,14 @@ func TestLateRequestsKeepToTheLimit(t *testing.T) {
 				fetchInTurn(ctx, t, client, pace, 400)
 				require.Len(t, a.at, 400)
 				require.LessOrEqual(t, a.maxInASecond(), 10)
-				require.Less(t, time.Since(begin), 400*(100*time.Millisecond+(c.dials+c.writes)/10), "a turn was wasted")
+				require.Less(t, time.Since(begin), 400*(100*time.Millisecond+(c.dials+c.writes)/10), "turns were wasted")
 			})
 		})
 	}
 }
 
-// The transport may send a request again on another connection.
-func TestRetriesOfTheTransportTakeTurns(t *testing.T) {
+// The transport passes the gate again with a request that it sends again.
+func TestEachAttemptTakesATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := new(arrivals)
 		_, pace, _ := a.client(t, false)
@@ -177,29 +177,42 @@ func TestSlowProviderCausesNoBurst(t *testing.T) {
 	})
 }
 
-// A request whose context ends while it waits for its turn is not sent, nor is one whose turn
-// was taken before the cloud asked for a pause.
+// A request whose turn was taken before the cloud asked for a pause is held back, and not sent
+// when its context ends meanwhile.
 func TestARequestWithoutATurnIsNotSent(t *testing.T) {
-	for _, held := range []time.Duration{0, time.Second} {
-		for _, secure := range []bool{false, true} {
-			t.Run(fmt.Sprint("held for ", held, ", https ", secure), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					a := new(arrivals)
-					client, pace, _ := a.client(t, secure)
-					turn, err := pace.Wait(t.Context())
-					require.NoError(t, err)
-					time.Sleep(held)
-					for _, id := range []string{"8", "9"} {
-						pace.Answered(ratelimit.Answer{Space: id, Sent: time.Now(), Throttled: true, RetryAfter: time.Minute})
-					}
-					_, err = client.Fetch(t.Context(), space("7"), turn)
-					require.ErrorContains(t, err, "waiting for a turn")
-					time.Sleep(time.Minute)
-					require.Empty(t, a.at)
-				})
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("https ", secure), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := new(arrivals)
+				client, pace, _ := a.client(t, secure)
+				turn, err := pace.Wait(t.Context())
+				require.NoError(t, err)
+				for _, id := range []string{"8", "9"} {
+					pace.Answered(ratelimit.Answer{Space: id, Sent: time.Now(), Throttled: true, RetryAfter: time.Minute})
+				}
+				_, err = client.Fetch(t.Context(), space("7"), turn)
+				require.ErrorContains(t, err, "waiting for a turn")
+				time.Sleep(time.Minute)
+				require.Empty(t, a.at)
 			})
-		}
+		})
 	}
+}
+
+// At a pace that is slower than the timeout of a request a turn outlasts a slow connection: a new one
+// would always come too late.
+func TestASlowPaceBearsSlowConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := new(arrivals)
+		client, _, network := a.client(t, true)
+		client.pace = ratelimit.NewPace(0.02)
+		client.transport.DialContext = func(ctx context.Context, n, address string) (net.Conn, error) {
+			time.Sleep(300 * time.Millisecond)
+			return network.DialContext(ctx, n, address)
+		}
+		fetchInTurn(t.Context(), t, client, client.pace, 3)
+		require.Len(t, a.at, 3)
+	})
 }
 
 // provider returns a key from a time on, or never if that is zero.

@@ -115,6 +115,12 @@ func (l *Limit) Take(now time.Time) {
 	l.sent.push(now)
 }
 
+// Good reports whether the request of a Take may still go out. It must be written well
+// within the span of its level: until then later ones are not held back for it.
+func (l *Limit) Good(taken, now time.Time) bool {
+	return !taken.Before(l.moved) && !l.blocked.After(now) && now.Sub(taken) <= l.levels[l.at].span/4
+}
+
 // Sent notes that the request of a Take went out later than that: the second in which
 // the server counts it begins there.
 func (l *Limit) Sent(taken, at time.Time) { l.sent.move(taken, at) }
@@ -242,9 +248,18 @@ func (r *ring) back(n int) time.Time {
 	return r.times[(r.last-n+1+len(r.times))%len(r.times)]
 }
 
-// move replaces one of the times.
+// move replaces one of the times by a later one. They stay in order.
 func (r *ring) move(from, to time.Time) {
-	if i := slices.Index(r.times, from); i >= 0 {
-		r.times[i] = to
+	i := slices.Index(r.times, from)
+	if i < 0 {
+		return
 	}
+	for i != r.last {
+		next := (i + 1) % len(r.times)
+		if !r.times[next].Before(to) {
+			break
+		}
+		r.times[i], i = r.times[next], next
+	}
+	r.times[i] = to
 }

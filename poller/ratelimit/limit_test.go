@@ -57,6 +57,8 @@ type road struct {
 	server  server
 	jitter  time.Duration
 	latency time.Duration
+	wakes   time.Duration // how late a process notices that it may send, at most
+	writes  time.Duration // how late it writes what it sends, at most
 	chance  *rand.Rand
 	queue   events
 	ignore  time.Time // what is sent before is not counted
@@ -101,14 +103,24 @@ func (r *road) drive(l *Limit, t *tally) {
 			l.Take(now)
 			n++
 			space := fmt.Sprint(n % 1000)
-			r.send(now, t, func(at time.Time, ok bool) {
-				l.Answered(Answer{Space: space, Sent: now, At: at, Throttled: !ok})
+			r.at(now.Add(r.upTo(r.writes)), func(written time.Time) {
+				l.Sent(now, written)
+				r.send(written, t, func(at time.Time, ok bool) {
+					l.Answered(Answer{Space: space, Sent: written, At: at, Throttled: !ok})
+				})
 			})
-			next = l.Next(now)
+			next = l.Next(now).Add(r.upTo(r.wakes))
 		}
 		r.at(next, turn)
 	}
 	r.at(epoch, turn)
+}
+
+func (r *road) upTo(d time.Duration) time.Duration {
+	if d == 0 {
+		return 0
+	}
+	return time.Duration(r.chance.Float64() * float64(d))
 }
 
 // other is a client that sends at its own pace whatever happens.
@@ -144,6 +156,51 @@ func TestLimitAgainstStrictServer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// However late a process sends, no second has more requests than the limit, and hardly more is
+// lost than the time for which it is not known whether a request went.
+func TestLimitOfALateProcess(t *testing.T) {
+	for _, c := range []struct{ wakes, writes time.Duration }{
+		{5 * time.Millisecond, 5 * time.Millisecond},
+		{60 * time.Millisecond, 0},
+		{0, 200 * time.Millisecond},
+		{0, 900 * time.Millisecond},
+	} {
+		for seed := range uint64(5) {
+			t.Run(fmt.Sprint(c.wakes, c.writes, seed), func(t *testing.T) {
+				r := newRoad(10, 0, seed)
+				r.wakes, r.writes = c.wakes, c.writes
+				var ours tally
+				r.drive(NewLimit(10), &ours)
+				r.run(epoch.Add(tenMinutes))
+				require.Zero(t, ours.refused)
+				round := margin*time.Second.Seconds() + (c.wakes+c.writes).Seconds()/2
+				require.Greater(t, float64(ours.sent), 0.93*10*tenMinutes.Seconds()/round)
+			})
+		}
+	}
+}
+
+// A turn is good for a part of its level's span: with a slow pace, for as long as a connection takes.
+func TestTurnsExpire(t *testing.T) {
+	for _, c := range []struct {
+		rate  float64
+		after time.Duration
+		good  bool
+	}{{10, 250 * time.Millisecond, true}, {10, 260 * time.Millisecond, false}, {1.9, 130 * time.Millisecond, true}, {1.9, 140 * time.Millisecond, false}, {0.05, 5 * time.Second, true}} {
+		l := NewLimit(c.rate)
+		l.Take(epoch)
+		require.Equal(t, c.good, l.Good(epoch, epoch.Add(c.after)), "%v", c)
+	}
+	l := NewLimit(10)
+	l.Take(epoch)
+	l.Hold(epoch)
+	require.False(t, l.Good(epoch, epoch), "nothing may be sent now")
+	l = NewLimit(10)
+	l.Take(epoch)
+	l.fallTo(epoch.Add(time.Millisecond), len(l.levels)-1)
+	require.False(t, l.Good(epoch, epoch.Add(2*time.Second)), "the pace has changed")
 }
 
 func TestLimitLivesWithAnotherClient(t *testing.T) {

@@ -32,11 +32,6 @@ func (p *Pace) Hold() {
 // Turn is the right to send one request soon. The zero Turn is none.
 type Turn struct{ taken time.Time }
 
-// validFor is how long after it was taken a turn may be used. With the time in which a
-// request is then written it must stay below the limit's second: later requests could
-// else have been let through before it is known when this one went.
-const validFor = 250 * time.Millisecond
-
 // Wait takes a turn, in the order in which it is called, or returns an error when
 // ctx ends.
 func (p *Pace) Wait(ctx context.Context) (Turn, error) {
@@ -58,9 +53,9 @@ func (p *Pace) Wait(ctx context.Context) (Turn, error) {
 	}
 }
 
-// Use returns when the request of a turn may go out: at once if it was just taken, and
-// else on a new one, which it returns. So requests that were held up on their way, by a
-// slow connection, do not go out together.
+// Use returns when the request of a turn may go out: at once if the turn is still good,
+// and else on a new one, which it returns. So requests that were held up on their way,
+// by a slow connection, do not go out together, nor when the cloud asked for a pause.
 func (p *Pace) Use(ctx context.Context, t Turn) (Turn, error) {
 	if p.good(t) {
 		return t, nil
@@ -68,12 +63,10 @@ func (p *Pace) Use(ctx context.Context, t Turn) (Turn, error) {
 	return p.Wait(ctx)
 }
 
-// good reports whether a turn can still be used.
 func (p *Pace) good(t Turn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	return now.Sub(t.taken) <= validFor && !p.limit.blocked.After(now)
+	return p.limit.Good(t.taken, time.Now())
 }
 
 // Sent notes that the request of a turn has been written by now, which may be later than

@@ -21,6 +21,7 @@ const (
 	maxPayload  = 20_000          // bytes of an acknowledgement
 	maxPrivate  = 40_000          // characters of a text
 	maxReplies  = 5               // to one response_url
+	maxMessage  = 1 << 20         // bytes of what an app sends
 	pingEvery   = 10 * time.Second
 	responseDir = "/response/"
 )
@@ -150,7 +151,7 @@ func (s *Server) link(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // it has answered
 	}
-	conn.SetReadLimit(maxBody)
+	conn.SetReadLimit(maxMessage)
 	c := &connection{Conn: conn, origin: "http://" + r.Host}
 	defer c.Close()
 	if s.greet(c) != nil {
