@@ -60,7 +60,8 @@ func (a *action) by(t time.Time) {
 
 // planner compares what should be shown with what is shown. It reads both from
 // State, holds only what to do when, does no I/O and reads no clock. Callers
-// serialise its use.
+// serialise its use. State may be ahead of update: what was found to be needed may be no
+// longer when its turn comes.
 type planner struct {
 	state     State
 	channels  map[string]*channelState
@@ -320,7 +321,10 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			out.by(at)
 			continue
 		}
-		return p.reply(m.message)
+		if a := p.reply(m.message); len(a.changed) > 0 {
+			return a
+		}
+		m.dirty = true
 	}
 	for id, w := range c.messages {
 		if w.busy || w.remindAt.IsZero() {
@@ -331,7 +335,10 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			continue
 		}
 		if m, known := p.state.Message(id); known && m.Reply == nil {
-			return p.reminder(m, now)
+			if a := p.reminder(m, now); len(a.changed) > 0 {
+				return a
+			}
+			w.dirty = true
 		}
 	}
 	return out

@@ -401,3 +401,39 @@ func TestPlanRedrawsWhatChangedLately(t *testing.T) {
 	require.Equal(t, late.ID, a.messages[0].ID)
 	require.Len(t, p.candidates(p.channel("ops")), 1)
 }
+
+// The store is committed before the sink hears of it. What was to be told may be settled by then.
+func TestPlanWhereTheStoreIsAhead(t *testing.T) {
+	heldBack := func(a alert.Alert) alert.Alert {
+		a.HeldBy = []string{"night"}
+		a.Revision++
+		return a
+	}
+	for name, row := range map[string]struct{ before, after func(alert.Alert) alert.Alert }{
+		"a reply": {func(a alert.Alert) alert.Alert { return alerttest.Resolved(a, alerttest.Noon) }, func(a alert.Alert) alert.Alert {
+			a = alerttest.Firing(1)
+			a.Revision, a.Notified, a.Transition = 3, 3, alert.Reopened
+			return a
+		}},
+		"a reminder": {func(a alert.Alert) alert.Alert { a.RemindEvery = 24 * time.Hour; return a }, heldBack},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := alerttest.Noon.Add(48 * time.Hour)
+			b := opsPaper(alerttest.Firing(1))
+			m := b.posted(b.post(alerttest.Noon, whenever), "m1", alerttest.Noon)
+			a := row.before(alerttest.Firing(1))
+			b.update(a, alerttest.Noon)
+			require.Equal(t, now, b.post(alerttest.Noon, now).until, "it waits for the channel")
+			a = row.after(a)
+			b.state.alerts.Put(&a)
+			require.NotEqual(t, reply, b.post(now, whenever).kind)
+			b.planner.update(&a, now)
+			for e := b.edit(now); e.kind != idle; e = b.edit(now) {
+				require.Equal(t, m.ID, e.messages[0].ID)
+				b.edited(e, now)
+				now = now.Add(time.Minute)
+			}
+			b.requireIdle(t, now)
+		})
+	}
+}
