@@ -219,6 +219,14 @@ func (c *Cluster) Stop(which ...int) {
 	}
 }
 
+// CaughtUp waits until a server of this process has all of a stream. Without it the server counts for a quorum, but the
+// stream may get no leader.
+func (c *Cluster) CaughtUp(i int, stream string) {
+	c.t.Helper()
+	current := func() bool { return c.embedded[i].JetStreamIsStreamCurrent(server.DEFAULT_GLOBAL_ACCOUNT, stream) }
+	require.Eventually(c.t, current, electsWithin, 20*time.Millisecond, "server %d lacks some of stream %s", i, stream)
+}
+
 // Kill kills servers that are processes.
 func (c *Cluster) Kill(which ...int) {
 	for _, i := range which {

@@ -110,7 +110,7 @@ func TestNATSLosesItsQuorum(t *testing.T) {
 	f.requireWhole()
 }
 
-// Servers are stopped one after the other, and then all: it goes on by itself.
+// Servers are stopped one after the other, each when the last one is up to date, and then all: it goes on by itself.
 func TestServersOfNATSRestart(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -122,6 +122,7 @@ func TestServersOfNATSRestart(t *testing.T) {
 		f.leader()
 		f.nats.Start(i)
 		f.leader()
+		f.nats.CaughtUp(i, StreamName("test"))
 	}
 	f.nats.Stop(0, 1, 2)
 	f.nats.Start(0, 1, 2)

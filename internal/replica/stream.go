@@ -119,7 +119,8 @@ func (s *stream) get(ctx context.Context, seq uint64) (l lookup) {
 	}
 }
 
-// find reads the record at a position or, where that was purged, the first one; info is set.
+// find reads the record at a position or, where that was purged, the first one; info is set. Where the stream has no
+// leader any server may answer the first question, from a copy that is behind: what it lacks is asked of the leader.
 func (s *stream) find(ctx context.Context, seq uint64) lookup {
 	ask, cancel := s.server.Asking(ctx)
 	defer cancel()
@@ -131,12 +132,16 @@ func (s *stream) find(ctx context.Context, seq uint64) lookup {
 	if err != nil {
 		return lookup{err: fmt.Errorf("looking at stream %s: %w", s.name, err)}
 	}
+	if c := got.CachedInfo().Cluster; c != nil && c.Leader == "" {
+		return lookup{err: fmt.Errorf("stream %s has no leader: do most of its servers run?", s.name)}
+	}
 	state := got.CachedInfo().State
 	info := span{first: state.FirstSeq, last: state.LastSeq, records: state.Msgs}
-	if info.records == 0 || info.last < seq {
-		return lookup{info: info}
+	asked := max(seq, info.first, 1)
+	l := s.get(ctx, asked)
+	if l.record != nil && (info.records == 0 || info.last < asked) {
+		return lookup{err: fmt.Errorf("stream %s ends at record %d for one server, and has record %d for another", s.name, info.last, asked)}
 	}
-	l := s.get(ctx, max(seq, info.first))
 	l.info = info
 	return l
 }
