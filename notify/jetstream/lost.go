@@ -13,16 +13,21 @@ import (
 // known: it ends before it, or has another one there. A cluster can do that when
 // a node becomes leader that lacks what another had acknowledged; so can a
 // server whose disk was not synced, or a copy that was put back. A message that
-// aged or was deleted leaves a gap, and the sequence goes on behind it.
+// aged or was deleted leaves a gap, and the sequence goes on behind it. The leader
+// has the last word: info may be that of a server that is behind.
 func (p *Publisher) lostItsEnd(ctx context.Context, read reader, info *jetstream.StreamInfo, last alert.StreamMessage) (bool, error) {
-	if info.State.LastSeq < last.Sequence {
-		return true, nil
-	}
 	if last.Sequence == 0 {
 		return false, nil
 	}
 	m, err := read.at(ctx, last.Sequence)
-	return m.sequence != 0 && m.id != p.o.Renderer.ID(last.Event), err
+	switch {
+	case err != nil:
+		return false, err
+	case m.sequence == 0:
+		return info.State.LastSeq < last.Sequence, nil
+	default:
+		return m.id != p.o.Renderer.ID(last.Event), nil
+	}
 }
 
 // rewind goes back to where the stream is sound and asks for each event from

@@ -143,6 +143,41 @@ func TestStreamLosesItsEndWhileConnected(t *testing.T) {
 	}
 }
 
+// While the stream has no leader any of its servers says how it is, and one may lack what was acknowledged.
+func TestAServerThatIsBehindLosesNothing(t *testing.T) {
+	b, n, _, _ := newLosing(t, time.Hour)
+	b.add(b.mixed(20, 5)...)
+	b.run(n)
+	b.caughtUp()
+	b.stopSink()
+	last := b.log.keptCursor().Last
+	require.EqualValues(t, 20, last.Sequence)
+	read, err := newReader(b.js.Conn(), "NUMWATCH")
+	require.NoError(t, err)
+	behind := func(leader string) *position {
+		return &position{read: read, stream: says{info: jetstream.StreamInfo{
+			State: jetstream.StreamState{LastSeq: 12}, Cluster: &jetstream.ClusterInfo{Leader: leader},
+		}}}
+	}
+	_, err = behind("").state(t.Context())
+	require.ErrorContains(t, err, "reading the state of stream NUMWATCH: it has no leader: do most of its servers run?")
+	info, err := behind("n0").state(t.Context())
+	require.NoError(t, err)
+	lost, err := n.lostItsEnd(t.Context(), read, info, last)
+	require.NoError(t, err)
+	require.False(t, lost, "the leader has it")
+}
+
+// says is a stream whose server says this.
+type says struct {
+	jetstream.Stream
+	info jetstream.StreamInfo
+}
+
+func (s says) Info(context.Context, ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	return &s.info, nil
+}
+
 // A quiet bot looks at the stream now and then.
 func TestStreamLosesItsEndAndNothingHappens(t *testing.T) {
 	b, n, said, _ := newLosing(t, 0)

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -98,8 +99,13 @@ func (p *Publisher) message(m stored, event uint64) alert.StreamMessage {
 	return alert.StreamMessage{Sequence: m.sequence, Epoch: p.o.Renderer.Epoch, Event: event, Acked: m.acked}
 }
 
+// state is what the stream's leader says of it. While there is none any server
+// may answer, from a copy that is behind.
 func (at *position) state(ctx context.Context) (*jetstream.StreamInfo, error) {
 	info, err := at.stream.Info(ctx)
+	if err == nil && info.Cluster != nil && info.Cluster.Leader == "" {
+		err = errors.New("it has no leader: do most of its servers run?")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of stream %s: %w", at.read.stream, err)
 	}
