@@ -219,11 +219,21 @@ func (c *Cluster) Stop(which ...int) {
 	}
 }
 
-// CaughtUp waits until a server of this process has all of a stream. Without it the server counts for a quorum, but the
-// stream may get no leader.
+// CaughtUp waits until a server of this process has all of a stream. Until then the server counts towards a quorum, and
+// the stream may be left without a leader.
 func (c *Cluster) CaughtUp(i int, stream string) {
 	c.t.Helper()
-	current := func() bool { return c.embedded[i].JetStreamIsStreamCurrent(server.DEFAULT_GLOBAL_ACCOUNT, stream) }
+	require.NotNil(c.t, c.embedded[i], "server %d is no part of this process", i)
+	js := c.JetStream()
+	current := func() bool {
+		s, err := js.Stream(c.t.Context(), stream)
+		if err != nil || s.CachedInfo().Cluster.Leader == "" {
+			return false
+		}
+		behind := func(p *jetstream.PeerInfo) bool { return p.Name == c.Name(i) && (!p.Current || p.Offline) }
+		return !slices.ContainsFunc(s.CachedInfo().Cluster.Replicas, behind) &&
+			c.embedded[i].JetStreamIsStreamCurrent(server.DEFAULT_GLOBAL_ACCOUNT, stream)
+	}
 	require.Eventually(c.t, current, electsWithin, 20*time.Millisecond, "server %d lacks some of stream %s", i, stream)
 }
 

@@ -20,9 +20,9 @@ const (
 	after = 3
 )
 
-// codeNoLeader is what a server says that knows of no leader of the cluster: it may be cut off from the others, which have
+// CodeNoLeader is what a server says that knows of no leader of the cluster: it may be cut off from the others, which have
 // one.
-const codeNoLeader jetstream.ErrorCode = 10008
+const CodeNoLeader jetstream.ErrorCode = 10008
 
 // Patience decides when a connection goes to another server. It is for one goroutine.
 type Patience struct {
@@ -48,7 +48,7 @@ func (p *Patience) Asking(ctx context.Context) (context.Context, context.CancelF
 func (p *Patience) Answered(err error) {
 	var refused *jetstream.APIError
 	switch {
-	case err == nil, errors.As(err, &refused) && refused.ErrorCode != codeNoLeader:
+	case err == nil, errors.As(err, &refused) && refused.ErrorCode != CodeNoLeader:
 		p.silent = time.Time{}
 		p.within = min(p.within, max(Within, 2*time.Since(p.asked)))
 	case p.silent.IsZero():

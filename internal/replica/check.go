@@ -47,7 +47,7 @@ func Check(ctx context.Context, o Options) (string, error) {
 }
 
 func (s *stream) check(ctx context.Context, o *Options) (said []string, err error) {
-	got, err := s.js.Stream(ctx, s.name)
+	info, err := s.look(ctx)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && o.Create {
 		said = append(said, fmt.Sprintf("stream %s will be created on %d servers", s.name, o.StreamReplicas))
 		if known := len(s.nc.Servers()); known < o.StreamReplicas {
@@ -58,7 +58,6 @@ func (s *stream) check(ctx context.Context, o *Options) (said []string, err erro
 	if err != nil {
 		return nil, fmt.Errorf("looking for stream %s: %w", s.name, err)
 	}
-	info := got.CachedInfo()
 	if err := fits(info.Config); err != nil {
 		return nil, err
 	}
@@ -67,7 +66,9 @@ func (s *stream) check(ctx context.Context, o *Options) (said []string, err erro
 	if info.Config.Replicas < o.StreamReplicas {
 		said = append(said, fmt.Sprintf("warning: replicas.stream_replicas is %d", o.StreamReplicas))
 	}
-	if l := s.get(ctx, max(info.State.LastSeq, 1)); l.err != nil {
+	if l := s.get(ctx, max(info.State.LastSeq, 1)); errors.As(l.err, new(*jetstream.APIError)) {
+		return nil, l.err
+	} else if l.err != nil {
 		return nil, fmt.Errorf("%w; the user must be allowed to publish to $JS.API.STREAM.MSG.GET.%s", l.err, s.name)
 	}
 	_, err = s.publish(ctx, nil, noSequence)

@@ -13,9 +13,10 @@ import (
 // lookup is the answer to a read of one record.
 type lookup struct {
 	record []byte // nil where there is none, or err is set
+	seq    uint64 // of the record
 	err    error  // it is not known what is there
 	gone   bool   // the stream does not exist
-	info   span   // of the stream, where verify asked for it
+	info   span   // of the stream, by find; first is that of the record
 }
 
 // span is what a stream holds. An empty stream that was purged still knows its last sequence.

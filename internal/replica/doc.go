@@ -17,7 +17,8 @@
 //   - Nats-Expected-Last-Msg-Id with a wrong value wedges a replicated stream for good, and Nats-Msg-Id makes
 //     answers to repeated publishes differ by the number of replicas. Neither is sent.
 //   - Reads go through the stream's leader (MSG.GET). Direct gets miss what was acknowledged a moment ago.
-//     While the stream has no leader, STREAM.INFO comes from any server and may be old: it alone never says that records are gone.
+//     STREAM.INFO may come from any server while the stream has no leader, and be old: it never decides what the log holds. One
+//     that led and was cut off answers both for some seconds: a halted replica looks again.
 //   - A client may stay connected to a server that is cut off from the others. It sees time-outs, 10008, or, where that
 //     server led the log, answers to reads, and no record is taken: it has to reconnect.
 //   - Go's monotonic clock stands still while a virtual machine is suspended, so that the right ends by

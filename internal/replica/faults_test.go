@@ -110,7 +110,7 @@ func TestNATSLosesItsQuorum(t *testing.T) {
 	f.requireWhole()
 }
 
-// Servers are stopped one after the other, each when the last one is up to date, and then all: it goes on by itself.
+// Servers are stopped one after the other, each once the one before is up to date, and then all: it goes on by itself.
 func TestServersOfNATSRestart(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

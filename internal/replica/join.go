@@ -237,8 +237,13 @@ func (n *Node) fetchFrom(ctx context.Context, url, log string) error {
 	if p.Log != log {
 		return errOtherLog
 	}
-	if v := judge(p, n.stream.find(ctx, p.Seq)); v != verdictSame {
-		return fmt.Errorf("the log does not continue from its store, at record %d", p.Seq)
+	v := judge(p, n.stream.find(ctx, p.Seq))
+	for until := clock().mono + n.o.Lease; v == verdictUnknown && clock().mono < until && ctx.Err() == nil; {
+		pause(ctx, retryAfter) // a large store would be copied again
+		v = judge(p, n.stream.find(ctx, p.Seq))
+	}
+	if v != verdictSame {
+		return fmt.Errorf("the log does not continue from its store, or cannot be read, at record %d", p.Seq)
 	}
 	if err := n.closeStore(); err != nil {
 		return err

@@ -123,7 +123,10 @@ func (n *Node) append(ctx context.Context, h header, body []byte) error {
 		n.counts.tried(next, clock().mono-sent.mono)
 		if next == stepLook {
 			// It may have been stored by an earlier try, from which the right then counts.
-			next, sent = afterLook(record, n.stream.get(ctx, seq)), first
+			l := n.stream.get(ctx, seq)
+			if next, sent = afterLook(record, l), first; next == stepAgain && l.err == nil && n.chain.seq == 0 {
+				return errRejoin // the log was emptied, or another one's first record waits for a quorum
+			}
 		}
 		switch next {
 		case stepStored:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,14 +38,11 @@ func StreamName(set string) string { return "NUMWATCH_LOG_" + set }
 // open makes the stream where it is missing and may be made (create, Options.Create), and refuses one that is not fit to
 // be the log.
 func (s *stream) open(ctx context.Context, o *Options, create bool) error {
-	ask, cancel := s.server.Asking(ctx)
-	defer cancel()
-	got, err := s.js.Stream(ask, s.name)
-	s.server.Answered(err)
+	info, err := s.look(ctx)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && create && o.Create {
 		making, cancel := context.WithTimeout(ctx, 5*askWithin)
 		defer cancel()
-		got, err = s.js.CreateStream(making, jetstream.StreamConfig{
+		made, err := s.js.CreateStream(making, jetstream.StreamConfig{
 			Name: s.name, Subjects: []string{s.subject},
 			Description: "The log of numwatch's replicas: not to be changed by hand",
 			Retention:   jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
@@ -54,11 +52,34 @@ func (s *stream) open(ctx context.Context, o *Options, create bool) error {
 			return fmt.Errorf("creating stream %s with %d MiB (replicas.max_bytes) on each of %d servers (replicas.stream_replicas): %w",
 				s.name, o.MaxBytes>>20, o.StreamReplicas, err)
 		}
+		return fits(made.CachedInfo().Config)
 	}
 	if err != nil {
 		return fmt.Errorf("opening stream %s: %w", s.name, err)
 	}
-	return fits(got.CachedInfo().Config)
+	return fits(info.Config)
+}
+
+// errNoLeader has the code by which a server that is cut off from the others is left.
+var errNoLeader = fmt.Errorf("it has no leader: are most of its servers up? (%w)", &jetstream.APIError{
+	Code: http.StatusServiceUnavailable, ErrorCode: reconnect.CodeNoLeader, Description: "no leader",
+})
+
+// look returns what is said of the stream. Any server answers while it has no leader, from a copy that may be behind.
+func (s *stream) look(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := s.server.Asking(ctx)
+	defer cancel()
+	got, err := s.js.Stream(ctx, s.name)
+	if err == nil {
+		if c := got.CachedInfo().Cluster; c != nil && c.Leader == "" {
+			err = errNoLeader
+		}
+	}
+	s.server.Answered(err)
+	if err != nil {
+		return nil, err
+	}
+	return got.CachedInfo(), nil
 }
 
 func fits(c jetstream.StreamConfig) error {
@@ -88,18 +109,23 @@ func (s *stream) publish(ctx context.Context, record []byte, last uint64) (uint6
 	return ack.Sequence, nil
 }
 
-// get reads a record through the stream's leader.
-func (s *stream) get(ctx context.Context, seq uint64) (l lookup) {
+// get reads the record at a sequence.
+func (s *stream) get(ctx context.Context, seq uint64) lookup {
+	return s.ask(ctx, fmt.Sprintf(`{"seq":%d}`, seq))
+}
+
+// ask reads a record through the stream's leader.
+func (s *stream) ask(ctx context.Context, question string) lookup {
 	ctx, cancel := s.server.Asking(ctx)
 	defer cancel()
-	question := fmt.Appendf(nil, `{"seq":%d}`, seq)
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message struct {
+			Seq  uint64 `json:"seq"`
 			Data []byte `json:"data"`
 		} `json:"message"`
 	}
-	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+s.name, question)
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+s.name, []byte(question))
 	if err == nil {
 		err = json.Unmarshal(m.Data, &answer)
 	}
@@ -109,40 +135,35 @@ func (s *stream) get(ctx context.Context, seq uint64) (l lookup) {
 	s.server.Answered(err)
 	switch {
 	case err == nil:
-		return lookup{record: answer.Message.Data}
+		return lookup{record: answer.Message.Data, seq: answer.Message.Seq}
 	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
 		return lookup{}
 	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
 		return lookup{gone: true}
 	default:
-		return lookup{err: fmt.Errorf("reading record %d of stream %s: %w", seq, s.name, err)}
+		return lookup{err: fmt.Errorf("reading stream %s (%s): %w", s.name, question, err)}
 	}
 }
 
-// find reads the record at a position or, where that was purged, the first one; info is set. Where the stream has no
-// leader any server may answer the first question, from a copy that is behind: what it lacks is asked of the leader.
+// find reads the record at a position or, where that was purged, the first one; info is set. What stands in the log the
+// leader alone says: others may be behind.
 func (s *stream) find(ctx context.Context, seq uint64) lookup {
-	ask, cancel := s.server.Asking(ctx)
-	defer cancel()
-	got, err := s.js.Stream(ask, s.name)
-	s.server.Answered(err)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return lookup{gone: true}
+	at := max(seq, 1)
+	l := s.ask(ctx, fmt.Sprintf(`{"seq":%d,"next_by_subj":">"}`, at))
+	if l.err != nil || l.gone {
+		return l
 	}
+	info, err := s.look(ctx)
 	if err != nil {
 		return lookup{err: fmt.Errorf("looking at stream %s: %w", s.name, err)}
 	}
-	if c := got.CachedInfo().Cluster; c != nil && c.Leader == "" {
-		return lookup{err: fmt.Errorf("stream %s has no leader: do most of its servers run?", s.name)}
+	l.info = span{first: info.State.FirstSeq, last: info.State.LastSeq, records: info.State.Msgs}
+	switch {
+	case l.record != nil:
+		l.info = span{first: l.seq, last: max(l.seq, l.info.last), records: max(1, l.info.records)}
+	case l.info.records > 0 && l.info.last >= at:
+		return lookup{err: fmt.Errorf("stream %s was said to end at record %d, but its leader has none from %d on", s.name, l.info.last, at)}
 	}
-	state := got.CachedInfo().State
-	info := span{first: state.FirstSeq, last: state.LastSeq, records: state.Msgs}
-	asked := max(seq, info.first, 1)
-	l := s.get(ctx, asked)
-	if l.record != nil && (info.records == 0 || info.last < asked) {
-		return lookup{err: fmt.Errorf("stream %s ends at record %d for one server, and has record %d for another", s.name, info.last, asked)}
-	}
-	l.info = info
 	return l
 }
 
