@@ -217,10 +217,10 @@ func (s *site) sections(groups []group, how string) (all []section) {
 			done[key] = true
 			all = append(all, s.section(members[key], titles[key]))
 		case len(all) > 0 && all[len(all)-1].ID == "":
-			all[len(all)-1].add(s.incidentRow(g.incident))
+			all[len(all)-1].add(s.incidentRow(g))
 		default:
 			one := section{}
-			one.add(s.incidentRow(g.incident))
+			one.add(s.incidentRow(g))
 			all = append(all, one)
 		}
 	}
@@ -231,7 +231,7 @@ func (s *site) section(members []group, title string) section {
 	one := section{ID: "group-" + members[0].incident, Tone: display.Off}
 	var ids []string
 	for _, g := range members {
-		row := s.incidentRow(g.incident)
+		row := s.incidentRow(g)
 		one.add(row)
 		ids = append(ids, g.incident)
 		if row.Has == needed {

@@ -80,11 +80,15 @@ type incidentRow struct {
 // Quiet reports whether the incident is acknowledged or silenced.
 func (r incidentRow) Quiet() bool { return r.Has == taken || r.Has == silenced }
 
-func (s *site) incidentRow(id string) incidentRow {
-	alerts := slices.SortedFunc(slices.Values(s.alertsOfIncident(id)), func(a, b *alert.Alert) int {
+func (s *site) incidentRow(g group) incidentRow {
+	alerts := s.alertsOfIncident(g.incident)
+	if len(alerts) == 0 {
+		alerts = g.alerts // forgotten since
+	}
+	alerts = slices.SortedFunc(slices.Values(alerts), func(a, b *alert.Alert) int {
 		return cmp.Or(compareBool(a.State.Closed(), b.State.Closed()), cmp.Compare(a.Severity, b.Severity), compareAlerts(a, b))
 	})
-	row := incidentRow{alertRow: s.alertRow(alerts[0]), ID: id, Accepted: true, Has: attentionTo(alerts), Who: s.whoHas(alerts)}
+	row := incidentRow{alertRow: s.alertRow(alerts[0]), ID: g.incident, Accepted: true, Has: attentionTo(alerts), Who: s.whoHas(alerts)}
 	for i, a := range alerts {
 		switch {
 		case a.State.Closed() && i > 0:
@@ -102,7 +106,7 @@ func (s *site) incidentRow(id string) incidentRow {
 // incidentRows returns the incidents of alerts, in the order of the first of each.
 func (s *site) incidentRows(groups []group) (rows []incidentRow) {
 	for _, g := range groups {
-		rows = append(rows, s.incidentRow(g.incident))
+		rows = append(rows, s.incidentRow(g))
 	}
 	return rows
 }

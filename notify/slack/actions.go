@@ -29,6 +29,9 @@ func (w *channelWorker) post(ctx context.Context, alerts []alert.Alert, conf Cha
 	m := alert.Message{ID: newID("m-"), Channel: w.name, Target: target, State: alert.Sending, At: time.Now()}
 	alerts = w.reserve(&m, alerts)
 	defer w.release(m.ID)
+	if len(alerts) == 0 {
+		return // forgotten just now
+	}
 	if !w.record(ctx, alert.DeliveryUpdate{Messages: []alert.Message{m}}) {
 		w.pause(0)
 		return

@@ -46,10 +46,11 @@ func lists(m *alert.Message, a *alert.Alert) bool {
 // reply reports in a message's thread what is new. The end of an incident covers all
 // of its alerts.
 func (p *planner) reply(m *alert.Message) action {
-	out := action{kind: reply, messages: []*alert.Message{m}, alerts: p.members(m)}
+	out := action{kind: reply, messages: []*alert.Message{m}}
 	for _, in := range p.incidents(m) {
 		news, before := false, len(out.told)
 		for i, a := range in.Alerts {
+			out.alerts = append(out.alerts, *a)
 			if needsReply(m, in, i) {
 				news = true
 				out.loud = out.loud || in.Volume(i) == audience.ByBroadcast
@@ -63,15 +64,17 @@ func (p *planner) reply(m *alert.Message) action {
 			out.told = out.told[:before]
 		}
 	}
+	card.SortWorstFirst(out.alerts)
 	card.SortWorstFirst(out.changed)
 	return out
 }
 
 // reminder reminds of the alerts whose reminders are due, or soon will be.
 func (p *planner) reminder(m *alert.Message, now time.Time) action {
-	out := action{kind: reply, remind: true, messages: []*alert.Message{m}, alerts: p.members(m)}
+	out := action{kind: reply, remind: true, messages: []*alert.Message{m}}
 	for _, in := range p.incidents(m) {
 		for i, a := range in.Alerts {
+			out.alerts = append(out.alerts, *a)
 			at := remindAt(m, in, i)
 			if at.IsZero() || at.Add(-a.RemindEvery/10).After(now) {
 				continue
@@ -81,6 +84,7 @@ func (p *planner) reminder(m *alert.Message, now time.Time) action {
 			out.told = append(out.told, in.Told(i))
 		}
 	}
+	card.SortWorstFirst(out.alerts)
 	card.SortWorstFirst(out.changed)
 	return out
 }

@@ -338,7 +338,6 @@ func (p *planner) nextPosting(c *channelState, now, free time.Time) action {
 			if a := p.reminder(m, now); len(a.changed) > 0 {
 				return a
 			}
-			w.dirty = true
 		}
 	}
 	return out
@@ -361,7 +360,10 @@ func (p *planner) nextEdit(c *channelState, now, free time.Time) (out action) {
 			out.by(at)
 			continue
 		}
-		return action{kind: edit, messages: []*alert.Message{m.message}, alerts: p.members(m.message)}
+		if alerts := p.members(m.message); len(alerts) > 0 {
+			return action{kind: edit, messages: []*alert.Message{m.message}, alerts: alerts}
+		}
+		m.dirty = true
 	}
 	return out
 }

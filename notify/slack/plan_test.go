@@ -437,3 +437,37 @@ func TestPlanWhereTheStoreIsAhead(t *testing.T) {
 		})
 	}
 }
+
+// What is forgotten is never spoken of again: the sink does not hear of that.
+func TestPlanWhereAnAlertIsForgotten(t *testing.T) {
+	now := alerttest.Noon.Add(48 * time.Hour)
+	reminding := alerttest.Firing(1)
+	reminding.RemindEvery = 24 * time.Hour
+	acknowledged := alerttest.Firing(1)
+	acknowledged.Ack = &alert.Ack{By: "kim", At: alerttest.Noon}
+	acknowledged.Revision++
+	for name, a := range map[string]alert.Alert{
+		"with a reply to come":    alerttest.Resolved(alerttest.Firing(1), alerttest.Noon),
+		"with a reminder to come": reminding,
+		"with an edit to come":    acknowledged,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := opsPaper(alerttest.Firing(1))
+			m := b.posted(b.post(alerttest.Noon, whenever), "m1", alerttest.Noon)
+			b.message(m).editAt = now
+			b.update(a, alerttest.Noon)
+			b.post(alerttest.Noon, now)
+			require.Equal(t, idle, b.edit(alerttest.Noon).kind)
+			b.state.alerts.Drop(a.ID)
+			for l := range lanes {
+				require.Equal(t, idle, b.next("ops", l, now, whenever).kind)
+			}
+			b.requireIdle(t, now)
+		})
+	}
+	t.Run("before it was posted", func(t *testing.T) {
+		b := opsPaper(alerttest.Firing(1), alerttest.Firing(2))
+		b.state.alerts.Drop(alerttest.Firing(1).ID)
+		require.Len(t, b.post(alerttest.Noon, whenever).alerts, 1)
+	})
+}

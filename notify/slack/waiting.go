@@ -146,7 +146,10 @@ func (p *planner) groups(c *channelState) map[groupKey]*group {
 	}
 	groups := make(map[groupKey]*group)
 	for id, w := range c.waiting {
-		a, _ := p.state.Alert(id)
+		a, known := p.state.Alert(id)
+		if !known || leaders[a.Incident] == nil {
+			continue // forgotten or opened just now
+		}
 		leader := leaders[a.Incident]
 		key := keyOf(leader, c.waiting[leader.ID].again)
 		g := groups[key]
