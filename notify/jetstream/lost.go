@@ -23,8 +23,11 @@ func (p *Publisher) lostItsEnd(ctx context.Context, read reader, info *jetstream
 	switch {
 	case err != nil:
 		return false, err
+	case m.sequence == 0 && info.State.LastSeq < last.Sequence:
+		end, err := read.lastOn(ctx, ">")
+		return end.sequence < last.Sequence, err
 	case m.sequence == 0:
-		return info.State.LastSeq < last.Sequence, nil
+		return false, nil
 	default:
 		return m.id != p.o.Renderer.ID(last.Event), nil
 	}

@@ -160,12 +160,21 @@ func TestAServerThatIsBehindLosesNothing(t *testing.T) {
 		}}}
 	}
 	_, err = behind("").state(t.Context())
-	require.ErrorContains(t, err, "reading the state of stream NUMWATCH: it has no leader: do most of its servers run?")
+	require.ErrorContains(t, err, "reading the state of stream NUMWATCH: it has no leader: are most of its servers up?")
 	info, err := behind("n0").state(t.Context())
 	require.NoError(t, err)
 	lost, err := n.lostItsEnd(t.Context(), read, info, last)
 	require.NoError(t, err)
 	require.False(t, lost, "the leader has it")
+
+	stream, err := b.js.Stream(t.Context(), "NUMWATCH")
+	require.NoError(t, err)
+	require.NoError(t, stream.DeleteMsg(t.Context(), last.Sequence))
+	_, err = b.js.Publish(t.Context(), "numwatch.v1.bot.start", nil)
+	require.NoError(t, err)
+	lost, err = n.lostItsEnd(t.Context(), read, info, last)
+	require.NoError(t, err)
+	require.False(t, lost, "the leader has a later one")
 }
 
 // says is a stream whose server says this.

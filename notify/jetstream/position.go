@@ -104,7 +104,7 @@ func (p *Publisher) message(m stored, event uint64) alert.StreamMessage {
 func (at *position) state(ctx context.Context) (*jetstream.StreamInfo, error) {
 	info, err := at.stream.Info(ctx)
 	if err == nil && info.Cluster != nil && info.Cluster.Leader == "" {
-		err = errors.New("it has no leader: do most of its servers run?")
+		err = errors.New("it has no leader: are most of its servers up?")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of stream %s: %w", at.read.stream, err)
