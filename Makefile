@@ -41,10 +41,11 @@ test: chromium ## run all tests (fetches Chromium where it can)
 bench: ## run the benchmarks, but for those of bench-poller
 	$(GO) test -p 1 -run '^$$' -bench . -skip '^Benchmark(Goal|Fleet)' -benchmem -timeout 20m ./...
 
-fuzz: ## a minute of fuzzing for what comes from outside: rules and their expressions, push receipts
-	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 20s ./rules/lint
-	$(GO) test -run '^$$' -fuzz '^FuzzExpressions$$' -fuzztime 20s ./rules
-	$(GO) test -run '^$$' -fuzz '^FuzzReceipts$$' -fuzztime 20s ./internal/hints
+# Counted: where -fuzztime is a time, its end can fail the run ("context deadline exceeded").
+fuzz: ## about a minute of fuzzing for what comes from outside: rules and their expressions, push receipts
+	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 100000x ./rules/lint
+	$(GO) test -run '^$$' -fuzz '^FuzzExpressions$$' -fuzztime 120000x ./rules
+	$(GO) test -run '^$$' -fuzz '^FuzzReceipts$$' -fuzztime 300000x ./internal/hints
 
 bench-poller: ## measure what the poller promises, as the table in docs/benchmarks.md (some minutes, on a quiet machine)
 	@$(GO) test -p 1 -run '^$$' -bench '^Benchmark(Goal|Fleet)' -benchtime 1x -timeout 40m ./poller/... ./internal/bench 2>&1 | tee /dev/stderr | awk -f tools/benchtable.awk
