@@ -5,6 +5,8 @@ package reconnect
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,9 +22,23 @@ const (
 	after = 3
 )
 
-// CodeNoLeader is what a server says that knows of no leader of the cluster: it may be cut off from the others, which have
+// codeNoLeader is what a server says that knows of no leader of the cluster: it may be cut off from the others, which have
 // one.
-const CodeNoLeader jetstream.ErrorCode = 10008
+const codeNoLeader jetstream.ErrorCode = 10008
+
+// ErrNoLeader is that of a stream without a leader.
+var ErrNoLeader = fmt.Errorf("it has no leader: are most of its servers up? (%w)", &jetstream.APIError{
+	Code: http.StatusServiceUnavailable, ErrorCode: codeNoLeader, Description: "no leader",
+})
+
+// Led returns ErrNoLeader for what is said of a stream that has none: any server answers then, from a copy that may be
+// behind.
+func Led(info *jetstream.StreamInfo) error {
+	if info.Cluster != nil && info.Cluster.Leader == "" {
+		return ErrNoLeader
+	}
+	return nil
+}
 
 // Patience decides when a connection goes to another server. It is for one goroutine.
 type Patience struct {
@@ -48,7 +64,7 @@ func (p *Patience) Asking(ctx context.Context) (context.Context, context.CancelF
 func (p *Patience) Answered(err error) {
 	var refused *jetstream.APIError
 	switch {
-	case err == nil, errors.As(err, &refused) && refused.ErrorCode != CodeNoLeader:
+	case err == nil, errors.As(err, &refused) && refused.ErrorCode != codeNoLeader:
 		p.silent = time.Time{}
 		p.within = min(p.within, max(Within, 2*time.Since(p.asked)))
 	case p.silent.IsZero():

@@ -16,13 +16,9 @@ type lookup struct {
 	seq    uint64 // of the record
 	err    error  // it is not known what is there
 	gone   bool   // the stream does not exist
-	info   span   // of the stream, by find; first is that of the record
-}
-
-// span is what a stream holds. An empty stream that was purged still knows its last sequence.
-type span struct {
-	first, last uint64
-	records     uint64
+	// last is the last sequence of the stream, where find found nothing from a position on. A stream that was emptied still
+	// knows it, and it may be behind the position then.
+	last uint64
 }
 
 // step is what to do after an answer about a record that is to be appended.
@@ -93,11 +89,11 @@ func judge(p store.Position, l lookup) verdict {
 		return verdictAhead
 	case l.err != nil:
 		return verdictUnknown
-	case l.record == nil && l.info.last < p.Seq:
+	case l.record == nil && l.last < p.Seq:
 		return verdictAhead
 	case l.record == nil:
-		return verdictUnknown // it was purged between two questions
-	case l.info.first > p.Seq:
+		return verdictUnknown // the log was emptied
+	case l.seq > p.Seq:
 		return judgeFirst(p, l)
 	case hashOf(l.record) == p.Hash:
 		return verdictSame
@@ -113,7 +109,7 @@ func judgeFirst(p store.Position, l lookup) verdict {
 	switch {
 	case err == nil && h.Log != p.Log:
 		return verdictAhead
-	case err == nil && l.info.first == p.Seq+1 && h.Prev == hash(p.Hash).String():
+	case err == nil && l.seq == p.Seq+1 && h.Prev == hash(p.Hash).String():
 		return verdictSame
 	default:
 		return verdictPurged
@@ -143,7 +139,7 @@ func (q quiet) mayLead(lease, now time.Duration) bool {
 
 // beginning is what a replica finds when it joins.
 type beginning struct {
-	log      lookup // of the record at the store's position, or the first one; info is set
+	log      lookup // of the record at the store's position, or the first one behind it
 	store    bool   // there is a store with something in it
 	epoch    string // of that
 	events   uint64 // its last sequence
@@ -176,7 +172,7 @@ const (
 // join decides how to begin.
 func join(b beginning) plan {
 	fresh := b.position == (store.Position{})
-	empty := b.log.info.last == 0 && !b.log.gone
+	empty := b.log.record == nil && b.log.last == 0 && !b.log.gone
 	switch {
 	case b.log.err != nil:
 		return planWait
@@ -188,7 +184,7 @@ func join(b beginning) plan {
 		return planReplay
 	case fresh && b.store:
 		return planForeign
-	case b.log.info.records == 0 && b.log.info.last >= max(b.position.Seq, 1):
+	case b.log.record == nil && b.log.last >= max(b.position.Seq, 1):
 		return planUnmatched
 	case fresh && b.genesis != nil && !b.genesis.Snapshot:
 		return planReplay

@@ -65,24 +65,23 @@ func TestJudge(t *testing.T) {
 	own := line(t, "log", "before")
 	p := store.Position{Log: "log", Seq: 31, Hash: hashOf(own)}
 	next := hash(p.Hash).String()
-	whole := span{first: 1, last: 40, records: 40}
 	for name, c := range map[string]struct {
 		found lookup
 		want  verdict
 	}{
-		"the same":                              {lookup{record: own, info: whole}, verdictSame},
-		"no answer":                             {lookup{err: errors.New("time-out"), info: whole}, verdictUnknown},
+		"the same":                              {lookup{record: own, seq: 31}, verdictSame},
+		"no answer":                             {lookup{err: errors.New("time-out")}, verdictUnknown},
 		"deleted":                               {lookup{gone: true}, verdictAhead},
 		"made anew, empty":                      {lookup{}, verdictAhead},
-		"shortened":                             {lookup{info: span{first: 1, last: 30, records: 30}}, verdictAhead},
-		"another log of the same length":        {lookup{record: line(t, "other", "before"), info: span{first: 1, last: 31, records: 31}}, verdictAhead},
-		"the same log with another history":     {lookup{record: line(t, "log", "other"), info: whole}, verdictDiverged},
-		"no record of ours":                     {lookup{record: []byte("nonsense"), info: whole}, verdictDiverged},
-		"purged meanwhile":                      {lookup{info: whole}, verdictUnknown},
-		"purged":                                {lookup{record: line(t, "log", "x"), info: span{first: 35, last: 40, records: 6}}, verdictPurged},
-		"purged up to here":                     {lookup{record: line(t, "log", next), info: span{first: 32, last: 40, records: 9}}, verdictSame},
-		"purged up to here in another history":  {lookup{record: line(t, "log", "x"), info: span{first: 32, last: 40, records: 9}}, verdictPurged},
-		"another log that was purged up to now": {lookup{record: line(t, "other", "x"), info: span{first: 35, last: 40, records: 6}}, verdictAhead},
+		"shortened":                             {lookup{last: 30}, verdictAhead},
+		"another log of the same length":        {lookup{record: line(t, "other", "before"), seq: 31}, verdictAhead},
+		"the same log with another history":     {lookup{record: line(t, "log", "other"), seq: 31}, verdictDiverged},
+		"no record of ours":                     {lookup{record: []byte("nonsense"), seq: 31}, verdictDiverged},
+		"emptied":                               {lookup{last: 40}, verdictUnknown},
+		"purged":                                {lookup{record: line(t, "log", "x"), seq: 35}, verdictPurged},
+		"purged up to here":                     {lookup{record: line(t, "log", next), seq: 32}, verdictSame},
+		"purged up to here in another history":  {lookup{record: line(t, "log", "x"), seq: 32}, verdictPurged},
+		"another log that was purged up to now": {lookup{record: line(t, "other", "x"), seq: 35}, verdictAhead},
 	} {
 		require.Equal(t, c.want, judge(p, c.found), name)
 	}
@@ -91,8 +90,7 @@ func TestJudge(t *testing.T) {
 func TestJoin(t *testing.T) {
 	own := line(t, "log", "before")
 	at := store.Position{Log: "log", Seq: 31, Hash: hashOf(own)}
-	whole := span{first: 1, last: 40, records: 40}
-	first := lookup{record: line(t, "log", ""), info: whole}
+	first := lookup{record: line(t, "log", ""), seq: 1}
 	begun := &genesis{Epoch: "abcdef"}
 	snapshot := &genesis{Epoch: "abcdef", Snapshot: true, Events: 7}
 	for name, c := range map[string]struct {
@@ -105,17 +103,17 @@ func TestJoin(t *testing.T) {
 		"no answer":                        {beginning{log: lookup{err: errors.New("time-out")}}, planWait},
 		"a log and no store":               {beginning{log: first, genesis: begun}, planReplay},
 		"a log that continues a store":     {beginning{log: first, genesis: snapshot}, planFetch},
-		"a log that was purged":            {beginning{log: lookup{record: own, info: span{first: 9, last: 40, records: 32}}}, planFetch},
+		"a log that was purged":            {beginning{log: lookup{record: own, seq: 9}}, planFetch},
 		"a store that never was in it":     {beginning{log: first, genesis: begun, store: true}, planForeign},
 		"the store that it was begun with": {beginning{log: first, genesis: snapshot, store: true, epoch: "abcdef", events: 7}, planReplay},
 		"that store, used since":           {beginning{log: first, genesis: snapshot, store: true, epoch: "abcdef", events: 8}, planForeign},
-		"emptied by hand":                  {beginning{log: lookup{info: span{first: 41, last: 40}}, position: at, store: true}, planUnmatched},
-		"emptied by hand, no store":        {beginning{log: lookup{info: span{first: 41, last: 40}}}, planUnmatched},
-		"its place":                        {beginning{log: lookup{record: own, info: whole}, position: at}, planFollow},
+		"emptied by hand":                  {beginning{log: lookup{last: 40}, position: at, store: true}, planUnmatched},
+		"emptied by hand, no store":        {beginning{log: lookup{last: 40}}, planUnmatched},
+		"its place":                        {beginning{log: lookup{record: own, seq: 31}, position: at}, planFollow},
 		"the log was deleted":              {beginning{log: lookup{gone: true}, position: at}, planAhead},
 		"the log was made anew":            {beginning{log: lookup{}, position: at}, planAhead},
-		"another history":                  {beginning{log: lookup{record: line(t, "log", "other"), info: whole}, position: at}, planDiverged},
-		"its place was purged":             {beginning{log: lookup{record: line(t, "log", "x"), info: span{first: 35, last: 40, records: 6}}, position: at}, planFetch},
+		"another history":                  {beginning{log: lookup{record: line(t, "log", "other"), seq: 31}, position: at}, planDiverged},
+		"its place was purged":             {beginning{log: lookup{record: line(t, "log", "x"), seq: 35}, position: at}, planFetch},
 	} {
 		require.Equal(t, c.want, join(c.found), name)
 	}

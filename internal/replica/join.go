@@ -74,10 +74,10 @@ func (n *Node) tryJoin(ctx context.Context, began time.Duration) (joined bool, e
 	case planDiverged:
 		return false, n.setAside("diverged")
 	case planAhead:
-		return false, &halt{WhyAhead, fmt.Sprintf("the store is ahead of stream %s, which ends at record %d or is another log; "+
-			"the store has record %d. Bring the stream back; or let this store begin a new log (numwatch replicas reseed); "+
+		return false, &halt{WhyAhead, fmt.Sprintf("the store is ahead of stream %s, which %s; the store has record %d. "+
+			"Bring the stream back; or let this store begin a new log (numwatch replicas reseed); "+
 			"or take the other replicas' store (numwatch replicas rejoin)",
-			n.stream.name, b.log.info.last, b.position.Seq)}
+			n.stream.name, b.log.lacks(), b.position.Seq)}
 	case planForeign:
 		return false, &halt{WhyForeign, fmt.Sprintf("stream %s holds the log of other replicas, and this store has never been one of them. "+
 			"Use another replicas.name; or take the other replicas' store (numwatch replicas rejoin); "+
@@ -104,6 +104,18 @@ func (n *Node) waiting(err error) {
 			s.Text = text
 		}
 	})
+}
+
+// lacks says why a log does not have a position that is ahead of it.
+func (l lookup) lacks() string {
+	switch {
+	case l.gone:
+		return "does not exist"
+	case l.record != nil:
+		return "holds another log"
+	default:
+		return fmt.Sprintf("ends at record %d", l.last)
+	}
 }
 
 func (l lookup) header() (h header) {
@@ -145,7 +157,7 @@ func (n *Node) look(ctx context.Context) (b beginning, err error) {
 		}
 	}
 	b.log = n.stream.find(ctx, b.position.Seq)
-	if b.log.record != nil && b.log.info.first == 1 && b.position.Seq == 0 {
+	if b.log.seq == 1 && b.position.Seq == 0 {
 		b.genesis = b.log.header().Genesis
 	}
 	_, _, err = decode(b.log.record)
@@ -237,10 +249,11 @@ func (n *Node) fetchFrom(ctx context.Context, url, log string) error {
 	if p.Log != log {
 		return errOtherLog
 	}
-	v := judge(p, n.stream.find(ctx, p.Seq))
+	v := verdictUnknown
 	for until := clock().mono + n.o.Lease; v == verdictUnknown && clock().mono < until && ctx.Err() == nil; {
-		pause(ctx, retryAfter) // a large store would be copied again
-		v = judge(p, n.stream.find(ctx, p.Seq))
+		if v = judge(p, n.stream.find(ctx, p.Seq)); v == verdictUnknown {
+			pause(ctx, retryAfter) // else a large store would be copied again
+		}
 	}
 	if v != verdictSame {
 		return fmt.Errorf("the log does not continue from its store, or cannot be read, at record %d", p.Seq)

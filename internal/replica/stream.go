@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -60,20 +59,13 @@ func (s *stream) open(ctx context.Context, o *Options, create bool) error {
 	return fits(info.Config)
 }
 
-// errNoLeader has the code by which a server that is cut off from the others is left.
-var errNoLeader = fmt.Errorf("it has no leader: are most of its servers up? (%w)", &jetstream.APIError{
-	Code: http.StatusServiceUnavailable, ErrorCode: reconnect.CodeNoLeader, Description: "no leader",
-})
-
-// look returns what is said of the stream. Any server answers while it has no leader, from a copy that may be behind.
+// look returns what the stream's leader says of it, or reconnect.ErrNoLeader.
 func (s *stream) look(ctx context.Context) (*jetstream.StreamInfo, error) {
 	ctx, cancel := s.server.Asking(ctx)
 	defer cancel()
 	got, err := s.js.Stream(ctx, s.name)
 	if err == nil {
-		if c := got.CachedInfo().Cluster; c != nil && c.Leader == "" {
-			err = errNoLeader
-		}
+		err = reconnect.Led(got.CachedInfo())
 	}
 	s.server.Answered(err)
 	if err != nil {
@@ -145,26 +137,23 @@ func (s *stream) ask(ctx context.Context, question string) lookup {
 	}
 }
 
-// find reads the record at a position or, where that was purged, the first one; info is set. What stands in the log the
-// leader alone says: others may be behind.
+// find reads the record at a position or, where that was purged, the first one behind it. What is in the log the leader
+// alone says; how an empty one ended may come from a server that is behind.
 func (s *stream) find(ctx context.Context, seq uint64) lookup {
-	at := max(seq, 1)
-	l := s.ask(ctx, fmt.Sprintf(`{"seq":%d,"next_by_subj":">"}`, at))
-	if l.err != nil || l.gone {
+	seq = max(seq, 1)
+	l := s.ask(ctx, fmt.Sprintf(`{"seq":%d,"next_by_subj":">"}`, seq))
+	if l.err != nil || l.gone || l.record != nil {
 		return l
 	}
 	info, err := s.look(ctx)
-	if err != nil {
-		return lookup{err: fmt.Errorf("looking at stream %s: %w", s.name, err)}
-	}
-	l.info = span{first: info.State.FirstSeq, last: info.State.LastSeq, records: info.State.Msgs}
 	switch {
-	case l.record != nil:
-		l.info = span{first: l.seq, last: max(l.seq, l.info.last), records: max(1, l.info.records)}
-	case l.info.records > 0 && l.info.last >= at:
-		return lookup{err: fmt.Errorf("stream %s was said to end at record %d, but its leader has none from %d on", s.name, l.info.last, at)}
+	case err != nil:
+		return lookup{err: fmt.Errorf("looking at stream %s: %w", s.name, err)}
+	case info.State.Msgs > 0 && info.State.LastSeq >= seq:
+		return lookup{err: fmt.Errorf("stream %s was said to end at record %d, but its leader has none from %d on", s.name, info.State.LastSeq, seq)}
+	default:
+		return lookup{last: info.State.LastSeq}
 	}
-	return l
 }
 
 // purge removes the records below a sequence.

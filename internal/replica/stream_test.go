@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"numwatch/internal/reconnect"
 	"numwatch/store"
 )
 
@@ -83,7 +84,7 @@ func TestAServerWithoutALeaderIsLeft(t *testing.T) {
 	s.nc.SetReconnectHandler(func(*nats.Conn) { left <- struct{}{} })
 	o := &Options{StreamReplicas: 3}
 	for began := time.Now(); len(left) == 0; time.Sleep(50 * time.Millisecond) {
-		require.ErrorIs(t, s.open(t.Context(), o, false), errNoLeader)
+		require.ErrorIs(t, s.open(t.Context(), o, false), reconnect.ErrNoLeader)
 		require.Error(t, s.find(t.Context(), 6).err)
 		require.Less(t, time.Since(began), settles)
 	}

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"numwatch/alert"
+	"numwatch/internal/reconnect"
 )
 
 // position is what the stream itself tells of how far publishing got.
@@ -99,12 +99,11 @@ func (p *Publisher) message(m stored, event uint64) alert.StreamMessage {
 	return alert.StreamMessage{Sequence: m.sequence, Epoch: p.o.Renderer.Epoch, Event: event, Acked: m.acked}
 }
 
-// state is what the stream's leader says of it. While there is none any server
-// may answer, from a copy that is behind.
+// state is what the stream's leader says of it.
 func (at *position) state(ctx context.Context) (*jetstream.StreamInfo, error) {
 	info, err := at.stream.Info(ctx)
-	if err == nil && info.Cluster != nil && info.Cluster.Leader == "" {
-		err = errors.New("it has no leader: are most of its servers up?")
+	if err == nil {
+		err = reconnect.Led(info)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the state of stream %s: %w", at.read.stream, err)
