@@ -137,11 +137,17 @@ func (b *bot) dies(within time.Duration) {
 // stop ends the bot as an operator does.
 func (b *bot) stop() {
 	b.t.Helper()
+	b.stops(stopsWithin)
+}
+
+// stops is stop with another time that it may take.
+func (b *bot) stops(within time.Duration) {
+	b.t.Helper()
 	require.NoError(b.t, b.command.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-b.ended:
-	case <-time.After(stopsWithin):
-		b.t.Fatalf("the bot did not end within %s of SIGTERM\n%s", stopsWithin, b.said.tail())
+	case <-time.After(within):
+		b.t.Fatalf("the bot did not end within %s of SIGTERM\n%s", within, b.said.tail())
 	}
 	require.Equal(b.t, 0, b.command.ProcessState.ExitCode(), "%s", b.said.tail())
 }

@@ -43,6 +43,30 @@ func TestReplicaThatLeadsIsCutOff(t *testing.T) {
 	r.requireEqualStores()
 }
 
+// cutOffStopsWithin is how long a leader may take to stop that cannot reach the log: docs/operations.md says about 20
+// seconds, and service managers give it 30.
+const cutOffStopsWithin = 30 * time.Second
+
+// The replica that leads is stopped while it cannot reach NATS, and has something to write. It ends in time, and the other
+// one finds and tells what it could not.
+func TestReplicaThatIsCutOffStops(t *testing.T) {
+	t.Parallel()
+	r := newReplicaRig(t, "a", "b")
+	r.start("a", "b")
+	cut := r.ready()
+	r.falls(0)
+	restore := r.onWays(cut, (*natstest.Proxy).Cut)
+	r.fall(1)
+	r.bots[cut].stops(cutOffStopsWithin)
+	delete(r.bots, cut)
+	r.leader(cut)
+	r.told(1)
+	restore()
+	r.start(cut)
+	r.ready()
+	r.requireWhole(2)
+}
+
 // The server that leads the log is killed, stopped or cut off from the others, while the replicas still reach it: the same
 // replica goes on, or another one does, once.
 func TestServerThatLeadsTheLogOfReplicasFails(t *testing.T) {

@@ -66,7 +66,7 @@ func (f *replicaFaults) fault() (undo func()) {
 	case kind == 0 && running:
 		return f.down(id, "killed", func(b *bot) { b.kill(0) })
 	case kind == 1 && running && f.role(id) != "": // before it answers, nothing in it may hear the signal
-		return f.down(id, "stopped", (*bot).stop)
+		return f.down(id, "stopped", func(b *bot) { b.stops(cutOffStopsWithin) })
 	case kind == 2 && running:
 		return f.freeze(id)
 	case kind == 3 && running && len(f.bots) == 3:
